@@ -1,0 +1,102 @@
+//! The validated form of one collection config: what `control` hands to the engine.
+//!
+//! A `Pipeline` is complete and consistent by construction (regexes compiled, group and key
+//! counts equal, paths absolute); the data path never sees raw JSON. Called by `pipeline_json`
+//! (which builds it) and by `engine` (which runs it).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+use sls_api::codec::Compression;
+use sls_api::names::{LogstoreName, ProjectName};
+
+/// One collection config, ready to run.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Config name; unique in one collector.
+    pub name: String,
+    /// Version as the config server gave it (any change of it means "replace").
+    pub version: i64,
+    pub input: FileInput,
+    /// How lines become events.
+    pub multiline: Multiline,
+    /// How an event becomes fields.
+    pub parse: Parse,
+    /// Where `__time__` comes from.
+    pub time: TimeRule,
+    pub topic: TopicRule,
+    pub unmatched: Unmatched,
+    pub destination: Destination,
+}
+
+/// Which files belong to the pipeline. Paths are as the config names them (no path prefix).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInput {
+    /// Absolute directory; components may hold `*` and `?`.
+    pub directory: PathBuf,
+    /// Pattern of the file name (`*`, `?`).
+    pub file_pattern: String,
+    /// Levels below `directory` that are searched too; 0 = only the directory itself.
+    pub max_depth: u32,
+    /// Start at the end of files that exist when the config arrives first.
+    pub tail_existing: bool,
+    /// Bytes before the end at which reading of *old* files starts (see `engine`), default 1 MiB.
+    pub tail_bytes: u64,
+    /// An unterminated last line is sent after this time without growth.
+    pub flush_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum Multiline {
+    /// Every line is an event.
+    SingleLine,
+    /// An event starts at a line that `logBeginRegex` matches as a whole.
+    Begin(Regex),
+}
+
+#[derive(Debug, Clone)]
+pub enum Parse {
+    /// The whole event in the one field named here (normally `content`).
+    Simple { key: String },
+    /// Full match; capture group n becomes `keys[n]`. Invariant: groups == keys.
+    Regex { regex: Regex, keys: Vec<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeRule {
+    /// The time of collection.
+    Collected,
+    /// strptime-style format of the field `key`; `offset_seconds` is used when the text has no zone
+    /// (`None` = the process's zone).
+    Field { key: String, format: String, offset_seconds: Option<i32> },
+}
+
+#[derive(Debug, Clone)]
+pub enum TopicRule {
+    None,
+    /// The same topic for every log (`customized://…` or a machine group's topic).
+    Fixed(String),
+    /// Captures of the file path, see collector.md §2.3.
+    Path(Regex),
+}
+
+/// What becomes of an event that the parser does not match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Counted and dropped (`discardUnmatch: true`).
+    Discard,
+    /// Sent whole in `__raw_log__`.
+    KeepRaw,
+}
+
+/// Where the logs go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Destination {
+    pub project: ProjectName,
+    pub logstore: LogstoreName,
+    pub region: String,
+    /// Endpoint named by the config itself, if any; the instance config may override it.
+    pub endpoint: Option<String>,
+    pub compression: Compression,
+}
