@@ -1,0 +1,50 @@
+# Every habit of the project as one word. CI calls these.
+
+# What there is.
+default:
+    @just --list --unsorted
+
+# The nginx sidecar example on the embedded bed: no cluster, no Docker, no network.
+e2e *args:
+    cargo e2e {{args}}
+
+# Keep the bed running; prints endpoint, kubeconfig and how to query.
+up *args:
+    cargo e2e up {{args}}
+
+# All tests.
+test *args:
+    cargo test --workspace {{args}}
+
+# What must hold before a commit: format, lints, tests.
+check: fmt-check clippy test
+
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The emulator by itself, on the port SDKs are pointed at.
+serve *args:
+    cargo run --release --package mock-sls --bin mock-sls -- serve --listen 127.0.0.1:8080 {{args}}
+
+# Write the CRD from the operator's types; a test compares.
+crd:
+    cargo run --quiet --package operator --bin operator -- crd > operator/crd/aliyunlogconfig.yaml
+
+# The example N times in a row; stops at the first run that is not green.
+e2e-repeat n="20":
+    cargo build --package e2e
+    for i in $(seq {{n}}); do echo "run $i of {{n}}"; cargo --quiet e2e -o json || exit 1; done
+
+# Figures: start time, ingest, read-your-writes, search, collector speed and memory.
+bench:
+    cargo bench --workspace
+
+# Licences and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check licenses bans sources
