@@ -1,0 +1,119 @@
+//! The operations, one module per resource. See [`ENDPOINTS`] for the table.
+
+pub mod cursors;
+pub mod indexes;
+pub mod logs;
+pub mod logstores;
+pub mod logtail_configs;
+pub mod machine_groups;
+pub mod projects;
+pub mod shards;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    names::{ConfigName, LogstoreName, MachineGroupName},
+    operation::{Endpoint, Operation, query},
+};
+
+/// Path of operations on one Logstore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InLogstore {
+    /// The Logstore.
+    pub logstore: LogstoreName,
+}
+
+/// Path of operations on one shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InShard {
+    /// The Logstore.
+    pub logstore: LogstoreName,
+    /// Shard id, counting from 0 in each Logstore.
+    pub shard: u32,
+}
+
+/// Path of operations on one machine group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InMachineGroup {
+    /// The machine group.
+    pub group: MachineGroupName,
+}
+
+/// Path of operations on one Logtail config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InConfig {
+    /// The config.
+    pub config: ConfigName,
+}
+
+/// Path of binding a Logtail config to a machine group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InMachineGroupConfig {
+    /// The machine group.
+    pub group: MachineGroupName,
+    /// The config.
+    pub config: ConfigName,
+}
+
+/// Paging of lists that have no other parameters. `size` is at most 500 (limits document).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Paging {
+    /// First entry wanted, from 0.
+    #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
+    /// Most entries wanted.
+    #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+}
+
+macro_rules! endpoints {
+    ($($op:path),+ $(,)?) => {
+        /// Every operation known here, grouped by resource.
+        pub static ENDPOINTS: &[Endpoint] = &[$(<$op as Operation>::ENDPOINT),+];
+    };
+}
+
+endpoints![
+    projects::CreateProject,
+    projects::GetProject,
+    projects::ListProject,
+    projects::UpdateProject,
+    projects::DeleteProject,
+    logstores::CreateLogStore,
+    logstores::GetLogStore,
+    logstores::UpdateLogStore,
+    logstores::DeleteLogStore,
+    logstores::ListLogStore,
+    shards::ListShards,
+    indexes::CreateIndex,
+    indexes::GetIndex,
+    indexes::UpdateIndex,
+    indexes::DeleteIndex,
+    logs::PutLogs,
+    logs::PutLogsByKey,
+    logs::PutLogsToLogstore,
+    logs::GetLogs,
+    logs::GetLogsV1,
+    logs::GetHistograms,
+    logs::GetHistogramsOfIndex,
+    cursors::GetCursor,
+    cursors::GetCursorTime,
+    cursors::PullLogs,
+    cursors::PullLogsByLogs,
+    machine_groups::CreateMachineGroup,
+    machine_groups::GetMachineGroup,
+    machine_groups::UpdateMachineGroup,
+    machine_groups::DeleteMachineGroup,
+    machine_groups::ListMachineGroup,
+    machine_groups::ListMachines,
+    machine_groups::ApplyConfigToMachineGroup,
+    machine_groups::RemoveConfigFromMachineGroup,
+    machine_groups::GetAppliedConfigs,
+    logtail_configs::GetAppliedMachineGroups,
+    logtail_configs::CreateConfig,
+    logtail_configs::GetConfig,
+    logtail_configs::UpdateConfig,
+    logtail_configs::DeleteConfig,
+    logtail_configs::ListConfig,
+];
