@@ -1,0 +1,124 @@
+//! Logs for people: standard error and `ilogtail.LOG`.
+//!
+//! The file is bounded: it is renamed to `.1`, `.2` … as it fills. Called by `service` once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Size at which the file is renamed, in bytes, and how many older ones are kept. The vendor keeps
+/// 10 of 20 MB (collector.md §1.5); a container's own layer should not be filled like that.
+const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024;
+const OLDER_FILES: usize = 3;
+
+/// Sends logs to `file` and, unless this is a daemon, to standard error.
+///
+/// # Errors
+/// When the file cannot be opened; logs then still go to standard error.
+pub fn init(level: LevelFilter, file: &Path, to_stderr: bool) -> io::Result<()> {
+    let opened = RotatingFile::open(file, FILE_BYTES_MAX);
+    let (file, error) = match opened {
+        Ok(file) => (Some(file), None),
+        Err(error) => (None, Some(error)),
+    };
+    let to_stderr = to_stderr || file.is_none();
+    // Libraries speak at warning level and above; `collector=level` is this program.
+    let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("collector", level);
+    let file_layer =
+        file.map(|file| layer().with_ansi(false).with_target(false).with_writer(Mutex::new(file)));
+    let stderr_layer = to_stderr.then(|| layer().with_ansi(false).with_target(false).with_writer(io::stderr));
+    // A second collector in one process (tests) keeps the first one's logs.
+    let _ = tracing_subscriber::registry().with(targets).with(file_layer).with(stderr_layer).try_init();
+    error.map_or(Ok(()), Err)
+}
+
+/// A file that is renamed away when it is full.
+#[derive(Debug)]
+struct RotatingFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl RotatingFile {
+    fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
+        let file = append_to(path)?;
+        let bytes = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, bytes, bytes_max })
+    }
+
+    fn older(&self, number: usize) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..OLDER_FILES).rev() {
+            // The older ones need not exist yet.
+            let _ = fs::rename(self.older(number), self.older(number + 1));
+        }
+        fs::rename(&self.path, self.older(1))?;
+        self.file = append_to(&self.path)?;
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+impl Write for RotatingFile {
+    /// Always takes the whole line, so that no line is split between two files.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.bytes > 0 && self.bytes + line.len() as u64 > self.bytes_max {
+            self.rotate()?;
+        }
+        self.file.write_all(line)?;
+        self.bytes += line.len() as u64;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_file_is_renamed_and_the_oldest_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ilogtail.LOG");
+        let mut log = RotatingFile::open(&path, 10).unwrap();
+        for number in 0..6 {
+            log.write_all(format!("line {number}..\n").as_bytes()).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+        assert_eq!(read("ilogtail.LOG"), "line 5..\n");
+        assert_eq!(read("ilogtail.LOG.1"), "line 4..\n");
+        assert_eq!(read("ilogtail.LOG.3"), "line 2..\n");
+        assert!(!dir.path().join("ilogtail.LOG.4").exists());
+    }
+
+    #[test]
+    fn a_restart_appends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ilogtail.LOG");
+        for text in ["one\n", "two\n"] {
+            RotatingFile::open(&path, 100).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    }
+}
