@@ -1,1 +1,38 @@
+//! An emulator of Alibaba Cloud Simple Log Service (SLS): one process, one SQLite file.
+//!
+//! Used in process by tests and by the end-to-end bed ([`MockSls::start`]), and as the program
+//! `mock-sls serve` by everyone else. Clients of the real service talk to it unchanged.
+//!
+//! Reading order: [`front`] (the steps of every request) → [`route`] (from the table of
+//! operations to axum) → [`ops`] (behaviour, one file per resource) → [`store`] (SQL, the same
+//! names) → [`agent`] (the side collectors talk to) → [`query`] (search and SQL, pure).
+//!
+//! Invariants: a write is answered only after its transaction is committed, and a read that
+//! begins after that answer sees it. Nothing but [`store`] touches SQLite; nothing in `store` or
+//! `query` knows HTTP. Only [`front`] and [`agent`] read the clock.
 
+mod admin;
+mod agent;
+mod app;
+mod auth;
+pub mod cli;
+pub mod clock;
+mod config;
+mod error;
+mod front;
+mod ops;
+mod query;
+mod route;
+mod server;
+mod store;
+
+pub use config::{Account, Auth, Config, DEFAULT_REGION, Data};
+pub use server::{MockSls, Running, StartError};
+pub use store::OpenError;
+
+/// Account id of the default key pair.
+pub const DEFAULT_ACCOUNT_ID: &str = "1234567890123456";
+/// Id of the default key pair; it opens nothing but this emulator.
+pub const DEFAULT_ACCESS_KEY_ID: &str = "mockAccessKeyId";
+/// Secret of the default key pair.
+pub const DEFAULT_ACCESS_KEY_SECRET: &str = "mockAccessKeySecret";

@@ -1,0 +1,55 @@
+//! What all requests of one server share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::auth::Accounts;
+use crate::clock::Clock;
+use crate::front::project::Hosts;
+use crate::route::Group;
+use crate::store::Store;
+
+/// Distinct unknown requests that are remembered; further ones count under one name.
+const UNKNOWN_KINDS_MAX: usize = 200;
+
+/// State of a server, shared by its requests.
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Who may call.
+    pub accounts: Accounts,
+    /// Host names of this server.
+    pub hosts: Hosts,
+    /// What time it is.
+    pub clock: Clock,
+    /// Region of this server.
+    pub region: String,
+    /// `host:port` under which agents reach this server.
+    pub advertise: String,
+    /// Counts writes without a hash key, to spread them over shards.
+    pub put_turn: AtomicU64,
+    /// Every operation that is served.
+    pub operations: Vec<Arc<Group>>,
+    /// Requests that no operation answered.
+    pub unknown: Unknown,
+}
+
+/// Counts requests that no operation answered, by method, path and selector.
+#[derive(Default)]
+pub struct Unknown(Mutex<BTreeMap<String, u64>>);
+
+impl Unknown {
+    /// Counts one.
+    pub fn count(&self, kind: String) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = counts.len() >= UNKNOWN_KINDS_MAX && !counts.contains_key(&kind);
+        let kind = if full { "further ones".to_owned() } else { kind };
+        *counts.entry(kind).or_default() += 1;
+    }
+
+    /// All counts so far.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,246 @@
+//! The command line of `mock-sls`.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::json;
+use sls_api::sign::AccessKey;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
+    DEFAULT_REGION, Data, MockSls, Running,
+};
+
+/// An emulator of Alibaba Cloud Simple Log Service on one port, with one SQLite file.
+#[derive(Debug, Parser)]
+#[command(name = "mock-sls", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or SIGINT.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Clients put the project in front of the endpoint's host name. On one machine without DNS, point \
+them here as their HTTP proxy (HTTP_PROXY=http://127.0.0.1:8080) and give them any endpoint, for \
+example http://sls.test.
+
+Exit codes: 0 after SIGTERM or SIGINT, 1 if the server cannot start, 2 for wrong arguments.")]
+struct Serve {
+    /// Where to listen; port 0 takes a free port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Folder of the database, made if missing; a temporary one if not given.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// A key pair that may call; may be given several times. The default pair is
+    /// mockAccessKeyId:mockAccessKeySecret.
+    #[arg(
+        long = "access-key",
+        value_name = "ID:SECRET",
+        env = "MOCK_SLS_ACCESS_KEY",
+        hide_env_values = true
+    )]
+    access_keys: Vec<KeyPair>,
+
+    /// Id of the account that the key pairs belong to.
+    #[arg(long, value_name = "UID", default_value = DEFAULT_ACCOUNT_ID)]
+    account_id: String,
+
+    /// How strictly signatures are checked.
+    #[arg(long, value_enum, default_value_t = AuthArg::Strict)]
+    auth: AuthArg,
+
+    /// Region that the server says it stands in.
+    #[arg(long, default_value = DEFAULT_REGION)]
+    region: String,
+
+    /// Address under which collectors reach this server; the listening one if not given.
+    #[arg(long, value_name = "HOST:PORT")]
+    advertise: Option<String>,
+
+    /// A further host name of this server: a bare request to it names no project, one to
+    /// project.NAME does. May be given several times.
+    #[arg(long = "endpoint-host", value_name = "NAME")]
+    endpoint_hosts: Vec<String>,
+
+    /// How the line at the start is printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AuthArg {
+    /// Not at all.
+    Off,
+    /// Signature, clock and digests, any region.
+    Lenient,
+    /// Also the region of version 4 signatures.
+    Strict,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    /// Sentences.
+    Text,
+    /// One JSON object on one line.
+    Json,
+}
+
+/// A key pair as given on the command line; the secret is not shown by `Debug`.
+#[derive(Debug, Clone)]
+struct KeyPair(AccessKey);
+
+impl FromStr for KeyPair {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self(AccessKey::new(id, secret)))
+            }
+            _ => Err("use ID:SECRET, both not empty"),
+        }
+    }
+}
+
+impl Serve {
+    fn config(self) -> Config {
+        let mut keys: Vec<AccessKey> = self.access_keys.into_iter().map(|pair| pair.0).collect();
+        if keys.is_empty() {
+            keys.push(AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET));
+        }
+        Config {
+            listen: self.listen,
+            data: self.data.map_or(Data::Temp, Data::Dir),
+            accounts: vec![Account { uid: self.account_id, keys }],
+            auth: match self.auth {
+                AuthArg::Off => Auth::Off,
+                AuthArg::Lenient => Auth::Lenient,
+                AuthArg::Strict => Auth::Strict,
+            },
+            region: self.region,
+            advertise: self.advertise,
+            endpoint_hosts: self.endpoint_hosts,
+            ..Config::default()
+        }
+    }
+}
+
+/// Runs the program with these arguments, the first being its name.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let Cli { command: Command::Serve(serve) } = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing better can be done when this cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mock-sls: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(serve: Serve) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("MOCK_SLS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // A program that hosts several components may have installed its own log already.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(serve_until_signal(serve))
+}
+
+async fn serve_until_signal(serve: Serve) -> anyhow::Result<()> {
+    let signal = stop_signal()?;
+    let output = serve.output;
+    let config = serve.config();
+    let key = config.accounts.first().and_then(|account| account.keys.first()).cloned();
+    let running = MockSls::start(config).await?;
+    announce(&running, key.as_ref(), output).context("cannot print the endpoint")?;
+    signal.await;
+    running.shutdown().await;
+    Ok(())
+}
+
+/// Prints where the server is and which key id opens it. A secret is printed only if it is the
+/// documented one.
+fn announce(running: &Running, key: Option<&AccessKey>, output: Output) -> std::io::Result<()> {
+    let id = key.map_or("", |key| key.id.as_str());
+    let secret = key.map(|key| key.secret.expose()).filter(|secret| *secret == DEFAULT_ACCESS_KEY_SECRET);
+    let endpoint = running.endpoint();
+    let mut out = std::io::stdout().lock();
+    match output {
+        Output::Json => writeln!(
+            out,
+            "{}",
+            json!({ "endpoint": endpoint, "accessKeyId": id, "accessKeySecret": secret })
+        )?,
+        Output::Text => {
+            writeln!(out, "endpoint           {endpoint}")?;
+            writeln!(out, "access key id      {id}")?;
+            writeln!(out, "access key secret  {}", secret.unwrap_or("(as given)"))?;
+        }
+    }
+    out.flush()
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let catch = |kind| signal(kind).context("cannot watch for signals");
+    let mut terminate = catch(SignalKind::terminate())?;
+    let mut interrupt = catch(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_key_pair_needs_both_halves() {
+        assert!("id:secret".parse::<KeyPair>().is_ok());
+        for bad in ["", "id", "id:", ":secret"] {
+            assert!(bad.parse::<KeyPair>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let pair: KeyPair = "id:hush".parse().unwrap();
+        assert!(!format!("{pair:?}").contains("hush"));
+    }
+}

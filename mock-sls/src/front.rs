@@ -1,0 +1,194 @@
+//! Everything that happens to a request before and after its handler, as one ordered list:
+//! [`answer`] is the list, each line a step with a name. [`serve`] wraps it with what every
+//! response carries and with the access log. Called by the routes that [`crate::route`] makes.
+
+mod body;
+pub mod project;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, SERVER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use sls_api::codec::Compression;
+use sls_api::error::ErrorBody;
+use sls_api::header;
+use sls_api::names::ProjectName;
+use sls_api::operation::{Json, Payload, WireBody};
+
+use self::project::Addressed;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::route::{self, Context, Group, Raw};
+use crate::store::projects;
+
+pub use body::{BODY_BYTES_MAX, read as read_body};
+
+/// How long decoding, handler and encoding may take together (own choice; a query over much
+/// data is the slowest).
+const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Value of the response header `Server`.
+const SERVER_NAME: &str = "mock-sls";
+
+/// What the access log says about a request; filled in as it becomes known.
+#[derive(Default)]
+struct Seen {
+    project: Option<String>,
+    operation: Option<&'static str>,
+}
+
+/// Answers one request. `group` holds the operations of its path; none if no path matches.
+pub async fn serve(app: Arc<App>, group: Option<Arc<Group>>, request: Request) -> Response {
+    let began = Instant::now();
+    let now = app.clock.now();
+    let request_id = request_id();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let mut seen = Seen::default();
+
+    let outcome = answer(&app, group.as_deref(), request, now, &mut seen).await;
+
+    let response = match outcome {
+        Ok(payload) => respond(StatusCode::OK, payload, &request_id, now),
+        Err(error) => {
+            log_error(&error, &request_id);
+            let (status, payload) = error_payload(&error);
+            respond(status, payload, &request_id, now)
+        }
+    };
+    tracing::info!(
+        target: "mock_sls::access",
+        %request_id,
+        %method,
+        path,
+        project = seen.project,
+        operation = seen.operation,
+        status = response.status().as_u16(),
+        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+    );
+    response
+}
+
+/// The steps, in order. The request id was given before, so that every error has one; the
+/// access log comes after, so that it sees every outcome.
+async fn answer(
+    app: &Arc<App>,
+    group: Option<&Group>,
+    request: Request,
+    now: Timestamp,
+    seen: &mut Seen,
+) -> Result<Payload, ApiError> {
+    let (parts, body) = request.into_parts();
+    let project = project(app, &parts).await?;
+    seen.project = project.as_ref().map(ToString::to_string);
+    let query = query_pairs(&parts);
+    let entry = operation(app, group, &parts, &query, project.is_some())?;
+    seen.operation = Some(entry.endpoint.name);
+    let bytes = read_body(&parts.headers, body).await?;
+    let account = app.accounts.verify(&parts, &bytes, now)?;
+    let context = Context {
+        app: Arc::clone(app),
+        project,
+        account,
+        client_ip: client_ip(&parts),
+        now,
+        accepts: accepts(&parts.headers),
+    };
+    let raw = Raw {
+        path: entry.endpoint.match_path(parts.uri.path()).unwrap_or_default(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        payload: Payload { headers: parts.headers, bytes },
+    };
+    tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
+        .await
+        .map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?
+}
+
+/// 24 upper-case hex digits. Source: answers of the real service.
+fn request_id() -> String {
+    format!("{:016X}{:08X}", fastrand::u64(..), fastrand::u32(..))
+}
+
+async fn project(app: &App, parts: &Parts) -> Result<Option<ProjectName>, ApiError> {
+    match app.hosts.addressed(parts) {
+        Addressed::Endpoint => Ok(None),
+        Addressed::Project(name) => match name.parse() {
+            Ok(name) => Ok(Some(name)),
+            Err(_) => Err(ApiError::ProjectNotExist(name)),
+        },
+        Addressed::Perhaps(name) => {
+            let Ok(name) = name.parse() else { return Ok(None) };
+            app.store.read(move |db| Ok(projects::exists(db, &name)?.then_some(name))).await
+        }
+    }
+}
+
+fn query_pairs(parts: &Parts) -> Vec<(String, String)> {
+    serde_urlencoded::from_str(parts.uri.query().unwrap_or_default()).unwrap_or_default()
+}
+
+fn operation<'a>(
+    app: &App,
+    group: Option<&'a Group>,
+    parts: &Parts,
+    query: &[(String, String)],
+    has_project: bool,
+) -> Result<&'a route::Entry, ApiError> {
+    let chosen = match group {
+        Some(group) => group.choose(&parts.method, query, has_project),
+        None => Err(route::not_supported(&parts.method, parts.uri.path(), query)),
+    };
+    if let Err(error) = &chosen {
+        app.unknown.count(error.to_string());
+    }
+    chosen
+}
+
+fn client_ip(parts: &Parts) -> IpAddr {
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip())
+}
+
+fn accepts(headers: &HeaderMap) -> Compression {
+    let names = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    Compression::accepted(names.unwrap_or_default())
+}
+
+fn log_error(error: &ApiError, request_id: &str) {
+    match error {
+        ApiError::Store(source) => tracing::error!(request_id, %source, "database failed"),
+        ApiError::Internal(reason) => tracing::error!(request_id, reason, "request failed"),
+        other => tracing::debug!(request_id, error = %other, "request refused"),
+    }
+}
+
+fn error_payload(error: &ApiError) -> (StatusCode, Payload) {
+    let (status, code) = error.wire();
+    let body = ErrorBody { error_code: code.to_owned(), error_message: error.to_string() };
+    (status, Json(body).to_payload())
+}
+
+/// Makes the response, with the headers that all responses carry: LoongCollector takes an
+/// answer without `x-log-requestid` for a network fault and sets its clock by `x-log-time`.
+fn respond(status: StatusCode, payload: Payload, request_id: &str, now: Timestamp) -> Response {
+    let mut response = Response::new(Body::from(payload.bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    *headers = payload.headers;
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(header::REQUEST_ID, value);
+    }
+    headers.insert(header::TIME, HeaderValue::from(now.as_second()));
+    headers.insert(SERVER, HeaderValue::from_static(SERVER_NAME));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}

@@ -1,0 +1,176 @@
+//! Reading a shard in the order of arrival: cursors and pulls.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::encoding::{WireType, encode_key, encode_varint};
+use sls_api::Json;
+use sls_api::codec::{self, Compression};
+use sls_api::names::LogstoreName;
+use sls_api::ops::InShard;
+use sls_api::ops::cursors::{
+    Cursor, CursorTime, GetCursor, GetCursorTime, PullLogs, PullLogsByLogs, PullQuery, PulledLogs,
+    decode_cursor, encode_cursor,
+};
+
+use crate::error::ApiError;
+use crate::route::{Call, Context, Operations};
+use crate::store::logs::{self, Pulled};
+use crate::store::{logstores, shards};
+
+/// Most groups in one answer. Source: API reference, PullLogs (count 0 to 1000).
+const GROUPS_MAX: i64 = 1_000;
+/// Groups in an answer where the caller names no count. Source: SDK defaults.
+const GROUPS_DEFAULT: i64 = 100;
+/// An answer takes no further group beyond this many bytes. Source: API reference (10 MB).
+const PULL_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Field number of the groups in `LogGroupList`.
+const LOG_GROUPS_FIELD: u32 = 1;
+
+const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+
+/// Registers the operations of this file.
+pub fn operations(ops: Operations) -> Operations {
+    ops.op(get_cursor).op(get_cursor_time).op(pull_log).op(pull_logs)
+}
+
+async fn get_cursor(call: Call<GetCursor>) -> Result<Json<Cursor>, ApiError> {
+    let InShard { logstore, shard } = call.path;
+    let from = From::parse(&call.query.from)?;
+    let position = call
+        .context
+        .read(move |db, project| {
+            let id = logstores::find(db, project, &logstore)?;
+            shards::get(db, id, shard)?;
+            match from {
+                From::Begin => logs::begin(db, id, shard),
+                From::End => logs::end(db, id, shard),
+                From::Second(second) => {
+                    logs::at_or_after(db, id, shard, second.saturating_mul(NANOSECONDS_PER_SECOND))
+                }
+            }
+        })
+        .await?;
+    Ok(Json(Cursor { cursor: encode_cursor(position) }))
+}
+
+/// Where a cursor is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// The oldest group.
+    Begin,
+    /// Behind the newest group.
+    End,
+    /// The first group received in or after this second since 1970.
+    Second(i64),
+}
+
+impl From {
+    fn parse(text: &str) -> Result<Self, ApiError> {
+        match text {
+            "begin" => Ok(Self::Begin),
+            "end" => Ok(Self::End),
+            second => second
+                .parse()
+                .map(Self::Second)
+                .map_err(|_| ApiError::ParameterInvalid("Parameter From is not valid.".to_owned())),
+        }
+    }
+}
+
+/// The receive time of a cursor is in the cursor itself.
+async fn get_cursor_time(call: Call<GetCursorTime>) -> Result<Json<CursorTime>, ApiError> {
+    let InShard { logstore, shard } = call.path;
+    let position = position(&call.query.cursor)?;
+    call.context
+        .read(move |db, project| {
+            let id = logstores::find(db, project, &logstore)?;
+            shards::get(db, id, shard)?;
+            Ok(Json(CursorTime { cursor_time: position / NANOSECONDS_PER_SECOND }))
+        })
+        .await
+}
+
+fn position(cursor: &str) -> Result<i64, ApiError> {
+    decode_cursor(cursor)
+        .filter(|position| *position >= 0)
+        .ok_or_else(|| ApiError::InvalidCursor(cursor.chars().take(100).collect()))
+}
+
+async fn pull_log(call: Call<PullLogs>) -> Result<PulledLogs, ApiError> {
+    pull(call.context, call.path, call.query).await
+}
+
+async fn pull_logs(call: Call<PullLogsByLogs>) -> Result<PulledLogs, ApiError> {
+    pull(call.context, call.path, call.query).await
+}
+
+/// One answer's worth of groups.
+struct Batch {
+    groups: Vec<Pulled>,
+    /// Where the next pull goes on.
+    next: i64,
+    /// Whether that is the end of the shard.
+    at_end: bool,
+}
+
+async fn pull(context: Context, path: InShard, query: PullQuery) -> Result<PulledLogs, ApiError> {
+    let accepts = context.accepts;
+    let from = position(&query.cursor)?;
+    let to = query.end_cursor.as_deref().map(position).transpose()?;
+    let count = groups_wanted(query.count)?;
+    let InShard { logstore, shard } = path;
+    let batch =
+        context.read(move |db, project| read(db, project, &logstore, shard, (from, to), count)).await?;
+    frame(&batch, accepts)
+}
+
+fn groups_wanted(count: Option<i64>) -> Result<usize, ApiError> {
+    let count = count.unwrap_or(GROUPS_DEFAULT).min(GROUPS_MAX);
+    usize::try_from(count).map_err(|_| ApiError::ParameterInvalid("Parameter Count is not valid.".to_owned()))
+}
+
+fn read(
+    db: &rusqlite::Connection,
+    project: crate::store::projects::ProjectId,
+    logstore: &LogstoreName,
+    shard: u32,
+    (from, to): (i64, Option<i64>),
+    count: usize,
+) -> Result<Batch, ApiError> {
+    let id = logstores::find(db, project, logstore)?;
+    shards::get(db, id, shard)?;
+    let groups = logs::pull(db, id, shard, (from, to), count, PULL_BYTES_MAX)?;
+    let next = groups.last().map_or(from, |last| last.cursor.saturating_add(1));
+    let at_end = next >= logs::end(db, id, shard)?;
+    Ok(Batch { groups, next, at_end })
+}
+
+/// Frames the groups as they lie in the store: a list of messages is its members, each behind
+/// its field key and length, so nothing is decoded.
+fn frame(batch: &Batch, accepts: Compression) -> Result<PulledLogs, ApiError> {
+    let mut raw = BytesMut::new();
+    for group in &batch.groups {
+        encode_key(LOG_GROUPS_FIELD, WireType::LengthDelimited, &mut raw);
+        encode_varint(group.raw.len() as u64, &mut raw);
+        raw.put_slice(&group.raw);
+    }
+    let compression = if raw.is_empty() { Compression::None } else { accepts };
+    let bytes = match compression {
+        Compression::None => raw.clone().freeze(),
+        other => {
+            let mut packed = Vec::new();
+            codec::compress(&raw, other, &mut packed)
+                .map_err(|error| ApiError::Internal(error.to_string()))?;
+            Bytes::from(packed)
+        }
+    };
+    Ok(PulledLogs {
+        bytes,
+        raw_size: raw.len(),
+        compression,
+        count: batch.groups.len() as u64,
+        cursor: encode_cursor(batch.next),
+        cursor_time: Some(batch.next / NANOSECONDS_PER_SECOND),
+        read_last_cursor: batch.groups.last().map(|last| last.cursor),
+        end_of_cursor: batch.at_end,
+    })
+}

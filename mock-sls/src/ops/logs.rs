@@ -1,0 +1,98 @@
+//! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
+
+use std::sync::atomic::Ordering;
+
+use sls_api::names::LogstoreName;
+use sls_api::operation::DecodeError;
+use sls_api::ops::logs::{CompressedLogs, PutLogs, PutLogsByKey, PutLogsToLogstore};
+
+use crate::error::ApiError;
+use crate::front::BODY_BYTES_MAX;
+use crate::route::{Call, Context, Operations};
+use crate::store::logs::{self, Block};
+use crate::store::{logstores, shards};
+
+/// Body size from which unpacking is moved off the threads that serve connections, in bytes
+/// (own choice: about a millisecond of work).
+const LARGE_BODY_BYTES: usize = 256 * 1024;
+
+/// Registers the operations of this file.
+pub fn operations(ops: Operations) -> Operations {
+    ops.op_or(bad_body, put).op_or(bad_body, put_by_key).op_or(bad_body, put_to_logstore)
+}
+
+fn bad_body(error: DecodeError) -> ApiError {
+    match error {
+        DecodeError::Json(error) => {
+            ApiError::PostBodyInvalid(format!("The body is not valid json string: {error}"))
+        }
+        other => other.into(),
+    }
+}
+
+/// Which shard takes the logs.
+enum Route {
+    /// Whichever comes next.
+    Turn(u64),
+    /// The owner of this key.
+    Key(String),
+}
+
+async fn put(call: Call<PutLogs>) -> Result<(), ApiError> {
+    let turn = next_turn(&call.context);
+    append(call.context, call.path.logstore, call.body, turn).await
+}
+
+async fn put_to_logstore(call: Call<PutLogsToLogstore>) -> Result<(), ApiError> {
+    let turn = next_turn(&call.context);
+    append(call.context, call.path.logstore, call.body, turn).await
+}
+
+async fn put_by_key(call: Call<PutLogsByKey>) -> Result<(), ApiError> {
+    let route = Route::Key(shards::parse_key(&call.query.key)?);
+    append(call.context, call.path.logstore, call.body, route).await
+}
+
+fn next_turn(context: &Context) -> Route {
+    Route::Turn(context.app.put_turn.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Stores every group of the body or none. The answer goes out after the commit, so a query
+/// sent after it finds the logs.
+async fn append(
+    context: Context,
+    name: LogstoreName,
+    body: CompressedLogs,
+    route: Route,
+) -> Result<(), ApiError> {
+    let blocks = unpacked(body).await?;
+    let (client_ip, now) = (context.client_ip, context.now);
+    context
+        .write(move |tx, project| {
+            let target = logstores::write_target(tx, project, &name)?;
+            let shard = match &route {
+                Route::Turn(turn) => shards::of_turn(tx, target.id, *turn)?,
+                Route::Key(key) => shards::of_key(tx, target.id, key)?,
+            };
+            let shard = shard.ok_or(ApiError::LogStoreWithoutShard(name))?;
+            for block in &blocks {
+                logs::append(tx, target, shard, block, client_ip, now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn unpacked(body: CompressedLogs) -> Result<Vec<Block>, ApiError> {
+    if body.raw_size.max(body.bytes.len()) < LARGE_BODY_BYTES {
+        return unpack(&body);
+    }
+    tokio::task::spawn_blocking(move || unpack(&body))
+        .await
+        .map_err(|_| ApiError::Internal("unpacking a body panicked".to_owned()))?
+}
+
+fn unpack(body: &CompressedLogs) -> Result<Vec<Block>, ApiError> {
+    let groups = body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?;
+    groups.iter().filter_map(|group| Block::pack(group).transpose()).collect()
+}

@@ -1,0 +1,152 @@
+//! Logstores.
+
+use sls_api::Json;
+use sls_api::operation::DecodeError;
+use sls_api::ops::logstores::{
+    CreateLogStore, DeleteLogStore, GetLogStore, ListLogStore, ListLogStoreQuery, Logstore, LogstoreList,
+    LogstoreSettings, UpdateLogStore,
+};
+
+use crate::error::ApiError;
+use crate::route::{Call, Operations};
+use crate::store::page::Page;
+use crate::store::{logstores, shards};
+
+/// Page size where the caller gives none. Source: the SDKs' own default.
+const PAGE_SIZE_DEFAULT: i64 = 200;
+/// Days that logs can be kept; the largest means for ever. Source: API reference.
+const TTL_DAYS_MAX: i64 = 3_650;
+/// Days that logs are kept where the creator says nothing. Source: guess.
+const TTL_DAYS_DEFAULT: i64 = 30;
+/// Shards where the creator says nothing. Source: SDK defaults.
+const SHARDS_DEFAULT: i64 = 2;
+/// Most shards of a new Logstore. Source: limits document.
+const SHARDS_MAX: i64 = 100;
+/// Most shards after automatic splits. Source: limits document.
+const SPLIT_SHARDS_MAX: i64 = 256;
+/// The same where the creator says nothing. Source: API reference.
+const SPLIT_SHARDS_DEFAULT: i64 = 64;
+
+/// Registers the operations of this file.
+pub fn operations(ops: Operations) -> Operations {
+    ops.op_or(bad_body, create).op(get).op_or(bad_body, update).op(delete).op(list)
+}
+
+fn bad_body(error: DecodeError) -> ApiError {
+    match error {
+        DecodeError::Json(error) => {
+            ApiError::LogStoreInfoInvalid(format!("The body is not a valid logstore description: {error}"))
+        }
+        other => other.into(),
+    }
+}
+
+async fn create(call: Call<CreateLogStore>) -> Result<(), ApiError> {
+    let (Json(given), now) = (call.body, call.context.now);
+    let logstore = new(&given)?;
+    let count = u32::try_from(logstore.shard_count).unwrap_or_default();
+    call.context
+        .write(move |tx, project| {
+            let id = logstores::create(tx, project, &logstore, now)?;
+            shards::create(tx, id, count, now)
+        })
+        .await
+}
+
+/// A Logstore with the service's defaults where the creator says nothing.
+fn new(given: &LogstoreSettings) -> Result<Logstore, ApiError> {
+    let defaults = Logstore {
+        logstore_name: given.logstore_name.clone(),
+        ttl: TTL_DAYS_DEFAULT,
+        shard_count: given.shard_count.unwrap_or(SHARDS_DEFAULT),
+        enable_tracking: false,
+        auto_split: false,
+        max_split_shard: SPLIT_SHARDS_DEFAULT,
+        append_meta: false,
+        telemetry_type: "None".to_owned(),
+        mode: "standard".to_owned(),
+        hot_ttl: 0,
+        infrequent_access_ttl: None,
+        encrypt_conf: None,
+        create_time: 0,
+        last_modify_time: 0,
+    };
+    checked(logstores::merge(defaults, given))
+}
+
+fn checked(logstore: Logstore) -> Result<Logstore, ApiError> {
+    let within = |what: &str, value: i64, max: i64| {
+        if (1..=max).contains(&value) {
+            return Ok(());
+        }
+        Err(ApiError::ParameterInvalid(format!("{what} must be 1 to {max}, not {value}")))
+    };
+    within("ttl", logstore.ttl, TTL_DAYS_MAX)?;
+    within("shardCount", logstore.shard_count, SHARDS_MAX)?;
+    within("maxSplitShard", logstore.max_split_shard, SPLIT_SHARDS_MAX)?;
+    Ok(logstore)
+}
+
+async fn get(call: Call<GetLogStore>) -> Result<Json<Logstore>, ApiError> {
+    let name = call.path.logstore;
+    call.context
+        .read(move |db, project| logstores::get(db, logstores::find(db, project, &name)?))
+        .await
+        .map(Json)
+}
+
+async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
+    let (Json(given), name, now) = (call.body, call.path.logstore, call.context.now);
+    if given.logstore_name != name {
+        return Err(ApiError::LogStoreInfoInvalid(format!(
+            "store name {} is invalid: the path says {name}",
+            given.logstore_name
+        )));
+    }
+    call.context
+        .write(move |tx, project| {
+            let id = logstores::find(tx, project, &name)?;
+            let current = logstores::get(tx, id)?;
+            same_shard_count(&current, &given)?;
+            logstores::update(tx, id, &checked(logstores::merge(current, &given))?, now)
+        })
+        .await
+}
+
+/// Shards change by splitting and merging only. Source: API reference, UpdateLogstore.
+fn same_shard_count(current: &Logstore, given: &LogstoreSettings) -> Result<(), ApiError> {
+    match given.shard_count {
+        // The SDKs send 0 or -1 for "not set".
+        Some(count) if count > 0 && count != current.shard_count => Err(ApiError::ParameterInvalid(format!(
+            "shardCount cannot be changed by an update: the logstore has {}, the request \
+                 says {count}; split or merge shards instead",
+            current.shard_count
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn delete(call: Call<DeleteLogStore>) -> Result<(), ApiError> {
+    let name = call.path.logstore;
+    call.context.write(move |tx, project| logstores::delete(tx, logstores::find(tx, project, &name)?)).await
+}
+
+async fn list(call: Call<ListLogStore>) -> Result<Json<LogstoreList>, ApiError> {
+    let query = call.query;
+    let page = Page::new(query.offset, query.size, PAGE_SIZE_DEFAULT)?;
+    let mut found = call.context.read(logstores::list).await?;
+    found.retain(|logstore| wanted(logstore, &query));
+    let (found, total) = page.of(found);
+    Ok(Json(LogstoreList {
+        count: found.len() as u64,
+        total,
+        logstores: found.into_iter().map(|logstore| logstore.logstore_name).collect(),
+    }))
+}
+
+fn wanted(logstore: &Logstore, query: &ListLogStoreQuery) -> bool {
+    let is = |value: &str, wanted: &Option<String>| wanted.as_ref().is_none_or(|wanted| wanted == value);
+    query.logstore_name.as_ref().is_none_or(|part| logstore.logstore_name.as_str().contains(part.as_str()))
+        && is(&logstore.telemetry_type, &query.telemetry_type)
+        && is(&logstore.mode, &query.mode)
+}

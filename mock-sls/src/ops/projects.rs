@@ -1,0 +1,98 @@
+//! Projects.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Map;
+use sls_api::Json;
+use sls_api::ops::projects::{
+    CreateProject, DeleteProject, GetProject, ListProject, ListProjectQuery, Project, ProjectList,
+    UpdateProject,
+};
+
+use crate::error::ApiError;
+use crate::route::{Call, Operations};
+use crate::store::page::Page;
+use crate::store::projects::{self, StoredProject};
+
+/// Page size where the caller gives none. Source: the SDKs' own default.
+const PAGE_SIZE_DEFAULT: i64 = 100;
+
+/// Registers the operations of this file.
+pub fn operations(ops: Operations) -> Operations {
+    ops.op(create).op(get).op(list).op(update).op(delete)
+}
+
+/// The name in the body counts, also against the one in the host name.
+async fn create(call: Call<CreateProject>) -> Result<(), ApiError> {
+    let Json(new) = call.body;
+    let (account, now) = (call.context.account, call.context.now);
+    call.context.app.store.write(move |tx| projects::create(tx, &new, &account, now)).await
+}
+
+async fn get(call: Call<GetProject>) -> Result<Json<Project>, ApiError> {
+    let region = call.context.app.region.clone();
+    let project = call.context.read(projects::get).await?;
+    Ok(Json(describe(project, &region)))
+}
+
+async fn list(call: Call<ListProject>) -> Result<Json<ProjectList>, ApiError> {
+    let query = call.query;
+    let page = Page::new(query.offset, query.size, PAGE_SIZE_DEFAULT)?;
+    let account = call.context.account;
+    let mut found = call.context.app.store.read(move |db| projects::list(db, &account)).await?;
+    found.retain(|project| wanted(project, &query));
+    let (found, total) = page.of(found);
+    let region = &call.context.app.region;
+    Ok(Json(ProjectList {
+        count: found.len() as u64,
+        total,
+        projects: found.into_iter().map(|project| describe(project, region)).collect(),
+    }))
+}
+
+fn wanted(project: &StoredProject, query: &ListProjectQuery) -> bool {
+    let settings = &project.settings;
+    let contains =
+        |text: &str, part: &Option<String>| part.as_ref().is_none_or(|part| text.contains(part.as_str()));
+    contains(project.name.as_str(), &query.project_name)
+        && contains(&settings.description, &query.description)
+        && query.resource_group_id.as_ref().is_none_or(|wanted| *wanted == settings.resource_group_id)
+}
+
+async fn update(call: Call<UpdateProject>) -> Result<(), ApiError> {
+    let (Json(change), now) = (call.body, call.context.now);
+    call.context.write(move |tx, project| projects::update(tx, project, &change, now)).await
+}
+
+/// Everything in the project goes with it, at once. Source: API reference; that nothing
+/// remains for a while is a guess.
+async fn delete(call: Call<DeleteProject>) -> Result<(), ApiError> {
+    call.context.write(projects::delete).await
+}
+
+fn describe(project: StoredProject, region: &str) -> Project {
+    let settings = project.settings;
+    Project {
+        project_name: project.name,
+        description: settings.description,
+        status: "Normal".to_owned(),
+        owner: project.owner,
+        region: region.to_owned(),
+        create_time: shown(project.create_time),
+        last_modify_time: shown(project.last_modify_time),
+        resource_group_id: settings.resource_group_id,
+        data_redundancy_type: settings.data_redundancy_type,
+        recycle_bin_enabled: settings.recycle_bin_enabled,
+        quota: Map::new(),
+    }
+}
+
+/// A time as project objects show it: `yyyy-MM-dd HH:mm:ss`. Source: SDK captures; that it is
+/// in UTC is a guess.
+fn shown(second: i64) -> String {
+    Timestamp::from_second(second)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .to_zoned(TimeZone::UTC)
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}

@@ -1,0 +1,197 @@
+//! All state of the server: one SQLite database in WAL mode.
+//!
+//! One thread writes ([`writer`]) and a few connections read ([`readers`]). A write is answered
+//! after its transaction is committed and a read begins its own transaction after that, so
+//! whoever was answered finds what he wrote.
+//!
+//! The files below hold the SQL, one per resource, under the names of [`crate::ops`]. Their
+//! functions are synchronous and take a connection: reads a `&Connection`, writes a
+//! `&Transaction`, which only the writer thread has. Nothing in here knows HTTP.
+
+pub mod agents;
+pub mod indexes;
+pub mod logs;
+pub mod logstores;
+pub mod logtail_configs;
+pub mod machine_groups;
+pub mod page;
+pub mod projects;
+mod readers;
+mod schema;
+pub mod shards;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OpenFlags, Row, Transaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sls_api::names::InvalidName;
+use tempfile::TempDir;
+
+use crate::config::Data;
+use crate::error::ApiError;
+use readers::Readers;
+use writer::Writer;
+
+/// File name of the database inside the data folder.
+const FILE_NAME: &str = "mock-sls.sqlite";
+
+/// Pages of the write-ahead log after which it is folded into the database, 4 KiB each.
+const WAL_PAGES_MAX: u32 = 4_000;
+
+/// The database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or written.
+    #[error("cannot use the data folder {path}: {source}; choose another one with --data")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// SQLite refuses the file.
+    #[error("cannot open the database {path}: {source}; is it a mock-sls data folder?")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "the database {path} has schema version {found}, this program knows up to {known}; use \
+         the newer mock-sls or another data folder"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Version in the file.
+        found: u32,
+        /// Newest version of this program.
+        known: u32,
+    },
+    /// The writer thread cannot be started.
+    #[error("cannot start the database's writer thread: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The open database. Shared by all requests.
+pub struct Store {
+    // Order matters: the connections close before a temporary folder is removed.
+    writer: Writer,
+    readers: Readers,
+    _temporary: Option<TempDir>,
+}
+
+impl Store {
+    /// Opens or makes the database and brings its schema up to date.
+    pub fn open(data: &Data) -> Result<Self, OpenError> {
+        let (folder, temporary) = folder(data)?;
+        let path = folder.join(FILE_NAME);
+        let at_path = |source| OpenError::Database { path: path.clone(), source };
+        let mut db = connect(&path, OpenFlags::default()).map_err(at_path)?;
+        prepare_writer(&db, temporary.is_some()).map_err(at_path)?;
+        schema::migrate(&mut db, &path)?;
+        let readers = Readers::open(&path).map_err(at_path)?;
+        let writer = Writer::start(db).map_err(OpenError::Thread)?;
+        Ok(Self { writer, readers, _temporary: temporary })
+    }
+
+    /// Runs `f` on a snapshot of the database that holds every write answered so far.
+    pub async fn read<T, F>(&self, f: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.readers.run(f).await
+    }
+
+    /// Runs `f` in the writer's transaction and returns once that is committed. If `f` returns
+    /// an error, what it changed is undone.
+    pub async fn write<T, F>(&self, f: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.writer.run(f).await
+    }
+}
+
+fn folder(data: &Data) -> Result<(PathBuf, Option<TempDir>), OpenError> {
+    match data {
+        Data::Temp => {
+            let folder = tempfile::Builder::new()
+                .prefix("mock-sls-")
+                .tempdir()
+                .map_err(|source| OpenError::Folder { path: std::env::temp_dir(), source })?;
+            Ok((folder.path().to_owned(), Some(folder)))
+        }
+        Data::Dir(path) => {
+            std::fs::create_dir_all(path)
+                .map_err(|source| OpenError::Folder { path: path.clone(), source })?;
+            Ok((path.clone(), None))
+        }
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, flags)?;
+    db.set_prepared_statement_cache_capacity(64);
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(db)
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
+    serde_json::to_string(value)
+        .map_err(|error| ApiError::Internal(format!("cannot write a database row: {error}")))
+}
+
+/// Reads a JSON column.
+fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| unreadable(column, error))
+}
+
+/// Reads a JSON column that may be NULL.
+fn from_json_opt<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| unreadable(column, error))).transpose()
+}
+
+/// Reads a column that holds the name of a resource.
+fn name<T: TryFrom<String, Error = InvalidName>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    T::try_from(text).map_err(|error| unreadable(column, error))
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+/// Durability: what was answered survives the end of the process, and for a named folder also
+/// a power cut except for the last moments (`synchronous=NORMAL` in WAL mode).
+fn prepare_writer(db: &Connection, temporary: bool) -> rusqlite::Result<()> {
+    // Only takes effect while the file is still empty.
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", if temporary { "OFF" } else { "NORMAL" })?;
+    db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! An in-memory database with the current schema, for the unit tests of the SQL files.
+
+    use super::*;
+
+    pub(crate) fn database() -> Connection {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.pragma_update(None, "foreign_keys", true).unwrap();
+        schema::migrate(&mut db, Path::new(":memory:")).unwrap();
+        db
+    }
+}

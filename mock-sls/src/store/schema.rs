@@ -1,0 +1,71 @@
+//! The database schema, as numbered SQL files. The number of files applied is kept in the
+//! database's `user_version`.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::OpenError;
+
+/// Every step from an empty database to the current one, in order. Never change a step that
+/// was released; add one.
+const STEPS: &[&str] = &[include_str!("schema/01_base.sql")];
+
+/// Applies the steps that the database lacks, all or none.
+pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let at_path = |source| OpenError::Database { path: path.to_owned(), source };
+    let found = version(db).map_err(at_path)?;
+    let applied = usize::try_from(found).unwrap_or(usize::MAX);
+    let missing = STEPS.get(applied..).ok_or_else(|| OpenError::TooNew {
+        path: path.to_owned(),
+        found,
+        known: newest(),
+    })?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apply(db, missing).map_err(at_path)
+}
+
+fn apply(db: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let tx = db.transaction()?;
+    for step in steps {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", newest())?;
+    tx.commit()
+}
+
+fn version(db: &Connection) -> rusqlite::Result<u32> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn newest() -> u32 {
+    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_every_earlier_version_is_brought_up_to_date() {
+        for earlier in 0..=newest() {
+            let mut db = Connection::open_in_memory().unwrap();
+            for step in &STEPS[..earlier as usize] {
+                db.execute_batch(step).unwrap();
+            }
+            db.pragma_update(None, "user_version", earlier).unwrap();
+            migrate(&mut db, Path::new("test")).unwrap();
+            assert_eq!(version(&db).unwrap(), newest());
+        }
+    }
+
+    #[test]
+    fn a_database_of_a_newer_program_is_refused() {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.pragma_update(None, "user_version", newest() + 1).unwrap();
+        let error = migrate(&mut db, Path::new("old.sqlite")).unwrap_err();
+        assert!(matches!(error, OpenError::TooNew { .. }), "{error}");
+    }
+}
