@@ -1,1 +1,31 @@
+//! The operator for `AliyunLogConfig`: what such an object asks for exists in Log Service, stays that
+//! way, and what is wrong with an object is told in its status.
+//!
+//! One look at one object is validate → observe → plan → apply → report, one module each; `validate`,
+//! `plan`, `progress`, `status`, `diff`, `conflict` and `retry` are pure. [`controller`] is the shell
+//! around them, [`cli`] the program.
 
+pub mod cli;
+pub mod controller;
+pub mod crd;
+pub mod credentials;
+pub mod http;
+pub mod kubernetes;
+pub mod metrics;
+pub mod retry;
+pub mod sls;
+pub mod validate;
+
+mod apply;
+mod conflict;
+mod delete;
+mod desired;
+mod diff;
+mod failure;
+mod notices;
+mod observe;
+mod plan;
+mod progress;
+mod schema;
+mod status;
+mod text;

@@ -1,0 +1,83 @@
+//! The command line: `run`, `crd`, `validate`. Called by `main.rs`, and by programs that contain the
+//! operator under its name.
+
+mod run;
+mod validate;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code when an object is invalid, or the operator had to stop.
+const EXIT_FAILED: u8 = 1;
+/// Exit code when the operator was called wrongly or cannot start; clap uses the same.
+const EXIT_USAGE: u8 = 2;
+
+/// Keeps Log Service (SLS) as AliyunLogConfig objects in Kubernetes ask for: project, Logstore, index,
+/// machine groups and Logtail config are created, kept and bound, and every object's status says how far
+/// that is and what is wrong.
+#[derive(Parser)]
+#[command(name = "operator", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch AliyunLogConfigs and bring Log Service in line with them, until SIGTERM or Ctrl-C.
+    Run(Box<run::Args>),
+    /// Print the CustomResourceDefinition as YAML, for `kubectl apply -f -`.
+    Crd,
+    /// Check AliyunLogConfigs in files, without a cluster and without Log Service.
+    ///
+    /// Tells what the API server would refuse (schema and rules) and what the operator would refuse
+    /// (regular expressions, numbers of groups and keys, names). Exit code 0: all valid, 1: problems
+    /// found, 2: a file cannot be read.
+    Validate(validate::Args),
+}
+
+/// Runs the program; `args` begins with its name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Command::Run(args) => run::main(*args),
+        Command::Crd => print_crd(),
+        Command::Validate(args) => validate::main(&args),
+    }
+}
+
+/// The definition as it is printed and checked in.
+pub fn crd_yaml() -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(&crate::crd::crd())
+}
+
+fn print_crd() -> ExitCode {
+    match crd_yaml().map_err(io::Error::other).and_then(|yaml| io::stdout().write_all(yaml.as_bytes())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(EXIT_FAILED, &error),
+    }
+}
+
+/// Says `error` and what caused it on stderr.
+fn failed(code: u8, error: &dyn std::error::Error) -> ExitCode {
+    let mut text = format!("operator: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,231 @@
+//! `operator run`: arguments and environment → the controller, until a signal.
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{EXIT_FAILED, EXIT_USAGE, failed};
+use crate::controller::{self, Settings};
+use crate::credentials::{CredentialsError, Source};
+use crate::http::{self, Readiness};
+use crate::kubernetes::{self, KubernetesError};
+use crate::metrics::Metrics;
+use crate::retry::Waits;
+use crate::sls::{Clients, SlsConfig, SlsError};
+use crate::validate::Defaults;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service
+    /// account are tried
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig; its current one when not given
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    context: Option<String>,
+
+    /// Watch this namespace only
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Log Service: URL, host or host:port, for example https://cn-hangzhou.log.aliyuncs.com or
+    /// http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "ALICLOUD_LOG_ENDPOINT")]
+    sls_endpoint: String,
+
+    /// Region of Log Service; requests are signed with version 4 when it is given, else with version 1
+    #[arg(long, value_name = "REGION", env = "ALICLOUD_LOG_REGION")]
+    region: Option<String>,
+
+    /// JSON file {"accessKeyId", "accessKeySecret", "securityToken"?}, read again when it changes;
+    /// without it the environment variables ALICLOUD_ACCESS_KEY_ID and ALICLOUD_ACCESS_KEY_SECRET are
+    /// used
+    #[arg(long, value_name = "FILE")]
+    credentials_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    defaults: DefaultsArgs,
+
+    /// How often every object is compared with Log Service although nothing changed, for example 5m or
+    /// 30s
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    resync: Duration,
+
+    /// Longest wait between attempts while Log Service does not answer
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    connect_backoff_max: Duration,
+
+    /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080; port 0 takes a free one,
+    /// which is logged
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// Form of the log on stderr; its level is set by RUST_LOG
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+/// What is filled into objects; also used by `operator validate`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct DefaultsArgs {
+    /// Project of objects that name none
+    #[arg(long, value_name = "PROJECT", env = "ALICLOUD_LOG_PROJECT")]
+    default_project: Option<sls_api::names::ProjectName>,
+
+    /// Machine group of objects that list none
+    #[arg(long, value_name = "GROUP", env = "ALICLOUD_LOG_MACHINE_GROUP")]
+    default_machine_group: Option<sls_api::names::MachineGroupName>,
+
+    /// Alibaba Cloud account to which the credentials belong; objects may name it as uid
+    #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_ACCOUNT_ID")]
+    account_id: Option<String>,
+}
+
+impl From<DefaultsArgs> for Defaults {
+    fn from(args: DefaultsArgs) -> Self {
+        Self {
+            project: args.default_project,
+            machine_group: args.default_machine_group,
+            account_id: args.account_id,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Why the operator cannot start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Sls(#[from] SlsError),
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesError),
+    #[error("--listen {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("signals cannot be caught: {0}")]
+    Signals(io::Error),
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(io::Error),
+}
+
+pub(super) fn main(args: Args) -> ExitCode {
+    start_log(args.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(StartError::Runtime).and_then(|runtime| runtime.block_on(run(args)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ (StartError::Runtime(_) | StartError::Signals(_))) => failed(EXIT_FAILED, &error),
+        Err(error) => failed(EXIT_USAGE, &error),
+    }
+}
+
+async fn run(args: Args) -> Result<(), StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let readiness = Readiness::default();
+    let credentials = Source::choose(args.credentials_file, |name| std::env::var(name).ok())?;
+    let config = SlsConfig { endpoint: args.sls_endpoint.clone(), region: args.region, credentials };
+    let clients = Clients::new(config, Arc::clone(&metrics))?;
+    let config = kubernetes::config(args.kubeconfig.as_deref(), args.context).await?;
+    let cluster = config.cluster_url.to_string();
+    let kube = kubernetes::client(config)?;
+    let shutdown = CancellationToken::new();
+    let signals = Signals::new().map_err(StartError::Signals)?;
+
+    if let Some(address) = args.listen {
+        let failed = |source| StartError::Listen { address, source };
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        tracing::info!(%address, "serving /healthz, /readyz and /metrics");
+        let stop = shutdown.clone().cancelled_owned();
+        tokio::spawn(http::serve(listener, readiness.clone(), Arc::clone(&metrics), stop));
+    }
+    tracing::info!(cluster, endpoint = args.sls_endpoint, "starting");
+    let settings = Settings {
+        namespace: args.namespace,
+        defaults: args.defaults.into(),
+        waits: Waits { resync: args.resync, connect_backoff_cap: args.connect_backoff_max },
+        instance: std::env::var("POD_NAME").ok(),
+    };
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        let signal = signals.any().await;
+        tracing::info!(signal, "stopping");
+        stop.cancel();
+    });
+    controller::run(kube, clients, settings, metrics, readiness, shutdown.cancelled_owned()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The signals that end the operator.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for any; its name.
+    async fn any(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    // A program that contains the operator may have started a log already.
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+/// `5m`, `30s`, `250ms`; more than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("{text:?} is not a duration; write for example 30s, 5m or 1h"))?;
+    let duration = Duration::try_from(parsed).map_err(|_| "it must not be negative".to_owned())?;
+    if duration.is_zero() {
+        return Err("it must be more than 0".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert!(duration("0s").is_err());
+        assert!(duration("-5s").is_err());
+        assert!(duration("soon").unwrap_err().contains("30s"));
+    }
+}

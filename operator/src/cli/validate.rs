@@ -1,0 +1,229 @@
+//! `operator validate`: files → problems, as text or JSON.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use kube::core::cel::Validator;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::run::DefaultsArgs;
+use super::{EXIT_FAILED, EXIT_USAGE, failed};
+use crate::crd::{self, AliyunLogConfig};
+use crate::desired::Target;
+use crate::schema;
+use crate::validate::{Defaults, claimed_target, validate};
+
+/// Largest file, in bytes. Source: guess; an object may have 1.5 MB in etcd, and a file many objects.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// YAML or JSON file with one or more objects, - for stdin; may be given several times
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    filename: Vec<PathBuf>,
+
+    /// Form of the result on stdout
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+
+    #[command(flatten)]
+    defaults: DefaultsArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// Why a file could not be checked.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error("{} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is larger than {FILE_BYTES_MAX} bytes", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("{} is not YAML: {source}", path.display())]
+    Yaml { path: PathBuf, source: Box<serde_saphyr::Error> },
+    #[error("the result cannot be written: {0}")]
+    Write(io::Error),
+}
+
+/// The result, as printed with `-o json`.
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    objects: Vec<Checked>,
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    name: String,
+    ok: bool,
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Finding {
+    field: String,
+    message: String,
+    /// Who finds it: `schema` or `rule` (the API server), `spec` (the operator).
+    #[serde(rename = "foundBy")]
+    found_by: &'static str,
+}
+
+pub(super) fn main(args: &Args) -> ExitCode {
+    let defaults = Defaults::from(args.defaults.clone());
+    match check_files(&args.filename, &defaults)
+        .and_then(|report| print(&report, args.output).map(|()| report.ok))
+    {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_FAILED),
+        Err(error) => failed(EXIT_USAGE, &error),
+    }
+}
+
+fn check_files(files: &[PathBuf], defaults: &Defaults) -> Result<Report, FileError> {
+    let mut objects = Vec::new();
+    let mut owners = HashMap::new();
+    for path in files {
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&read(path)?)
+            .map_err(|error| FileError::Yaml { path: path.clone(), source: Box::new(error) })?;
+        let ours = documents.iter().filter(|one| kind_of(one) == Some("AliyunLogConfig"));
+        objects.extend(ours.map(|one| check(one, path, defaults, &mut owners)));
+    }
+    Ok(Report { ok: objects.iter().all(|object| object.ok), objects })
+}
+
+fn read(path: &Path) -> Result<String, FileError> {
+    let failed = |source| FileError::Read { path: path.to_owned(), source };
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(failed)?)
+    };
+    let mut text = String::new();
+    input.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(FileError::TooLarge { path: path.to_owned() });
+    }
+    Ok(text)
+}
+
+fn kind_of(document: &Value) -> Option<&str> {
+    document.get("kind").and_then(Value::as_str)
+}
+
+/// `owners` holds the objects seen so far by what they claim.
+fn check(
+    document: &Value,
+    file: &Path,
+    defaults: &Defaults,
+    owners: &mut HashMap<Target, String>,
+) -> Checked {
+    let text = |pointer| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let name = text("/metadata/name").unwrap_or_default();
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let finding = |field: String, message: String, found_by| Finding { field, message, found_by };
+
+    let schema = crd::schema();
+    let violations = schema::check(&schema, document);
+    problems.extend(violations.into_iter().map(|one| finding(one.field, one.message, "schema")));
+    // Rules are only meant for objects of the right shape, and the API server takes null for absent.
+    if problems.is_empty() {
+        let errors = Validator::new().validate(&schema, &without_nulls(document), None).err();
+        for error in errors.into_iter().flat_map(kube::core::cel::ValidationErrors::into_vec) {
+            problems.push(finding(
+                error.field_path.trim_start_matches('.').to_owned(),
+                error.message,
+                "rule",
+            ));
+        }
+    }
+    match serde_json::from_value::<AliyunLogConfig>(document.clone()) {
+        Err(error) if problems.is_empty() => {
+            problems.push(finding("spec".into(), error.to_string(), "schema"));
+        }
+        Err(_) => {}
+        Ok(cr) => {
+            match validate(&cr, defaults) {
+                Ok(valid) => warnings
+                    .extend(valid.warnings.iter().map(|one| finding(one.field(), one.to_string(), "spec"))),
+                Err(found) => {
+                    problems.extend(found.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
+                }
+            }
+            if let Some(target) = claimed_target(&cr, defaults) {
+                let message = format!("{target} is claimed by another object of these files, ");
+                if let Some(owner) = owners.get(&target) {
+                    let field = "spec.logtailConfig.configName".to_owned();
+                    problems.push(finding(field, format!("{message}{owner}; use another name"), "spec"));
+                } else {
+                    owners.insert(target, name.clone());
+                }
+            }
+        }
+    }
+    Checked {
+        file: file.display().to_string(),
+        namespace: text("/metadata/namespace"),
+        name,
+        ok: problems.is_empty(),
+        problems,
+        warnings,
+    }
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
+fn print(report: &Report, output: Output) -> Result<(), FileError> {
+    let mut out = io::stdout().lock();
+    let text = match output {
+        Output::Json => {
+            serde_json::to_string_pretty(report).map_err(|error| FileError::Write(error.into()))? + "\n"
+        }
+        Output::Text => text(report),
+    };
+    out.write_all(text.as_bytes()).map_err(FileError::Write)
+}
+
+fn text(report: &Report) -> String {
+    let mut lines = Vec::new();
+    for object in &report.objects {
+        let namespace =
+            object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let verdict = match object.problems.len() {
+            0 => "valid".to_owned(),
+            1 => "1 problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        lines.push(format!("{}: {namespace}{}: {verdict}", object.file, object.name));
+        lines.extend(object.problems.iter().map(|one| format!("  {}: {}", one.field, one.message)));
+        lines.extend(object.warnings.iter().map(|one| format!("  warning: {}: {}", one.field, one.message)));
+    }
+    if report.objects.is_empty() {
+        lines.push("no AliyunLogConfig found".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Two objects that claim the same Logtail config: the older one has it. Pure; used by the reconciler.
+
+use kube::{Resource, ResourceExt};
+
+use crate::crd::{AliyunLogConfig, FINALIZER};
+use crate::desired::Target;
+use crate::validate::{Defaults, claimed_target, validate};
+
+/// The object among `others` that owns `target` in place of `cr`, as namespace/name.
+///
+/// Older creation wins, then the smaller uid. An object that could not be applied and holds nothing (no
+/// finalizer) does not count: an invalid object must not keep a valid one out.
+pub fn winner<'a>(
+    cr: &AliyunLogConfig,
+    target: &Target,
+    others: impl IntoIterator<Item = &'a AliyunLogConfig>,
+    defaults: &Defaults,
+) -> Option<String> {
+    others
+        .into_iter()
+        .filter(|other| other.uid() != cr.uid() && age(other) < age(cr))
+        .filter(|other| claimed_target(other, defaults).as_ref() == Some(target))
+        .filter(|other| holds(*other) || (!is_deleting(*other) && validate(other, defaults).is_ok()))
+        .min_by_key(|other| age(other))
+        .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}
+
+/// Whether the object may have put something into Log Service.
+pub fn holds(object: &impl Resource) -> bool {
+    object.meta().finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Whether the object is being deleted.
+pub fn is_deleting(object: &impl Resource) -> bool {
+    object.meta().deletion_timestamp.is_some()
+}
+
+fn age(cr: &AliyunLogConfig) -> (Option<jiff::Timestamp>, Option<String>) {
+    (cr.creation_timestamp().map(|time| time.0), cr.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cr(name: &str, created: &str, more: serde_json::Value) -> AliyunLogConfig {
+        let mut object = json!({
+            "apiVersion": "log.alibabacloud.com/v1alpha1", "kind": "AliyunLogConfig",
+            "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": created},
+            "spec": {"project": "project-a", "logstore": "store", "machineGroups": ["group"],
+                "logtailConfig": {"configName": "shared", "inputType": "file", "inputDetail": {
+                    "logType": "common_reg_log", "logPath": "/var/log", "filePattern": "a.log"}}}
+        });
+        json_merge(&mut object, &more);
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn json_merge(into: &mut serde_json::Value, from: &serde_json::Value) {
+        match from {
+            serde_json::Value::Object(map) => {
+                map.iter().for_each(|(key, value)| json_merge(&mut into[key], value))
+            }
+            value => *into = value.clone(),
+        }
+    }
+
+    fn check(cr: &AliyunLogConfig, others: &[AliyunLogConfig]) -> Option<String> {
+        let defaults = Defaults::default();
+        let target = claimed_target(cr, &defaults).unwrap();
+        winner(cr, &target, others, &defaults)
+    }
+
+    #[test]
+    fn the_older_object_wins_whatever_the_order() {
+        let old = cr("b", "2026-01-01T00:00:00Z", json!({}));
+        let new = cr("a", "2026-01-02T00:00:00Z", json!({}));
+        let all = [new.clone(), old.clone()];
+        assert_eq!(check(&new, &all).as_deref(), Some("default/b"));
+        assert_eq!(check(&old, &all), None);
+    }
+
+    #[test]
+    fn of_two_objects_of_the_same_second_the_smaller_uid_wins() {
+        let a = cr("a", "2026-01-01T00:00:00Z", json!({}));
+        let b = cr("b", "2026-01-01T00:00:00Z", json!({}));
+        assert_eq!(check(&b, &[a.clone(), b.clone()]).as_deref(), Some("default/a"));
+        assert_eq!(check(&a, &[a.clone(), b]), None);
+    }
+
+    #[test]
+    fn another_project_or_name_is_no_conflict() {
+        let old = cr("a", "2026-01-01T00:00:00Z", json!({"spec": {"project": "project-b"}}));
+        let older =
+            cr("c", "2025-01-01T00:00:00Z", json!({"spec": {"logtailConfig": {"configName": "mine"}}}));
+        let new = cr("b", "2026-01-02T00:00:00Z", json!({}));
+        assert_eq!(check(&new, &[old, older]), None);
+    }
+
+    #[test]
+    fn an_invalid_object_counts_only_while_it_may_hold_something() {
+        let invalid = json!({"spec": {"lifeCycle": 0}});
+        let old = cr("a", "2026-01-01T00:00:00Z", invalid.clone());
+        let mut holding = old.clone();
+        holding.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+        let new = cr("b", "2026-01-02T00:00:00Z", json!({}));
+        assert_eq!(check(&new, &[old]), None);
+        assert_eq!(check(&new, &[holding]).as_deref(), Some("default/a"));
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_keeps_the_name_until_it_is_gone() {
+        let deleting =
+            json!({"metadata": {"deletionTimestamp": "2026-01-03T00:00:00Z", "finalizers": [FINALIZER]}});
+        let old = cr("a", "2026-01-01T00:00:00Z", deleting);
+        let new = cr("b", "2026-01-02T00:00:00Z", json!({}));
+        assert_eq!(check(&new, &[old]).as_deref(), Some("default/a"));
+    }
+}

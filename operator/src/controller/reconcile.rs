@@ -1,0 +1,422 @@
+//! One look at one object: validate → observe → plan → apply → report, or, for an object that is being
+//! deleted, delete → report → let go.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action;
+use kube::runtime::finalizer::{self, finalizer};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource, ResourceExt};
+use serde_json::json;
+
+use super::memory::Memories;
+use super::{Guarded, Waker};
+use crate::apply::{Applied, apply};
+use crate::conflict::{self, holds, is_deleting};
+use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER, FORCE_DELETE_ANNOTATION};
+use crate::delete::delete;
+use crate::desired::{Desired, Target};
+use crate::failure::{Class, Failure};
+use crate::metrics::{Looked, Metrics};
+use crate::notices::{self, Notice, Publisher};
+use crate::observe::observe;
+use crate::plan::{Memory, plan};
+use crate::progress::Progress;
+use crate::retry::Waits;
+use crate::sls::Clients;
+use crate::status::{self, Retry, Subject, Verdict};
+use crate::validate::{Defaults, Valid, claimed_target, validate};
+
+/// Longest look at one object; only a Kubernetes API that does not answer takes that long.
+const LOOK_MAX: Duration = Duration::from_secs(120);
+/// Rounds of observing and applying in one look. More than one is needed only when somebody else
+/// creates the same things at the same time.
+const ROUNDS_MAX: usize = 3;
+
+/// Everything a look needs.
+pub struct Context {
+    pub kube: Client,
+    pub clients: Clients,
+    pub defaults: Defaults,
+    pub waits: Waits,
+    pub store: Store<Guarded>,
+    pub memories: Arc<Memories>,
+    pub metrics: Arc<Metrics>,
+    pub publisher: Publisher,
+    pub waker: Waker,
+}
+
+/// Why a look has to be repeated although the object does not say so itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("Kubernetes: {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+    #[error("finalizer: {0}")]
+    Finalizer(Box<finalizer::Error<Error>>),
+    #[error("the config cannot be deleted yet, next attempt in {} s", wait.as_secs())]
+    NotDeleted { wait: Duration },
+    #[error("it took longer than {} s", LOOK_MAX.as_secs())]
+    TookTooLong,
+}
+
+/// One look.
+pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    let started = Instant::now();
+    let look = Look { context: &context, reference: reference(&object), meta: object.meta() };
+    let result = tokio::time::timeout(LOOK_MAX, look.run(&object)).await.unwrap_or(Err(Error::TookTooLong));
+    let looked = match &result {
+        Ok((_, looked)) => *looked,
+        Err(Error::NotDeleted { .. }) => Looked::NotDeleted,
+        Err(_) => Looked::KubernetesError,
+    };
+    context.metrics.looked(looked, started.elapsed());
+    result.map(|(action, _)| action)
+}
+
+/// When to look again after an error.
+pub fn error_policy(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
+    match error {
+        Error::NotDeleted { wait } => Action::requeue(*wait),
+        Error::Finalizer(error) => match &**error {
+            finalizer::Error::CleanupFailed(inner) | finalizer::Error::ApplyFailed(inner) => {
+                error_policy(object, inner, context)
+            }
+            _ => kubernetes_retry(&object, &context),
+        },
+        Error::Kubernetes(_) | Error::TookTooLong => kubernetes_retry(&object, &context),
+    }
+}
+
+fn kubernetes_retry(object: &Guarded, context: &Context) -> Action {
+    let attempts = context.memories.failed(&object.uid().unwrap_or_default());
+    Action::requeue(context.waits.after_failure(Class::Unreachable, attempts, fastrand::f64()))
+}
+
+fn reference(object: &Guarded) -> ObjectReference {
+    object.object_ref(&())
+}
+
+/// A look under way.
+struct Look<'a> {
+    context: &'a Context,
+    reference: ObjectReference,
+    meta: &'a ObjectMeta,
+}
+
+impl Look<'_> {
+    async fn run(&self, object: &Guarded) -> Result<(Action, Looked), Error> {
+        if is_deleting(object) && !holds(object) {
+            return Ok((Action::await_change(), Looked::Deleted));
+        }
+        let cr = match &object.0 {
+            Ok(cr) => cr,
+            Err(invalid) => return self.undecodable(invalid).await,
+        };
+        if is_deleting(cr) {
+            return self.release(cr).await;
+        }
+        let previous = self.previous(cr.status.clone());
+        let valid = match validate(cr, &self.context.defaults) {
+            Ok(valid) => valid,
+            Err(problems) => {
+                let notices = notices::invalid(&problems, self.meta.generation);
+                self.refuse(&previous, Verdict::Invalid(&problems), &notices).await?;
+                return Ok((Action::await_change(), Looked::Invalid));
+            }
+        };
+        let target = &valid.desired.target;
+        if let Some(winner) = self.winner(cr, target) {
+            let notice = notices::conflict(target, &winner);
+            self.refuse(&previous, Verdict::Conflict { target, winner: &winner }, &[notice]).await?;
+            return Ok((Action::await_change(), Looked::Conflict));
+        }
+        if !holds(cr) {
+            // Nothing may be created before the finalizer is there. Adding it is a change, and brings
+            // the object back here.
+            let api = self.objects();
+            let never = |_| async { Ok(Action::await_change()) };
+            finalizer(&api, FINALIZER, Arc::new(cr.clone()), never)
+                .await
+                .map_err(|error| Error::Finalizer(Box::new(error)))?;
+            return Ok((Action::await_change(), Looked::Accepted));
+        }
+        self.bring_in_line(valid, &previous).await
+    }
+
+    /// observe → plan → apply → report.
+    async fn bring_in_line(&self, valid: Valid, previous: &Previous) -> Result<(Action, Looked), Error> {
+        let memory = self.memory(previous);
+        let progress = self.converge(valid.desired, &memory).await;
+        self.context.memories.set_bound(self.uid(), progress.bound_by_us.clone());
+        for step in &progress.done {
+            self.context.metrics.changed(step.name(), progress.drift);
+        }
+        let now = Timestamp::now();
+        let (wait, looked) = match &progress.failure {
+            None => {
+                self.succeeded();
+                (self.context.waits.resync(fastrand::f64()), Looked::Synced)
+            }
+            Some(failure) => (self.failed(failure), Looked::Failed),
+        };
+        let retry = progress.failure.as_ref().map(|_| self.retry(now, wait));
+        let mut events = notices::changes(&progress);
+        if previous.ours.applied_generation != self.meta.generation && progress.failure.is_none() {
+            events.extend(notices::warnings(&valid.warnings, self.meta.generation));
+        }
+        if let Some(failure) = &progress.failure {
+            let uid = self.uid();
+            let new = self.context.memories.worth_telling(uid, failure, Instant::now());
+            events.extend(new.then(|| notices::failed(failure)));
+        }
+        let verdict = Verdict::Tried { progress: &progress, warnings: &valid.warnings, retry };
+        let status = status::next(&previous.ours, self.subject(), verdict, now);
+        self.context.publisher.publish(&events, &self.reference).await;
+        self.write(previous, &status).await?;
+        Ok((Action::requeue(wait), looked))
+    }
+
+    /// Rounds of observe → plan → apply until there is nothing left to do.
+    async fn converge(&self, desired: Desired, memory: &Memory) -> Progress {
+        let sls =
+            match self.context.clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
+                Ok(sls) => sls,
+                Err(error) => return Progress::unusable(desired, memory, &error),
+            };
+        let mut done = Vec::new();
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let observed = match observe(&sls, &desired).await {
+                Ok(observed) => observed,
+                Err(error) => return Progress::new(desired, memory, Err(error), Applied::default(), done),
+            };
+            let steps = plan(&desired, &observed, memory);
+            let applied = apply(&sls, &desired, steps).await;
+            done.extend(applied.done.iter().cloned());
+            if !applied.raced || applied.failed.is_some() || rounds >= ROUNDS_MAX {
+                return Progress::new(desired, memory, Ok(observed), applied, done);
+            }
+        }
+    }
+
+    /// Tells why nothing was sent; once, not at every look.
+    async fn refuse(
+        &self,
+        previous: &Previous,
+        verdict: Verdict<'_>,
+        notices: &[Notice],
+    ) -> Result<(), Error> {
+        let status = status::next(&previous.ours, self.subject(), verdict, Timestamp::now());
+        if status != previous.ours {
+            self.context.publisher.publish(notices, &self.reference).await;
+        }
+        self.write(previous, &status).await
+    }
+
+    /// An object that is not of the right shape: says so, and lets go of it when it is deleted.
+    async fn undecodable(&self, invalid: &InvalidObject) -> Result<(Action, Looked), Error> {
+        let api = self.untyped();
+        let Some(object) = api.get_opt(self.name()).await.map_err(Box::new)? else {
+            return Ok((Action::await_change(), Looked::Deleted));
+        };
+        let status = object.data.get("status").cloned().unwrap_or_default();
+        let previous = self.previous(serde_json::from_value(status).unwrap_or_default());
+        if is_deleting(&object) {
+            let target = applied_target(&previous.ours);
+            let cleanup = |_| self.clean_up(target, None, &previous);
+            finalizer(&api, FINALIZER, Arc::new(object), cleanup)
+                .await
+                .map_err(|error| Error::Finalizer(Box::new(error)))?;
+            return Ok((Action::await_change(), Looked::Deleted));
+        }
+        let notice = notices::undecodable(&invalid.error, self.meta.generation);
+        self.refuse(&previous, Verdict::Undecodable(&invalid.error), &[notice]).await?;
+        Ok((Action::await_change(), Looked::Invalid))
+    }
+
+    /// Deletes what the object has in Log Service, then lets go of it.
+    async fn release(&self, cr: &AliyunLogConfig) -> Result<(Action, Looked), Error> {
+        let previous = self.previous(cr.status.clone());
+        let target = applied_target(&previous.ours).or_else(|| claimed_target(cr, &self.context.defaults));
+        // The loser of a name conflict has nothing in Log Service.
+        let target = target.filter(|target| self.winner(cr, target).is_none());
+        let endpoint = cr.spec.endpoint.clone().filter(|endpoint| !endpoint.is_empty());
+        let cleanup = |_| self.clean_up(target, endpoint, &previous);
+        let api = self.objects();
+        finalizer(&api, FINALIZER, Arc::new(cr.clone()), cleanup)
+            .await
+            .map_err(|error| Error::Finalizer(Box::new(error)))?;
+        self.context.memories.forget(self.uid());
+        Ok((Action::await_change(), Looked::Deleted))
+    }
+
+    async fn clean_up(
+        &self,
+        target: Option<Target>,
+        endpoint: Option<String>,
+        previous: &Previous,
+    ) -> Result<Action, Error> {
+        let Some(target) = target else { return Ok(Action::await_change()) };
+        if self.is_forced() {
+            let notice = notices::forced(&target.to_string());
+            self.context.publisher.publish(&[notice], &self.reference).await;
+            return Ok(Action::await_change());
+        }
+        let result = match self.context.clients.project(target.project.clone(), endpoint.as_deref()) {
+            Ok(sls) => delete(&sls, &target).await,
+            Err(error) => Err(Failure::unusable(&error)),
+        };
+        let failure = match result {
+            Ok(deleted) => {
+                self.succeeded();
+                let notice = notices::deleted(&target, &deleted);
+                self.context.publisher.publish(&[notice], &self.reference).await;
+                return Ok(Action::await_change());
+            }
+            // A deletion has nothing to wait for that the user could correct in the object.
+            Err(failure) if failure.class == Class::Spec => Failure { class: Class::Busy, ..failure },
+            Err(failure) => failure,
+        };
+        let wait = self.failed(&failure);
+        let now = Timestamp::now();
+        if self.context.memories.worth_telling(self.uid(), &failure, Instant::now()) {
+            let notice = notices::deleting(&target, &failure);
+            self.context.publisher.publish(&[notice], &self.reference).await;
+        }
+        let retry = self.retry(now, wait);
+        let verdict = Verdict::Deleting { target: &target, failure: &failure, retry };
+        let status = status::next(&previous.ours, self.subject(), verdict, now);
+        self.write(previous, &status).await?;
+        Err(Error::NotDeleted { wait })
+    }
+
+    /// Writes `status` if it says anything new.
+    async fn write(&self, previous: &Previous, status: &AliyunLogConfigStatus) -> Result<(), Error> {
+        if *status == previous.ours && *status == previous.shown {
+            return Ok(());
+        }
+        let resource = ApiResource::erase::<AliyunLogConfig>(&());
+        let patch = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": self.name()},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        // The reply is not decoded as an AliyunLogConfig: it may not be of the right shape.
+        let result = self.untyped().patch_status(self.name(), &params, &Patch::Apply(&patch)).await;
+        self.context.metrics.status_written(result.is_ok());
+        match result {
+            Ok(_) => {
+                self.context.memories.set_status(self.uid(), status.clone());
+                Ok(())
+            }
+            Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
+            Err(error) => Err(Error::Kubernetes(Box::new(error))),
+        }
+    }
+
+    fn previous(&self, shown: Option<AliyunLogConfigStatus>) -> Previous {
+        let shown = shown.unwrap_or_default();
+        let ours = self.context.memories.status(self.uid()).unwrap_or_else(|| shown.clone());
+        Previous { shown, ours }
+    }
+
+    fn winner(&self, cr: &AliyunLogConfig, target: &Target) -> Option<String> {
+        let others = self.context.store.state();
+        let others = others.iter().filter_map(|other| other.0.as_ref().ok());
+        conflict::winner(cr, target, others, &self.context.defaults)
+    }
+
+    fn memory(&self, previous: &Previous) -> Memory {
+        let listed = previous.ours.applied_machine_groups.iter().flatten();
+        let mut bound_by_us = self.context.memories.bound(self.uid());
+        bound_by_us.extend(listed.filter_map(|name| name.parse().ok()));
+        let applied = previous.ours.applied_generation;
+        Memory { bound_by_us, applied_before: applied.is_some() && applied == self.meta.generation }
+    }
+
+    fn succeeded(&self) {
+        self.context.memories.succeeded(self.uid());
+        self.context.waker.wake(Class::Unreachable);
+    }
+
+    /// Counts the failure; the time to wait before the next attempt.
+    fn failed(&self, failure: &Failure) -> Duration {
+        let attempts = self.context.memories.failed(self.uid());
+        if matches!(failure.class, Class::Unreachable | Class::Auth) {
+            let object = ObjectRef::<Guarded>::new(self.name()).within(self.namespace());
+            self.context.memories.wait(object, failure.class);
+        }
+        let wait = self.context.waits.after_failure(failure.class, attempts, fastrand::f64());
+        let object = format!("{}/{}", self.namespace(), self.name());
+        tracing::warn!(
+            object,
+            step = failure.step,
+            code = failure.code,
+            attempts,
+            wait_s = wait.as_secs_f64(),
+            "{}",
+            failure.message
+        );
+        wait
+    }
+
+    fn retry(&self, now: Timestamp, wait: Duration) -> Retry {
+        let at = now.checked_add(wait).unwrap_or(now);
+        Retry { attempts: self.context.memories.attempts(self.uid()), at }
+    }
+
+    fn is_forced(&self) -> bool {
+        let annotation = self.meta.annotations.as_ref().and_then(|all| all.get(FORCE_DELETE_ANNOTATION));
+        annotation.is_some_and(|value| value == "true")
+    }
+
+    fn objects(&self) -> Api<AliyunLogConfig> {
+        Api::namespaced(self.context.kube.clone(), self.namespace())
+    }
+
+    /// The same objects without a type, for those that may not be of the right shape.
+    fn untyped(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<AliyunLogConfig>(&());
+        Api::namespaced_with(self.context.kube.clone(), self.namespace(), &resource)
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { namespace: self.namespace(), name: self.name(), generation: self.meta.generation }
+    }
+
+    fn uid(&self) -> &str {
+        self.meta.uid.as_deref().unwrap_or_default()
+    }
+
+    fn name(&self) -> &str {
+        self.meta.name.as_deref().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.meta.namespace.as_deref().unwrap_or_default()
+    }
+}
+
+/// The status before a look.
+struct Previous {
+    /// As the watch shows it.
+    shown: AliyunLogConfigStatus,
+    /// As the operator last wrote it, which the watch may not show yet; the same after a restart.
+    ours: AliyunLogConfigStatus,
+}
+
+/// The config that the status says was applied.
+fn applied_target(status: &AliyunLogConfigStatus) -> Option<Target> {
+    Some(Target {
+        project: status.project.as_deref()?.parse().ok()?,
+        config: status.config_name.as_deref()?.parse().ok()?,
+    })
+}

@@ -1,0 +1,90 @@
+//! What an object asks for, after validation: names are valid, numbers are in range, inputDetail is
+//! complete. Built by [`crate::validate`] only; read by `observe`, `plan`, `apply` and `status`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::{Map, Value};
+use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
+
+use crate::crd::{EncryptConf, InputType, LogstoreMode, MeteringMode, TelemetryType};
+
+/// Shards of a new Logstore when the object does not say. Source: vendor's CRD document.
+pub const SHARD_COUNT_DEFAULT: u32 = 2;
+/// Days for which a new Logstore keeps logs when the object does not say. Source: the vendor's older
+/// CRD document and its open environment-variable code; the newer document says 180.
+pub const LIFE_CYCLE_DAYS_DEFAULT: u32 = 90;
+/// Days from which a retention means "for ever". Source: Logstore API.
+pub const LIFE_CYCLE_DAYS_FOREVER: u32 = 3650;
+/// Bound of automatic splits of a new Logstore when the object does not say. Source: vendor's CRD
+/// document.
+pub const MAX_SPLIT_SHARD_DEFAULT: u32 = 32;
+
+/// The Logtail config that an object owns: no two objects may have the same target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Project in which the config lives.
+    pub project: ProjectName,
+    /// Name of the config in it.
+    pub config: ConfigName,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "config {} in project {}", self.config, self.project)
+    }
+}
+
+/// Everything that has to exist for one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// Project and config name.
+    pub target: Target,
+    /// Endpoint to use instead of the operator's own.
+    pub endpoint: Option<String>,
+    /// The Logstore to deliver to.
+    pub logstore: DesiredLogstore,
+    /// Groups to bind the config to; never empty.
+    pub machine_groups: BTreeSet<MachineGroupName>,
+    /// The config.
+    pub config: DesiredConfig,
+}
+
+/// A Logstore as far as the object describes it. Fields are `None` where it says nothing: a new
+/// Logstore then gets the default, and an existing one is not said to differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredLogstore {
+    pub name: LogstoreName,
+    /// Shards, 1 to 10.
+    pub shard_count: Option<u32>,
+    /// Days, 1 to [`LIFE_CYCLE_DAYS_FOREVER`].
+    pub life_cycle_days: Option<u32>,
+    /// Days in hot storage, at least 7 and less than the retention; `None` is off.
+    pub hot_ttl_days: Option<u32>,
+    pub mode: Option<LogstoreMode>,
+    pub auto_split: Option<bool>,
+    /// Shards, 1 to 256.
+    pub max_split_shard: Option<u32>,
+    pub telemetry_type: Option<TelemetryType>,
+    pub append_meta: Option<bool>,
+    pub enable_tracking: Option<bool>,
+    pub encrypt: Option<EncryptConf>,
+    pub metering: Option<MeteringMode>,
+}
+
+impl DesiredLogstore {
+    /// Whether fields get SQL columns in the default index: not in a search-only Logstore.
+    pub fn analytics(&self) -> bool {
+        self.mode != Some(LogstoreMode::Query)
+    }
+}
+
+/// The Logtail config to create.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredConfig {
+    pub input_type: InputType,
+    /// inputDetail with the SDK's defaults filled in.
+    pub input_detail: Map<String, Value>,
+    /// Sample line; empty when the object has none.
+    pub log_sample: String,
+}

@@ -1,0 +1,155 @@
+//! What differs between what an object asks for and what Log Service holds. Pure; used by `plan`.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use sls_api::logtail;
+use sls_api::ops::logstores::Logstore;
+use sls_api::ops::logtail_configs::LogtailConfig;
+
+use crate::crd::{InputType, LogstoreMode, TelemetryType};
+use crate::desired::{Desired, DesiredLogstore};
+
+/// Longest value shown in a difference, in characters; the rest is cut.
+const SHOWN_CHARS_MAX: usize = 80;
+
+/// One field that is not as wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldDiff {
+    /// Name of the field as the user writes it.
+    pub field: String,
+    /// What the object asks for; `None` when it asks for nothing.
+    pub wanted: Option<Value>,
+    /// What Log Service holds.
+    pub actual: Option<Value>,
+}
+
+impl fmt::Display for FieldDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wanted = self.wanted.as_ref().map_or_else(|| "not set".to_owned(), shown);
+        let actual = self.actual.as_ref().map_or_else(|| "not set".to_owned(), shown);
+        write!(f, "{}: wanted {wanted}, is {actual}", self.field)
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// What of the config has to be updated. inputDetail is compared after the SDK's defaults are filled in
+/// on both sides; a key that only Log Service has counts unless `keep_foreign_keys`.
+pub fn config(desired: &Desired, actual: &LogtailConfig, keep_foreign_keys: bool) -> Vec<FieldDiff> {
+    let wanted = &desired.config;
+    let mut diffs = Vec::new();
+    let input_type = match wanted.input_type {
+        InputType::File => "file",
+        InputType::Plugin => "plugin",
+    };
+    compare(&mut diffs, "inputType", input_type, actual.input_type.as_str());
+    compare(
+        &mut diffs,
+        "outputDetail.logstoreName",
+        desired.logstore.name.as_str(),
+        actual.output_detail.logstore_name.as_str(),
+    );
+    let sample = actual.log_sample.as_deref().unwrap_or_default();
+    if !wanted.log_sample.is_empty() || !keep_foreign_keys {
+        compare(&mut diffs, "logSample", wanted.log_sample.as_str(), sample);
+    }
+    input_detail(&mut diffs, &wanted.input_detail, &actual.input_detail, keep_foreign_keys);
+    diffs
+}
+
+fn input_detail(
+    diffs: &mut Vec<FieldDiff>,
+    wanted: &Map<String, Value>,
+    actual: &Map<String, Value>,
+    keep_foreign_keys: bool,
+) {
+    let mut actual = actual.clone();
+    logtail::complete_input_detail(&mut actual);
+    for (key, value) in wanted {
+        let found = actual.get(key);
+        if !found.is_some_and(|found| covers(value, found)) {
+            diffs.push(FieldDiff {
+                field: format!("inputDetail.{key}"),
+                wanted: Some(value.clone()),
+                actual: found.cloned(),
+            });
+        }
+    }
+    if keep_foreign_keys {
+        return;
+    }
+    let foreign = actual.iter().filter(|(key, value)| !wanted.contains_key(*key) && !value.is_null());
+    diffs.extend(foreign.map(|(key, value)| FieldDiff {
+        field: format!("inputDetail.{key}"),
+        wanted: None,
+        actual: Some(value.clone()),
+    }));
+}
+
+/// Whether `actual` holds all of `wanted`; objects may hold more, everything else must be equal.
+fn covers(wanted: &Value, actual: &Value) -> bool {
+    match (wanted, actual) {
+        (Value::Object(wanted), Value::Object(actual)) => wanted.iter().all(|(key, value)| {
+            actual.get(key).map_or_else(|| value.is_null(), |found| covers(value, found))
+        }),
+        (Value::Number(wanted), Value::Number(actual)) => {
+            wanted == actual || wanted.as_f64().is_some_and(|number| actual.as_f64() == Some(number))
+        }
+        _ => wanted == actual,
+    }
+}
+
+/// What of an existing Logstore is not as the object says, in the object's own words.
+pub fn logstore(desired: &DesiredLogstore, actual: &Logstore) -> Vec<FieldDiff> {
+    let mut diffs = Vec::new();
+    let number = |value: Option<u32>| value.map(i64::from);
+    // Automatic splits only ever add shards: more than asked for is what the user asked for.
+    let grown = |wanted: &i64| actual.auto_split && actual.shard_count > *wanted;
+    let shards = number(desired.shard_count).filter(|wanted| !grown(wanted));
+    compare_set(&mut diffs, "shardCount", shards, actual.shard_count);
+    compare_set(&mut diffs, "lifeCycle", number(desired.life_cycle_days), actual.ttl);
+    compare_set(&mut diffs, "logstoreHotTTL", number(desired.hot_ttl_days), actual.hot_ttl);
+    let mode = desired.mode.map(|mode| match mode {
+        LogstoreMode::Standard => "standard",
+        LogstoreMode::Query => "query",
+    });
+    let actual_mode = if actual.mode.is_empty() { "standard" } else { actual.mode.as_str() };
+    compare_set(&mut diffs, "logstoreMode", mode, actual_mode);
+    compare_set(&mut diffs, "logstoreAutoSplit", desired.auto_split, actual.auto_split);
+    compare_set(&mut diffs, "logstoreMaxSplitShard", number(desired.max_split_shard), actual.max_split_shard);
+    let telemetry = desired.telemetry_type.map(|kind| match kind {
+        TelemetryType::None => "None",
+        TelemetryType::Metrics => "Metrics",
+    });
+    let actual_kind = if actual.telemetry_type.is_empty() { "None" } else { actual.telemetry_type.as_str() };
+    compare_set(&mut diffs, "logstoreTelemetryType", telemetry, actual_kind);
+    compare_set(&mut diffs, "logstoreAppendMeta", desired.append_meta, actual.append_meta);
+    compare_set(&mut diffs, "logstoreEnableTracking", desired.enable_tracking, actual.enable_tracking);
+    diffs
+}
+
+fn compare<T: PartialEq + Into<Value>>(diffs: &mut Vec<FieldDiff>, field: &str, wanted: T, actual: T) {
+    compare_set(diffs, field, Some(wanted), actual);
+}
+
+fn compare_set<T: PartialEq + Into<Value>>(
+    diffs: &mut Vec<FieldDiff>,
+    field: &str,
+    wanted: Option<T>,
+    actual: T,
+) {
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != actual) {
+        diffs.push(FieldDiff {
+            field: field.to_owned(),
+            wanted: Some(wanted.into()),
+            actual: Some(actual.into()),
+        });
+    }
+}

@@ -1,0 +1,89 @@
+//! What exists in Log Service of what one object asks for. Reads only; stops at the first failure and
+//! says how far it came. A missing parent answers for its children, so a cold start reads little.
+
+use std::collections::BTreeSet;
+
+use sls_api::Operation;
+use sls_api::error::code;
+use sls_api::names::{ConfigName, MachineGroupName};
+use sls_api::ops::logtail_configs::{GetAppliedMachineGroups, GetConfig};
+use sls_api::ops::machine_groups::GetMachineGroup;
+use sls_api::ops::{InConfig, InLogstore, InMachineGroup};
+use sls_api::ops::{indexes::GetIndex, logstores::GetLogStore, projects::GetProject};
+use sls_api::{Json, NoPath};
+use sls_client::ClientError;
+
+use crate::desired::Desired;
+use crate::failure::{Failure, is_not_exist};
+use crate::plan::{Observed, Stage};
+use crate::sls::Sls;
+
+/// A reading that could not be completed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObserveError {
+    /// Where it stopped; everything before was read.
+    pub stage: Stage,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// Reads everything that `desired` names.
+pub async fn observe(sls: &Sls, desired: &Desired) -> Result<Observed, ObserveError> {
+    let mut observed = Observed::default();
+    let at = |stage| move |failure| ObserveError { stage, failure };
+
+    observed.project = found::<GetProject>(sls.call::<GetProject>(&NoPath {}, &()).await)
+        .map_err(at(Stage::Project))?
+        .is_some();
+    if !observed.project {
+        return Ok(observed);
+    }
+
+    let in_logstore = InLogstore { logstore: desired.logstore.name.clone() };
+    observed.logstore = found::<GetLogStore>(sls.call::<GetLogStore>(&in_logstore, &()).await)
+        .map_err(at(Stage::Logstore))?
+        .map(|Json(logstore)| logstore);
+    if observed.logstore.is_some() {
+        observed.index = found::<GetIndex>(sls.call::<GetIndex>(&in_logstore, &()).await)
+            .map_err(at(Stage::Index))?
+            .is_some();
+    }
+
+    for group in &desired.machine_groups {
+        let path = InMachineGroup { group: group.clone() };
+        let reply = found::<GetMachineGroup>(sls.call::<GetMachineGroup>(&path, &()).await)
+            .map_err(at(Stage::MachineGroups))?;
+        observed.machine_groups.extend(reply.map(|Json(found)| (group.clone(), found)));
+    }
+
+    let in_config = InConfig { config: desired.target.config.clone() };
+    observed.config = found::<GetConfig>(sls.call::<GetConfig>(&in_config, &()).await)
+        .map_err(at(Stage::Config))?
+        .map(|Json(config)| config);
+    if observed.config.is_some() {
+        observed.bound = bound_groups(sls, &desired.target.config).await.map_err(at(Stage::Binding))?;
+    }
+    Ok(observed)
+}
+
+/// The groups to which `config` is bound; none when it does not exist.
+pub async fn bound_groups(sls: &Sls, config: &ConfigName) -> Result<BTreeSet<MachineGroupName>, Failure> {
+    let path = InConfig { config: config.clone() };
+    let reply = sls.call::<GetAppliedMachineGroups>(&path, &()).await;
+    let applied = found::<GetAppliedMachineGroups>(reply)?;
+    Ok(applied.map(|Json(applied)| applied.machinegroups.into_iter().collect()).unwrap_or_default())
+}
+
+/// The reply, or `None` when the service says that there is no such thing.
+fn found<O: Operation>(reply: Result<O::Reply, ClientError>) -> Result<Option<O::Reply>, Failure> {
+    match reply {
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) if is_not_exist(&error) || has_no_index(&error) => Ok(None),
+        Err(error) => Err(Failure::new(O::ENDPOINT.name, &error)),
+    }
+}
+
+/// A Logstore without index is an error of status 400 with this code. Source: API document, Go SDK.
+fn has_no_index(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api { code, .. } if code == code::INDEX_CONFIG_NOT_EXIST)
+}

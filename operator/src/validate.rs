@@ -1,0 +1,258 @@
+//! `AliyunLogConfig` → [`Desired`], or every problem found.
+//!
+//! One pure function for the controller and for `operator validate`. It repeats what the CRD's schema
+//! and rules already refuse, because objects stored under an older CRD never met them, and adds what
+//! they cannot express: regular expressions that compile, groups that equal keys, names that depend on
+//! metadata.name. A problem stops the object; a warning does not.
+
+mod problem;
+
+pub use problem::{SpecProblem, Warning};
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use serde_json::{Map, Value};
+use sls_api::logtail::{self, Severity};
+use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
+
+use crate::crd::{AliyunLogConfig, AliyunLogConfigSpec, InputType, LogstoreMode, MeteringMode};
+use crate::desired::{
+    Desired, DesiredConfig, DesiredLogstore, LIFE_CYCLE_DAYS_DEFAULT, LIFE_CYCLE_DAYS_FOREVER,
+    MAX_SPLIT_SHARD_DEFAULT, Target,
+};
+
+/// Largest number of bytes of a log sample plus one. Source: vendor's CRD document ("less than 1500").
+const LOG_SAMPLE_BYTES_END: usize = 1500;
+/// Machine groups of one object. Source: operator specification §3.2; the service's own limit is not
+/// known.
+const MACHINE_GROUPS_MAX: usize = 10;
+/// Keys that inputType file cannot do without. Source: LogtailConfig API.
+const FILE_KEYS: [&str; 3] = ["logType", "logPath", "filePattern"];
+
+/// What the operator fills in where an object says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// Project of objects without one.
+    pub project: Option<ProjectName>,
+    /// Machine group of objects without any.
+    pub machine_group: Option<MachineGroupName>,
+    /// Account to which the operator's credentials belong.
+    pub account_id: Option<String>,
+}
+
+/// A valid object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Valid {
+    /// What it asks for.
+    pub desired: Desired,
+    /// What deserves a look although it is applied.
+    pub warnings: Vec<Warning>,
+}
+
+/// Judges `cr`; the error holds every problem, never none.
+pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Vec<SpecProblem>> {
+    let mut found = Found::default();
+    let name = cr.name_any();
+    let project = found.keep(project(&cr.spec, defaults));
+    let config_name = found.keep(config_name(&cr.spec, &name));
+    let machine_groups = machine_groups(&cr.spec, defaults, &mut found);
+    let logstore = logstore(&cr.spec, &mut found);
+    account(&cr.spec, defaults, &mut found);
+    let config = config(&cr.spec, &mut found);
+
+    if let Some(config) = &config_name
+        && config.as_str() != name
+    {
+        found.warnings.push(Warning::NameDiffers { config: config.to_string(), object: name });
+    }
+    if let Some(product) = set(&cr.spec.product_code) {
+        found.warnings.push(Warning::ProductIgnored { product: product.to_owned() });
+    }
+    if cr.spec.config_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
+        found.warnings.push(Warning::TagsNotSent);
+    }
+
+    match (project, config_name, logstore, found.problems.is_empty()) {
+        (Some(project), Some(config_name), Some(logstore), true) => Ok(Valid {
+            desired: Desired {
+                target: Target { project, config: config_name },
+                endpoint: set(&cr.spec.endpoint).map(str::to_owned),
+                logstore,
+                machine_groups,
+                config,
+            },
+            warnings: found.warnings,
+        }),
+        _ => Err(found.problems),
+    }
+}
+
+/// The target that `cr` lays claim to, valid or not; `None` when it does not even name one.
+pub fn claimed_target(cr: &AliyunLogConfig, defaults: &Defaults) -> Option<Target> {
+    Some(Target {
+        project: project(&cr.spec, defaults).ok()?,
+        config: config_name(&cr.spec, &cr.name_any()).ok()?,
+    })
+}
+
+/// Collects problems so that one does not hide the next.
+#[derive(Default)]
+struct Found {
+    problems: Vec<SpecProblem>,
+    warnings: Vec<Warning>,
+}
+
+impl Found {
+    fn keep<T>(&mut self, result: Result<T, SpecProblem>) -> Option<T> {
+        result.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    fn require(&mut self, holds: bool, problem: impl FnOnce() -> SpecProblem) {
+        if !holds {
+            self.problems.push(problem());
+        }
+    }
+
+    /// The value when it lies in `min..=max`; nothing, and a problem, when it does not.
+    fn range(&mut self, field: &'static str, value: Option<i32>, min: u32, max: u32) -> Option<u32> {
+        let value = value?;
+        match u32::try_from(value) {
+            Ok(number) if (min..=max).contains(&number) => Some(number),
+            _ => {
+                self.problems.push(SpecProblem::OutOfRange { field, value, min, max });
+                None
+            }
+        }
+    }
+}
+
+/// A string that says something: legacy objects hold "" for "not set".
+fn set(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|text| !text.is_empty())
+}
+
+fn project(spec: &AliyunLogConfigSpec, defaults: &Defaults) -> Result<ProjectName, SpecProblem> {
+    match set(&spec.project) {
+        Some(name) => {
+            name.parse().map_err(|source| SpecProblem::Name { field: "spec.project".into(), source })
+        }
+        None => defaults.project.clone().ok_or(SpecProblem::NoProject),
+    }
+}
+
+fn config_name(spec: &AliyunLogConfigSpec, object: &str) -> Result<ConfigName, SpecProblem> {
+    match set(&spec.logtail_config.config_name) {
+        Some(name) => name
+            .parse()
+            .map_err(|source| SpecProblem::Name { field: "spec.logtailConfig.configName".into(), source }),
+        None => object.parse().map_err(|_| SpecProblem::NoConfigName { object: object.to_owned() }),
+    }
+}
+
+fn machine_groups(
+    spec: &AliyunLogConfigSpec,
+    defaults: &Defaults,
+    found: &mut Found,
+) -> BTreeSet<MachineGroupName> {
+    let listed = spec.machine_groups.as_deref().unwrap_or_default();
+    found.require(listed.len() <= MACHINE_GROUPS_MAX, || SpecProblem::TooManyGroups {
+        count: listed.len(),
+        max: MACHINE_GROUPS_MAX,
+    });
+    if listed.is_empty() {
+        found.require(defaults.machine_group.is_some(), || SpecProblem::NoMachineGroup);
+        return defaults.machine_group.iter().cloned().collect();
+    }
+    let mut groups = BTreeSet::new();
+    for (index, name) in listed.iter().take(MACHINE_GROUPS_MAX).enumerate() {
+        let field = format!("spec.machineGroups[{index}]");
+        groups.extend(found.keep(name.parse().map_err(|source| SpecProblem::Name { field, source })));
+    }
+    groups
+}
+
+fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogstore> {
+    let name: Option<LogstoreName> = found.keep(
+        spec.logstore.parse().map_err(|source| SpecProblem::Name { field: "spec.logstore".into(), source }),
+    );
+    let shard_count = found.range("spec.shardCount", spec.shard_count, 1, 10);
+    let max_split_shard = found.range("spec.logstoreMaxSplitShard", spec.logstore_max_split_shard, 1, 256);
+    let max_split = max_split_shard.unwrap_or(MAX_SPLIT_SHARD_DEFAULT);
+    if let Some(shards) = shard_count.filter(|shards| *shards > max_split) {
+        found.problems.push(SpecProblem::ShardsExceedSplit { shards, max_split });
+    }
+    let life_cycle = found.range("spec.lifeCycle", spec.life_cycle, 1, 7300);
+    let hot = spec.logstore_hot_ttl.filter(|days| *days != 0);
+    let hot_ttl_days = found.range("spec.logstoreHotTTL", hot, 7, 7300);
+    let life_cycle_days = life_cycle.unwrap_or(LIFE_CYCLE_DAYS_DEFAULT);
+    if let Some(hot) = hot_ttl_days.filter(|hot| *hot >= life_cycle_days) {
+        found.problems.push(SpecProblem::HotTtlTooLong { hot, life_cycle: life_cycle_days });
+    }
+    let query = spec.logstore_mode == Some(LogstoreMode::Query);
+    found.require(!(query && spec.logstore_metering_mode == Some(MeteringMode::ChargeByDataIngest)), || {
+        SpecProblem::QueryMetering
+    });
+    Some(DesiredLogstore {
+        name: name?,
+        shard_count,
+        life_cycle_days: life_cycle.map(|days| days.min(LIFE_CYCLE_DAYS_FOREVER)),
+        hot_ttl_days,
+        mode: spec.logstore_mode,
+        auto_split: spec.logstore_auto_split,
+        max_split_shard,
+        telemetry_type: spec.logstore_telemetry_type,
+        append_meta: spec.logstore_append_meta,
+        enable_tracking: spec.logstore_enable_tracking,
+        encrypt: spec.logstore_encrypt_conf.clone(),
+        metering: spec.logstore_metering_mode,
+    })
+}
+
+fn account(spec: &AliyunLogConfigSpec, defaults: &Defaults, found: &mut Found) {
+    if let Some(uid) = set(&spec.uid) {
+        found.require(defaults.account_id.as_deref() == Some(uid), || SpecProblem::ForeignAccount {
+            uid: uid.to_owned(),
+            own: defaults.account_id.clone(),
+        });
+    }
+}
+
+fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> DesiredConfig {
+    let config = &spec.logtail_config;
+    let sample = config.log_sample.clone().unwrap_or_default();
+    found.require(sample.len() < LOG_SAMPLE_BYTES_END, || SpecProblem::SampleTooLong { bytes: sample.len() });
+    let mut detail = without_nulls(&config.input_detail);
+    match config.input_type {
+        InputType::File => {
+            for key in FILE_KEYS.into_iter().filter(|key| !detail.contains_key(*key)) {
+                found.problems.push(SpecProblem::MissingKey { key, input_type: "file" });
+            }
+        }
+        InputType::Plugin => {
+            found.require(detail.get("plugin").is_some_and(Value::is_object), || SpecProblem::MissingKey {
+                key: "plugin",
+                input_type: "plugin",
+            });
+        }
+    }
+    for problem in logtail::check_input_detail(&detail) {
+        match problem.severity {
+            Severity::Error => found.problems.push(SpecProblem::InputDetail(problem)),
+            Severity::Warning => found.warnings.push(Warning::InputDetail(problem)),
+        }
+    }
+    logtail::complete_input_detail(&mut detail);
+    DesiredConfig { input_type: config.input_type, input_detail: detail, log_sample: sample }
+}
+
+/// The map without explicit nulls: in a legacy object null means "not set".
+fn without_nulls(map: &Map<String, Value>) -> Map<String, Value> {
+    map.iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
