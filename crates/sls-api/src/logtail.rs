@@ -7,6 +7,7 @@
 
 mod check;
 mod complete;
+mod fields;
 mod regex_shape;
 mod translate;
 

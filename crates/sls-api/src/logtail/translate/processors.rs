@@ -1,0 +1,178 @@
+//! Parsing, time, filtering and masking as native processors, in this order.
+
+use serde_json::{Value, json};
+
+use super::{LogType, TranslateError};
+use crate::logtail::fields::Fields;
+
+/// Field that holds an event before it is parsed.
+const SOURCE_KEY: &str = "content";
+/// Field that holds an event that could not be parsed.
+const UNPARSED_KEY: &str = "__raw_log__";
+/// Field that holds the text of a parsed event, when asked for.
+const RAW_KEY: &str = "__raw__";
+/// Field that `timeFormat` is about when `timeKey` is not set. Source: guess, after the console,
+/// which asks for a field of this name in regex mode.
+pub(in crate::logtail) const TIME_KEY: &str = "time";
+/// The one regex and key of simple mode.
+pub(in crate::logtail) const SIMPLE_REGEX: &str = "(.*)";
+
+pub(super) fn native(fields: Fields<'_>, log_type: LogType) -> Result<Vec<Value>, TranslateError> {
+    let mut processors = Vec::new();
+    if let Some(parser) = parser(fields, log_type)? {
+        processors.push(with_raw_log(parser, fields)?);
+    }
+    processors.extend(timestamp(fields, log_type)?);
+    processors.extend(filter(fields)?);
+    processors.extend(masks(fields)?);
+    Ok(processors)
+}
+
+/// Whether each event is one field and nothing is parsed.
+pub(in crate::logtail) fn is_simple(regex: &str, keys: &[&str]) -> bool {
+    regex == SIMPLE_REGEX && keys == [SOURCE_KEY]
+}
+
+fn parser(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, TranslateError> {
+    Ok(match log_type {
+        LogType::Regex => {
+            let regex = fields.text("regex")?.unwrap_or(SIMPLE_REGEX);
+            let keys = fields.texts("key")?;
+            (!is_simple(regex, &keys)).then(|| {
+                json!({"Type": "processor_parse_regex_native", "SourceKey": SOURCE_KEY,
+                       "Regex": regex, "Keys": keys})
+            })
+        }
+        LogType::Json => Some(json!({"Type": "processor_parse_json_native", "SourceKey": SOURCE_KEY})),
+        LogType::Apsara => {
+            let mut parser = json!({"Type": "processor_parse_apsara_native", "SourceKey": SOURCE_KEY});
+            if let Some(zone) = zone(fields)? {
+                parser["Timezone"] = json!(zone);
+            }
+            Some(parser)
+        }
+        LogType::Delimiter => Some(delimiter(fields)?),
+    })
+}
+
+fn delimiter(fields: Fields<'_>) -> Result<Value, TranslateError> {
+    let separator = fields.text("separator")?.filter(|s| !s.is_empty()).ok_or_else(|| {
+        TranslateError::field("separator", "is missing: write the text between columns, for example \",\"")
+    })?;
+    // Source: guess for false; LoongCollector knows extend, keep and discard, and only keep
+    // loses nothing without making further columns.
+    let overflow = if fields.flag("autoExtend")?.unwrap_or(true) { "extend" } else { "keep" };
+    Ok(json!({
+        "Type": "processor_parse_delimiter_native",
+        "SourceKey": SOURCE_KEY,
+        "Separator": separator,
+        "Quote": fields.text("quote")?.unwrap_or_default(),
+        "Keys": fields.texts("key")?,
+        "AllowingShortenedFields": fields.flag("acceptNoEnoughKeys")?.unwrap_or(false),
+        "OverflowedFieldsTreatment": overflow,
+    }))
+}
+
+/// What happens to the text of an event: kept in `__raw_log__` when it does not parse (unless it
+/// is to be discarded), and in `__raw__` always when asked for.
+fn with_raw_log(mut parser: Value, fields: Fields<'_>) -> Result<Value, TranslateError> {
+    let keep_failed = !fields.flag("discardUnmatch")?.unwrap_or(true);
+    let keep_all = fields.flag("enableRawLog")?.unwrap_or(false);
+    let advanced = fields.object("advanced")?.map(|a| Fields::inside(a, "advanced."));
+    let raw_key = match advanced {
+        Some(advanced) => advanced.text("raw_log_tag")?.unwrap_or(RAW_KEY),
+        None => RAW_KEY,
+    };
+    parser["KeepingSourceWhenParseFail"] = json!(keep_failed);
+    parser["KeepingSourceWhenParseSucceed"] = json!(keep_all);
+    parser["RenamedSourceKey"] = json!(if keep_all { raw_key } else { UNPARSED_KEY });
+    if keep_all && keep_failed {
+        // One new name serves both cases; this adds `__raw_log__` to failed events.
+        parser["CopingRawLog"] = json!(true);
+    }
+    Ok(parser)
+}
+
+fn timestamp(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, TranslateError> {
+    let format = fields.text("timeFormat")?.unwrap_or_default();
+    if format.is_empty() || log_type == LogType::Apsara {
+        return Ok(None);
+    }
+    let key = fields.text("timeKey")?.filter(|key| !key.is_empty());
+    // JSON and delimited logs name the field; regex logs have a field of a fixed name.
+    let Some(key) = key.or((log_type == LogType::Regex).then_some(TIME_KEY)) else {
+        return Ok(None);
+    };
+    let mut processor =
+        json!({"Type": "processor_parse_timestamp_native", "SourceKey": key, "SourceFormat": format});
+    if let Some(zone) = zone(fields)? {
+        processor["SourceTimezone"] = json!(zone);
+    }
+    if let Some(advanced) = fields.object("advanced")? {
+        if let Some(year) = Fields::inside(advanced, "advanced.").number("specified_year")? {
+            processor["SourceYear"] = json!(year);
+        }
+    }
+    Ok(Some(processor))
+}
+
+fn zone(fields: Fields<'_>) -> Result<Option<&str>, TranslateError> {
+    let adjust = fields.flag("adjustTimezone")?.unwrap_or(false);
+    let zone = fields.text("logTimezone")?.filter(|zone| !zone.is_empty());
+    Ok(zone.filter(|_| adjust))
+}
+
+fn filter(fields: Fields<'_>) -> Result<Option<Value>, TranslateError> {
+    let keys = fields.texts("filterKey")?;
+    let regexes = fields.texts("filterRegex")?;
+    if keys.len() != regexes.len() {
+        return Err(TranslateError::field(
+            "filterRegex",
+            format!("has {} entries but filterKey {}: give each key one regex", regexes.len(), keys.len()),
+        ));
+    }
+    let utf8_only = fields.flag("discardNonUtf8")?.unwrap_or(false);
+    if keys.is_empty() && !utf8_only {
+        return Ok(None);
+    }
+    let mut processor = json!({"Type": "processor_filter_regex_native"});
+    if !keys.is_empty() {
+        processor["FilterKey"] = json!(keys);
+        processor["FilterRegex"] = json!(regexes);
+    }
+    if utf8_only {
+        processor["DiscardingNonUTF8"] = json!(true);
+    }
+    Ok(Some(processor))
+}
+
+fn masks(fields: Fields<'_>) -> Result<Vec<Value>, TranslateError> {
+    let entries = fields.list("sensitive_keys")?.unwrap_or_default().iter().enumerate();
+    entries
+        .map(|(n, entry)| {
+            let path = format!("sensitive_keys[{n}]");
+            let Some(entry) = entry.as_object() else {
+                return Err(TranslateError::field(path, "has the wrong type: write an object"));
+            };
+            let prefix = format!("{path}.");
+            mask(Fields::inside(entry, &prefix))
+        })
+        .collect()
+}
+
+fn mask(entry: Fields<'_>) -> Result<Value, TranslateError> {
+    let text = |name| Ok::<_, TranslateError>(entry.text(name)?.unwrap_or_default());
+    let method = text("type")?;
+    let mut processor = json!({
+        "Type": "processor_desensitize_native",
+        "SourceKey": text("key")?,
+        "Method": method,
+        "ContentPatternBeforeReplacedString": text("regex_begin")?,
+        "ReplacedContentPattern": text("regex_content")?,
+        "ReplacingAll": entry.flag("all")?.unwrap_or(false),
+    });
+    if method == "const" {
+        processor["ReplacingString"] = json!(text("const")?);
+    }
+    Ok(processor)
+}
