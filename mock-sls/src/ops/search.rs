@@ -1,8 +1,163 @@
 //! Queries of logs: GetLogs in both forms, and histograms.
+//!
+//! The language is in [`crate::query`]; here a request becomes its parameters, the store its
+//! source of logs, and its errors those of the API. A query reads a snapshot on a reader's
+//! thread, so it never holds up writers, and is given up when its client goes away.
 
-use crate::route::Operations;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use sls_api::names::LogstoreName;
+use sls_api::operation::Json;
+use sls_api::ops::logs::{
+    GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1, HistogramQuery, Histograms,
+    LogsReply, LogsRows,
+};
+
+use crate::error::ApiError;
+use crate::query::QueryError;
+use crate::query::histogram::{self, HistogramRequest};
+use crate::query::index::IndexConfig;
+use crate::query::request::{Page, Window};
+use crate::query::run::{self, LogsRequest};
+use crate::query::source::{Block, Cancel, Indexes, LogSource, Place, Span};
+use crate::route::{Call, Context, Operations};
+use crate::store::logstores::{self, LogstoreId};
+use crate::store::{indexes, logs};
+
+/// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
+const TELEMETRY_TYPE: &str = "logging";
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
-    ops
+    ops.op_compressed(get_logs).op(get_logs_v1).op(histograms).op(histograms_of_index)
+}
+
+async fn get_logs(call: Call<GetLogs>) -> Result<Json<LogsReply>, ApiError> {
+    let Json(request) = call.body;
+    query_logs(call.context, call.path.logstore, request).await.map(Json)
+}
+
+async fn get_logs_v1(call: Call<GetLogsV1>) -> Result<LogsRows, ApiError> {
+    query_logs(call.context, call.path.logstore, call.query.into()).await.map(LogsRows)
+}
+
+async fn histograms(call: Call<GetHistograms>) -> Result<Histograms, ApiError> {
+    query_histograms(call.context, call.path.logstore, call.query).await
+}
+
+async fn histograms_of_index(call: Call<GetHistogramsOfIndex>) -> Result<Histograms, ApiError> {
+    query_histograms(call.context, call.path.logstore, call.query).await
+}
+
+async fn query_logs(
+    context: Context,
+    name: LogstoreName,
+    request: GetLogsRequest,
+) -> Result<LogsReply, ApiError> {
+    let began = Instant::now();
+    let window = Window::new(request.from, request.to, request.from_ns, request.to_ns)?;
+    let page = Page::new(request.line, request.offset, request.reverse.unwrap_or_default())?;
+    let mut reply = read(context, name, move |indexes, source, cancel| {
+        let topic = request.topic.as_deref().unwrap_or_default();
+        run::run(&LogsRequest { window, page, topic, query: &request.query }, indexes, source, cancel)
+    })
+    .await?;
+    let elapsed = began.elapsed();
+    reply.meta.elapsed_millisecond = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    reply.meta.cpu_sec = elapsed.as_secs_f64();
+    reply.meta.cpu_cores = 1.0;
+    reply.meta.telementry_type = TELEMETRY_TYPE.to_owned();
+    Ok(reply)
+}
+
+async fn query_histograms(
+    context: Context,
+    name: LogstoreName,
+    request: HistogramQuery,
+) -> Result<Histograms, ApiError> {
+    let window = Window::new(request.from, request.to, None, None)?;
+    read(context, name, move |indexes, source, cancel| {
+        let request = HistogramRequest {
+            window,
+            topic: request.topic.as_deref().unwrap_or_default(),
+            query: &request.query,
+            interval: request.interval.unwrap_or_default(),
+        };
+        histogram::histograms(&request, indexes, source, cancel)
+    })
+    .await
+}
+
+/// Runs a query in a snapshot of the store.
+async fn read<T, F>(context: Context, name: LogstoreName, query: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(Option<&Indexes>, &mut dyn LogSource, &Cancel) -> Result<T, QueryError> + Send + 'static,
+{
+    let guard = CancelOnDrop(Cancel::default());
+    let cancel = guard.0.clone();
+    context
+        .read(move |db, project| {
+            let logstore = logstores::find(db, project, &name)?;
+            let indexes = indexes_of(db, logstore)?;
+            Ok(query(indexes.as_ref(), &mut Blocks { db, logstore }, &cancel)?)
+        })
+        .await
+}
+
+/// Gives up the query when the future that waits for it is dropped.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, ApiError> {
+    let mut history = indexes::history(db, logstore)?.into_iter();
+    let Some((since, current)) = history.next() else {
+        return Ok(None);
+    };
+    let earlier = history.map(|(generation, index)| (generation, IndexConfig::from(&index))).collect();
+    Ok(Some(Indexes { current: IndexConfig::from(&current), since, earlier }))
+}
+
+/// The blocks of one Logstore.
+struct Blocks<'c> {
+    db: &'c Connection,
+    logstore: LogstoreId,
+}
+
+impl LogSource for Blocks<'_> {
+    fn scan(
+        &mut self,
+        span: Span<'_>,
+        visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+    ) -> Result<(), String> {
+        let Span { from, to, topic, newest_first } = span;
+        logs::scan(self.db, self.logstore, from, to, topic, newest_first, &mut |group, meta| {
+            visit(&Block {
+                group,
+                place: Place { cursor: meta.cursor, shard: meta.shard },
+                time_min: meta.time_min,
+                time_max: meta.time_max,
+                index_generation: meta.index_generation,
+            })
+        })
+        .map_err(|error| error.to_string())
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::IndexMissing => Self::QueryWithoutIndex,
+            QueryError::TimeRange { from, to } => Self::InvalidTimeRange { from, to },
+            QueryError::Cancelled | QueryError::Source(_) => Self::Internal(error.to_string()),
+            refused => Self::ParameterInvalid(refused.to_string()),
+        }
+    }
 }

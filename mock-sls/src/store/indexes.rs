@@ -36,6 +36,22 @@ pub fn get(db: &Connection, logstore: LogstoreId) -> Result<Option<StoredIndex>,
     }))
 }
 
+/// Every index that the Logstore had since it was last without one, newest first, with its
+/// generation. Empty when it has none now.
+pub fn history(db: &Connection, logstore: LogstoreId) -> Result<Vec<(i64, Index)>, ApiError> {
+    let mut query = db.prepare_cached(
+        "SELECT body, generation FROM indexes WHERE logstore_id = ?1 ORDER BY generation DESC",
+    )?;
+    let mut rows = query.query([logstore.0])?;
+    let mut history = Vec::new();
+    while let Some(row) = rows.next()?
+        && let Some(index) = from_json_opt(row, 0)?
+    {
+        history.push((row.get(1)?, index));
+    }
+    Ok(history)
+}
+
 /// The generation that logs written now belong to; 0 before the first index.
 pub fn generation(db: &Connection, logstore: LogstoreId) -> Result<i64, ApiError> {
     let newest = db

@@ -112,8 +112,9 @@ pub struct BlockMeta {
     pub index_generation: i64,
 }
 
-/// Hands to `f` every block that may hold logs of `[from, to)` (Unix seconds) until it says
-/// stop. A block also holds logs outside of the window; `f` leaves them out.
+/// Hands to `f` the protobuf bytes of every block that may hold logs of `[from, to)` (Unix
+/// seconds) until it says stop. A block also holds logs outside of the window; `f` leaves them
+/// out.
 ///
 /// Blocks come by their earliest log, or with `newest_first` by their latest log in falling
 /// order; blocks that are equal in this come in the order of arrival, or against it.
@@ -124,7 +125,7 @@ pub fn scan(
     to: i64,
     topic: Option<&str>,
     newest_first: bool,
-    f: &mut dyn FnMut(LogGroup, BlockMeta) -> ControlFlow<()>,
+    f: &mut dyn FnMut(&[u8], BlockMeta) -> ControlFlow<()>,
 ) -> Result<(), ApiError> {
     let order = if newest_first { "time_max DESC, id DESC" } else { "time_min, id" };
     let sql = format!(
@@ -144,8 +145,7 @@ pub fn scan(
             time_max: row.get(4)?,
             index_generation: row.get(5)?,
         };
-        let group = LogGroup::decode(unpack(row, 6)?).map_err(damaged)?;
-        if f(group, meta).is_break() {
+        if f(&unpack(row, 6)?, meta).is_break() {
             break;
         }
     }

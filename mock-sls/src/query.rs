@@ -1,0 +1,28 @@
+//! The query language: search, SQL and histograms over the logs of one Logstore.
+//!
+//! Text, index and blocks of logs in, answers out: no HTTP, no clock, no database file. Called
+//! by [`crate::ops::search`]. The way of a query:
+//! [`statement`] cuts it at the pipe → [`parse`] makes the search a tree → [`matcher`] makes the
+//! tree ready for an index → [`search`] finds logs in the blocks that [`source`] hands out →
+//! [`run`] answers with a page of [`rows`] or feeds them to [`sql`]; [`histogram`] counts them.
+
+pub mod error;
+pub mod expr;
+pub mod histogram;
+pub mod index;
+mod json_leaf;
+mod lex;
+pub mod log_view;
+pub mod matcher;
+mod needle;
+pub mod parse;
+pub mod request;
+mod rows;
+pub mod run;
+pub mod search;
+pub mod source;
+mod sql;
+pub mod statement;
+pub mod tokenizer;
+
+pub use error::QueryError;

@@ -1,0 +1,251 @@
+//! A log as the matcher sees it: slices into the encoded group, nothing copied.
+//!
+//! The store keeps groups as protobuf bytes; [`GroupView::parse`] walks them once and
+//! [`GroupView::for_each`] lends one log after the other, reusing one list of fields.
+
+use std::ops::ControlFlow;
+
+/// Name and value of a field or tag.
+pub type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// One log with what its group says about it.
+#[derive(Debug, Clone, Copy)]
+pub struct LogView<'a> {
+    /// Unix seconds.
+    pub time: u32,
+    /// Nanoseconds within the second.
+    pub time_ns: u32,
+    /// Topic of the group.
+    pub topic: &'a [u8],
+    /// Source of the group.
+    pub source: &'a [u8],
+    /// Tags of the group, names without `__tag__:`.
+    pub tags: &'a [Field<'a>],
+    /// The log's own fields, in order.
+    pub contents: &'a [Field<'a>],
+}
+
+/// The bytes are not a LogGroup.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stored log group is damaged at byte {at}")]
+pub struct DamagedGroup {
+    at: usize,
+}
+
+/// An encoded LogGroup, its logs not yet taken apart.
+#[derive(Debug)]
+pub struct GroupView<'a> {
+    /// Topic, empty when not set.
+    pub topic: &'a [u8],
+    /// Source, empty when not set.
+    pub source: &'a [u8],
+    /// Tags, names without `__tag__:`.
+    pub tags: Vec<Field<'a>>,
+    logs: Vec<&'a [u8]>,
+}
+
+impl<'a> GroupView<'a> {
+    /// Finds the parts of an encoded LogGroup. Field numbers: `sls-proto.md` §1.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DamagedGroup> {
+        let mut group = Self { topic: &[], source: &[], tags: Vec::new(), logs: Vec::new() };
+        let mut reader = Reader { bytes, at: 0 };
+        while let Some((number, value)) = reader.field()? {
+            match (number, value) {
+                (1, Value::Bytes(log)) => group.logs.push(log),
+                (3, Value::Bytes(topic)) => group.topic = topic,
+                (4, Value::Bytes(source)) => group.source = source,
+                (6, Value::Bytes(tag)) => group.tags.push(pair(tag)?),
+                _ => {}
+            }
+        }
+        Ok(group)
+    }
+
+    /// How many logs there are.
+    pub fn log_count(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// Lends every log whose encoded form passes `keep`, with its position in the group, until
+    /// `visit` breaks.
+    pub fn for_each<B>(
+        &self,
+        keep: impl Fn(&[u8]) -> bool,
+        mut visit: impl FnMut(usize, &LogView<'_>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, DamagedGroup> {
+        let mut contents = Vec::new();
+        for (index, log) in self.logs.iter().enumerate().filter(|(_, log)| keep(log)) {
+            contents.clear();
+            let (time, time_ns) = read_log(log, &mut contents)?;
+            let view = LogView {
+                time,
+                time_ns,
+                topic: self.topic,
+                source: self.source,
+                tags: &self.tags,
+                contents: &contents,
+            };
+            if let ControlFlow::Break(result) = visit(index, &view) {
+                return Ok(ControlFlow::Break(result));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u32, u32), DamagedGroup> {
+    let (mut time, mut time_ns) = (0, 0);
+    let mut reader = Reader { bytes, at: 0 };
+    while let Some((number, value)) = reader.field()? {
+        match (number, value) {
+            (1, Value::Varint(seconds)) => time = seconds as u32,
+            (2, Value::Bytes(content)) => contents.push(pair(content)?),
+            (4, Value::Fixed32(nanoseconds)) => time_ns = nanoseconds,
+            _ => {}
+        }
+    }
+    Ok((time, time_ns))
+}
+
+fn pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
+    let mut field: Field<'_> = (&[], &[]);
+    let mut reader = Reader { bytes, at: 0 };
+    while let Some((number, value)) = reader.field()? {
+        match (number, value) {
+            (1, Value::Bytes(key)) => field.0 = key,
+            (2, Value::Bytes(value)) => field.1 = value,
+            _ => {}
+        }
+    }
+    Ok(field)
+}
+
+enum Value<'a> {
+    Varint(u64),
+    Fixed32(u32),
+    Fixed64,
+    Bytes(&'a [u8]),
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn field(&mut self) -> Result<Option<(u64, Value<'a>)>, DamagedGroup> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => self.take(8).map(|_| Value::Fixed64)?,
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| self.damaged())?;
+                Value::Bytes(self.take(length)?)
+            }
+            5 => {
+                let bytes = self.take(4)?.try_into().map_err(|_| self.damaged())?;
+                Value::Fixed32(u32::from_le_bytes(bytes))
+            }
+            _ => return Err(self.damaged()),
+        };
+        Ok(Some((tag >> 3, value)))
+    }
+
+    fn varint(&mut self) -> Result<u64, DamagedGroup> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or_else(|| self.damaged())?;
+            self.at += 1;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(self.damaged())
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], DamagedGroup> {
+        let end = self.at.checked_add(length).ok_or_else(|| self.damaged())?;
+        let taken = self.bytes.get(self.at..end).ok_or_else(|| self.damaged())?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn damaged(&self) -> DamagedGroup {
+        DamagedGroup { at: self.at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use prost::Message;
+    use sls_api::log_group::{Content, Log, LogGroup, LogTag};
+
+    fn group_of(view: &GroupView<'_>) -> LogGroup {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut group = LogGroup {
+            topic: Some(text(view.topic)),
+            source: Some(text(view.source)),
+            log_tags: view
+                .tags
+                .iter()
+                .map(|(key, value)| LogTag { key: text(key), value: text(value) })
+                .collect(),
+            ..LogGroup::default()
+        };
+        let walked = view.for_each(
+            |_| true,
+            |_, log| {
+                group.logs.push(Log {
+                    time: log.time,
+                    time_ns: (log.time_ns != 0).then_some(log.time_ns),
+                    contents: log
+                        .contents
+                        .iter()
+                        .map(|(key, value)| Content::new(text(key), value.to_vec()))
+                        .collect(),
+                });
+                ControlFlow::<()>::Continue(())
+            },
+        );
+        assert_eq!(walked, Ok(ControlFlow::Continue(())));
+        group
+    }
+
+    proptest! {
+        #[test]
+        fn the_walk_sees_what_prost_decodes(
+            logs in prop::collection::vec(
+                (any::<u32>(), prop::option::of(1u32..1_000_000_000),
+                 prop::collection::vec((".{0,8}", prop::collection::vec(any::<u8>(), 0..20)), 0..4)),
+                0..5),
+            topic in ".{0,8}", source in ".{0,8}",
+            tags in prop::collection::vec((".{0,8}", ".{0,8}"), 0..3),
+        ) {
+            let group = LogGroup {
+                logs: logs.into_iter().map(|(time, time_ns, fields)| Log {
+                    time, time_ns,
+                    contents: fields.into_iter().map(|(key, value)| Content::new(key, value)).collect(),
+                }).collect(),
+                topic: Some(topic),
+                source: Some(source),
+                log_tags: tags.into_iter().map(|(key, value)| LogTag { key, value }).collect(),
+                ..LogGroup::default()
+            };
+            let bytes = group.encode_to_vec();
+            prop_assert_eq!(group_of(&GroupView::parse(&bytes).unwrap()), group);
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(view) = GroupView::parse(&bytes) {
+                let _ = view.for_each(|_| true, |_, _| ControlFlow::<()>::Continue(()));
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A text searched anywhere in a log.
+//!
+//! Fields with an index of their own are cut as that says, all others as the full-text index
+//! says ("field index wins"). A text is cut once for every way of cutting; ways that give the
+//! same words are one [`Group`], so that the words may be spread over their fields.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::{
+    compile::{glyphs, needles},
+    indexed_part,
+};
+use crate::query::{
+    QueryError,
+    expr::Text,
+    index::{IndexConfig, JsonIndex, KeyKind, LineIndex},
+    json_leaf,
+    log_view::LogView,
+    needle::Needle,
+    tokenizer::{QueryWord, Tokenizer},
+};
+
+/// A text to be found in any searchable field of a log.
+#[derive(Debug, Clone)]
+pub struct FullText {
+    /// Fields with an index of their own.
+    fields: Box<[OwnField]>,
+    /// All other fields, if there is a full-text index, and its way of cutting.
+    line: Option<(LineIndex, WayId)>,
+    /// Whether names of the full text's fields are words too.
+    names: bool,
+    ways: Vec<Way>,
+    groups: Vec<Group>,
+    /// A phrase, which must stand as written in one field.
+    phrase: bool,
+}
+
+/// Position of a [`Way`].
+type WayId = usize;
+
+/// A way of cutting, and the text cut so.
+#[derive(Debug, Clone)]
+struct Way {
+    tokenizer: Arc<Tokenizer>,
+    group: usize,
+    /// One per word of the group.
+    needles: Box<[Needle]>,
+    /// The phrase as written.
+    phrase: Option<Needle>,
+}
+
+/// The words that one or several ways make of the text.
+#[derive(Debug, Clone)]
+struct Group {
+    words: Vec<QueryWord>,
+}
+
+#[derive(Debug, Clone)]
+struct OwnField {
+    name: Box<[u8]>,
+    values: Values,
+}
+
+/// What of a field with its own index is searched by words alone.
+#[derive(Debug, Clone)]
+enum Values {
+    /// Nothing: numbers are found by `key:value` only. Source: document, of medium certainty.
+    None,
+    Text(WayId),
+    Json(WayId, Leaves),
+}
+
+#[derive(Debug, Clone)]
+enum Leaves {
+    All,
+    /// The text leaves with these paths.
+    Some(Box<[Box<str>]>),
+}
+
+impl FullText {
+    /// `text`, searched in what `index` covers. A phrase must stand as written if `exact`.
+    pub fn new(text: &Text, index: &IndexConfig, names: bool, exact: bool) -> Result<Self, QueryError> {
+        let phrase = exact && matches!(text, Text::Phrase(_));
+        let mut made =
+            Self { fields: Box::default(), line: None, names, ways: Vec::new(), groups: Vec::new(), phrase };
+        let mut fields = Vec::new();
+        for key in index.keys().iter().filter(|key| !key.name.starts_with("__tag__:")) {
+            let values = match &key.kind {
+                KeyKind::Long | KeyKind::Double => Values::None,
+                KeyKind::Text(tokenizer) => Values::Text(made.way(text, tokenizer)?),
+                KeyKind::Json(json) => Values::Json(made.way(text, &json.tokenizer)?, Leaves::new(json)),
+            };
+            fields.push(OwnField { name: key.name.as_bytes().into(), values });
+        }
+        made.fields = fields.into();
+        if let Some(line) = &index.line {
+            made.line = Some((line.clone(), made.way(text, &line.tokenizer)?));
+        }
+        Ok(made)
+    }
+
+    /// The way of cutting that `tokenizer` stands for; equal ones share it.
+    fn way(&mut self, text: &Text, tokenizer: &Arc<Tokenizer>) -> Result<WayId, QueryError> {
+        if let Some(known) = self.ways.iter().position(|way| way.tokenizer == *tokenizer) {
+            return Ok(known);
+        }
+        let words = tokenizer.words_of_query(&glyphs(text));
+        let group = self.groups.iter().position(|group| group.words == words).unwrap_or(self.groups.len());
+        if group == self.groups.len() {
+            self.groups.push(Group { words });
+        }
+        self.ways.push(Way {
+            tokenizer: tokenizer.clone(),
+            group,
+            needles: needles(text, tokenizer)?.into(),
+            phrase: self.phrase.then(|| Needle::inside(&text.to_string(), tokenizer.case_sensitive())),
+        });
+        Ok(self.ways.len() - 1)
+    }
+
+    /// Whether the text is in the log.
+    pub fn matches(&self, log: &LogView<'_>) -> bool {
+        let words_found = self.groups.iter().enumerate().any(|(id, group)| {
+            (0..group.words.len()).all(|word| {
+                self.any_text(log, |value, way| {
+                    way.group == id && way.needles.get(word).is_some_and(|it| it.is_in(value, &way.tokenizer))
+                })
+            })
+        });
+        words_found && (!self.phrase || self.any_text(log, Way::has_phrase))
+    }
+
+    /// Whether `holds` is true of any searchable text of the log, given how it is cut.
+    fn any_text(&self, log: &LogView<'_>, holds: impl Fn(&[u8], &Way) -> bool) -> bool {
+        let holds = |text: &[u8], way: WayId| self.ways.get(way).is_some_and(|way| holds(text, way));
+        log.contents.iter().any(|&(key, value)| {
+            let value = indexed_part(value);
+            let own = self.fields.iter().find(|field| *field.name == *key);
+            let line = self.line.as_ref().filter(|(line, _)| line.covers(key));
+            let in_value = match (own, line) {
+                (Some(field), _) => field.values.any_text(value, &holds),
+                (None, Some(&(_, way))) => holds(value, way),
+                (None, None) => false,
+            };
+            in_value || (self.names && line.is_some_and(|&(_, way)| holds(key, way)))
+        })
+    }
+
+    /// A text that the encoded log must contain to be found, if there is one.
+    pub fn required(&self) -> Option<&Needle> {
+        let json = self.fields.iter().any(|field| matches!(field.values, Values::Json(..)));
+        match (self.groups.as_slice(), self.ways.as_slice()) {
+            // Escapes in JSON hide the text, and several ways may differ in letter case.
+            ([_], ways) if !json => ways
+                .iter()
+                .filter(|way| !way.tokenizer.case_sensitive() || ways.len() == 1)
+                .find_map(|way| way.needles.iter().max_by_key(|needle| needle.head_bytes())),
+            _ => None,
+        }
+    }
+}
+
+impl Way {
+    fn has_phrase(value: &[u8], way: &Self) -> bool {
+        way.phrase.as_ref().is_some_and(|phrase| phrase.is_in(value, &way.tokenizer))
+    }
+}
+
+impl Values {
+    fn any_text(&self, value: &[u8], holds: impl Fn(&[u8], WayId) -> bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::Text(way) => holds(value, *way),
+            Self::Json(way, Leaves::Some(paths)) => {
+                paths.iter().any(|path| json_leaf::leaf(value, path).is_some_and(|leaf| holds(&leaf, *way)))
+            }
+            Self::Json(way, Leaves::All) => {
+                let mut found = false;
+                json_leaf::for_each_leaf(value, |leaf| {
+                    found = holds(&leaf, *way);
+                    if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                found
+            }
+        }
+    }
+}
+
+impl Leaves {
+    fn new(json: &JsonIndex) -> Self {
+        if json.index_all {
+            return Self::All;
+        }
+        let texts = json.leaves.iter().filter(|leaf| matches!(leaf.kind, KeyKind::Text(_)));
+        Self::Some(texts.map(|leaf| leaf.name.as_str().into()).collect())
+    }
+}

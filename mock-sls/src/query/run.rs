@@ -1,0 +1,274 @@
+//! GetLogs: a page of found logs, or the rows that SQL makes of them.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    ops::ControlFlow,
+};
+
+use sls_api::ops::logs::{LogsMeta, LogsReply, Row, Term};
+
+use super::{
+    QueryError,
+    expr::{SearchExpr, Text},
+    log_view::LogView,
+    matcher::Options,
+    parse,
+    request::{Page, Window},
+    rows,
+    search::{Flow, Scan, Scanned, Search, Visitor},
+    source::{Block, Cancel, Indexes, LogSource, Place},
+    sql,
+    statement::{self, Tail},
+};
+
+/// A query of logs.
+#[derive(Debug, Clone, Copy)]
+pub struct LogsRequest<'q> {
+    /// Which log times.
+    pub window: Window,
+    /// Which of the found logs.
+    pub page: Page,
+    /// Only this topic; empty for all.
+    pub topic: &'q str,
+    /// Search, or search and SQL.
+    pub query: &'q str,
+}
+
+/// Answers a query. The times in the answer's statistics are left for the caller to fill in.
+///
+/// # Errors
+/// The query is refused, or the logs cannot be read.
+pub fn run(
+    request: &LogsRequest<'_>,
+    indexes: Option<&Indexes>,
+    source: &mut dyn LogSource,
+    cancel: &Cancel,
+) -> Result<LogsReply, QueryError> {
+    let indexes = indexes.ok_or(QueryError::IndexMissing)?;
+    let statement = statement::split(request.query)?;
+    let expr = parse::parse(statement.search)?;
+    let search = Search::new(&expr, indexes, Options::default())?;
+    let mut reply = match statement.tail {
+        Tail::Sql(sql) => {
+            if request.page.offset != 0 {
+                return Err(QueryError::OffsetWithSql);
+            }
+            if has_phrase(&expr) {
+                return Err(QueryError::PhraseMisused { what: "analysis (| SELECT)" });
+            }
+            analyse(sql, &search, request, indexes, source, cancel)?
+        }
+        tail => page(&search, request, tail == Tail::PackMeta, source, cancel)?,
+    };
+    reply.meta.where_query = if statement.search.is_empty() { "*" } else { statement.search }.to_owned();
+    reply.meta.terms = terms(&expr);
+    reply.meta.mode = i64::from(has_phrase(&expr));
+    reply.meta.is_accurate = true;
+    Ok(reply)
+}
+
+/// One page of logs in order of time. First the places of the page's logs are found, then these
+/// logs alone are read: a page far down costs no more memory than its places.
+fn page(
+    search: &Search,
+    request: &LogsRequest<'_>,
+    pack_meta: bool,
+    source: &mut dyn LogSource,
+    cancel: &Cancel,
+) -> Result<LogsReply, QueryError> {
+    let Page { offset, lines, reverse } = request.page;
+    let mut first = FirstLogs { reach: request.page.reach(), reverse, heap: BinaryHeap::new() };
+    let scan = Scan { window: request.window, topic: request.topic, newest_first: reverse };
+    let scanned = match lines {
+        0 => Scanned::default(),
+        _ => search.run(source, &scan, cancel, &mut first)?,
+    };
+    let sorted = first.heap.into_sorted_vec();
+    let wanted: Vec<LogPlace> =
+        sorted.iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).map(Rank::place).collect();
+    let data = read(&wanted, scan, pack_meta, search, source, cancel)?;
+    let meta = LogsMeta {
+        count: data.len() as u64,
+        processed_rows: scanned.logs,
+        processed_bytes: scanned.bytes,
+        limited: i64::try_from(lines).unwrap_or_default(),
+        keys: keys(&data),
+        ..LogsMeta::default()
+    };
+    Ok(LogsReply { meta, data })
+}
+
+/// Names of all columns, in order of appearance.
+fn keys(data: &[Row]) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let names = data.iter().flat_map(|row| &row.0).map(|(name, _)| name);
+    names.filter(|name| seen.insert(name.as_str())).cloned().collect()
+}
+
+/// Where a log stands in time and in the Logstore. Ordered by time, then by arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct LogPlace {
+    time: u32,
+    time_ns: u32,
+    block: Place,
+    index: usize,
+}
+
+/// A place in the order that the page wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    OldestFirst(LogPlace),
+    NewestFirst(Reverse<LogPlace>),
+}
+
+impl Rank {
+    fn place(&self) -> LogPlace {
+        match self {
+            Self::OldestFirst(place) | Self::NewestFirst(Reverse(place)) => *place,
+        }
+    }
+}
+
+/// Keeps the first `reach` logs in the order of the page.
+struct FirstLogs {
+    reach: usize,
+    reverse: bool,
+    heap: BinaryHeap<Rank>,
+}
+
+impl Visitor for FirstLogs {
+    fn begin_block(&mut self, block: &Block<'_>) -> Flow {
+        let full = self.heap.len() >= self.reach;
+        let all_later = full.then(|| self.heap.peek()).flatten().is_some_and(|last| match last {
+            Rank::OldestFirst(last) => block.time_min > last.time,
+            Rank::NewestFirst(Reverse(last)) => block.time_max < last.time,
+        });
+        match all_later {
+            true => ControlFlow::Break(None),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
+        let place = LogPlace { time: log.time, time_ns: log.time_ns, block: block.place, index };
+        let rank = if self.reverse { Rank::NewestFirst(Reverse(place)) } else { Rank::OldestFirst(place) };
+        if self.heap.len() < self.reach {
+            self.heap.push(rank);
+        } else if let Some(mut last) = self.heap.peek_mut()
+            && rank < *last
+        {
+            *last = rank;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reads the logs at `wanted`, in that order.
+fn read(
+    wanted: &[LogPlace],
+    scan: Scan<'_>,
+    pack_meta: bool,
+    search: &Search,
+    source: &mut dyn LogSource,
+    cancel: &Cancel,
+) -> Result<Vec<Row>, QueryError> {
+    let times = || wanted.iter().map(|place| i64::from(place.time));
+    let (Some(earliest), Some(latest)) = (times().min(), times().max()) else {
+        return Ok(Vec::new());
+    };
+    let mut reader = Reader {
+        positions: wanted.iter().enumerate().map(|(at, place)| ((place.block, place.index), at)).collect(),
+        rows: vec![Row::default(); wanted.len()],
+        pack_meta,
+    };
+    let window = Window::new(earliest, latest + 1, None, None)?;
+    search.run(source, &Scan { window, ..scan }, cancel, &mut reader)?;
+    Ok(reader.rows)
+}
+
+/// Takes the rows of the logs it is to find and then ends the search.
+struct Reader {
+    positions: HashMap<(Place, usize), usize>,
+    rows: Vec<Row>,
+    pack_meta: bool,
+}
+
+impl Visitor for Reader {
+    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
+        let position = self.positions.remove(&(block.place, index));
+        if let Some(slot) = position.and_then(|position| self.rows.get_mut(position)) {
+            *slot = rows::row(log);
+            if self.pack_meta {
+                rows::add_pack_meta(slot, block, index);
+            }
+        }
+        match self.positions.is_empty() {
+            true => ControlFlow::Break(None),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Runs SQL over the found logs.
+fn analyse(
+    sql: &str,
+    search: &Search,
+    request: &LogsRequest<'_>,
+    indexes: &Indexes,
+    source: &mut dyn LogSource,
+    cancel: &Cancel,
+) -> Result<LogsReply, QueryError> {
+    let plan = sql::plan(sql, &indexes.current, &sql::Session::new(request.window))?;
+    let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
+    let mut scanned = Scanned::default();
+    let result = plan.execute(cancel, |table| {
+        scanned = search.run(source, &scan, cancel, &mut Feed { table })?;
+        Ok(())
+    })?;
+    let meta = LogsMeta {
+        count: result.rows.len() as u64,
+        processed_rows: scanned.logs,
+        processed_bytes: scanned.bytes,
+        has_sql: true,
+        agg_query: sql.to_owned(),
+        limited: result.limited,
+        keys: result.keys.clone(),
+        column_types: result.types.clone(),
+        ..LogsMeta::default()
+    };
+    Ok(LogsReply { meta, data: result.into_rows(request.window.from()) })
+}
+
+/// Puts every found log into the table that SQL reads.
+struct Feed<'t, 'c> {
+    table: &'t mut sql::Table<'c>,
+}
+
+impl Visitor for Feed<'_, '_> {
+    fn found(&mut self, _: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
+        match self.table.push(log) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Some(error.into())),
+        }
+    }
+}
+
+/// The searched texts with the fields they are searched in, for the answer's statistics.
+fn terms(expr: &SearchExpr) -> Vec<Term> {
+    let mut terms = Vec::new();
+    expr.for_each_text(&mut |key, text| {
+        let key = key.map(|key| key.as_str().to_owned()).unwrap_or_default();
+        terms.push(Term { key, term: text.to_string() });
+    });
+    if terms.is_empty() {
+        terms.push(Term { key: String::new(), term: "*".to_owned() });
+    }
+    terms
+}
+
+fn has_phrase(expr: &SearchExpr) -> bool {
+    let mut found = false;
+    expr.for_each_text(&mut |_, text| found |= matches!(text, Text::Phrase(_)));
+    found
+}

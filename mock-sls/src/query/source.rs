@@ -1,0 +1,91 @@
+//! Where a query finds logs and indexes: the seam between the pure query and the store.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::index::IndexConfig;
+
+/// Blocks of logs of one Logstore.
+pub trait LogSource {
+    /// Visits the blocks that may have logs in `[from, to)` Unix seconds until `visit` breaks:
+    /// in order of their earliest log, or with `newest_first` of their latest log, descending.
+    ///
+    /// # Errors
+    /// A text for people when the logs cannot be read.
+    fn scan(
+        &mut self,
+        span: Span<'_>,
+        visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+    ) -> Result<(), String>;
+}
+
+/// Which blocks to visit, and in which order.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'t> {
+    /// First second of log time.
+    pub from: i64,
+    /// Second behind the last.
+    pub to: i64,
+    /// Only this topic.
+    pub topic: Option<&'t str>,
+    /// Latest block first.
+    pub newest_first: bool,
+}
+
+/// Logs that were written together.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'b> {
+    /// The LogGroup, protobuf.
+    pub group: &'b [u8],
+    /// Shard and position in it: unique in the Logstore, later blocks have higher positions.
+    pub place: Place,
+    /// Earliest log, Unix seconds.
+    pub time_min: u32,
+    /// Latest log, Unix seconds.
+    pub time_max: u32,
+    /// Index that was in force; 0 for none.
+    pub index_generation: i64,
+}
+
+/// Where a block stands. Ordered by arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Position, by receive time.
+    pub cursor: i64,
+    /// Shard.
+    pub shard: u32,
+}
+
+/// The indexes that a Logstore has and had.
+#[derive(Debug, Clone)]
+pub struct Indexes {
+    /// The one in force.
+    pub current: IndexConfig,
+    /// Logs of this and later generations are found by it.
+    pub since: i64,
+    /// What finds the logs of earlier generations. Logs of a generation that is not here had no
+    /// index, or one that was deleted since, and are not found.
+    /// Source: document "Configure indexes" (an index covers later logs only).
+    pub earlier: Vec<(i64, IndexConfig)>,
+}
+
+/// Set from outside when nobody waits for a query any more.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the query to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it should stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
