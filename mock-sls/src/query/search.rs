@@ -112,7 +112,7 @@ impl Search {
         let Some(matcher) = self.matcher(block.index_generation) else {
             return ControlFlow::Continue(());
         };
-        scanned.bytes += block.group.log_count() as u64;
+        scanned.bytes += block.group.len() as u64;
         if !matcher.may_match(block.group) {
             return ControlFlow::Continue(());
         }
