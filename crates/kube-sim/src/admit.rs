@@ -1,0 +1,238 @@
+//! The way of an object between the wire and the store: prune, default,
+//! validate. Pure; `rest` calls the steps in order.
+
+use serde_json::Value;
+
+use crate::error::{ApiError, Cause, CauseKind};
+use crate::kinds;
+use crate::meta;
+use crate::names;
+use crate::registry::{Form, Resource};
+use crate::schema::{defaults, prune, validate};
+
+/// What to do about unknown fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FieldValidation {
+    /// Refuse the request.
+    Strict,
+    /// Drop them and say so in a `Warning` header; the default of the server.
+    #[default]
+    Warn,
+    /// Drop them silently.
+    Ignore,
+}
+
+impl FieldValidation {
+    /// Parses the query parameter.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        match text {
+            "Strict" => Ok(Self::Strict),
+            "" | "Warn" => Ok(Self::Warn),
+            "Ignore" => Ok(Self::Ignore),
+            other => Err(ApiError::BadRequest(format!(
+                "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
+            ))),
+        }
+    }
+}
+
+/// Brings an object into the shape of its kind. Returns warnings.
+/// `duplicates` are fields that stood twice in the request.
+pub fn decode(
+    resource: &Resource,
+    object: &mut Value,
+    validation: FieldValidation,
+    duplicates: &[String],
+) -> Result<Vec<String>, ApiError> {
+    if resource.is_builtin() {
+        meta::strip_nulls(object);
+    } else {
+        // Metadata is typed for every kind.
+        if let Some(metadata) = object.get_mut("metadata") {
+            meta::strip_nulls(metadata);
+        }
+    }
+    let mut problems: Vec<String> = duplicates.iter().map(|f| format!("duplicate field {f:?}")).collect();
+    if let Some(schema) = resource.schema() {
+        let root = schema.root();
+        problems.extend(prune::prune(object, root).into_iter().map(|f| format!("unknown field {f:?}")));
+        prune::drop_disallowed_nulls(object, root);
+    }
+    let handled = || {
+        format!(
+            "{} in version {:?} cannot be handled as a {}",
+            resource.kind, resource.version, resource.kind
+        )
+    };
+    if resource.is_builtin() {
+        type_errors(resource, object, handled)?;
+    }
+    match validation {
+        FieldValidation::Strict if !problems.is_empty() => Err(ApiError::BadRequest(format!(
+            "{}: strict decoding error: {}",
+            handled(),
+            problems.join(", ")
+        ))),
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Strict | FieldValidation::Warn => Ok(problems),
+    }
+}
+
+/// Built-in kinds are decoded into types: a value of the wrong type is a bad
+/// request, not an invalid object.
+fn type_errors(resource: &Resource, object: &Value, handled: impl Fn() -> String) -> Result<(), ApiError> {
+    let Some(schema) = resource.schema() else { return Ok(()) };
+    let problem =
+        validate::validate(object, schema.root(), "").into_iter().find(|c| c.kind == CauseKind::TypeInvalid);
+    match problem {
+        None => Ok(()),
+        Some(Cause { field, message, .. }) => {
+            let expected =
+                message.rsplit("of type ").next().and_then(|t| t.split(':').next()).unwrap_or_default();
+            let found = message.split('"').nth(1).unwrap_or_default();
+            Err(ApiError::BadRequest(format!(
+                "{}: json: cannot unmarshal {found} into Go struct field .{field} of type {expected}",
+                handled()
+            )))
+        }
+    }
+}
+
+/// Fills in defaults.
+pub fn default(resource: &Resource, object: &mut Value) {
+    match &resource.form {
+        Form::Builtin(_) => kinds::default(resource, object),
+        Form::Custom(custom) => {
+            if let Some(schema) = &custom.schema {
+                defaults::apply(object, schema.root());
+            }
+        }
+    }
+}
+
+/// Refuses an object that breaks a rule. `old` is the stored object on update.
+pub fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Result<(), ApiError> {
+    let mut causes = names::problems(resource, object);
+    match &resource.form {
+        Form::Builtin(_) => {
+            causes.extend(builtin_schema_problems(resource, object));
+            for cause in kinds::problems(resource, object, old) {
+                if !causes.iter().any(|c| c.field == cause.field) {
+                    causes.push(cause);
+                }
+            }
+        }
+        Form::Custom(custom) => {
+            let mut found = Vec::new();
+            if let Some(schema) = &custom.schema {
+                found.extend(validate::validate(object, schema.root(), ""));
+            }
+            // Rules assume a value of the right shape.
+            if found.is_empty() {
+                found.extend(custom.rules.evaluate(object, old));
+            }
+            causes.extend(found.into_iter().filter(|cause| !unchanged(cause, object, old)));
+        }
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::Invalid { target: resource.kind_target(meta::name(object)), causes })
+}
+
+/// What the schema of a built-in kind finds. Source: kube-apiserver validates
+/// specifications by hand-written code and status hardly at all; required
+/// fields of the published schema hold for specifications only.
+fn builtin_schema_problems(resource: &Resource, object: &Value) -> Vec<Cause> {
+    let Some(schema) = resource.schema() else { return Vec::new() };
+    let exempt = |cause: &Cause| cause.field.starts_with("status") || cause.field.starts_with("metadata");
+    validate::validate(object, schema.root(), "").into_iter().filter(|c| !exempt(c)).collect()
+}
+
+/// Validation ratcheting: a value that was stored before stays acceptable as
+/// long as it is not changed. Source: KEP-4008, on by default since 1.30.
+fn unchanged(cause: &Cause, object: &Value, old: Option<&Value>) -> bool {
+    let Some(old) = old else { return false };
+    match (value_at(object, &cause.field), value_at(old, &cause.field)) {
+        (Some(new), Some(old)) => new == old,
+        _ => false,
+    }
+}
+
+fn value_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut at = object;
+    for part in path.split('.').filter(|p| !p.is_empty()) {
+        let mut pieces = part.split('[');
+        let name = pieces.next().unwrap_or_default();
+        if !name.is_empty() {
+            at = at.get(name)?;
+        }
+        for piece in pieces {
+            let key = piece.trim_end_matches(']');
+            at = match key.parse::<usize>() {
+                Ok(index) if at.is_array() => at.get(index)?,
+                _ => at.get(key)?,
+            };
+        }
+    }
+    Some(at)
+}
+
+/// True if something that `metadata.generation` counts differs: everything
+/// but metadata and, where it is a subresource, status.
+pub fn specification_differs(resource: &Resource, new: &Value, old: &Value) -> bool {
+    let relevant = |object: &Value| -> Vec<(String, Value)> {
+        let map = object.as_object().cloned().unwrap_or_default();
+        let mut list: Vec<(String, Value)> = map
+            .into_iter()
+            .filter(|(k, _)| !matches!(k.as_str(), "metadata" | "apiVersion" | "kind"))
+            .filter(|(k, _)| !(resource.has_status && k == "status"))
+            .collect();
+        list.sort_by(|a, b| a.0.cmp(&b.0));
+        list
+    };
+    relevant(new) != relevant(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+    use serde_json::json;
+
+    #[test]
+    fn an_unknown_field_is_an_error_a_warning_or_nothing() {
+        let registry = Registry::with_builtins();
+        let pods = registry.find("", "v1", "pods").unwrap();
+        let pod = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i", "imgae": "x"}]}});
+        let warnings = decode(&pods, &mut pod.clone(), FieldValidation::Warn, &[]).unwrap();
+        assert_eq!(warnings, ["unknown field \"spec.containers[0].imgae\""]);
+        assert!(decode(&pods, &mut pod.clone(), FieldValidation::Ignore, &[]).unwrap().is_empty());
+        let error = decode(&pods, &mut pod.clone(), FieldValidation::Strict, &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown field \"spec.containers[0].imgae\""
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_in_a_built_in_kind_is_a_bad_request() {
+        let registry = Registry::with_builtins();
+        let pods = registry.find("", "v1", "pods").unwrap();
+        let mut pod = json!({"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": 1}]}]}});
+        let error = decode(&pods, &mut pod, FieldValidation::Warn, &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal integer into Go struct field \
+             .spec.containers[0].env[0].value of type string"
+        );
+    }
+
+    #[test]
+    fn a_stored_value_stays_acceptable_while_it_is_not_changed() {
+        let cause = Cause::invalid("spec.list[1].n", &json!(1), "");
+        let old = json!({"spec": {"list": [{}, {"n": 1}]}});
+        assert!(unchanged(&cause, &old, Some(&old)));
+        assert!(!unchanged(&cause, &json!({"spec": {"list": [{}, {"n": 2}]}}), Some(&old)));
+    }
+}

@@ -1,0 +1,364 @@
+//! Every way a request can fail, and the one table from there to the wire:
+//! the `metav1.Status` body, its reason, its details and the HTTP status.
+//!
+//! Messages follow the wording of kube-apiserver, because clients and people
+//! match on them. Source: recordings of kube-apiserver 1.32 unless noted.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+/// The object or collection an error speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// API group, empty for core.
+    pub group: String,
+    /// Plural resource name, or the kind for validation errors.
+    pub kind: String,
+    /// Object name; empty when the collection is meant.
+    pub name: String,
+}
+
+impl Target {
+    fn qualified(&self) -> String {
+        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
+    }
+}
+
+/// Why one field is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CauseKind {
+    /// A mandatory field is missing.
+    Required,
+    /// The value breaks a rule.
+    Invalid,
+    /// The value is not one of an enumeration.
+    NotSupported,
+    /// The value may not be there at all.
+    Forbidden,
+    /// A string exceeds its limit.
+    TooLong,
+    /// A list or map exceeds its limit.
+    TooMany,
+    /// The same value or key stands twice in a set or map list.
+    Duplicate,
+    /// The value names something that is not there.
+    NotFound,
+    /// A value has the wrong JSON type.
+    TypeInvalid,
+}
+
+impl CauseKind {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Required => "FieldValueRequired",
+            Self::Invalid => "FieldValueInvalid",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Forbidden => "FieldValueForbidden",
+            Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::NotFound => "FieldValueNotFound",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+        }
+    }
+}
+
+/// One refused field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Class of the problem.
+    pub kind: CauseKind,
+    /// Path of the field, for example `spec.ports[0].port`.
+    pub field: String,
+    /// Text after the field name, for example `Required value`.
+    pub message: String,
+}
+
+impl Cause {
+    /// The field is missing. `detail` may be empty.
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            kind: CauseKind::Required,
+            field: field.into(),
+            message: with_detail("Required value", detail),
+        }
+    }
+
+    /// The value breaks a rule; `value` is shown as JSON.
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self {
+            kind: CauseKind::Invalid,
+            field: field.into(),
+            message: with_detail(&format!("Invalid value: {value}"), detail),
+        }
+    }
+
+    /// The value is outside of an enumeration.
+    pub fn not_supported(field: impl Into<String>, value: &Value, allowed: &[String]) -> Self {
+        let allowed: Vec<String> = allowed.iter().map(|a| format!("{a:?}")).collect();
+        let message = format!("Unsupported value: {value}: supported values: {}", allowed.join(", "));
+        Self { kind: CauseKind::NotSupported, field: field.into(), message }
+    }
+
+    /// The field must not be set, or not be changed.
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self { kind: CauseKind::Forbidden, field: field.into(), message: with_detail("Forbidden", detail) }
+    }
+
+    /// The value stands twice where it may stand once.
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self { kind: CauseKind::Duplicate, field: field.into(), message: format!("Duplicate value: {value}") }
+    }
+
+    /// The value names something that is not there.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self { kind: CauseKind::NotFound, field: field.into(), message: format!("Not found: {value}") }
+    }
+
+    fn text(&self) -> String {
+        if self.field.is_empty() { self.message.clone() } else { format!("{}: {}", self.field, self.message) }
+    }
+}
+
+fn with_detail(head: &str, detail: &str) -> String {
+    if detail.is_empty() { head.to_owned() } else { format!("{head}: {detail}") }
+}
+
+/// A field another manager owns (server-side apply).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyConflict {
+    /// Who owns it, with operation and API version, for example
+    /// `"kubectl" using v1`.
+    pub owner: String,
+    /// Path of the field, for example `.spec.replicas`.
+    pub field: String,
+}
+
+/// Everything a request can fail with.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApiError {
+    /// No object of that name.
+    #[error("{} {:?} not found", .0.qualified(), .0.name)]
+    NotFound(Target),
+    /// No such path on this server.
+    #[error("the server could not find the requested resource")]
+    NoSuchPath,
+    /// An object of that name exists.
+    #[error("{} {:?} already exists", .0.qualified(), .0.name)]
+    AlreadyExists(Target),
+    /// The object moved since the client read it, or a precondition failed.
+    #[error("Operation cannot be fulfilled on {} {:?}: {detail}", .target.qualified(), .target.name)]
+    Conflict {
+        /// The object.
+        target: Target,
+        /// What differs.
+        detail: String,
+    },
+    /// Server-side apply touches fields of other managers.
+    #[error("{}", apply_conflict_message(.0))]
+    ApplyConflict(Vec<ApplyConflict>),
+    /// A JSON patch does not fit the object, for example a failed `test`.
+    #[error("the server rejected our request due to an error in our request: {0}")]
+    PatchFailed(String),
+    /// The object breaks validation rules.
+    #[error("{} {:?} is invalid: {}", .target.qualified(), .target.name, aggregate(.causes))]
+    Invalid {
+        /// Group, *kind* and name of the object.
+        target: Target,
+        /// All problems found.
+        causes: Vec<Cause>,
+    },
+    /// The request does not make sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The request is understood and refused.
+    #[error("{} {:?} is forbidden: {detail}", .target.qualified(), .target.name)]
+    Forbidden {
+        /// The object.
+        target: Target,
+        /// Why.
+        detail: String,
+        /// Machine-readable cause with its message, for example
+        /// `NamespaceTerminating`.
+        cause: Option<(&'static str, String)>,
+    },
+    /// The method exists, but not on this path.
+    #[error("the server does not allow this method on the requested resource")]
+    MethodNotAllowed,
+    /// None of the offered representations can be produced.
+    #[error("only the following media types are accepted: application/json, application/yaml")]
+    NotAcceptable,
+    /// The body is in a format this server does not read.
+    #[error("the body of the request was in an unknown format - accepted media types include: {0}")]
+    UnsupportedMediaType(&'static str),
+    /// The history needed for this request is compacted away.
+    #[error("{0}")]
+    Expired(String),
+    /// The body exceeds the limit, in bytes.
+    #[error("Request entity too large: limit is {0}")]
+    TooLarge(usize),
+    /// A fault injected by a test.
+    #[error("{message}")]
+    Injected {
+        /// HTTP status code.
+        code: u16,
+        /// Text of the status.
+        message: String,
+        /// `Retry-After`, in seconds.
+        retry_after_seconds: Option<u32>,
+    },
+    /// The simulator failed; always a bug here.
+    #[error("Internal error occurred: {0}")]
+    Internal(String),
+}
+
+fn aggregate(causes: &[Cause]) -> String {
+    match causes {
+        [one] => one.text(),
+        many => format!("[{}]", many.iter().map(Cause::text).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn apply_conflict_message(conflicts: &[ApplyConflict]) -> String {
+    if let [one] = conflicts {
+        return format!("Apply failed with 1 conflict: conflict with {}: {}", one.owner, one.field);
+    }
+    let mut owners: Vec<&str> = conflicts.iter().map(|c| c.owner.as_str()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let parts: Vec<String> = owners
+        .into_iter()
+        .map(|owner| {
+            let fields: Vec<String> =
+                conflicts.iter().filter(|c| c.owner == owner).map(|c| format!("\n- {}", c.field)).collect();
+            format!("conflicts with {owner}:{}", fields.concat())
+        })
+        .collect();
+    format!("Apply failed with {} conflicts: {}", conflicts.len(), parts.join("\n"))
+}
+
+impl ApiError {
+    /// HTTP status and `reason` of this error.
+    pub fn wire(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotFound(_) | Self::NoSuchPath => (StatusCode::NOT_FOUND, "NotFound"),
+            Self::AlreadyExists(_) => (StatusCode::CONFLICT, "AlreadyExists"),
+            Self::Conflict { .. } | Self::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
+            Self::Invalid { .. } | Self::PatchFailed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "Forbidden"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
+            Self::Expired(_) => (StatusCode::GONE, "Expired"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+            Self::Injected { code, .. } => {
+                let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, injected_reason(*code))
+            }
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+        }
+    }
+
+    /// The `metav1.Status` body of this error.
+    pub fn status(&self) -> Value {
+        let (code, reason) = self.wire();
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.to_string(), "reason": reason,
+        });
+        let details = self.details();
+        if let (Some(object), false) = (status.as_object_mut(), details == json!({})) {
+            object.insert("details".into(), details);
+        }
+        if let Some(object) = status.as_object_mut() {
+            object.insert("code".into(), code.as_u16().into());
+        }
+        status
+    }
+
+    fn details(&self) -> Value {
+        match self {
+            Self::NotFound(target) | Self::AlreadyExists(target) | Self::Conflict { target, .. } => {
+                details(target)
+            }
+            Self::Invalid { target, causes } => {
+                let causes: Vec<Value> = causes
+                    .iter()
+                    .map(|c| json!({"reason": c.kind.reason(), "message": c.message, "field": c.field}))
+                    .collect();
+                with_causes(details(target), causes)
+            }
+            Self::ApplyConflict(conflicts) => {
+                let causes = conflicts
+                    .iter()
+                    .map(|c| {
+                        json!({"reason": "FieldManagerConflict", "message": format!("conflict with {}", c.owner), "field": c.field})
+                    })
+                    .collect();
+                with_causes(json!({}), causes)
+            }
+            Self::Forbidden { target, cause: Some((reason, message)), .. } => {
+                with_causes(details(target), vec![json!({"reason": reason, "message": message})])
+            }
+            Self::Forbidden { target, .. } => details(target),
+            Self::Injected { retry_after_seconds: Some(seconds), .. } => {
+                json!({"retryAfterSeconds": seconds})
+            }
+            _ => json!({}),
+        }
+    }
+}
+
+fn injected_reason(code: u16) -> &'static str {
+    match code {
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "NotFound",
+        413 => "RequestEntityTooLarge",
+        409 => "Conflict",
+        429 => "TooManyRequests",
+        503 => "ServiceUnavailable",
+        504 => "Timeout",
+        _ => "InternalError",
+    }
+}
+
+fn details(target: &Target) -> Value {
+    let mut out = json!({});
+    if let Some(map) = out.as_object_mut() {
+        for (key, value) in [("name", &target.name), ("group", &target.group), ("kind", &target.kind)] {
+            if !value.is_empty() {
+                map.insert(key.into(), value.as_str().into());
+            }
+        }
+    }
+    out
+}
+
+fn with_causes(mut details: Value, causes: Vec<Value>) -> Value {
+    if let Some(map) = details.as_object_mut() {
+        map.insert("causes".into(), causes.into());
+    }
+    details
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Internal(detail) = &self {
+            tracing::error!(%detail, "the API server simulator failed; this is a bug");
+        }
+        let (code, _) = self.wire();
+        let mut response = Response::new(Body::from(self.status().to_string()));
+        *response.status_mut() = code;
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        if let Self::Injected { retry_after_seconds: Some(seconds), .. } = &self {
+            response.headers_mut().insert(header::RETRY_AFTER, http::HeaderValue::from(*seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,30 @@
+//! The kubeconfig that points at this server.
+
+/// A token, because some clients insist on credentials; the server does not
+/// look at it.
+const TOKEN: &str = "kube-sim";
+
+/// A kubeconfig for a server at `url`.
+pub fn render(url: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Config
+clusters:
+- name: kube-sim
+  cluster:
+    server: {url}
+contexts:
+- name: kube-sim
+  context:
+    cluster: kube-sim
+    namespace: default
+    user: kube-sim
+current-context: kube-sim
+preferences: {{}}
+users:
+- name: kube-sim
+  user:
+    token: {TOKEN}
+"
+    )
+}

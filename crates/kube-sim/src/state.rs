@@ -1,0 +1,68 @@
+//! What all request handlers share.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::ApiError;
+use crate::faults::Faults;
+use crate::gc::Gc;
+use crate::logs::PodLogs;
+use crate::registry::{Registry, Resource};
+use crate::store::{Key, Object, Store};
+
+/// The server's state.
+pub struct State {
+    /// Objects.
+    pub store: Store,
+    /// Served resources.
+    pub registry: Registry,
+    /// Work for the garbage collector.
+    pub gc: Gc,
+    /// Faults that tests ask for.
+    pub faults: Faults,
+    /// Time between bookmarks of a watch.
+    pub bookmark_interval: Duration,
+    /// Ends watches, log streams and the collector.
+    pub cancel: CancellationToken,
+    logs: RwLock<Option<Arc<dyn PodLogs>>>,
+}
+
+impl State {
+    /// A server with the built-in kinds and no objects.
+    pub fn new(history_max: usize, bookmark_interval: Duration, logs: Option<Arc<dyn PodLogs>>) -> Self {
+        Self {
+            store: Store::new(history_max),
+            registry: Registry::with_builtins(),
+            gc: Gc::default(),
+            faults: Faults::default(),
+            bookmark_interval,
+            cancel: CancellationToken::new(),
+            logs: RwLock::new(logs),
+        }
+    }
+
+    /// Replaces the source of container logs.
+    pub fn set_pod_logs(&self, logs: Arc<dyn PodLogs>) {
+        *self.logs.write().unwrap_or_else(PoisonError::into_inner) = Some(logs);
+    }
+
+    /// The source of container logs, if there is one.
+    pub fn pod_logs(&self) -> Option<Arc<dyn PodLogs>> {
+        self.logs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key of an object of a resource.
+    pub fn key(resource: &Resource, namespace: &str, name: &str) -> Key {
+        let namespace = if resource.namespaced { namespace.to_owned() } else { String::new() };
+        Key { resource: resource.storage.clone(), namespace, name: name.to_owned() }
+    }
+
+    /// The stored object, or Not Found.
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Object, ApiError> {
+        self.store
+            .get(&Self::key(resource, namespace, name))
+            .ok_or_else(|| ApiError::NotFound(resource.target(name)))
+    }
+}

@@ -1,0 +1,384 @@
+//! The object store: every object, the global resource version and, per
+//! resource, a bounded history from which watches replay and lists read older
+//! snapshots.
+//!
+//! The store knows nothing of kinds, schemas or HTTP. `rest` writes to it,
+//! `watch` and `gc` follow it. Every write is a compare-and-swap on the
+//! resource version, so that callers prepare objects outside of the lock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::meta;
+
+/// An immutable version of an object.
+pub type Object = Arc<Value>;
+
+/// Namespace (empty for cluster scope) and name.
+pub type NsName = (String, String);
+
+/// Identity of an object: storage name of the resource (`plural.group`),
+/// namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Storage name, for example `pods` or `jobs.batch`.
+    pub resource: Arc<str>,
+    /// Namespace; empty for cluster scope.
+    pub namespace: String,
+    /// Object name.
+    pub name: String,
+}
+
+impl Key {
+    fn pair(&self) -> NsName {
+        (self.namespace.clone(), self.name.clone())
+    }
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// It was created.
+    Added,
+    /// It was replaced by a newer version.
+    Modified,
+    /// It is gone; the change carries its last version.
+    Deleted,
+}
+
+/// One entry of the history.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Resource version of this change.
+    pub version: u64,
+    /// What happened.
+    pub happened: Happened,
+    /// The object after the change, or its last state when deleted.
+    pub object: Object,
+    /// The object before the change.
+    pub previous: Option<Object>,
+}
+
+/// Why a write was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteError {
+    /// The name is taken.
+    Exists,
+    /// The object is not there.
+    Missing,
+    /// The object has another version than the caller prepared for.
+    Moved,
+}
+
+/// The history no longer reaches back to the requested version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// The version asked for.
+    pub requested: u64,
+    /// The oldest version that can still be served.
+    pub oldest: u64,
+}
+
+/// The version asked for lies in the future.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotError {
+    /// Too old, see [`Compacted`].
+    Compacted(Compacted),
+    /// Larger than the current version, which is given.
+    Future(u64),
+}
+
+#[derive(Default)]
+struct Collection {
+    objects: BTreeMap<NsName, Object>,
+    history: VecDeque<Change>,
+    /// Changes up to and including this version are forgotten.
+    forgotten: u64,
+    /// Counts how often the collection was dropped; watches end when it moves.
+    epoch: u64,
+}
+
+impl Collection {
+    fn record(&mut self, change: Change, limit: usize) {
+        self.history.push_back(change);
+        while self.history.len() > limit {
+            if let Some(old) = self.history.pop_front() {
+                self.forgotten = old.version;
+            }
+        }
+    }
+}
+
+struct Inner {
+    version: u64,
+    collections: HashMap<Arc<str>, Collection>,
+}
+
+/// The changes of one resource after a version.
+#[derive(Debug)]
+pub struct Batch {
+    /// Changes in order.
+    pub changes: Vec<Change>,
+    /// Global version up to which the batch is complete.
+    pub upto: u64,
+    /// Epoch of the collection; a different one means that it was dropped.
+    pub epoch: u64,
+}
+
+/// A consistent view of one resource.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Global version of the view.
+    pub version: u64,
+    /// Objects ordered by namespace and name.
+    pub objects: BTreeMap<NsName, Object>,
+    /// Epoch of the collection.
+    pub epoch: u64,
+}
+
+/// See the module description.
+pub struct Store {
+    inner: Mutex<Inner>,
+    changed: watch::Sender<u64>,
+    history_max: usize,
+}
+
+/// First version given out. Any value above 1 does: 0 and 1 have meanings of
+/// their own to some clients.
+const FIRST_VERSION: u64 = 100;
+
+impl Store {
+    /// An empty store that keeps `history_max` changes per resource.
+    pub fn new(history_max: usize) -> Self {
+        let inner = Inner { version: FIRST_VERSION, collections: HashMap::new() };
+        Self {
+            inner: Mutex::new(inner),
+            changed: watch::channel(FIRST_VERSION).0,
+            history_max: history_max.max(1),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while the lock is held cannot leave a half-made write: each
+        // critical section mutates only after all fallible steps.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signals every new global version.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The current global version.
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// The current version of an object.
+    pub fn get(&self, key: &Key) -> Option<Object> {
+        self.lock().collections.get(&key.resource)?.objects.get(&key.pair()).cloned()
+    }
+
+    /// Current objects of a resource.
+    pub fn snapshot(&self, resource: &str) -> Snapshot {
+        let inner = self.lock();
+        let collection = inner.collections.get(resource);
+        Snapshot {
+            version: inner.version,
+            objects: collection.map(|c| c.objects.clone()).unwrap_or_default(),
+            epoch: collection.map_or(0, |c| c.epoch),
+        }
+    }
+
+    /// Objects of a resource as they were at `version`, by undoing history.
+    pub fn snapshot_at(&self, resource: &str, version: u64) -> Result<Snapshot, SnapshotError> {
+        let inner = self.lock();
+        if version > inner.version {
+            return Err(SnapshotError::Future(inner.version));
+        }
+        let Some(collection) = inner.collections.get(resource) else {
+            return Ok(Snapshot { version, objects: BTreeMap::new(), epoch: 0 });
+        };
+        if version < collection.forgotten {
+            let gone = Compacted { requested: version, oldest: collection.forgotten };
+            return Err(SnapshotError::Compacted(gone));
+        }
+        let mut objects = collection.objects.clone();
+        for change in collection.history.iter().rev().take_while(|c| c.version > version) {
+            let key = (meta::namespace(&change.object).to_owned(), meta::name(&change.object).to_owned());
+            match &change.previous {
+                Some(previous) => objects.insert(key, previous.clone()),
+                None => objects.remove(&key),
+            };
+        }
+        Ok(Snapshot { version, objects, epoch: collection.epoch })
+    }
+
+    /// Changes of a resource after `version`.
+    pub fn changes_since(&self, resource: &str, version: u64) -> Result<Batch, Compacted> {
+        let inner = self.lock();
+        let Some(collection) = inner.collections.get(resource) else {
+            return Ok(Batch { changes: Vec::new(), upto: inner.version, epoch: 0 });
+        };
+        if version < collection.forgotten {
+            return Err(Compacted { requested: version, oldest: collection.forgotten });
+        }
+        let start = collection.history.partition_point(|c| c.version <= version);
+        let changes = collection.history.range(start..).cloned().collect();
+        Ok(Batch { changes, upto: inner.version, epoch: collection.epoch })
+    }
+
+    /// Stores a new object and gives it a resource version.
+    pub fn create(&self, key: &Key, object: Value) -> Result<Object, WriteError> {
+        self.write(
+            key,
+            |current| if current.is_some() { Err(WriteError::Exists) } else { Ok(()) },
+            Happened::Added,
+            object,
+        )
+    }
+
+    /// Replaces the version `expected` of an object.
+    pub fn replace(&self, key: &Key, expected: u64, object: Value) -> Result<Object, WriteError> {
+        self.write(key, |current| matches_version(current, expected), Happened::Modified, object)
+    }
+
+    /// Removes the version `expected` of an object. `last` is the state that
+    /// watches see in the DELETED event.
+    pub fn remove(&self, key: &Key, expected: u64, last: Value) -> Result<Object, WriteError> {
+        self.write(key, |current| matches_version(current, expected), Happened::Deleted, last)
+    }
+
+    fn write(
+        &self,
+        key: &Key,
+        check: impl FnOnce(Option<&Object>) -> Result<(), WriteError>,
+        happened: Happened,
+        mut object: Value,
+    ) -> Result<Object, WriteError> {
+        let mut inner = self.lock();
+        let version = inner.version + 1;
+        let collection = inner.collections.entry(key.resource.clone()).or_default();
+        let pair = key.pair();
+        let previous = collection.objects.get(&pair).cloned();
+        check(previous.as_ref())?;
+        meta::metadata_mut(&mut object).insert("resourceVersion".into(), version.to_string().into());
+        let object = Arc::new(object);
+        match happened {
+            Happened::Deleted => collection.objects.remove(&pair),
+            Happened::Added | Happened::Modified => collection.objects.insert(pair, object.clone()),
+        };
+        let change = Change { version, happened, object: object.clone(), previous };
+        collection.record(change, self.history_max);
+        inner.version = version;
+        self.changed.send_replace(version);
+        Ok(object)
+    }
+
+    /// Forgets a resource altogether: its watches end.
+    pub fn drop_collection(&self, resource: &str) {
+        let mut inner = self.lock();
+        let version = inner.version;
+        if let Some(collection) = inner.collections.get_mut(resource) {
+            *collection =
+                Collection { epoch: collection.epoch + 1, forgotten: version, ..Collection::default() };
+        }
+        self.changed.send_replace(version);
+    }
+
+    /// Forgets all history, so that every older resource version is Gone, and
+    /// raises the version so that no client is up to date by accident.
+    pub fn compact(&self) {
+        let mut inner = self.lock();
+        inner.version += 1;
+        let version = inner.version;
+        for collection in inner.collections.values_mut() {
+            collection.history.clear();
+            collection.forgotten = version;
+        }
+        self.changed.send_replace(version);
+    }
+
+    /// Storage names of all resources that hold objects.
+    pub fn resources(&self) -> Vec<Arc<str>> {
+        let inner = self.lock();
+        let mut names: Vec<Arc<str>> = inner
+            .collections
+            .iter()
+            .filter(|(_, c)| !c.objects.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn matches_version(current: Option<&Object>, expected: u64) -> Result<(), WriteError> {
+    match current {
+        None => Err(WriteError::Missing),
+        Some(object) if meta::resource_version(object) != expected => Err(WriteError::Moved),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn key(name: &str) -> Key {
+        Key { resource: "pods".into(), namespace: "default".into(), name: name.into() }
+    }
+
+    fn pod(name: &str) -> Value {
+        json!({"metadata": {"name": name, "namespace": "default"}})
+    }
+
+    #[test]
+    fn versions_rise_over_all_resources() {
+        let store = Store::new(10);
+        let a = store.create(&key("a"), pod("a")).unwrap();
+        let other = Key { resource: "nodes".into(), namespace: String::new(), name: "n".into() };
+        let n = store.create(&other, json!({"metadata": {"name": "n"}})).unwrap();
+        assert_eq!(meta::resource_version(&n), meta::resource_version(&a) + 1);
+    }
+
+    #[test]
+    fn a_write_against_an_old_version_is_refused() {
+        let store = Store::new(10);
+        let v1 = meta::resource_version(&store.create(&key("a"), pod("a")).unwrap());
+        store.replace(&key("a"), v1, pod("a")).unwrap();
+        assert_eq!(store.replace(&key("a"), v1, pod("a")).unwrap_err(), WriteError::Moved);
+        assert_eq!(store.create(&key("a"), pod("a")).unwrap_err(), WriteError::Exists);
+        assert_eq!(store.remove(&key("b"), v1, pod("b")).unwrap_err(), WriteError::Missing);
+    }
+
+    #[test]
+    fn an_older_snapshot_is_rebuilt_from_history() {
+        let store = Store::new(10);
+        store.create(&key("a"), pod("a")).unwrap();
+        let at = store.version();
+        let b = store.create(&key("b"), pod("b")).unwrap();
+        store.remove(&key("b"), meta::resource_version(&b), pod("b")).unwrap();
+        let a = store.get(&key("a")).unwrap();
+        store.remove(&key("a"), meta::resource_version(&a), pod("a")).unwrap();
+        let names: Vec<String> =
+            store.snapshot_at("pods", at).unwrap().objects.into_keys().map(|(_, name)| name).collect();
+        assert_eq!(names, ["a"]);
+    }
+
+    #[test]
+    fn history_is_bounded_and_says_when_it_is_too_short() {
+        let store = Store::new(2);
+        let start = store.version();
+        for name in ["a", "b", "c"] {
+            store.create(&key(name), pod(name)).unwrap();
+        }
+        let gone = store.changes_since("pods", start).unwrap_err();
+        assert_eq!(gone, Compacted { requested: start, oldest: start + 1 });
+        assert_eq!(store.changes_since("pods", start + 1).unwrap().changes.len(), 2);
+    }
+}

@@ -1,0 +1,88 @@
+//! Between the stored form of an object and the form a client sees: the API
+//! version of the request, and the two faces of events.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::meta;
+use crate::registry::Resource;
+use crate::store::Object;
+
+/// `events.k8s.io/v1` name, stored (core) name.
+const EVENT_FIELDS: [(&str, &str); 8] = [
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("reportingController", "reportingComponent"),
+    ("reportingInstance", "reportingInstance"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+];
+
+fn is_new_event(resource: &Resource) -> bool {
+    resource.group == "events.k8s.io" && resource.kind == "Event"
+}
+
+fn rename(map: &mut Map<String, Value>, pairs: impl Iterator<Item = (&'static str, &'static str)>) {
+    for (from, to) in pairs {
+        if from != to
+            && let Some(value) = map.remove(from)
+        {
+            map.insert(to.to_owned(), value);
+        }
+    }
+}
+
+/// The form the client of this resource sees.
+pub fn to_wire(resource: &Resource, object: &Object) -> Object {
+    let api_version = resource.api_version();
+    if meta::str_at(object, &["apiVersion"]) == api_version {
+        return object.clone();
+    }
+    let mut value = Value::clone(object);
+    if let Some(map) = value.as_object_mut() {
+        if is_new_event(resource) {
+            rename(map, EVENT_FIELDS.iter().map(|(new, core)| (*core, *new)));
+        }
+        map.insert("apiVersion".into(), api_version.into());
+    }
+    Arc::new(value)
+}
+
+/// The form in which an object of this resource is stored.
+pub fn to_stored(resource: &Resource, object: &mut Value) {
+    if !is_new_event(resource) {
+        return;
+    }
+    if let Some(map) = object.as_object_mut() {
+        rename(map, EVENT_FIELDS.iter().copied());
+        map.insert("apiVersion".into(), "v1".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+    use serde_json::json;
+
+    #[test]
+    fn both_event_groups_show_the_same_object() {
+        let registry = Registry::with_builtins();
+        let new = registry.find("events.k8s.io", "v1", "events").unwrap();
+        let core = registry.find("", "v1", "events").unwrap();
+        let sent = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "regarding": {"name": "p"}, "note": "n",
+                          "reportingController": "c", "series": {"count": 2}});
+        let mut stored = sent.clone();
+        to_stored(&new, &mut stored);
+        let stored = Arc::new(stored);
+        assert_eq!(
+            *to_wire(&core, &stored),
+            json!({"apiVersion": "v1", "kind": "Event", "involvedObject": {"name": "p"}, "message": "n",
+                   "reportingComponent": "c", "series": {"count": 2}})
+        );
+        assert_eq!(*to_wire(&new, &stored), sent);
+    }
+}
