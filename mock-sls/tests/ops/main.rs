@@ -1,0 +1,17 @@
+//! Every operation over HTTP, against a server started in process; one file per resource.
+
+mod access;
+mod agents;
+mod bed;
+mod cursors;
+mod indexes;
+mod logs;
+mod logstores;
+mod logtail_configs;
+mod machine_groups;
+mod persistence;
+mod projects;
+mod raw;
+mod replay;
+mod routing;
+mod shards;
