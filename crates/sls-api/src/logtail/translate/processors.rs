@@ -29,7 +29,7 @@ pub(super) fn native(fields: Fields<'_>, log_type: LogType) -> Result<Vec<Value>
 }
 
 /// Whether each event is one field and nothing is parsed.
-pub(in crate::logtail) fn is_simple(regex: &str, keys: &[&str]) -> bool {
+fn is_simple(regex: &str, keys: &[&str]) -> bool {
     regex == SIMPLE_REGEX && keys == [SOURCE_KEY]
 }
 

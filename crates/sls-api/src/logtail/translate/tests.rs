@@ -203,7 +203,10 @@ fn what_cannot_be_translated_says_which_field_and_what_to_write() {
         logType "nginx" cannot be run by a collector: use common_reg_log, json_log, delimiter_log or apsara_log
     "#]],
     );
-    check(with(nginx(), json!({"discardUnmatch": "true"})), expect![[r#"
-        {"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":100,"FileEncoding":"utf8"}
-    "#]]);
+    check(
+        with(nginx(), json!({"maxDepth": "10"})),
+        expect![[r#"
+        inputDetail.maxDepth has the wrong type: write a whole number, without quotes
+    "#]],
+    );
 }

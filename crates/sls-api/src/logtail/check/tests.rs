@@ -1,0 +1,303 @@
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Shows every problem, one a line.
+fn check(detail: Value, want: Expect) {
+    let detail = detail.as_object().unwrap();
+    let line = |p: &Problem| format!("{:?} {}: {}\n", p.severity, p.field, p.message);
+    want.assert_eq(&check_input_detail(detail).iter().map(line).collect::<String>());
+}
+
+fn nginx(more: Value) -> Value {
+    let mut detail = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx",
+                            "filePattern": "access.log", "dockerFile": false});
+    detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    detail
+}
+
+/// The access config as published.
+fn published() -> Value {
+    nginx(json!({
+        "logBeginRegex": ". *",
+        "regex": "(\\S+)\\s(\\S+)\\s\\S+\\s\\S+\\s\"(\\S+)\\s(\\S+)\\s+([^\"]+)\"\\s+(\\S+)\\s(\\S+)\\s(\\d+)\\s(\\d+)\\s(\\S+)\\s\"([^\"]+)\"\\s. *",
+        "key": ["time", "ip", "method", "url", "protocol", "latency", "payload", "status",
+                "response-size", "ser-agent\""],
+    }))
+}
+
+#[test]
+fn the_published_access_config_shows_each_of_its_damages() {
+    check(
+        published(),
+        expect![[r#"
+        Error regex: contains ". *" (any one character, then blanks), probably a damaged ".*": write .* (or .[ ]* if blanks are meant); as it is it matches almost no line, and the others are dropped
+        Error key: regex has 11 capture groups but key names 10, so no line can be parsed: name the others too, or write (?:…) for groups that are not fields
+        Warning key[9]: the name "ser-agent\"" contains a quotation mark: one was probably lost in the list, and perhaps letters with it; correct the name
+        Error logBeginRegex: contains ". *" (any one character, then blanks), probably a damaged ".*": write .* (or .[ ]* if blanks are meant); as it is almost no line matches as a whole, and all lines become one giant record
+    "#]],
+    );
+}
+
+#[test]
+fn the_repaired_access_config_is_clean() {
+    let mut detail = published();
+    detail["logBeginRegex"] = json!(".*");
+    let regex = detail["regex"].as_str().unwrap().replace(". *", ".*");
+    detail["regex"] = json!(regex);
+    detail["key"] = json!([
+        "time",
+        "ip",
+        "method",
+        "url",
+        "protocol",
+        "latency",
+        "payload",
+        "status",
+        "response-size",
+        "referer",
+        "user-agent"
+    ]);
+    check(detail, expect![[""]]);
+}
+
+#[test]
+fn the_error_config_of_the_document_is_clean() {
+    check(nginx(json!({})), expect![[""]]);
+}
+
+#[test]
+fn what_the_sdks_fill_in_is_clean() {
+    for log_type in ["common_reg_log", "json_log", "delimiter_log", "apsara_log"] {
+        let mut detail = nginx(json!({"logType": log_type}));
+        if log_type == "delimiter_log" {
+            detail["separator"] = json!(",");
+            detail["key"] = json!(["a"]);
+        }
+        crate::logtail::complete_input_detail(detail.as_object_mut().unwrap());
+        check(detail, expect![[""]]);
+    }
+}
+
+#[test]
+fn regexes_that_do_not_compile_are_errors() {
+    check(
+        nginx(json!({"regex": "(a", "logBeginRegex": "[", "filterKey": ["content"], "filterRegex": ["*"],
+                     "topicFormat": "(/var"})),
+        expect![[r#"
+            Error topicFormat: "(/var": the regex does not compile: unclosed group: write none, default, group_topic, customized://TOPIC or a regex on the path with one group
+            Error regex: the regex does not compile: unclosed group
+            Error logBeginRegex: the regex does not compile: unclosed character class
+            Error filterRegex[0]: the regex does not compile: repetition operator missing expression
+        "#]],
+    );
+}
+
+#[test]
+fn groups_and_keys_must_be_as_many() {
+    check(
+        nginx(json!({"regex": "(a)(b)"})),
+        expect![[r#"
+        Error key: regex has 2 capture groups but key is not set and names 1 (content), so no line can be parsed: name the others too, or write (?:…) for groups that are not fields
+    "#]],
+    );
+    check(
+        nginx(json!({"regex": "a", "key": ["x"]})),
+        expect![[r#"
+        Error key: regex has 0 capture groups but key names 1, so no line can be parsed: remove the surplus names, or put parentheses around what they name
+    "#]],
+    );
+    check(
+        nginx(json!({"key": ["x", "y"]})),
+        expect![[r#"
+        Error key: regex has 1 capture group but key names 2, so no line can be parsed: remove the surplus names, or put parentheses around what they name
+    "#]],
+    );
+}
+
+#[test]
+fn suspicious_key_names_are_warnings_and_unusable_ones_errors() {
+    check(
+        nginx(json!({"regex": "(.)(.)(.)(.)(.)(.)",
+                     "key": ["a", "a", " b", "", "x,y", "__time__"]})),
+        expect![[r#"
+            Warning key[1]: the name "a" is there twice: queries see only one of them
+            Warning key[2]: the name " b" contains a blank: remove it, or write '_'
+            Error key[3]: is an empty name: name the field
+            Warning key[4]: the name "x,y" contains a comma: write each name for itself
+            Warning key[5]: the name "__time__" is reserved by the service: use another
+        "#]],
+    );
+}
+
+#[test]
+fn a_begin_regex_that_ends_too_early_is_a_warning() {
+    check(
+        nginx(json!({"logBeginRegex": r"\d{4}-\d{2}-\d{2}"})),
+        expect![[r#"
+        Warning logBeginRegex: must match the whole first line of a record, but matches at most 10 bytes: append .* if lines go on
+    "#]],
+    );
+    check(nginx(json!({"logBeginRegex": r"\d{4}-\d{2}-\d{2}.*"})), expect![[""]]);
+    check(
+        nginx(json!({"logBeginRegex": r"\[. *"})),
+        expect![[r#"
+        Error logBeginRegex: contains ". *" (any one character, then blanks), probably a damaged ".*": write .* (or .[ ]* if blanks are meant); as it is almost no line matches as a whole, and all lines become one giant record
+    "#]],
+    );
+}
+
+#[test]
+fn unknown_fields_name_the_nearest_known_one() {
+    check(
+        nginx(json!({"log_begin_regex": ".*", "keys": ["a"], "filepattern": "x", "colour": "red",
+                     "ttl": 7, "nothing": null})),
+        expect![[r#"
+            Warning log_begin_regex: "log_begin_regex" is not a field and has no effect: did you mean logBeginRegex?
+            Warning keys: "keys" is not a field and has no effect: did you mean key?
+            Warning filepattern: "filepattern" is not a field and has no effect: did you mean filePattern?
+            Warning colour: "colour" is not a field and has no effect: remove it
+            Warning ttl: "ttl" is not a field and has no effect: remove it
+        "#]],
+    );
+}
+
+#[test]
+fn wrong_types_say_what_to_write() {
+    check(
+        nginx(json!({"maxDepth": "10", "discardUnmatch": "true", "key": "a,b", "regex": ["(.*)"],
+                     "logPath": 3, "advanced": []})),
+        expect![[r#"
+            Error logPath: 3 has the wrong type: write a text (in YAML in quotes)
+            Error maxDepth: "10" has the wrong type: write a whole number, without quotes
+            Error discardUnmatch: "true" has the wrong type: write true or false, without quotes
+            Error key: "a,b" has the wrong type: write a list of texts, ["a", "b"]
+            Error regex: ["(.*)"] has the wrong type: write a text (in YAML in quotes)
+            Error advanced: [] has the wrong type: write an object
+        "#]],
+    );
+}
+
+#[test]
+fn paths_must_be_absolute_and_patterns_plain_names() {
+    check(
+        nginx(json!({"logPath": "var/log", "filePattern": "nginx/access.log"})),
+        expect![[r#"
+        Error logPath: "var/log" is not absolute: write the directory from / on
+        Error filePattern: "nginx/access.log" contains a '/': put the directory into logPath, only the name here
+    "#]],
+    );
+    check(
+        nginx(json!({"logPath": "/var/../etc", "filePattern": ""})),
+        expect![[r#"
+        Error logPath: "/var/../etc" contains '..': write the directory itself
+        Error filePattern: is empty and matches no file: write a name, or * for all
+    "#]],
+    );
+    check(
+        nginx(json!({"logPath": "/var/**", "filePattern": " a.log"})),
+        expect![[r#"
+        Error logPath: "/var/**" contains '**': write the directory, and maxDepth for the levels below it
+        Error filePattern: " a.log" begins or ends with a blank: remove it
+    "#]],
+    );
+}
+
+#[test]
+fn choices_and_ranges_are_checked() {
+    check(
+        nginx(json!({"fileEncoding": "UTF-8", "mergeType": "both", "maxDepth": 2000, "preserve": false,
+                     "preserveDepth": 9, "dockerFile": true, "logTimezone": "+8", "delaySkipBytes": 5,
+                     "topicFormat": "mytopic"})),
+        expect![[r#"
+            Error fileEncoding: "UTF-8" is not known: write utf8
+            Error mergeType: "both" is not known: write one of topic, logstore
+            Warning topicFormat: "mytopic" is taken as a regex without a group, so the topic is empty: write none, default, group_topic, customized://TOPIC or a regex on the path with one group
+            Error logTimezone: "+8" is not a zone: write it like GMT+08:00
+            Error maxDepth: 2000 is out of range: write 0 to 1000
+            Error preserveDepth: 9 is out of range: write 1 to 3, or preserve: true
+            Warning dockerFile: a sidecar reads the directory that it shares with the application, not other containers' files: write false
+            Warning delaySkipBytes: lines are skipped once the collector is 5 bytes behind: write 0 to lose none
+        "#]],
+    );
+    check(
+        json!({"logType": "common-reg-log"}),
+        expect![[r#"
+        Error logType: "common-reg-log" is not known: write common_reg_log
+    "#]],
+    );
+}
+
+#[test]
+fn filters_that_would_drop_everything_are_errors() {
+    check(
+        nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "filterKey": ["c", "a"],
+                     "filterRegex": ["x. *"]})),
+        expect![[r#"
+            Error filterRegex: has 1 entries but filterKey 2: give each key one regex
+            Error filterRegex[0]: contains ". *" (any one character, then blanks), probably a damaged ".*": write .* (or .[ ]* if blanks are meant); as it is it matches almost no log, and the others are dropped
+            Error filterKey[0]: no field is named "c", so every log would be dropped: use one of key
+        "#]],
+    );
+}
+
+#[test]
+fn times_need_their_field() {
+    check(
+        nginx(json!({"timeFormat": "%Y"})),
+        expect![[r#"
+        Warning timeFormat: there is no field "time" in key, so the time of collection is used: add it, or set timeKey
+    "#]],
+    );
+    check(
+        nginx(json!({"timeKey": "t"})),
+        expect![[r#"
+        Warning timeKey: has no effect without timeFormat: the time of collection is used
+    "#]],
+    );
+    check(
+        nginx(json!({"logType": "json_log", "timeFormat": "%Y"})),
+        expect![[r#"
+        Warning timeFormat: has no effect without timeKey: write the name of the field with the time
+    "#]],
+    );
+}
+
+#[test]
+fn delimited_logs_need_separator_and_columns() {
+    check(
+        json!({"logType": "delimiter_log", "quote": "''"}),
+        expect![[r#"
+        Error separator: is missing: write the text between columns, for example ","
+        Error quote: "''" has several characters: write one
+        Error key: names no column: list the names of the columns
+    "#]],
+    );
+    check(
+        json!({"logType": "delimiter_log", "separator": "|||||", "key": ["a"], "regex": "(.*)"}),
+        expect![[r#"
+            Error separator: "|||||" is longer than 4 characters: write the text between columns
+            Warning regex: has no effect with logType delimiter_log: remove it
+        "#]],
+    );
+    check(
+        json!({"logType": "delimiter_log", "separator": "||", "quote": "\"", "key": ["a"]}),
+        expect![[r#"
+        Warning quote: has no effect with a separator of several characters: remove it
+    "#]],
+    );
+}
+
+#[test]
+fn masks_are_checked() {
+    check(
+        nginx(json!({"sensitive_keys": [{"type": "sha1", "regex_begin": "("}, 3]})),
+        expect![[r#"
+        Error sensitive_keys[0].key: is missing: name the field to mask
+        Error sensitive_keys[0].type: "sha1" is not known: write const or md5
+        Error sensitive_keys[0].regex_begin: the regex does not compile: unclosed group
+        Error sensitive_keys[1]: has the wrong type: write an object with key, type, regex_begin and regex_content
+    "#]],
+    );
+}
