@@ -1,7 +1,7 @@
 //! Everything a query can be refused for, with the texts the service uses.
 //!
 //! Clients and people read the message, so it keeps the vendor's wording and spelling where that
-//! is known (`sls-query.md` §2.1). All of these are HTTP 400; [`QueryError::code`] names the code.
+//! is known (`sls-query.md` §2.1). [`crate::ops::search`] gives them status and code.
 
 use super::sql::SqlError;
 
@@ -163,16 +163,4 @@ pub enum QueryError {
     /// The logs could not be read.
     #[error("the logs of the logstore could not be read: {0}")]
     Source(String),
-}
-
-impl QueryError {
-    /// The `errorCode` of the answer. Source: `sls-query.md` §2.1.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::IndexMissing => "IndexConfigNotExist",
-            Self::TimeRange { .. } => "InvalidTimeRange",
-            Self::Cancelled | Self::Source(_) => "InternalServerError",
-            _ => "ParameterInvalid",
-        }
-    }
 }
