@@ -96,7 +96,7 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), ClientErro
 }
 
 /// The Logstore to create. Defaults are those of the vendor's controller.
-fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
+pub(crate) fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
     let ttl = desired.life_cycle_days.unwrap_or(LIFE_CYCLE_DAYS_DEFAULT);
     let shards = desired.shard_count.unwrap_or(SHARD_COUNT_DEFAULT);
     let mut settings = LogstoreSettings::new(desired.name.clone(), i64::from(ttl), i64::from(shards));
@@ -121,7 +121,7 @@ fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
 }
 
 /// The config to create or to put in place of the existing one.
-fn logtail_config(desired: &Desired) -> LogtailConfig {
+pub(crate) fn logtail_config(desired: &Desired) -> LogtailConfig {
     LogtailConfig {
         config_name: desired.target.config.clone(),
         log_sample: Some(desired.config.log_sample.clone()).filter(|sample| !sample.is_empty()),

@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
 
-use crate::crd::{EncryptConf, InputType, LogstoreMode, MeteringMode, TelemetryType};
+use crate::crd::{EncryptConf, InputType, LogstoreMode, TelemetryType};
 
 /// Shards of a new Logstore when the object does not say. Source: vendor's CRD document.
 pub const SHARD_COUNT_DEFAULT: u32 = 2;
@@ -69,7 +69,6 @@ pub struct DesiredLogstore {
     pub append_meta: Option<bool>,
     pub enable_tracking: Option<bool>,
     pub encrypt: Option<EncryptConf>,
-    pub metering: Option<MeteringMode>,
 }
 
 impl DesiredLogstore {

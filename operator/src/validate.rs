@@ -69,6 +69,9 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Vec<
     if let Some(product) = set(&cr.spec.product_code) {
         found.warnings.push(Warning::ProductIgnored { product: product.to_owned() });
     }
+    if cr.spec.logstore_metering_mode.is_some() {
+        found.warnings.push(Warning::MeteringNotSent);
+    }
     if cr.spec.config_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         found.warnings.push(Warning::TagsNotSent);
     }
@@ -205,7 +208,6 @@ fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogs
         append_meta: spec.logstore_append_meta,
         enable_tracking: spec.logstore_enable_tracking,
         encrypt: spec.logstore_encrypt_conf.clone(),
-        metering: spec.logstore_metering_mode,
     })
 }
 

@@ -134,3 +134,6 @@ fn requests(objects: HashSet<ObjectRef<Guarded>>) -> Vec<ReconcileRequest<Guarde
         .map(|obj_ref| ReconcileRequest { obj_ref, reason: ReconcileReason::ObjectUpdated })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,7 +155,7 @@ pub struct AliyunLogConfigSpec {
     pub logstore_encrypt_conf: Option<EncryptConf>,
 
     /// How a new Logstore is billed; the account's default when not set. Mode query is billed by
-    /// function only.
+    /// function only. Recorded only: this operator does not send it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logstore_metering_mode: Option<MeteringMode>,
 

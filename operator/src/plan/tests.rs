@@ -1,1 +1,234 @@
+//! What is planned for what is there; and that carrying a plan out leaves nothing to plan.
 
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use sls_api::names::MachineGroupName;
+use sls_api::ops::logstores::Logstore;
+use sls_api::ops::machine_groups::MachineGroup;
+
+use super::*;
+use crate::apply::{logstore_settings, logtail_config};
+use crate::crd::InputType;
+use crate::desired::{DesiredConfig, DesiredLogstore, Target};
+
+fn group(name: &str) -> MachineGroupName {
+    name.parse().unwrap()
+}
+
+fn desired(groups: &[&str], detail: Value) -> Desired {
+    let mut input_detail = detail.as_object().unwrap().clone();
+    sls_api::logtail::complete_input_detail(&mut input_detail);
+    Desired {
+        target: Target { project: "project-a".parse().unwrap(), config: "config".parse().unwrap() },
+        endpoint: None,
+        logstore: DesiredLogstore {
+            name: "store".parse().unwrap(),
+            shard_count: Some(3),
+            life_cycle_days: None,
+            hot_ttl_days: None,
+            mode: None,
+            auto_split: None,
+            max_split_shard: None,
+            telemetry_type: None,
+            append_meta: None,
+            enable_tracking: None,
+            encrypt: None,
+        },
+        machine_groups: groups.iter().map(|name| group(name)).collect(),
+        config: DesiredConfig { input_type: InputType::File, input_detail, log_sample: String::new() },
+    }
+}
+
+fn simple() -> Value {
+    json!({"logType": "common_reg_log", "logPath": "/var/log", "filePattern": "a.log"})
+}
+
+/// What Log Service does with a step.
+fn take(observed: &mut Observed, step: &Step, desired: &Desired) {
+    match step {
+        Step::CreateProject => observed.project = true,
+        Step::CreateLogstore => observed.logstore = Some(created(&desired.logstore)),
+        Step::CreateIndex => observed.index = true,
+        Step::CreateMachineGroup(name) => {
+            let created = MachineGroup::user_defined(name.clone(), vec![name.to_string()]);
+            observed.machine_groups.insert(name.clone(), created);
+        }
+        Step::CreateConfig | Step::UpdateConfig(_) => observed.config = Some(logtail_config(desired)),
+        Step::Bind(name) => {
+            observed.bound.insert(name.clone());
+        }
+        Step::Unbind(name) => {
+            observed.bound.remove(name);
+        }
+    }
+}
+
+fn created(desired: &DesiredLogstore) -> Logstore {
+    let settings = serde_json::to_value(logstore_settings(desired)).unwrap();
+    serde_json::from_value(settings).unwrap()
+}
+
+fn complete(desired: &Desired) -> Observed {
+    let mut observed = Observed::default();
+    for step in plan(desired, &observed.clone(), &Memory::default()) {
+        take(&mut observed, &step, desired);
+    }
+    observed
+}
+
+fn names(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_empty_service_gets_everything_in_order() {
+    let steps = plan(&desired(&["group-a", "group-b"], simple()), &Observed::default(), &Memory::default());
+    assert_eq!(
+        names(&steps),
+        [
+            "CreateProject",
+            "CreateLogstore",
+            "CreateIndex",
+            "CreateMachineGroup group-a",
+            "CreateMachineGroup group-b",
+            "CreateConfig",
+            "BindMachineGroup group-a",
+            "BindMachineGroup group-b",
+        ]
+    );
+}
+
+#[test]
+fn a_complete_service_gets_nothing() {
+    let desired = desired(&["group-a"], simple());
+    assert_eq!(plan(&desired, &complete(&desired), &Memory::default()), []);
+}
+
+#[test]
+fn a_changed_config_is_updated_and_the_difference_named() {
+    let observed = complete(&desired(&["group-a"], simple()));
+    let wanted = desired(
+        &["group-a"],
+        json!({"logType": "common_reg_log", "logPath": "/data", "filePattern": "a.log"}),
+    );
+    let steps = plan(&wanted, &observed, &Memory::default());
+    let [Step::UpdateConfig(diffs)] = steps.as_slice() else { panic!("{steps:?}") };
+    let texts: Vec<_> = diffs.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, [r#"inputDetail.logPath: wanted "/data", is "/var/log""#]);
+}
+
+#[test]
+fn a_key_that_only_the_service_has_counts_once_per_generation() {
+    let desired = desired(&["group-a"], simple());
+    let mut observed = complete(&desired);
+    observed.config.as_mut().unwrap().input_detail.insert("serverDefault".into(), json!(1));
+    let first = plan(&desired, &observed, &Memory::default());
+    assert_eq!(names(&first), ["UpdateConfig"]);
+    let again = Memory { applied_before: true, ..Memory::default() };
+    assert_eq!(plan(&desired, &observed, &again), []);
+}
+
+#[test]
+fn only_groups_that_the_operator_bound_are_unbound() {
+    let desired = desired(&["group-a"], simple());
+    let mut observed = complete(&desired);
+    observed.bound.extend([group("group-ours"), group("group-foreign")]);
+    let memory =
+        Memory { bound_by_us: [group("group-ours"), group("group-gone")].into(), applied_before: true };
+    assert_eq!(names(&plan(&desired, &observed, &memory)), ["UnbindMachineGroup group-ours"]);
+    let notes = differences(&desired, &observed, &memory);
+    assert!(
+        matches!(notes.as_slice(), [(Stage::Binding, note)] if note.contains("[group-foreign]")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn an_existing_logstore_with_other_settings_is_left_alone_and_told() {
+    let mut desired = desired(&["group-a"], simple());
+    let observed = complete(&desired);
+    desired.logstore.life_cycle_days = Some(30);
+    desired.logstore.shard_count = Some(2);
+    assert_eq!(plan(&desired, &observed, &Memory::default()), []);
+    let notes = differences(&desired, &observed, &Memory::default());
+    assert!(
+        matches!(notes.as_slice(), [(Stage::Logstore, note)] if note.contains("lifeCycle: wanted 30, is 90") && !note.contains("shardCount")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_group_that_no_sidecar_can_join_is_told() {
+    let desired = desired(&["group-a"], simple());
+    let mut observed = complete(&desired);
+    let other = MachineGroup::user_defined(group("group-a"), vec!["other-id".into()]);
+    observed.machine_groups.insert(group("group-a"), other);
+    let notes = differences(&desired, &observed, &Memory::default());
+    assert!(
+        matches!(notes.as_slice(), [(Stage::MachineGroups, note)] if note.contains("[other-id]")),
+        "{notes:?}"
+    );
+}
+
+fn detail() -> impl Strategy<Value = Value> {
+    let values = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        "[a-z.*]{0,6}".prop_map(Value::from),
+        prop::collection::vec("[a-z]{0,3}", 0..3).prop_map(Value::from),
+        Just(json!({"nested": {"deep": [1, null]}})),
+    ];
+    let keys = prop::sample::select(vec![
+        "regex",
+        "key",
+        "logBeginRegex",
+        "timeFormat",
+        "maxDepth",
+        "discardUnmatch",
+        "advanced",
+        "unknown",
+    ]);
+    let log_type =
+        prop::sample::select(vec!["common_reg_log", "json_log", "delimiter_log", "apsara_log", "new"]);
+    (log_type, prop::collection::btree_map(keys, values, 0..5)).prop_map(|(log_type, more)| {
+        let mut detail: Map<String, Value> =
+            more.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        detail.insert("logType".into(), log_type.into());
+        Value::Object(detail)
+    })
+}
+
+fn groups() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::sample::subsequence(vec!["group-a", "group-b", "group-c", "group-d"], 1..4)
+}
+
+proptest! {
+    /// From whatever is there, whoever made it: after one round nothing is left to do, in this look and
+    /// in later ones.
+    #[test]
+    fn carrying_out_a_plan_leaves_nothing_to_plan(
+        before in (groups(), detail()),
+        wanted in (groups(), detail()),
+        parts in prop::collection::vec(any::<bool>(), 4),
+        ours in groups(),
+        applied_before in any::<bool>(),
+    ) {
+        let old = desired(&before.0, before.1);
+        let desired = desired(&wanted.0, wanted.1);
+        let mut observed = complete(&old);
+        if parts[0] { observed.config = None; observed.bound.clear(); }
+        if parts[1] { observed.index = false; }
+        if parts[2] { observed.logstore = None; observed.index = false; }
+        if parts[3] { observed = Observed::default(); }
+        observed.machine_groups.retain(|name, _| desired.machine_groups.contains(name));
+
+        let memory = Memory { bound_by_us: ours.into_iter().map(group).collect(), applied_before };
+        for step in plan(&desired, &observed.clone(), &memory) {
+            take(&mut observed, &step, &desired);
+        }
+        prop_assert_eq!(plan(&desired, &observed, &memory), []);
+        let later = Memory { bound_by_us: desired.machine_groups.clone(), applied_before: true };
+        prop_assert_eq!(plan(&desired, &observed, &later), []);
+    }
+}

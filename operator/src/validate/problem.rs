@@ -86,6 +86,8 @@ pub enum Warning {
         "{product:?} is recorded only: an ordinary Logstore is created, without the product's dashboards"
     )]
     ProductIgnored { product: String },
+    #[error("recorded only: a new Logstore is billed as the account's default says")]
+    MeteringNotSent,
     #[error("recorded only: tags are not sent to Log Service")]
     TagsNotSent,
     #[error("{}", .0.message)]
@@ -98,6 +100,7 @@ impl Warning {
         match self {
             Self::NameDiffers { .. } => "spec.logtailConfig.configName".into(),
             Self::ProductIgnored { .. } => "spec.productCode".into(),
+            Self::MeteringNotSent => "spec.logstoreMeteringMode".into(),
             Self::TagsNotSent => "spec.configTags".into(),
             Self::InputDetail(problem) => format!("{INPUT_DETAIL}.{}", problem.field),
         }
@@ -108,6 +111,7 @@ impl Warning {
         match self {
             Self::NameDiffers { .. } => "NameDiffers",
             Self::ProductIgnored { .. } => "ProductIgnored",
+            Self::MeteringNotSent => "MeteringNotSent",
             Self::TagsNotSent => "TagsNotSent",
             Self::InputDetail(_) => "InputDetail",
         }
