@@ -127,9 +127,10 @@ pub fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Result
             if let Some(schema) = &custom.schema {
                 found.extend(validate::validate(object, schema.root(), ""));
             }
-            // Rules assume a value of the right shape.
-            if found.is_empty() {
+            if !found.iter().any(blocks_rules) {
                 found.extend(custom.rules.evaluate(object, old));
+            } else if !custom.rules.is_empty() {
+                found.push(rules_not_checked());
             }
             causes.extend(found.into_iter().filter(|cause| !unchanged(cause, object, old)));
         }
@@ -138,6 +139,21 @@ pub fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Result
         return Ok(());
     }
     Err(ApiError::Invalid { target: resource.kind_target(meta::name(object)), causes })
+}
+
+/// True for problems that keep CEL rules from being evaluated: they assume a
+/// complete value of the right shape and of bounded size.
+fn blocks_rules(cause: &Cause) -> bool {
+    matches!(
+        cause.kind,
+        CauseKind::Required | CauseKind::TooLong | CauseKind::TooMany | CauseKind::TypeInvalid
+    )
+}
+
+fn rules_not_checked() -> Cause {
+    let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to \
+        complete validation";
+    Cause::invalid("<nil>", &Value::Null, detail)
 }
 
 /// What the schema of a built-in kind finds. Source: kube-apiserver validates

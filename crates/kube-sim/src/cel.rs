@@ -29,6 +29,11 @@ impl Rules {
         Self { compiled, schema: schema.cloned().unwrap_or_default() }
     }
 
+    /// True if there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.compiled.is_none()
+    }
+
     /// Rules that do not compile.
     pub fn problems(&self, path: &str) -> Vec<Cause> {
         let mut out = Vec::new();

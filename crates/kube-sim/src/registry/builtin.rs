@@ -42,7 +42,13 @@ impl Builtin {
             let mut generator = SchemaGenerator::default();
             let root = (self.make)(&mut generator);
             let mut root = Value::from(root);
-            let definitions = generator.take_definitions(true);
+            let mut definitions = generator.take_definitions(true);
+            for (name, definition) in &mut definitions {
+                // Any JSON value, although k8s-openapi says object.
+                if let (true, Some(map)) = (name.ends_with(".v1.JSON"), definition.as_object_mut()) {
+                    map.remove("type");
+                }
+            }
             if let Some(map) = root.as_object_mut() {
                 map.insert("$defs".into(), Value::Object(definitions));
             }
