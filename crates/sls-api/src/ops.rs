@@ -67,14 +67,25 @@ pub struct Paging {
     pub size: Option<i64>,
 }
 
-macro_rules! endpoints {
+/// Something to do for each operation with its types known; see [`visit_all`].
+pub trait Visitor {
+    /// Called once for each operation.
+    fn visit<O: Operation>(&mut self);
+}
+
+macro_rules! operations {
     ($($op:path),+ $(,)?) => {
         /// Every operation known here, grouped by resource.
         pub static ENDPOINTS: &[Endpoint] = &[$(<$op as Operation>::ENDPOINT),+];
+
+        /// Shows every operation to `visitor`, in the order of [`ENDPOINTS`].
+        pub fn visit_all(visitor: &mut impl Visitor) {
+            $(visitor.visit::<$op>();)+
+        }
     };
 }
 
-endpoints![
+operations![
     projects::CreateProject,
     projects::GetProject,
     projects::ListProject,

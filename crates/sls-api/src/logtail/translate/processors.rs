@@ -108,10 +108,10 @@ fn timestamp(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, Tra
     if let Some(zone) = zone(fields)? {
         processor["SourceTimezone"] = json!(zone);
     }
-    if let Some(advanced) = fields.object("advanced")? {
-        if let Some(year) = Fields::inside(advanced, "advanced.").number("specified_year")? {
-            processor["SourceYear"] = json!(year);
-        }
+    if let Some(advanced) = fields.object("advanced")?
+        && let Some(year) = Fields::inside(advanced, "advanced.").number("specified_year")?
+    {
+        processor["SourceYear"] = json!(year);
     }
     Ok(Some(processor))
 }

@@ -1,0 +1,5 @@
+//! The captured requests of real SDKs, against everything in this crate that reads requests.
+
+mod captured;
+mod replay;
+mod signature_vectors;
