@@ -15,6 +15,10 @@ pub const RAW_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// zstd level that we compress with. Source: own choice; the fast end of the library's range.
 const ZSTD_LEVEL: i32 = 1;
 
+/// Largest window of a zstd frame, as a power of two: 32 MiB. A frame of a few bytes may ask for
+/// 128 MiB of decoder memory otherwise. Source: own bound, above what levels up to 19 use.
+const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
@@ -173,8 +177,9 @@ pub fn decompress(
         Compression::None => packed.to_vec(),
         Compression::Lz4 => lz4(packed, raw_size)?,
         Compression::Zstd => {
-            let decoder =
+            let mut decoder =
                 zstd::stream::read::Decoder::with_buffer(packed).map_err(|e| corrupt(compression, &e))?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|e| corrupt(compression, &e))?;
             read_exactly(decoder, compression, raw_size)?
         }
         Compression::Deflate => read_exactly(flate2::read::ZlibDecoder::new(packed), compression, raw_size)
@@ -290,6 +295,14 @@ mod tests {
     #[test]
     fn lz4_that_announces_the_impossible_is_refused() {
         assert!(decompress(b"\x10a", Compression::Lz4, RAW_BYTES_MAX, RAW_BYTES_MAX).is_err());
+    }
+
+    #[test]
+    fn a_zstd_frame_that_asks_for_a_huge_window_is_refused() {
+        // Magic, descriptor without size, window of 2^27 bytes, one empty last block.
+        let frame = b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00";
+        let e = decompress(frame, Compression::Zstd, 10, 100).unwrap_err();
+        assert!(matches!(e, CodecError::Corrupt { .. }), "{e}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod payload;
 pub mod query;
 
+pub(crate) use payload::null_is_default;
 pub use payload::{DecodeError, Json, Payload, REPLY_RAW_BYTES_MAX, WireBody};
 
 use http::Method;
@@ -214,3 +215,69 @@ macro_rules! operation {
     (@selector $key:literal $value:literal) => { Some(($key, $value)) };
 }
 pub(crate) use operation;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Operation,
+        ops::{
+            ENDPOINTS, InMachineGroupConfig, InShard,
+            cursors::{GetCursor, PullLogs, PullQuery},
+            logstores::{ListLogStore, ListLogStoreQuery},
+            machine_groups::ApplyConfigToMachineGroup,
+        },
+    };
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_operations_share_name_or_place() {
+        let names: BTreeSet<_> = ENDPOINTS.iter().map(|e| e.name).collect();
+        let places: BTreeSet<_> = ENDPOINTS
+            .iter()
+            .map(|e| (e.method.as_str(), e.path, e.selector, e.scope == Scope::Account))
+            .collect();
+        assert_eq!((names.len(), places.len()), (ENDPOINTS.len(), ENDPOINTS.len()));
+    }
+
+    #[test]
+    fn a_path_is_filled_and_read_again() {
+        let path = InMachineGroupConfig { group: "g1".parse().unwrap(), config: "c-1".parse().unwrap() };
+        let endpoint = ApplyConfigToMachineGroup::ENDPOINT;
+        let filled = endpoint.fill_path(&path).unwrap();
+        assert_eq!(filled, "/machinegroups/g1/configs/c-1");
+        let names = endpoint.match_path(&filled).unwrap();
+        assert_eq!(names, [("group", "g1".to_owned()), ("config", "c-1".to_owned())]);
+        assert_eq!(endpoint.match_path("/machinegroups/g1/configs"), None);
+        assert_eq!(endpoint.match_path("/machinegroups/g1/configs/c/x"), None);
+        assert_eq!(endpoint.match_path("/machinegroups/a%2Fb/configs/c").unwrap()[0].1, "a/b");
+    }
+
+    #[test]
+    fn a_path_without_its_names_is_refused() {
+        let e = GetCursor::ENDPOINT.fill_path(&NoPath {}).unwrap_err();
+        assert_eq!(e.to_string(), "path of GetCursor: no value for {logstore}");
+    }
+
+    #[test]
+    fn the_selector_comes_first_and_tells_operations_apart() {
+        let query = PullQuery { cursor: "MQ==".into(), count: Some(3), end_cursor: None, query: None };
+        let text = PullLogs::ENDPOINT.fill_query(&query).unwrap();
+        assert_eq!(text, "type=log&cursor=MQ%3D%3D&count=3");
+        let given = [("cursor", "MQ=="), ("type", "log")];
+        assert!(PullLogs::ENDPOINT.selected_by(given.into_iter()));
+        assert!(!GetCursor::ENDPOINT.selected_by(given.into_iter()));
+        let path = InShard { logstore: "ls".parse().unwrap(), shard: 7 };
+        assert_eq!(PullLogs::ENDPOINT.fill_path(&path).unwrap(), "/logstores/ls/shards/7");
+    }
+
+    #[test]
+    fn empty_parameters_are_not_given_and_unknown_ones_ignored() {
+        let read = |text| serde_urlencoded::from_str::<ListLogStoreQuery>(text);
+        assert_eq!(read("logstoreName=&offset=&size=&x=1"), Ok(ListLogStoreQuery::default()));
+        assert_eq!(read("size=10").unwrap().size, Some(10));
+        let e = read("size=ten").unwrap_err();
+        assert_eq!(e.to_string(), "invalid value \"ten\": invalid digit found in string");
+        assert_eq!(ListLogStore::ENDPOINT.fill_query(&ListLogStoreQuery::default()).unwrap(), "");
+    }
+}

@@ -172,7 +172,9 @@ pub fn sign(
             v4::authorization(key, region, &time, &canonical)
         }
     };
-    added.insert(AUTHORIZATION, printable(&authorization, "AccessKey id")?);
+    let mut authorization = printable(&authorization, "AccessKey id")?;
+    authorization.set_sensitive(true);
+    added.insert(AUTHORIZATION, authorization);
     Ok(added)
 }
 
@@ -207,22 +209,4 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_do_not_show() {
-        let key = AccessKey::new("id", "hush");
-        let shown = format!("{key:?} {} {:?}", key.secret, key.secret);
-        assert!(!shown.contains("hush"), "{shown}");
-    }
-
-    #[test]
-    fn an_id_with_a_line_break_is_refused_without_showing_it() {
-        let headers = HeaderMap::new();
-        let request = Request { method: &Method::GET, path: "/", query: "", headers: &headers };
-        let key = AccessKey::new("id\n", "hush");
-        let e = sign(&request, b"", &key, &SignVersion::V1, Timestamp::UNIX_EPOCH, None);
-        assert!(e.unwrap_err().to_string().contains("stray blanks or line breaks"));
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use std::fmt;
 
 use crate::{
     codec::{self, CodecError, Compression},
@@ -17,12 +18,22 @@ use crate::{
 pub const REPLY_RAW_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A body with the headers that belong to it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Payload {
     /// Headers of the message; outgoing: those the body needs.
     pub headers: HeaderMap,
     /// The body as sent.
     pub bytes: Bytes,
+}
+
+/// Shows sizes only: headers may hold a security token, bodies hold people's logs.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload")
+            .field("headers", &self.headers.len())
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
 }
 
 /// A body that is not what its operation expects.
@@ -179,5 +190,61 @@ impl<T: Serialize + DeserializeOwned + Send> WireBody for Json<T> {
     fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
         let raw = payload.raw(REPLY_RAW_BYTES_MAX)?;
         Ok(Self(serde_json::from_slice(&raw)?))
+    }
+}
+
+/// For fields where `null` means "not given": the Go SDK sends it for every empty list.
+///
+/// # Errors
+/// Those of the value itself.
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_shows_no_header_and_no_body() {
+        let mut payload = Payload::new(header::JSON, "the body".into());
+        payload.set_header(header::SECURITY_TOKEN, "the token");
+        assert_eq!(format!("{payload:?}"), "Payload { headers: 2, bytes: 8 }");
+    }
+
+    #[test]
+    fn a_json_answer_may_be_compressed() {
+        let sent = Json(vec!["x".repeat(1000)]);
+        let packed = sent.to_payload().compressed(Compression::Lz4).unwrap();
+        assert!(packed.bytes.len() < 100);
+        assert_eq!(Json::from_payload(packed).unwrap(), sent);
+        let plain = sent.to_payload().compressed(Compression::None).unwrap();
+        assert_eq!(plain.header(header::BODY_RAW_SIZE), None, "the Go SDK insists on it");
+    }
+
+    #[test]
+    fn the_raw_size_of_plain_json_does_not_matter() {
+        let mut payload = Json(1).to_payload();
+        payload.set_header(header::BODY_RAW_SIZE, "0");
+        assert_eq!(Json::<i32>::from_payload(payload).unwrap(), Json(1));
+    }
+
+    #[test]
+    fn header_values_stay_printable() {
+        let mut payload = Payload::default();
+        payload.set_header(header::CURSOR, "a\r\nb中");
+        assert_eq!(payload.header(header::CURSOR), Some("a??b?"));
+    }
+
+    #[test]
+    fn an_unknown_compression_names_the_known_ones() {
+        let mut payload = Json(1).to_payload();
+        payload.set_header(header::COMPRESS_TYPE, "snappy");
+        let e = Json::<i32>::from_payload(payload).unwrap_err();
+        assert!(e.to_string().ends_with("use lz4, zstd or deflate, or leave it out"), "{e}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Json, NoQuery,
-    operation::{Fidelity, Source, operation},
+    operation::{Fidelity, Source, null_is_default, operation},
     ops::InLogstore,
 };
 
@@ -46,6 +46,7 @@ pub struct Index {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IndexLine {
     /// Single characters that separate words.
+    #[serde(deserialize_with = "null_is_default")]
     pub token: Vec<String>,
     /// Whether case counts.
     #[serde(default, rename = "caseSensitive")]
@@ -71,7 +72,7 @@ pub struct IndexKey {
     #[serde(rename = "type")]
     pub kind: IndexType,
     /// Single characters that separate words; for text and json.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub token: Vec<String>,
     /// Whether case counts.
     #[serde(default, rename = "caseSensitive")]

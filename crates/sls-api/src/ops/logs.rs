@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Json, NoQuery,
-    operation::{Fidelity, Source, operation, query},
+    operation::{Fidelity, Source, null_is_default, operation, query},
     ops::InLogstore,
 };
 
@@ -36,7 +36,7 @@ pub struct GetLogsRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// Search, or search `|` SQL; empty for all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub query: String,
     /// Most rows wanted, 0 to 100; default 100. Ignored with SQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]

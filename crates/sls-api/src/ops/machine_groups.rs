@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Json, NoPath, NoQuery,
     names::{ConfigName, MachineGroupName},
-    operation::{Fidelity, Source, operation, query},
+    operation::{Fidelity, Source, null_is_default, operation, query},
     ops::{InMachineGroup, InMachineGroupConfig, Paging},
 };
 
@@ -16,16 +16,16 @@ pub struct MachineGroup {
     /// Name.
     pub group_name: MachineGroupName,
     /// Empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub group_type: String,
     /// How `machine_list` names machines.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub machine_identify_type: MachineIdentifyType,
     /// Topic and external name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub group_attribute: GroupAttribute,
     /// IP addresses or custom ids.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub machine_list: Vec<String>,
     /// Unix seconds; absent in requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,8 +67,10 @@ pub enum MachineIdentifyType {
 #[serde(rename_all = "camelCase", default)]
 pub struct GroupAttribute {
     /// Name in an external system.
+    #[serde(deserialize_with = "null_is_default")]
     pub external_name: String,
     /// Topic of logs whose config says `topicFormat: group_topic`.
+    #[serde(deserialize_with = "null_is_default")]
     pub group_topic: String,
 }
 
@@ -181,3 +183,16 @@ operation!(
     /// Lists the configs bound to a group.
     GetAppliedConfigs: GET "/machinegroups/{group}/configs", Project, A, Fidelity::Full, Source::Sdk("python, go: get_machine_group_applied_configs"),
     InMachineGroup, NoQuery, () => Json<AppliedConfigs>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_counts_as_not_given() {
+        let body = r#"{"groupName":"mg","groupType":null,"groupAttribute":null,"machineList":null,
+                       "machineIdentifyType":"userdefined"}"#;
+        let got: MachineGroup = serde_json::from_str(body).unwrap();
+        assert_eq!(got, MachineGroup::user_defined("mg".parse().unwrap(), Vec::new()));
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Json, NoPath, NoQuery,
     names::ProjectName,
-    operation::{Fidelity, Source, operation, query},
+    operation::{Fidelity, Source, null_is_default, operation, query},
 };
 
 /// Creates a project. The name counts in the body; the host may or may not carry it.
@@ -15,7 +15,7 @@ pub struct NewProject {
     /// Name of the project.
     pub project_name: ProjectName,
     /// For people.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub description: String,
     /// Resource group; empty for the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

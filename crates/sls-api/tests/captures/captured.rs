@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::OnceLock};
 
 /// A request as it arrived on the wire.
+#[derive(Clone)]
 pub struct Captured {
     /// Name of its file.
     pub file: String,
@@ -40,13 +41,17 @@ pub fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/exchanges")
 }
 
-/// All captured requests, by file name.
-pub fn all() -> Vec<Captured> {
-    let entries = fs::read_dir(directory()).expect("fixtures/exchanges");
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("entry").path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "json") && !p.ends_with("signature-vectors.json"));
-    paths.sort();
-    paths.into_iter().map(read).collect()
+/// All captured requests, by file name; read once.
+pub fn all() -> &'static [Captured] {
+    static ALL: OnceLock<Vec<Captured>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let entries = fs::read_dir(directory()).expect("fixtures/exchanges");
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("entry").path()).collect();
+        paths
+            .retain(|p| p.extension().is_some_and(|e| e == "json") && !p.ends_with("signature-vectors.json"));
+        paths.sort();
+        paths.into_iter().map(read).collect()
+    })
 }
 
 fn read(path: PathBuf) -> Captured {
