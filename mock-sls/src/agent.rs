@@ -19,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HOST};
 use jiff::Timestamp;
 use prost::Message;
 use rusqlite::{Connection, Transaction};
@@ -54,9 +54,10 @@ pub fn router() -> Router<Arc<App>> {
 async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
+        let here = here(&app, &request);
         let beat: HeartbeatRequest = decode(request).await?;
         let server = Arc::clone(&app);
-        app.store.write(move |tx| answer_heartbeat(tx, &server, beat, now)).await
+        app.store.write(move |tx| answer_heartbeat(tx, &server, &here, beat, now)).await
     };
     respond(answer.await, now)
 }
@@ -64,6 +65,7 @@ async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Response {
 fn answer_heartbeat(
     tx: &Transaction<'_>,
     app: &App,
+    here: &str,
     beat: HeartbeatRequest,
     now: Timestamp,
 ) -> Result<HeartbeatResponse, ApiError> {
@@ -81,7 +83,7 @@ fn answer_heartbeat(
         return Ok(response);
     }
     let mut agent = report::agent(&beat, now)?;
-    let outcome = assigned(tx, app, &agent)?;
+    let outcome = assigned(tx, app, here, &agent)?;
     agent.notice.clone_from(&outcome.message);
     agents::save(tx, &agent)?;
     response.common_response =
@@ -92,6 +94,16 @@ fn answer_heartbeat(
     Ok(response)
 }
 
+/// `host:port` for the agent to send logs to: as configured, else the one that it asked, under
+/// which it evidently reaches this server.
+fn here(app: &App, request: &Request) -> String {
+    let asked = || {
+        let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+        host.unwrap_or_default().to_owned()
+    };
+    app.advertise.clone().unwrap_or_else(asked)
+}
+
 /// What an agent should run, or why it is refused.
 struct Outcome {
     status: i32,
@@ -100,7 +112,7 @@ struct Outcome {
     pipelines: Pipelines,
 }
 
-fn assigned(db: &Connection, app: &App, agent: &Agent) -> Result<Outcome, ApiError> {
+fn assigned(db: &Connection, app: &App, here: &str, agent: &Agent) -> Result<Outcome, ApiError> {
     let identity = Identity::of(agent);
     let claims = agents::claims(db, &identity.custom_ids, &agent.ip)?;
     match decide::decide(&identity, claims, |uid| app.accounts.has_account(uid)) {
@@ -112,7 +124,7 @@ fn assigned(db: &Connection, app: &App, agent: &Agent) -> Result<Outcome, ApiErr
             for group in groups {
                 configs.extend(agents::assigned(db, group)?);
             }
-            let server = Server { region: &app.region, endpoint: &app.advertise };
+            let server = Server { region: &app.region, endpoint: here };
             let pipelines = pipelines::translate(&configs, server);
             notices.extend(pipelines.problems().cloned());
             Ok(Outcome { status: 0, message: notices.join("; "), pipelines })
@@ -125,9 +137,10 @@ fn assigned(db: &Connection, app: &App, agent: &Agent) -> Result<Outcome, ApiErr
 async fn fetch(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
+        let here = here(&app, &request);
         let wanted: FetchConfigRequest = decode(request).await?;
         let server = Arc::clone(&app);
-        app.store.read(move |db| answer_fetch(db, &server, wanted)).await
+        app.store.read(move |db| answer_fetch(db, &server, &here, wanted)).await
     };
     respond(answer.await, now)
 }
@@ -135,11 +148,12 @@ async fn fetch(State(app): State<Arc<App>>, request: Request) -> Response {
 fn answer_fetch(
     db: &Connection,
     app: &App,
+    here: &str,
     wanted: FetchConfigRequest,
 ) -> Result<FetchConfigResponse, ApiError> {
     let id = report::instance_id(&wanted.instance_id);
     let outcome = match agents::get(db, &id)? {
-        Some(agent) => assigned(db, app, &agent)?,
+        Some(agent) => assigned(db, app, here, &agent)?,
         None => Outcome {
             status: STATUS_REFUSED,
             message: format!("agent {id:?} has not sent a heartbeat yet: send one first"),

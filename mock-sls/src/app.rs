@@ -25,8 +25,8 @@ pub struct App {
     pub clock: Clock,
     /// Region of this server.
     pub region: String,
-    /// `host:port` under which agents reach this server.
-    pub advertise: String,
+    /// `host:port` that agents are told to send to; if none, the one they asked.
+    pub advertise: Option<String>,
     /// Counts writes without a hash key, to spread them over shards.
     pub put_turn: AtomicU64,
     /// Every operation that is served.

@@ -38,6 +38,8 @@ Clients put the project in front of the endpoint's host name. On one machine wit
 them here as their HTTP proxy (HTTP_PROXY=http://127.0.0.1:8080) and give them any endpoint, for \
 example http://sls.test.
 
+MOCK_SLS_LOG chooses what is logged to stderr, for example info for one line per request.
+
 Exit codes: 0 after SIGTERM or SIGINT, 1 if the server cannot start, 2 for wrong arguments.")]
 struct Serve {
     /// Where to listen; port 0 takes a free port.
@@ -70,7 +72,8 @@ struct Serve {
     #[arg(long, default_value = DEFAULT_REGION)]
     region: String,
 
-    /// Address under which collectors reach this server; the listening one if not given.
+    /// Address that collectors are told to send logs to; if not given, the one under which they
+    /// asked for their configs.
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
 

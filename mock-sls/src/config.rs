@@ -26,7 +26,8 @@ pub struct Config {
     /// Region shown in project objects and handed to agents, and the one that version 4
     /// signatures must name under [`Auth::Strict`].
     pub region: String,
-    /// `host:port` under which agents reach this server; the listening address by default.
+    /// `host:port` that agents are told to send logs to; by default the one under which they
+    /// asked for their configs.
     pub advertise: Option<String>,
     /// Further host names of this server, without port. `project.<name>` then addresses a
     /// project and `<name>` alone none.

@@ -111,6 +111,9 @@ pub enum ApiError {
     /// A log body that does not decode; the text says why.
     #[error("{0}")]
     PostBodyInvalid(String),
+    /// A field name that is empty or too long.
+    #[error("The key of a log field must have 1 to 128 bytes: {0:?}")]
+    InvalidKey(String),
     /// A log body that does not decompress.
     #[error("The body cannot be decompressed: {0}")]
     PostBodyUncompressError(#[source] CodecError),
@@ -214,6 +217,7 @@ impl ApiError {
             Self::InvalidTimeRange { .. } => (S::BAD_REQUEST, code::INVALID_TIME_RANGE),
             Self::InvalidCursor(_) => (S::BAD_REQUEST, code::INVALID_CURSOR),
             Self::PostBodyInvalid(_) => (S::BAD_REQUEST, code::POST_BODY_INVALID),
+            Self::InvalidKey(_) => (S::BAD_REQUEST, code::INVALID_KEY),
             Self::PostBodyUncompressError(_) => (S::BAD_REQUEST, code::POST_BODY_UNCOMPRESS_ERROR),
             Self::InvalidCompressType(_) => (S::BAD_REQUEST, code::INVALID_COMPRESS_TYPE),
             Self::InvalidBodyRawSize(_) => (S::BAD_REQUEST, code::INVALID_BODY_RAW_SIZE),

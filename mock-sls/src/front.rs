@@ -26,7 +26,6 @@ use self::project::Addressed;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::route::{self, Context, Group, Raw};
-use crate::store::projects;
 
 pub use body::{BODY_BYTES_MAX, read as read_body};
 
@@ -86,7 +85,7 @@ async fn answer(
     seen: &mut Seen,
 ) -> Result<Payload, ApiError> {
     let (parts, body) = request.into_parts();
-    let project = project(app, &parts).await?;
+    let project = project(app, &parts)?;
     seen.project = project.as_ref().map(ToString::to_string);
     let query = query_pairs(&parts);
     let entry = operation(app, group, &parts, &query, project.is_some())?;
@@ -116,17 +115,10 @@ fn request_id() -> String {
     format!("{:016X}{:08X}", fastrand::u64(..), fastrand::u32(..))
 }
 
-async fn project(app: &App, parts: &Parts) -> Result<Option<ProjectName>, ApiError> {
+fn project(app: &App, parts: &Parts) -> Result<Option<ProjectName>, ApiError> {
     match app.hosts.addressed(parts) {
         Addressed::Endpoint => Ok(None),
-        Addressed::Project(name) => match name.parse() {
-            Ok(name) => Ok(Some(name)),
-            Err(_) => Err(ApiError::ProjectNotExist(name)),
-        },
-        Addressed::Perhaps(name) => {
-            let Ok(name) = name.parse() else { return Ok(None) };
-            app.store.read(move |db| Ok(projects::exists(db, &name)?.then_some(name))).await
-        }
+        Addressed::Project(name) => name.parse().map(Some).map_err(|_| ApiError::ProjectNotExist(name)),
     }
 }
 

@@ -156,7 +156,8 @@ impl Group {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let same_method = || self.entries.iter().filter(|e| e.endpoint.method == *method);
         if same_method().next().is_none() {
-            return Err(ApiError::InvalidMethod(format!("{method} {}", self.path)));
+            let selector = selector(query);
+            return Err(ApiError::InvalidMethod(format!("{method} {}{selector}", self.path)));
         }
         let given = || query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let selects = |(key, value): (&str, &str)| {
@@ -188,12 +189,14 @@ const SELECTOR_KEYS: [&str; 3] = ["type", "action", "jobType"];
 
 /// The error for a request that no operation answers.
 pub fn not_supported(method: &Method, path: &str, query: &[(String, String)]) -> ApiError {
-    let selector = query
-        .iter()
-        .find(|(key, _)| SELECTOR_KEYS.contains(&key.as_str()))
-        .map(|(key, value)| format!(" with {key}={value}"))
-        .unwrap_or_default();
-    ApiError::NotSupported { method: method.to_string(), path: path.to_owned(), selector }
+    ApiError::NotSupported { method: method.to_string(), path: path.to_owned(), selector: selector(query) }
+}
+
+/// ` with type=x`, or nothing when the query chooses no operation.
+fn selector(query: &[(String, String)]) -> String {
+    let chooses = |(key, _): &&(String, String)| SELECTOR_KEYS.contains(&key.as_str());
+    let shown = |(key, value): &(String, String)| format!(" with {key}={value}");
+    query.iter().find(chooses).map(shown).unwrap_or_default()
 }
 
 /// All operations of the server, in the making.

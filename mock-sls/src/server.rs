@@ -46,15 +46,14 @@ impl MockSls {
         let listener = TcpListener::bind(config.listen).await.map_err(at_address)?;
         let address = listener.local_addr().map_err(at_address)?;
         let store = Store::open(&config.data)?;
-        let advertise = config.advertise.unwrap_or_else(|| address.to_string());
-        let names = config.endpoint_hosts.iter().map(String::as_str);
+        let names = config.endpoint_hosts.iter().chain(&config.advertise).map(String::as_str);
         let app = Arc::new(App {
             store,
             accounts: Accounts::new(config.accounts, config.auth, &config.region),
-            hosts: Hosts::new(names.chain([advertise.as_str()])),
+            hosts: Hosts::new(names),
             clock: config.clock,
             region: config.region,
-            advertise,
+            advertise: config.advertise,
             put_turn: AtomicU64::new(0),
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),

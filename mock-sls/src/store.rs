@@ -21,6 +21,7 @@ mod schema;
 pub mod shards;
 mod writer;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Type;
@@ -37,6 +38,8 @@ use writer::Writer;
 
 /// File name of the database inside the data folder.
 const FILE_NAME: &str = "mock-sls.sqlite";
+/// File that is locked while a server uses the folder.
+const LOCK_NAME: &str = "mock-sls.lock";
 
 /// Pages of the write-ahead log after which it is folded into the database, 4 KiB each.
 const WAL_PAGES_MAX: u32 = 4_000;
@@ -51,6 +54,12 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Another server works on the folder.
+    #[error("the data folder {path} is used by another mock-sls; stop that one or use another folder")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// SQLite refuses the file.
     #[error("cannot open the database {path}: {source}; is it a mock-sls data folder?")]
@@ -83,6 +92,7 @@ pub struct Store {
     // Order matters: the connections close before a temporary folder is removed.
     writer: Writer,
     readers: Readers,
+    _lock: File,
     _temporary: Option<TempDir>,
 }
 
@@ -90,6 +100,7 @@ impl Store {
     /// Opens or makes the database and brings its schema up to date.
     pub fn open(data: &Data) -> Result<Self, OpenError> {
         let (folder, temporary) = folder(data)?;
+        let lock = lock(&folder)?;
         let path = folder.join(FILE_NAME);
         let at_path = |source| OpenError::Database { path: path.clone(), source };
         let mut db = connect(&path, OpenFlags::default()).map_err(at_path)?;
@@ -97,7 +108,7 @@ impl Store {
         schema::migrate(&mut db, &path)?;
         let readers = Readers::open(&path).map_err(at_path)?;
         let writer = Writer::start(db).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, _temporary: temporary })
+        Ok(Self { writer, readers, _lock: lock, _temporary: temporary })
     }
 
     /// Runs `f` on a snapshot of the database that holds every write answered so far.
@@ -134,6 +145,17 @@ fn folder(data: &Data) -> Result<(PathBuf, Option<TempDir>), OpenError> {
                 .map_err(|source| OpenError::Folder { path: path.clone(), source })?;
             Ok((path.clone(), None))
         }
+    }
+}
+
+/// Takes the folder for this server until the file is dropped, also by the end of the process.
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let at_folder = |source| OpenError::Folder { path: folder.to_owned(), source };
+    let file = File::create(folder.join(LOCK_NAME)).map_err(at_folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(at_folder(source)),
     }
 }
 
@@ -175,8 +197,6 @@ fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 /// Durability: what was answered survives the end of the process, and for a named folder also
 /// a power cut except for the last moments (`synchronous=NORMAL` in WAL mode).
 fn prepare_writer(db: &Connection, temporary: bool) -> rusqlite::Result<()> {
-    // Only takes effect while the file is still empty.
-    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", if temporary { "OFF" } else { "NORMAL" })?;
     db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)

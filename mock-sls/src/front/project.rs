@@ -26,10 +26,20 @@ pub enum Addressed {
     Endpoint,
     /// This project.
     Project(String),
-    /// A host of two labels that this server does not know: this project's, if there is such
-    /// a project, else perhaps an endpoint.
-    Perhaps(String),
 }
+
+/// What a host name alone says about the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Named {
+    Endpoint,
+    Project(String),
+    /// Two labels that this server does not know: `project.endpoint`, or an endpoint.
+    Either(String),
+}
+
+/// Parameters that only a list of projects has. Source: captures of the Go, Java and Python
+/// SDKs.
+const LIST_PARAMETERS: [&str; 2] = ["offset", "size"];
 
 impl Hosts {
     /// Endpoint names as configured; a port is cut off.
@@ -39,31 +49,41 @@ impl Hosts {
 
     /// Reads the project out of a request.
     pub fn addressed(&self, request: &Parts) -> Addressed {
-        if let Some(authority) = request.uri.authority() {
-            return self.of_host(authority.host());
-        }
         let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(project) = header(header::PROJECT).filter(|project| !project.is_empty()) {
-            return Addressed::Project(project.to_owned());
+        let host = match request.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => match header(header::PROJECT).filter(|project| !project.is_empty()) {
+                Some(project) => return Addressed::Project(project.to_owned()),
+                None => header(HOST.as_str()).unwrap_or_default(),
+            },
+        };
+        match self.named(host) {
+            Named::Endpoint => Addressed::Endpoint,
+            Named::Either(_) if lists_projects(request) => Addressed::Endpoint,
+            Named::Project(name) | Named::Either(name) => Addressed::Project(name),
         }
-        self.of_host(header(HOST.as_str()).unwrap_or_default())
     }
 
-    /// Reads the project out of a host name, with or without port.
-    pub fn of_host(&self, host: &str) -> Addressed {
+    fn named(&self, host: &str) -> Named {
         let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
         let Some((first, endpoint)) = host.split_once('.') else {
-            return Addressed::Endpoint; // localhost, a bare service name, nothing
+            return Named::Endpoint; // localhost, a bare service name, nothing
         };
         if is_address(&host) || self.0.contains(&host) || is_cloud_endpoint(&host) || is_service(&host) {
-            return Addressed::Endpoint;
+            return Named::Endpoint;
         }
         let known = is_address(endpoint)
             || self.0.iter().any(|name| name == endpoint)
             || endpoint.contains('.')
             || endpoint == "localhost";
-        if known { Addressed::Project(first.to_owned()) } else { Addressed::Perhaps(first.to_owned()) }
+        if known { Named::Project(first.to_owned()) } else { Named::Either(first.to_owned()) }
     }
+}
+
+fn lists_projects(request: &Parts) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    let names = || query.split('&').filter_map(|pair| pair.split('=').next());
+    request.uri.path() == "/" && names().any(|name| LIST_PARAMETERS.contains(&name))
 }
 
 fn without_port(host: &str) -> &str {
@@ -96,7 +116,7 @@ mod tests {
 
     fn check(host: &str, expected: Expect) {
         let hosts = Hosts::new(["mock.test:8080", "sls.test"]);
-        expected.assert_eq(&format!("{:?}", hosts.of_host(host)));
+        expected.assert_eq(&format!("{:?}", hosts.named(host)));
     }
 
     #[test]
@@ -139,8 +159,21 @@ mod tests {
 
     #[test]
     fn an_unknown_host_of_two_labels_may_be_either() {
-        check("proj-a.mock-sls:8080", expect![[r#"Perhaps("proj-a")"#]]);
-        check("sls.example", expect![[r#"Perhaps("sls")"#]]);
+        check("proj-a.mock-sls:8080", expect![[r#"Either("proj-a")"#]]);
+        check("sls.example", expect![[r#"Either("sls")"#]]);
+    }
+
+    #[test]
+    fn an_unknown_host_is_a_project_unless_projects_are_listed() {
+        let hosts = Hosts::default();
+        let addressed = |uri: &str| {
+            let request = http::Request::builder().uri(uri).header("host", "proj-a.mock-sls:80");
+            hosts.addressed(&request.body(()).unwrap().into_parts().0)
+        };
+        let project = Addressed::Project("proj-a".to_owned());
+        assert_eq!(addressed("/"), project);
+        assert_eq!(addressed("/logstores?offset=0&size=10"), project);
+        assert_eq!(addressed("/?offset=0&size=10"), Addressed::Endpoint);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use sls_api::log_group::LogGroup;
 use sls_api::names::LogstoreName;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logs::{CompressedLogs, PutLogs, PutLogsByKey, PutLogsToLogstore};
@@ -15,6 +16,9 @@ use crate::store::{logstores, shards};
 /// Body size from which unpacking is moved off the threads that serve connections, in bytes
 /// (own choice: about a millisecond of work).
 const LARGE_BODY_BYTES: usize = 256 * 1024;
+
+/// Longest name of a field, in bytes. Source: limits document.
+const KEY_BYTES_MAX: usize = 128;
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
@@ -94,5 +98,17 @@ async fn unpacked(body: CompressedLogs) -> Result<Vec<Block>, ApiError> {
 
 fn unpack(body: &CompressedLogs) -> Result<Vec<Block>, ApiError> {
     let groups = body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?;
+    groups.iter().try_for_each(check_keys)?;
     groups.iter().filter_map(|group| Block::pack(group).transpose()).collect()
+}
+
+/// Only length and emptiness: real data has names of every alphabet. Source: limits document.
+fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
+    let keys = group.logs.iter().flat_map(|log| &log.contents).map(|content| &content.key);
+    for key in keys {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(ApiError::InvalidKey(key.chars().take(KEY_BYTES_MAX).collect()));
+        }
+    }
+    Ok(())
 }

@@ -252,3 +252,122 @@ pub fn at_or_after(
         None => end(db, logstore, shard),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use sls_api::log_group::{Content, Log};
+    use sls_api::ops::indexes::Index;
+    use sls_api::ops::logstores::{Logstore, LogstoreSettings};
+    use sls_api::ops::projects::NewProject;
+
+    use super::*;
+    use crate::store::{logstores, projects, testing};
+
+    const NOW: i64 = 1_795_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(NOW + second).unwrap()
+    }
+
+    /// A database with one Logstore of one shard.
+    fn with_logstore(f: impl FnOnce(&Transaction<'_>, WriteTarget)) {
+        let mut db = testing::database();
+        let tx = db.transaction().unwrap();
+        let name = "proj-a".parse().unwrap();
+        projects::create(&tx, &NewProject::new(name, ""), "1", at(0)).unwrap();
+        let project = projects::owned(&tx, &"proj-a".parse().unwrap(), "1").unwrap();
+        let settings = LogstoreSettings::new("ls".parse().unwrap(), 1, 1);
+        let body = serde_json::to_value(settings).unwrap();
+        let logstore: Logstore = serde_json::from_value(body).unwrap();
+        let id = logstores::create(&tx, project, &logstore, at(0)).unwrap();
+        shards::create(&tx, id, 1, at(0)).unwrap();
+        f(&tx, WriteTarget { id, append_meta: false });
+    }
+
+    fn put(tx: &Transaction<'_>, target: WriteTarget, topic: &str, times: &[u32]) {
+        let log = |time: &u32| Log { time: *time, contents: vec![Content::new("k", "v")], time_ns: None };
+        let group = LogGroup {
+            logs: times.iter().map(log).collect(),
+            topic: Some(topic.to_owned()),
+            ..LogGroup::default()
+        };
+        let block = Block::pack(&group).unwrap().unwrap();
+        append(tx, target, 0, &block, Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
+    }
+
+    fn scanned(
+        db: &Connection,
+        target: WriteTarget,
+        window: (i64, i64),
+        topic: Option<&str>,
+        newest_first: bool,
+    ) -> String {
+        let mut seen = Vec::new();
+        scan(db, target.id, window.0, window.1, topic, newest_first, &mut |raw, meta| {
+            let group = LogGroup::decode(raw).unwrap();
+            seen.push(format!("{}@{}", group.topic.unwrap_or_default(), meta.index_generation));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        seen.join(" ")
+    }
+
+    #[test]
+    fn a_scan_finds_the_blocks_of_a_window_in_either_order() {
+        with_logstore(|tx, target| {
+            put(tx, target, "late", &[50, 60]);
+            put(tx, target, "wide", &[10, 90]);
+            put(tx, target, "early", &[20]);
+            put(tx, target, "early-too", &[20]);
+            let all = |newest_first| scanned(tx, target, (0, 100), None, newest_first);
+            assert_eq!(all(false), "wide@0 early@0 early-too@0 late@0");
+            assert_eq!(all(true), "wide@0 late@0 early-too@0 early@0");
+            assert_eq!(scanned(tx, target, (20, 21), None, false), "wide@0 early@0 early-too@0");
+            assert_eq!(scanned(tx, target, (60, 61), None, false), "wide@0 late@0");
+            assert_eq!(scanned(tx, target, (91, 100), None, false), "");
+            assert_eq!(scanned(tx, target, (0, 100), Some("late"), false), "late@0");
+        });
+    }
+
+    #[test]
+    fn a_scan_stops_when_told() {
+        with_logstore(|tx, target| {
+            put(tx, target, "a", &[1]);
+            put(tx, target, "b", &[2]);
+            let mut seen = 0;
+            scan(tx, target.id, 0, 100, None, false, &mut |_, _| {
+                seen += 1;
+                ControlFlow::Break(())
+            })
+            .unwrap();
+            assert_eq!(seen, 1);
+        });
+    }
+
+    #[test]
+    fn blocks_carry_the_index_generation_they_were_written_under() {
+        with_logstore(|tx, target| {
+            put(tx, target, "before", &[1]);
+            indexes::set(tx, target.id, Some(&Index::default()), at(1)).unwrap();
+            put(tx, target, "first", &[2]);
+            indexes::set(tx, target.id, None, at(2)).unwrap();
+            indexes::set(tx, target.id, Some(&Index::default()), at(3)).unwrap();
+            put(tx, target, "third", &[3]);
+            assert_eq!(scanned(tx, target, (0, 100), None, false), "before@0 first@1 third@3");
+            assert_eq!(indexes::get(tx, target.id).unwrap().unwrap().generation, 3);
+        });
+    }
+
+    #[test]
+    fn a_pull_takes_no_further_group_beyond_its_bytes() {
+        with_logstore(|tx, target| {
+            for _ in 0..3 {
+                put(tx, target, "t", &[1]);
+            }
+            let pulled = |bytes| pull(tx, target.id, 0, (0, None), 100, bytes).unwrap().len();
+            assert_eq!((pulled(1), pulled(usize::MAX)), (1, 3));
+        });
+    }
+}

@@ -57,7 +57,7 @@ impl From<&NewProject> for Settings {
 }
 
 /// Whether there is a project of this name, whoever owns it.
-pub fn exists(db: &Connection, name: &ProjectName) -> Result<bool, ApiError> {
+fn exists(db: &Connection, name: &ProjectName) -> Result<bool, ApiError> {
     Ok(db.prepare_cached("SELECT 1 FROM projects WHERE name = ?1")?.exists([name.as_str()])?)
 }
 

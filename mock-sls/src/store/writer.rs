@@ -117,3 +117,70 @@ where
     tx.prepare_cached("RELEASE job")?.execute(())?;
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
+        Writer::start(db).unwrap()
+    }
+
+    fn insert(tx: &Transaction<'_>, n: i64) -> Result<(), ApiError> {
+        tx.execute("INSERT INTO t VALUES (?1)", [n])?;
+        Ok(())
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        writer
+            .run(|tx| {
+                let mut query = tx.prepare("SELECT n FROM t ORDER BY n")?;
+                let rows = query.query_map((), |row| row.get(0))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_undoes_its_own_changes_and_no_others() {
+        let writer = writer();
+        let (good, bad, also_good) = tokio::join!(
+            writer.run(|tx| insert(tx, 1)),
+            writer.run(|tx| {
+                insert(tx, 2)?;
+                Err::<(), _>(ApiError::NoProject)
+            }),
+            writer.run(|tx| insert(tx, 3)),
+        );
+        assert!(good.is_ok() && also_good.is_ok());
+        assert!(matches!(bad, Err(ApiError::NoProject)));
+        assert_eq!(numbers(&writer).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_breaks_a_constraint_is_told_so() {
+        let writer = writer();
+        writer.run(|tx| insert(tx, 1)).await.unwrap();
+        let again = writer.run(|tx| insert(tx, 1)).await;
+        assert!(matches!(again, Err(ApiError::Store(_))));
+        assert_eq!(numbers(&writer).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn more_jobs_than_one_commit_holds_are_all_answered() {
+        let writer = std::sync::Arc::new(writer());
+        let jobs: Vec<_> = (0..1_000)
+            .map(|n| {
+                let writer = writer.clone();
+                tokio::spawn(async move { writer.run(move |tx| insert(tx, n)).await })
+            })
+            .collect();
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+        assert_eq!(numbers(&writer).await.len(), 1_000);
+    }
+}

@@ -128,6 +128,18 @@ async fn an_agent_gets_the_configs_of_its_group_as_pipelines_that_send_here() {
 }
 
 #[tokio::test]
+async fn without_an_advertised_address_agents_send_to_the_one_they_asked() {
+    let bed = Bed::bare(Config { auth: Auth::Off, ..Config::default() }).await;
+    bed.create_project().await;
+    create_group(&bed, "group-a", "id-a").await;
+    create_config(&bed, "config-a").await;
+    bed.send::<ApplyConfigToMachineGroup>(&binding("group-a", "config-a"), &NoQuery {}, &()).await.unwrap();
+    let detail = send(&bed, &beat("id-a")).await.continuous_pipeline_config_updates.remove(0);
+    let pipeline: Value = serde_json::from_slice(&detail.detail).unwrap();
+    assert_eq!(pipeline["flushers"][0]["Endpoint"], "127.0.0.1");
+}
+
+#[tokio::test]
 async fn a_config_is_sent_once_then_again_when_it_changes_and_deleted_when_it_is_removed() {
     let bed = bed().await;
     create_group(&bed, "group-a", "id-a").await;

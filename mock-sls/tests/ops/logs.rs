@@ -5,7 +5,10 @@ use prost::Message;
 use sls_api::codec::Compression;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag, SlsLogPackage, SlsLogPackageList};
 use sls_api::ops::cursors::{GetCursor, PullLogs, PullQuery};
-use sls_api::ops::logs::{CompressedLogs, PutByKeyQuery, PutLogs, PutLogsByKey, PutLogsToLogstore};
+use sls_api::ops::indexes::{CreateIndex, Index, IndexLine};
+use sls_api::ops::logs::{
+    CompressedLogs, GetLogs, GetLogsRequest, PutByKeyQuery, PutLogs, PutLogsByKey, PutLogsToLogstore,
+};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
 use sls_api::ops::{InShard, cursors::CursorQuery};
 use sls_api::{Json, NoPath, NoQuery};
@@ -212,6 +215,21 @@ async fn what_is_not_a_log_body_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn field_names_have_a_length() {
+    let bed = Bed::with_logstore().await;
+    let put = async |key: &str| {
+        let mut group = group("x");
+        group.logs[0].contents[0].key = key.to_owned();
+        let body = CompressedLogs::from_group(&group, Compression::Lz4).unwrap();
+        bed.shown::<PutLogs>(&logstore("ls"), &NoQuery {}, &body).await
+    };
+    expect!["ok ()"].assert_eq(&put("字段-1.a:b").await);
+    expect![[r#"400 InvalidKey: The key of a log field must have 1 to 128 bytes: """#]]
+        .assert_eq(&put("").await);
+    assert!(put(&"k".repeat(129)).await.starts_with("400 InvalidKey"));
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let bed = Bed::bare(Config { auth: Auth::Off, ..Config::default() }).await;
     let request = http::Request::post("/logstores/ls/shards/lb")
@@ -240,19 +258,40 @@ async fn a_logstore_made_again_under_its_name_is_empty() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_answered_is_seen_by_the_next_read() {
+async fn a_write_that_was_answered_is_seen_by_the_next_pull() {
     let bed = Bed::start().await;
     bed.create_logstore("ls", 1).await;
     let path = InShard { logstore: logstore("ls").logstore, shard: 0 };
     let from = CursorQuery { from: "begin".into() };
     let mut cursor = bed.send::<GetCursor>(&path, &from, &()).await.unwrap().0.cursor;
-    for n in 0..1_000 {
+    for n in 0..200 {
         let text = n.to_string();
         put(&bed, &text).await;
         let query = PullQuery { cursor, count: Some(10), end_cursor: None, query: None };
         let pulled = bed.send::<PullLogs>(&path, &query, &()).await.unwrap();
         assert_eq!(texts(&pulled.groups(PULL_BYTES_MAX).unwrap().log_groups), [text]);
         cursor = pulled.cursor;
+    }
+}
+
+/// `examples/figures.rs` does the same 10,000 times.
+#[tokio::test]
+async fn a_write_that_was_answered_is_seen_by_the_next_query() {
+    let bed = Bed::with_logstore().await;
+    let index = Index {
+        line: Some(IndexLine { token: vec![" ".into()], ..IndexLine::default() }),
+        ..Index::default()
+    };
+    bed.send::<CreateIndex>(&logstore("ls"), &NoQuery {}, &Json(index)).await.unwrap();
+    for n in 0..1_000 {
+        let mut group = group(&format!("line {n}"));
+        group.logs[0].time = n;
+        let body = CompressedLogs::from_group(&group, Compression::Lz4).unwrap();
+        bed.send::<PutLogs>(&logstore("ls"), &NoQuery {}, &body).await.unwrap();
+        let from = i64::from(n);
+        let query = GetLogsRequest { from, to: from + 1, query: "line".into(), ..Default::default() };
+        let Json(found) = bed.send::<GetLogs>(&logstore("ls"), &NoQuery {}, &Json(query)).await.unwrap();
+        assert_eq!(found.data.len(), 1, "line {n}");
     }
 }
 

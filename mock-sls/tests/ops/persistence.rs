@@ -42,6 +42,17 @@ async fn a_folder_that_cannot_be_made_is_named_with_the_remedy() {
 }
 
 #[tokio::test]
+async fn a_folder_serves_one_server_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config { data: Data::Dir(folder.path().to_owned()), ..Config::default() };
+    let bed = Bed::bare(config()).await;
+    let error = MockSls::start(config()).await.unwrap_err().to_string();
+    assert!(error.contains("is used by another mock-sls"), "{error}");
+    bed.server.shutdown().await;
+    assert!(MockSls::start(config()).await.is_ok());
+}
+
+#[tokio::test]
 async fn the_space_of_a_deleted_logstore_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let bed = Bed::bare(Config { data: Data::Dir(folder.path().to_owned()), ..Config::default() }).await;

@@ -67,9 +67,7 @@ impl Exchange {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
         let date = text("x-log-date").or_else(|| text("date")).unwrap();
         let basic = || DateTime::strptime("%Y%m%dT%H%M%SZ", date).unwrap().to_zoned(TimeZone::UTC);
-        DateTimeParser::new()
-            .parse_timestamp(date)
-            .unwrap_or_else(|_| basic().unwrap().timestamp())
+        DateTimeParser::new().parse_timestamp(date).unwrap_or_else(|_| basic().unwrap().timestamp())
     }
 
     fn request(&self) -> Request<Vec<u8>> {

@@ -3,6 +3,8 @@
 use expect_test::expect;
 use http::Request;
 use mock_sls::{Auth, Config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::bed::Bed;
 use super::raw::{self, Answer};
@@ -132,4 +134,16 @@ async fn names_in_the_path_are_unescaped_and_checked() {
     let answer = get(&bed, "/logstores/UP", "proj-a.localhost").await;
     expect![[r#"{"errorCode":"ParameterInvalid","errorMessage":"path: logstore name \"UP\" is not valid: use 2 to 80 lowercase letters, digits, '-' or '_', beginning and ending with a letter or digit"}"#]]
         .assert_eq(&answer.text());
+}
+
+#[tokio::test]
+async fn connect_is_refused_as_an_unknown_operation() {
+    let bed = bed().await;
+    let mut stream = TcpStream::connect(bed.server.addr()).await.unwrap();
+    let request =
+        b"CONNECT proj-a.sls.test:443 HTTP/1.1\r\nhost: proj-a.sls.test:443\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("NotSupported"), "{answer}");
 }
