@@ -5,10 +5,11 @@ use expect_test::expect;
 use http::header::{AUTHORIZATION, HOST};
 use jiff::{Timestamp, civil, fmt::rfc2822, tz::TimeZone};
 use sls_api::{
-    Operation, Payload, WireBody,
+    Json, Operation, Payload, WireBody,
     codec::RAW_BYTES_MAX,
+    logtail::{Destination, check_input_detail, to_pipeline},
     operation::{DecodeError, Endpoint, Scope},
-    ops::{self, Visitor, logs::CompressedLogs},
+    ops::{self, Visitor, logs::CompressedLogs, logtail_configs::LogtailConfig},
     sign::{Policy, Request, Scheme, Secret, VerifyError, verify},
 };
 use std::collections::BTreeSet;
@@ -191,6 +192,27 @@ fn every_path_query_body_and_canned_answer_decodes() {
     ops::visit_all(&mut decode);
     assert_eq!(decode.problems, Vec::<String>::new());
     expect!["205"].assert_eq(&decode.requests.to_string());
+}
+
+#[test]
+fn every_logtail_config_of_the_sdks_is_clean_and_becomes_a_pipeline() {
+    let is_config = |c: &&Captured| endpoint_of(c).is_some_and(|e| e.name == "CreateConfig");
+    let mut pipelines = BTreeSet::new();
+    for captured in captured::all().iter().filter(is_config) {
+        let payload = Payload { headers: captured.headers.clone(), bytes: captured.body.clone() };
+        let Json(config) = Json::<LogtailConfig>::from_payload(payload).unwrap();
+        assert_eq!(check_input_detail(&config.input_detail), [], "{}", captured.file);
+        let destination = Destination {
+            project: "proj-a".parse().unwrap(),
+            logstore: config.output_detail.logstore_name.clone(),
+            region: "cn-hangzhou".into(),
+            endpoint: "127.0.0.1:80".into(),
+        };
+        pipelines.insert(to_pipeline(&config, &destination).unwrap()["inputs"].to_string());
+    }
+    expect![[r#"
+        [{"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":100,"FileEncoding":"utf8"}]
+        [{"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":1000,"FileEncoding":"utf8"}]"#]].assert_eq(&pipelines.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) fn input_file(fields: Fields<'_>, log_type: LogType) -> Result<Value,
             json!({"Mode": "custom", "StartPattern": start, "UnmatchedContentTreatment": "single_line"}),
         );
     }
+    // Means "existing files too", under the rule for files seen first; not "from their end".
+    // Source: LoongCollector `LogFileReader::InitReader`.
     if fields.flag("tailExisted")? == Some(true) {
         input.insert("TailingAllMatchedFiles".into(), json!(true));
     }
