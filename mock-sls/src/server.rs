@@ -1,11 +1,11 @@
 //! Starts and stops a server.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +16,6 @@ use crate::config::Config;
 use crate::front::project::Hosts;
 use crate::store::{OpenError, Store};
 use crate::{admin, agent, ops, route};
-
-/// How long requests in progress may take to end after a shutdown began (own choice).
-const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The emulator; see [`MockSls::start`].
 pub struct MockSls;
@@ -58,18 +55,10 @@ impl MockSls {
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),
         });
+        let router = route::router(&app).merge(agent::router()).merge(admin::router()).with_state(app);
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, app, stop.clone()));
+        let serving = tokio::spawn(connections::serve(listener, router, stop.clone()));
         Ok(Running { address, stop, serving: Some(serving) })
-    }
-}
-
-async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
-    let router: Router = route::router(&app).merge(agent::router()).merge(admin::router()).with_state(app);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "serving ended");
     }
 }
 
@@ -96,10 +85,9 @@ impl Running {
     /// Connections that do not end within ten seconds are cut.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if let Some(mut serving) = self.serving.take()
-            && tokio::time::timeout(SHUTDOWN_TIME_MAX, &mut serving).await.is_err()
-        {
-            serving.abort();
+        if let Some(serving) = self.serving.take() {
+            // A panic of the task has been printed already.
+            let _ = serving.await;
         }
     }
 }
