@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use sls_api::codec::Compression;
 use sls_api::names::{LogstoreName, ProjectName};
 
@@ -51,7 +51,7 @@ pub struct FileInput {
 pub enum Multiline {
     /// Every line is an event.
     SingleLine,
-    /// An event starts at a line that `logBeginRegex` matches as a whole.
+    /// An event starts at a line that `logBeginRegex` matches as a whole; made by [`full_match`].
     Begin(Regex),
 }
 
@@ -59,7 +59,8 @@ pub enum Multiline {
 pub enum Parse {
     /// The whole event in the one field named here (normally `content`).
     Simple { key: String },
-    /// Full match; capture group n becomes `keys[n]`. Invariant: groups == keys.
+    /// Full match, made by [`full_match`]; capture group n + 1 becomes `keys[n]`.
+    /// Invariant: groups == keys.
     Regex { regex: Regex, keys: Vec<String> },
 }
 
@@ -99,4 +100,23 @@ pub struct Destination {
     /// Endpoint named by the config itself, if any; the instance config may override it.
     pub endpoint: Option<String>,
     pub compression: Compression,
+}
+
+/// Compiles a regex of a config so that it matches a text only as a whole.
+///
+/// As in the agent's engine, `.` matches any byte (newline too) and classes are about bytes; a
+/// pattern that needs Unicode (a class of non-ASCII letters) is compiled in Unicode mode instead.
+/// Source: Boost's `regex_match` on bytes, which Logtail uses (collector.md §2.1).
+///
+/// # Errors
+/// The pattern is not a regular expression, or one that needs look-around or back-references.
+pub fn full_match(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(pattern)?; // alone, so that `a)|(b` is no way out of the group
+    let whole = format!(r"\A(?:{pattern})\z");
+    let build = |unicode| {
+        let mut builder = RegexBuilder::new(&whole);
+        builder.unicode(unicode).dot_matches_new_line(true).build()
+    };
+    // The error of the Unicode attempt is about the pattern itself, never about the mode.
+    build(false).or_else(|_| build(true))
 }

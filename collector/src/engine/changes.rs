@@ -1,0 +1,377 @@
+//! What the file system did: listings, notifications, names that come and go.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::reader::{Now, Reader};
+use super::status::Trouble;
+use super::tracked::{FileKey, PipelineId, Place};
+use crate::discover::{Located, Matcher, Visitor, is_absent};
+use crate::tail::FileIdentity;
+use crate::watch::{Change, WatchError, Watcher};
+
+/// First and longest time until an unreadable directory or file is tried again.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Troubles of files that a status message names; more are counted.
+const PROBLEMS_SHOWN_MAX: usize = 3;
+/// Renamed names that are remembered while their rename is followed; see [`Reader::take_in`].
+const CANDIDATES_MAX: usize = 1_000;
+
+/// What a pipeline wants of a directory.
+#[derive(Debug, Clone)]
+pub struct DirectoryUse {
+    pub pipeline: PipelineId,
+    /// Matching files in it belong to the pipeline; otherwise it is only on the way there.
+    pub holds_files: bool,
+    pub shown: PathBuf,
+}
+
+/// Notes what a walk finds, and watches directories before they are listed.
+struct Listing<'a> {
+    watcher: &'a mut Watcher,
+    directories: Vec<(Located, bool)>,
+    files: Vec<Located>,
+    problems: BTreeMap<PathBuf, String>,
+    not_watched: Option<WatchError>,
+}
+
+impl Visitor for Listing<'_> {
+    fn directory(&mut self, dir: &Located, holds_files: bool) {
+        match self.watcher.watch(&dir.real) {
+            Ok(()) => {}
+            // Listing it will fail too, and say why.
+            Err(WatchError::Path { .. }) => {}
+            Err(e) => self.not_watched = Some(e),
+        }
+        self.directories.push((dir.clone(), holds_files));
+    }
+
+    fn file(&mut self, file: &Located) {
+        self.files.push(file.clone());
+    }
+
+    fn problem(&mut self, at: &Located, error: io::Error) {
+        self.problems.insert(at.shown.clone(), unreadable(&at.shown, &error));
+    }
+
+    fn too_many(&mut self) {
+        let message = format!(
+            "more than {} directories match; those beyond are not collected: narrow logPath or maxDepth",
+            crate::discover::DIRECTORIES_MAX
+        );
+        self.problems.insert(PathBuf::new(), message);
+    }
+}
+
+/// What to tell about something that cannot be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let uid = rustix::process::geteuid().as_raw();
+            format!(
+                "let uid {uid} read it (and search the directories above it), or run the collector \
+                 with the user or group of the writer, for instance by securityContext.fsGroup"
+            )
+        }
+        io::ErrorKind::NotADirectory => {
+            "logPath must name a directory, filePattern the files in it".to_owned()
+        }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+            "raise the limit of open files (ulimit -n) of the collector".to_owned()
+        }
+        _ => "it is tried again".to_owned(),
+    };
+    format!("cannot read {}: {error}; {remedy}", path.display())
+}
+
+impl Reader {
+    /// Lists the directories of a pipeline and takes up what is there.
+    pub(super) fn walk(&mut self, id: PipelineId, now: Now) {
+        let Some(running) = self.pipelines.get_mut(&id) else { return };
+        let existed = !std::mem::replace(&mut running.was_walked, true);
+        let matcher: Matcher = running.matcher.clone();
+        let mut listing = Listing {
+            watcher: &mut self.watcher,
+            directories: Vec::new(),
+            files: Vec::new(),
+            problems: BTreeMap::new(),
+            not_watched: None,
+        };
+        matcher.walk(self.settings.root.as_deref(), &mut listing);
+        let Listing { directories, files, problems, not_watched, .. } = listing;
+        running.problems = problems;
+        if let Some(reason) = not_watched
+            && !std::mem::replace(&mut self.must_poll, true)
+        {
+            warn!(%reason, "changes are found by polling");
+        }
+        self.use_directories(id, directories);
+        let found: HashSet<&Path> = files.iter().map(|f| f.real.as_path()).collect();
+        let missing: Vec<Located> = self
+            .files
+            .values()
+            .filter(|f| f.pipeline == id && f.place == Place::Here && !found.contains(f.at.real.as_path()))
+            .map(|f| f.at.clone())
+            .collect();
+        for at in &files {
+            self.look(id, at, existed, now);
+        }
+        for at in &missing {
+            self.look(id, at, false, now);
+        }
+        self.plan_next_walk(id, now);
+    }
+
+    fn plan_next_walk(&mut self, id: PipelineId, now: Now) {
+        let limits = &self.settings.limits;
+        let mut wait = if self.must_poll { limits.poll_interval } else { limits.safety_poll_interval };
+        let Some(running) = self.pipelines.get_mut(&id) else { return };
+        if running.problems.is_empty() {
+            running.retry = RETRY_FIRST;
+        } else {
+            wait = wait.min(running.retry);
+            running.retry = (running.retry * 2).clamp(RETRY_FIRST, RETRY_MAX);
+        }
+        self.walk_at.insert(id, now.mono + wait);
+        self.show_problems(id);
+    }
+
+    /// Brings the status and the log up to date with the problems of a pipeline's files.
+    pub(super) fn show_problems(&mut self, id: PipelineId) {
+        let Some(running) = self.pipelines.get(&id) else { return };
+        let mut all: Vec<&str> = running.problems.values().map(String::as_str).collect();
+        let more = all.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+        all.truncate(PROBLEMS_SHOWN_MAX);
+        let mut text = all.join("; ");
+        if more > 0 {
+            text.push_str(&format!("; and {more} more"));
+        }
+        let is_fine = text.is_empty();
+        let name = &running.config.name;
+        if running.board.set_trouble(Trouble::Files, (!is_fine).then(|| text.clone())) {
+            match is_fine {
+                true => info!(pipeline = name, "all files can be read again"),
+                false => warn!(pipeline = name, problem = text, "some files are not collected"),
+            }
+        }
+    }
+
+    fn use_directories(&mut self, id: PipelineId, directories: Vec<(Located, bool)>) {
+        self.forget_uses(id);
+        for (dir, holds_files) in directories {
+            let uses = self.directories.entry(dir.real).or_default();
+            uses.push(DirectoryUse { pipeline: id, holds_files, shown: dir.shown });
+        }
+        self.unwatch_unused();
+    }
+
+    pub(super) fn forget_directories_of(&mut self, id: PipelineId) {
+        self.forget_uses(id);
+        self.unwatch_unused();
+    }
+
+    fn forget_uses(&mut self, id: PipelineId) {
+        self.directories.retain(|_, uses| {
+            uses.retain(|u| u.pipeline != id);
+            !uses.is_empty()
+        });
+    }
+
+    fn unwatch_unused(&mut self) {
+        let unused: Vec<PathBuf> = self
+            .watcher
+            .watched()
+            .filter(|dir| !self.directories.contains_key(*dir))
+            .map(Path::to_owned)
+            .collect();
+        for dir in unused {
+            self.watcher.unwatch(&dir);
+        }
+    }
+
+    /// Takes in notifications in their order.
+    ///
+    /// A file that is created and renamed before we come to it (a fast rotation) no longer has a
+    /// matching name when we look. So the renames are followed: a name that holds a file which had
+    /// a matching name before is a *candidate*, and candidates are looked at in the end.
+    pub(super) fn take_in(&mut self, changes: &[Change], now: Now) {
+        let mut moving: BTreeMap<u32, PathBuf> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Touched { dir, name } => self.touched(dir, name, now),
+                Change::Appeared { dir, name, is_dir, moved } => {
+                    if *is_dir || !self.holds_files(dir) {
+                        self.walk_users_of(dir, now);
+                        continue;
+                    }
+                    let path = dir.join(name);
+                    match moved.and_then(|cookie| moving.remove(&cookie)) {
+                        Some(shown) => self.note_candidate(path, shown),
+                        None => drop(self.candidates.remove(&path)),
+                    }
+                    self.appeared(dir, name, now);
+                }
+                Change::Vanished { dir, name, is_dir, moved } => {
+                    if *is_dir {
+                        self.walk_users_of(dir, now);
+                        continue;
+                    }
+                    let path = dir.join(name);
+                    let shown = self.candidates.remove(&path).or_else(|| self.shown_if_matching(dir, name));
+                    if let (Some(cookie), Some(shown)) = (moved, shown) {
+                        moving.insert(*cookie, shown);
+                    }
+                    for key in self.by_path.get(&path).cloned().unwrap_or_default() {
+                        self.look_again(key, now);
+                    }
+                }
+                Change::DirectoryGone { dir } => self.walk_users_of(dir, now),
+                Change::Lost => {
+                    warn!("the kernel's queue of file notifications overflowed; everything is listed anew");
+                    let all: Vec<PipelineId> = self.pipelines.keys().copied().collect();
+                    for id in all {
+                        self.walk_at.insert(id, now.mono);
+                    }
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.look_at_candidates(now);
+        }
+    }
+
+    fn holds_files(&self, dir: &Path) -> bool {
+        self.directories.get(dir).is_some_and(|uses| uses.iter().all(|u| u.holds_files))
+    }
+
+    fn walk_users_of(&mut self, dir: &Path, now: Now) {
+        for usage in self.directories.get(dir).map(Vec::as_slice).unwrap_or_default() {
+            self.walk_at.insert(usage.pipeline, now.mono);
+        }
+    }
+
+    fn touched(&mut self, dir: &Path, name: &OsStr, now: Now) {
+        let path = dir.join(name);
+        match self.by_path.get(&path).cloned() {
+            Some(keys) => {
+                for key in keys {
+                    self.make_ready(key);
+                }
+            }
+            None => self.appeared(dir, name, now),
+        }
+    }
+
+    fn appeared(&mut self, dir: &Path, name: &OsStr, now: Now) {
+        for usage in self.directories.get(dir).cloned().unwrap_or_default() {
+            if !usage.holds_files {
+                continue;
+            }
+            let at = Located { real: dir.join(name), shown: usage.shown.join(name) };
+            let matches = self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
+            if matches {
+                self.look(usage.pipeline, &at, false, now);
+            } else {
+                self.follow_rename(usage.pipeline, &at.real, now);
+            }
+        }
+    }
+
+    /// If the file at `path` is one that we follow, its name is `path` from now on.
+    fn follow_rename(&mut self, id: PipelineId, path: &Path, now: Now) {
+        let Ok(meta) = std::fs::metadata(path) else { return };
+        if let Some(key) = self.by_identity.get(&(id, FileIdentity::of(&meta))).copied() {
+            self.relocate(key, path, now);
+        }
+    }
+
+    /// The shown path of an entry whose name matches a pipeline that looks into `dir`.
+    fn shown_if_matching(&self, dir: &Path, name: &OsStr) -> Option<PathBuf> {
+        let uses = self.directories.get(dir)?;
+        let usage = uses.iter().find(|u| {
+            u.holds_files && self.pipelines.get(&u.pipeline).is_some_and(|r| r.matcher.matches_name(name))
+        })?;
+        Some(usage.shown.join(name))
+    }
+
+    fn note_candidate(&mut self, path: PathBuf, shown: PathBuf) {
+        if self.candidates.len() >= CANDIDATES_MAX {
+            self.candidates.clear();
+        }
+        self.candidates.insert(path, shown);
+    }
+
+    fn look_at_candidates(&mut self, now: Now) {
+        let candidates: Vec<(PathBuf, PathBuf)> =
+            self.candidates.iter().map(|(path, shown)| (path.clone(), shown.clone())).collect();
+        for (real, shown) in candidates {
+            let (Some(dir), Some(name)) = (real.parent(), shown.file_name()) else { continue };
+            for usage in self.directories.get(dir).cloned().unwrap_or_default() {
+                let matches =
+                    self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
+                if usage.holds_files && matches {
+                    let at = Located { real: real.clone(), shown: shown.clone() };
+                    self.look(usage.pipeline, &at, false, now);
+                }
+            }
+        }
+    }
+
+    /// Looks at a path that belongs to a pipeline: which file is there now?
+    pub(super) fn look(&mut self, id: PipelineId, at: &Located, existed: bool, now: Now) {
+        let meta = match std::fs::metadata(&at.real) {
+            Ok(meta) if meta.is_file() => meta,
+            Ok(_) => return,
+            Err(e) if is_absent(&e) => return self.detach_all_at(id, &at.real, None, now),
+            Err(e) => return self.note_problem(id, &at.shown, &e),
+        };
+        let identity = FileIdentity::of(&meta);
+        self.detach_all_at(id, &at.real, Some(identity), now);
+        match self.by_identity.get(&(id, identity)).copied() {
+            Some(key) => self.relocate(key, &at.real, now),
+            None => self.begin(id, at, existed, now),
+        }
+    }
+
+    pub(super) fn look_again(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let (id, at) = (file.pipeline, file.at.clone());
+        let matches = at
+            .real
+            .file_name()
+            .is_some_and(|name| self.pipelines.get(&id).is_some_and(|r| r.matcher.matches_name(name)));
+        match std::fs::metadata(&at.real) {
+            Ok(meta) if meta.is_file() && !matches => {
+                // A rotated name was taken over by the next file; that one is looked at by itself.
+                self.detach_all_at(id, &at.real, Some(FileIdentity::of(&meta)), now);
+            }
+            _ => self.look(id, &at, false, now),
+        }
+    }
+
+    pub(super) fn note_problem(&mut self, id: PipelineId, shown: &Path, error: &io::Error) {
+        let Some(running) = self.pipelines.get_mut(&id) else { return };
+        running.problems.insert(shown.to_owned(), unreadable(shown, error));
+        self.show_problems(id);
+    }
+
+    pub(super) fn note_success(&mut self, id: PipelineId, shown: &Path) {
+        let Some(running) = self.pipelines.get_mut(&id) else { return };
+        if running.problems.remove(shown).is_some() {
+            self.show_problems(id);
+        }
+    }
+
+    pub(super) fn look_at_all_files_of(&mut self, id: PipelineId) {
+        let keys: Vec<FileKey> = self.files.values().filter(|f| f.pipeline == id).map(|f| f.key).collect();
+        for key in keys {
+            self.make_ready(key);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Ending without loss: read on while there is something to read, send, and account for the rest.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use super::reader::{Now, Reader};
+use super::tracked::{FileKey, Tracked};
+use super::writers::{self, Writers};
+use crate::metrics::Counter;
+
+/// How often files are asked whether they are complete.
+const STEP: Duration = Duration::from_millis(50);
+/// A file without writers is complete after this time without growth: a writer that opens it for
+/// every line may come back that soon.
+const SETTLE: Duration = Duration::from_millis(250);
+/// The same where the kernel does not tell whether there are writers.
+const SETTLE_UNKNOWN: Duration = Duration::from_secs(1);
+/// This long before the deadline unterminated lines are sent even if a writer is still there.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// Whether a drain waits for the programs that write the log files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The pod ends: read on until nobody has a log file open for writing.
+    WritersAreGone,
+    /// Only the collector ends, and another one goes on later: what is there now is enough, and an
+    /// unterminated line is left to the successor.
+    EndOfFiles,
+}
+
+/// The account given at the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Nothing remains: every byte was read and every log acknowledged.
+    pub is_complete: bool,
+    /// Files followed when the drain ended or completed by it.
+    pub files: u64,
+    /// Logs acknowledged since the engine started.
+    pub logs_sent: u64,
+    /// Logs read and sent, but not acknowledged in time.
+    pub logs_unacknowledged: u64,
+    /// Bytes of log files that were not read in time.
+    pub bytes_unread: u64,
+    /// Files that a program still had open for writing, as shown in `__path__`.
+    pub still_written: Vec<PathBuf>,
+}
+
+impl std::fmt::Display for DrainReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} files, {} logs sent, {} not acknowledged, {} bytes unread",
+            self.files, self.logs_sent, self.logs_unacknowledged, self.bytes_unread
+        )?;
+        if let Some(first) = self.still_written.first() {
+            write!(f, ", {} still written to ({} first)", self.still_written.len(), first.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// A drain under way.
+#[derive(Debug)]
+pub struct Drain {
+    until: Until,
+    since: Instant,
+    deadline: Instant,
+    step_at: Instant,
+    /// The directories were listed once more after everything seemed complete.
+    was_listed_again: bool,
+    report: Option<DrainReport>,
+}
+
+impl Drain {
+    /// When the drain wants a turn.
+    pub fn next_step(&self) -> Option<Instant> {
+        self.report.is_none().then_some(self.step_at)
+    }
+}
+
+impl Reader {
+    /// Begins to end; [`Self::drained`] says when that is done.
+    pub fn begin_drain(&mut self, until: Until, deadline: Instant, now: Now) {
+        self.drain = Some(Drain {
+            until,
+            since: now.mono,
+            deadline,
+            step_at: now.mono,
+            was_listed_again: false,
+            report: None,
+        });
+        self.list_again(now);
+    }
+
+    /// The account, once the drain is over.
+    pub fn drained(&self) -> Option<&DrainReport> {
+        self.drain.as_ref()?.report.as_ref()
+    }
+
+    fn list_again(&mut self, now: Now) {
+        let all: Vec<_> = self.pipelines.keys().copied().collect();
+        for id in all {
+            self.walk(id, now);
+            self.look_at_all_files_of(id);
+        }
+    }
+
+    pub(super) fn step_drain(&mut self, now: Now) {
+        let Some(drain) = &mut self.drain else { return };
+        if drain.report.is_some() || now.mono < drain.step_at {
+            return;
+        }
+        drain.step_at = now.mono + STEP;
+        let (until, since, deadline) = (drain.until, drain.since, drain.deadline);
+        if now.mono >= deadline {
+            return self.end_drain(false, now);
+        }
+        let is_last_call = now.mono + LAST_CALL.min((deadline - since) / 4) >= deadline;
+        let keys: Vec<FileKey> = self.files.keys().copied().collect();
+        let mut all_complete = true;
+        for key in keys {
+            let is_complete = self.is_complete(key, until, since, now);
+            all_complete &= is_complete;
+            let at_end = self.files.get(&key).is_some_and(|f| f.at_end);
+            if until == Until::WritersAreGone && at_end && (is_complete || is_last_call) {
+                self.flush_pending(key, now);
+            }
+        }
+        self.send_what_is_due(now);
+        let is_sent = self.outbox.unsettled().0 == 0 && self.files.values().all(|f| f.open.is_none());
+        if !all_complete || !is_sent {
+            return;
+        }
+        let Some(drain) = &mut self.drain else { return };
+        if drain.was_listed_again {
+            self.end_drain(true, now);
+        } else {
+            drain.was_listed_again = true;
+            self.list_again(now);
+        }
+    }
+
+    /// True if the file was read to its end after the last writer had gone.
+    fn is_complete(&mut self, key: FileKey, until: Until, since: Instant, now: Now) -> bool {
+        let Some(file) = self.files.get(&key) else { return true };
+        if !file.is_read() {
+            return true;
+        }
+        let quiet = now.mono.saturating_duration_since(file.grew.max(since));
+        let may_be = match until {
+            Until::EndOfFiles => true,
+            Until::WritersAreGone => match writers::of(file.tail.file()) {
+                Writers::None => quiet >= SETTLE,
+                Writers::Some => false,
+                Writers::Unknown => quiet >= SETTLE_UNKNOWN,
+            },
+        };
+        // What the last writer wrote before it went is there now, if it was not read yet.
+        self.feed(key, now);
+        let Some(file) = self.files.get(&key) else { return true };
+        let was_read_now = file.read_at == now.mono && file.at_end;
+        may_be && was_read_now && (until == Until::EndOfFiles || file.grew < now.mono)
+    }
+
+    fn end_drain(&mut self, is_complete: bool, now: Now) {
+        let report = DrainReport {
+            is_complete,
+            files: self.files.len() as u64,
+            logs_sent: self.board.total(Counter::LogsSent),
+            logs_unacknowledged: self.outbox.unsettled().1
+                + self
+                    .files
+                    .values()
+                    .filter_map(|f| f.open.as_ref())
+                    .map(|g| u64::from(g.logs()))
+                    .sum::<u64>(),
+            bytes_unread: self.files.values().filter(|f| f.is_read()).map(unread).sum(),
+            still_written: self
+                .files
+                .values()
+                .filter(|f| f.is_read() && writers::of(f.tail.file()) == Writers::Some)
+                .map(|f| f.at.shown.clone())
+                .collect(),
+        };
+        self.save(now);
+        info!(%report, complete = is_complete, "drained");
+        if let Some(drain) = &mut self.drain {
+            drain.report = Some(report);
+        }
+    }
+}
+
+/// Bytes of the file that were not handed over.
+fn unread(file: &Tracked) -> u64 {
+    let size = file.tail.metadata().map_or(0, |m| m.len());
+    size.saturating_sub(file.tail.position())
+}

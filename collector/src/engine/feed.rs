@@ -1,0 +1,279 @@
+//! The hot path: block → events → fields → LogGroup, for one file at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::Limits;
+use super::outbox::Outbox;
+use super::reader::{Now, Reader};
+use super::status::Trouble;
+use super::tracked::{FileKey, Running, Tracked};
+use crate::events::Event;
+use crate::metrics::Counter;
+use crate::pack::{Group, Stamp};
+use crate::tail::{Block, ReadOutcome};
+
+/// Bytes of an event that a message shows.
+const SAMPLE_BYTES_MAX: usize = 200;
+/// Events that do not match are reported, with a sample, at most this often for each pipeline.
+const PARSE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+impl Reader {
+    /// Reads one block of a file and hands over what is whole.
+    pub(super) fn feed(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if !file.is_read() {
+            return;
+        }
+        if !self.outbox.has_room(file.lane) {
+            return self.outbox.block(file.lane, key);
+        }
+        match file.tail.read(&mut self.block, self.settings.limits.block_bytes) {
+            Ok(ReadOutcome::Replaced) => self.replaced(key, now),
+            Ok(ReadOutcome::Read { new, at_end }) => {
+                file.at_end = at_end;
+                file.read_at = now.mono;
+                if new > 0 {
+                    file.grew = now.mono;
+                    self.hand_over(key, Take::WholeEvents, new, now);
+                }
+                if !at_end {
+                    self.make_ready(key);
+                }
+            }
+            Err(e) => {
+                let (id, shown) = (file.pipeline, file.at.shown.clone());
+                self.note_problem(id, &shown, &e);
+                self.set_timer(key, now.mono + self.settings.limits.poll_interval);
+            }
+        }
+    }
+
+    /// Hands over the pending bytes of a file as if it ended there.
+    pub(super) fn flush_pending(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.tail.pending() > 0 {
+            file.tail.load_pending(&mut self.block);
+            self.hand_over(key, Take::Everything, 0, now);
+        }
+    }
+
+    /// Flushes a file whose last line was left unterminated for long; else asks to be called then.
+    pub(super) fn flush_if_quiet(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        if file.tail.pending() == 0 {
+            return;
+        }
+        let Some(running) = self.pipelines.get(&file.pipeline) else { return };
+        let at = file.grew + running.config.input.flush_timeout;
+        if at <= now.mono && file.at_end {
+            self.flush_pending(key, now);
+        } else {
+            self.set_timer(key, at.max(now.mono + self.settings.limits.send_spacing));
+        }
+    }
+
+    fn hand_over(&mut self, key: FileKey, take: Take, new: usize, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let Some(running) = self.pipelines.get_mut(&file.pipeline) else { return };
+        let mut feeder = Feeder {
+            limits: &self.settings.limits,
+            block: &self.block,
+            running,
+            file,
+            outbox: &mut self.outbox,
+            now,
+            tally: Tally::default(),
+        };
+        let moved = feeder.run(take, new);
+        let pending = feeder.file.tail.pending() > 0;
+        if moved {
+            self.record(key, now);
+        }
+        if pending {
+            let Some(file) = self.files.get(&key) else { return };
+            let Some(running) = self.pipelines.get(&file.pipeline) else { return };
+            let at = file.grew + running.config.input.flush_timeout;
+            self.set_timer(key, at);
+        }
+    }
+}
+
+/// How much of the pending bytes is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    WholeEvents,
+    Everything,
+}
+
+/// What happened in one block, for the counters.
+#[derive(Debug, Default)]
+struct Tally {
+    events: u64,
+    unmatched: u64,
+    bad_times: u64,
+    cut: u64,
+    nul_bytes: u64,
+    unmatched_sample: Option<String>,
+    bad_time_sample: Option<String>,
+}
+
+struct Feeder<'a> {
+    limits: &'a Limits,
+    block: &'a Block,
+    running: &'a mut Running,
+    file: &'a mut Tracked,
+    outbox: &'a mut Outbox,
+    now: Now,
+    tally: Tally,
+}
+
+impl Feeder<'_> {
+    /// True if the acknowledged position moved (when nothing in the block is to be sent).
+    fn run(&mut self, take: Take, new: usize) -> bool {
+        let data = self.block.data();
+        let mut skipped = 0;
+        if self.file.is_mid_line && !data.is_empty() {
+            // The line before was handed over without its newline; here it comes.
+            skipped = usize::from(data.starts_with(b"\n"));
+            self.file.is_mid_line = false;
+        }
+        let rest = data.get(skipped..).unwrap_or_default();
+        let splitter = Arc::clone(&self.running.splitter);
+        let mut examined = self.file.examined;
+        let consumed = skipped
+            + match take {
+                Take::WholeEvents => splitter.split(rest, &mut examined, |e| self.event(rest, skipped, e)),
+                Take::Everything => splitter.flush(rest, &mut examined, |e| self.event(rest, skipped, e)),
+            };
+        self.file.examined = examined;
+        self.file.is_mid_line = take == Take::Everything && !data.ends_with(b"\n");
+        self.file.tail.keep(self.block, consumed);
+        self.report(new);
+        self.file.open.is_none() && consumed > 0 && {
+            let end = self.file.tail.bookmark();
+            self.file.progress.skipped(end)
+        }
+    }
+
+    fn event(&mut self, data: &[u8], skipped: usize, event: Event) {
+        let text = data.get(event.start..event.end).unwrap_or_default();
+        let text = self.without_nul(text);
+        self.tally.cut += u64::from(event.cut);
+        if text.is_empty() && event.end > event.start {
+            return; // nothing but NUL bytes
+        }
+        self.tally.events += 1;
+        let running = &mut *self.running;
+        let (fields, is_parsed) = match running.parser.parse(text) {
+            Some(fields) => (fields, true),
+            None => {
+                self.tally.unmatched += 1;
+                if self.tally.unmatched_sample.is_none() {
+                    self.tally.unmatched_sample = Some(sample(text));
+                }
+                if !running.keeps_raw {
+                    return;
+                }
+                (running.parser.raw(text), false)
+            }
+        };
+        let collected = Stamp { seconds: self.now.unix_seconds() as u32, nanos: None };
+        let stamp = match (&mut running.clock, running.time_field) {
+            (Some(clock), Some(index)) if is_parsed => {
+                let said = fields.value(text, index);
+                clock.read(said, self.now.unix_seconds() as i64).unwrap_or_else(|| {
+                    self.tally.bad_times += 1;
+                    if self.tally.bad_time_sample.is_none() {
+                        self.tally.bad_time_sample = Some(sample(said));
+                    }
+                    collected
+                })
+            }
+            _ => collected,
+        };
+        let group = match &mut self.file.open {
+            Some(group) => group,
+            None => {
+                self.outbox.opened(self.file.lane, self.file.key, self.now.mono);
+                self.file.open.insert(Group::in_buffer(self.outbox.buffer()))
+            }
+        };
+        group.push(stamp, text, fields);
+        if group.logs() >= self.limits.group_logs_max
+            || group.text_bytes() >= self.limits.group_text_bytes_max
+        {
+            let end = self.file.tail.bookmark_in(self.block, skipped + event.next);
+            self.file.seal(self.outbox, end, self.now.mono);
+        }
+    }
+
+    /// Without the NUL bytes around the text: a hole left by a truncation (collector.md §3.1).
+    fn without_nul<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        if text.first() != Some(&0) && text.last() != Some(&0) {
+            return text;
+        }
+        let start = text.iter().position(|b| *b != 0).unwrap_or(text.len());
+        let end = text.iter().rposition(|b| *b != 0).map_or(start, |last| last + 1);
+        let inner = text.get(start..end).unwrap_or_default();
+        self.tally.nul_bytes += (text.len() - inner.len()) as u64;
+        inner
+    }
+
+    fn report(&mut self, new: usize) {
+        let board = &self.running.board;
+        let tally = &self.tally;
+        let counters = &board.counters;
+        counters.add(Counter::BytesRead, new as u64);
+        for (counter, n) in [
+            (Counter::Events, tally.events),
+            (Counter::Unmatched, tally.unmatched),
+            (Counter::TimeFailures, tally.bad_times),
+            (Counter::Cut, tally.cut),
+            (Counter::NulBytes, tally.nul_bytes),
+        ] {
+            if n > 0 {
+                counters.add(counter, n);
+            }
+        }
+        self.report_parsing();
+    }
+
+    fn report_parsing(&mut self) {
+        let has_problem = self.tally.unmatched_sample.is_some() || self.tally.bad_time_sample.is_some();
+        if self.running.parse_report_at.is_some_and(|at| self.now.mono < at) {
+            return;
+        }
+        if !has_problem {
+            if self.tally.events > 0 && self.running.parse_report_at.take().is_some() {
+                self.running.board.set_trouble(Trouble::Parsing, None);
+            }
+            return;
+        }
+        let path = self.file.at.shown.display();
+        let problem = match (&self.tally.unmatched_sample, &self.tally.bad_time_sample) {
+            (Some(sample), _) => {
+                let fate = match self.running.keeps_raw {
+                    true => "sent in __raw_log__",
+                    false => "dropped, because discardUnmatch is true",
+                };
+                format!("the regex does not match lines of {path}; they are {fate}; one of them: {sample}")
+            }
+            (None, sample) => format!(
+                "timeFormat does not fit times in {path}; those logs carry the time of collection; \
+                 one of the times: {}",
+                sample.as_deref().unwrap_or_default()
+            ),
+        };
+        warn!(pipeline = self.running.config.name, problem, "parsing");
+        self.running.board.set_trouble(Trouble::Parsing, Some(problem));
+        self.running.parse_report_at = Some(self.now.mono + PARSE_REPORT_INTERVAL);
+    }
+}
+
+fn sample(text: &[u8]) -> String {
+    let shown = text.get(..SAMPLE_BYTES_MAX).unwrap_or(text);
+    format!("{:?}", String::from_utf8_lossy(shown))
+}

@@ -1,0 +1,388 @@
+//! The life of a generation: taken up, moved, replaced, left.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::reader::{Now, Reader};
+use super::resume::Found;
+use super::tracked::{FileKey, PipelineId, Place, Tracked};
+use super::writers::{self, Writers};
+use crate::checkpoint::{Entry, Progress};
+use crate::discover::Located;
+use crate::metrics::Counter;
+use crate::tags::{self, PackIds};
+use crate::tail::{Bookmark, FileIdentity, FirstContact, Tail, open_log};
+
+/// How often a file that was renamed or deleted is asked for new bytes, at first and at most.
+const LEFT_POLL_MIN: Duration = Duration::from_millis(100);
+const LEFT_POLL_MAX: Duration = Duration::from_secs(5);
+/// Such a file without writers is left after this time without growth: a writer that opens it
+/// for every line may come back that soon.
+const LEFT_SETTLE: Duration = Duration::from_secs(1);
+/// The same where the kernel does not tell whether there are writers.
+const LEFT_SETTLE_UNKNOWN: Duration = Duration::from_secs(60);
+
+impl Reader {
+    /// Takes up the file at `at`, which is not followed yet.
+    pub(super) fn begin(&mut self, id: PipelineId, at: &Located, existed: bool, now: Now) {
+        let (file, meta) = match open_log(&at.real) {
+            Ok(opened) => opened,
+            Err(e) if crate::discover::is_absent(&e) => return,
+            Err(e) => return self.note_problem(id, &at.shown, &e),
+        };
+        let identity = FileIdentity::of(&meta);
+        if let Some(key) = self.by_identity.get(&(id, identity)).copied() {
+            return self.relocate(key, &at.real, now);
+        }
+        self.note_success(id, &at.shown);
+        let started = match self.known_generation(id, identity, &file) {
+            Some((key, bookmark)) => {
+                Tail::from_position(file, identity, bookmark.position).map(|tail| (key, tail))
+            }
+            None => self.first_contact(id, at, file, &meta, existed).map(|tail| (self.new_key(), tail)),
+        };
+        match started {
+            Ok((key, tail)) => self.follow(key, id, at.clone(), tail, now),
+            Err(e) => self.note_problem(id, &at.shown, &e),
+        }
+    }
+
+    /// The checkpoint of this very file, if its content is still the one that was read.
+    fn known_generation(
+        &self,
+        id: PipelineId,
+        identity: FileIdentity,
+        file: &std::fs::File,
+    ) -> Option<(FileKey, Bookmark)> {
+        let name = &self.pipelines.get(&id)?.config.name;
+        let known = self.store.entries().filter(|e| {
+            e.pipeline == *name
+                && e.identity() == identity
+                && !self.files.contains_key(&FileKey(e.generation))
+        });
+        let fitting = known.filter(|e| e.bookmark().fits(file).unwrap_or(false));
+        let best = fitting.max_by_key(|e| (e.position, e.generation))?;
+        Some((FileKey(best.generation), best.bookmark()))
+    }
+
+    fn first_contact(
+        &self,
+        id: PipelineId,
+        at: &Located,
+        file: std::fs::File,
+        meta: &std::fs::Metadata,
+        existed: bool,
+    ) -> std::io::Result<Tail> {
+        let identity = FileIdentity::of(meta);
+        let Some(running) = self.pipelines.get(&id) else { return Ok(Tail::from_start(file, identity)) };
+        let input = &running.config.input;
+        let rule = FirstContact {
+            existed,
+            tail_existing: input.tail_existing,
+            tail_bytes: input.tail_bytes,
+            old_before: self.settings.old_before,
+        };
+        let offset = rule.start_offset(meta.len(), meta.modified().ok());
+        if offset > 0 {
+            let path = at.shown.display();
+            info!(%path, bytes = offset, "an old file: its beginning is not collected (tail_size_kb, tailExisted)");
+            running.board.counters.add(Counter::SkippedBytes, offset);
+        }
+        Tail::from_line_after(file, identity, offset)
+    }
+
+    pub(super) fn new_key(&mut self) -> FileKey {
+        let key = FileKey(self.next_key);
+        self.next_key += 1;
+        key
+    }
+
+    fn follow(&mut self, key: FileKey, id: PipelineId, at: Located, tail: Tail, now: Now) {
+        let Some(running) = self.pipelines.get(&id) else { return };
+        debug!(path = %at.real.display(), position = tail.position(), "file");
+        let identity = tail.identity();
+        let pack_ids = PackIds::new(&[
+            self.settings.host.hostname.as_bytes(),
+            self.settings.host.source_ip.as_bytes(),
+            at.shown.as_os_str().as_encoded_bytes(),
+            &identity.inode.to_le_bytes(),
+            &key.0.to_le_bytes(),
+            &now.unix_seconds().to_le_bytes(),
+        ]);
+        running.board.files.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.by_identity.insert((id, identity), key);
+        self.by_path.entry(at.real.clone()).or_default().push(key);
+        let file = Tracked {
+            key,
+            pipeline: id,
+            lane: running.lane,
+            footer: tags::footer(&self.settings.host, &running.config.topic, &at.shown),
+            at,
+            place: Place::Here,
+            progress: Progress::new(tail.bookmark()),
+            tail,
+            open: None,
+            pack_ids,
+            examined: 0,
+            is_mid_line: false,
+            at_end: false,
+            read_at: now.mono,
+            grew: now.mono,
+            in_ready_queue: false,
+            timer: None,
+            is_released: false,
+        };
+        self.files.insert(key, file);
+        self.record(key, now);
+        self.make_ready(key);
+    }
+
+    /// The file is found at `path` now.
+    pub(super) fn relocate(&mut self, key: FileKey, path: &Path, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let name_matches = path.file_name().is_some_and(|name| {
+            self.pipelines.get(&file.pipeline).is_some_and(|r| r.matcher.matches_name(name))
+        });
+        let place = if name_matches { Place::Here } else { Place::Left };
+        if file.at.real != path || file.place != place {
+            let old = std::mem::replace(&mut file.at.real, path.to_owned());
+            file.place = place;
+            forget_path(&mut self.by_path, &old, key);
+            self.by_path.entry(path.to_owned()).or_default().push(key);
+            self.record(key, now);
+            if place == Place::Left {
+                self.set_timer(key, now.mono + LEFT_POLL_MIN);
+            }
+        }
+        self.make_ready(key);
+    }
+
+    /// The files that we follow under `path` are not there any more, save the one with `identity`.
+    pub(super) fn detach_all_at(
+        &mut self,
+        id: PipelineId,
+        path: &Path,
+        identity: Option<FileIdentity>,
+        now: Now,
+    ) {
+        for key in self.by_path.get(path).cloned().unwrap_or_default() {
+            let Some(file) = self.files.get_mut(&key) else { continue };
+            if file.pipeline != id || Some(file.tail.identity()) == identity {
+                continue;
+            }
+            file.place = Place::Left;
+            forget_path(&mut self.by_path, path, key);
+            self.make_ready(key);
+            self.set_timer(key, now.mono + LEFT_POLL_MIN);
+        }
+    }
+
+    /// The content of the file was truncated or overwritten: the rest of the old content may be in
+    /// a copy; the new content is a generation of its own.
+    pub(super) fn replaced(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let (id, at, identity) = (file.pipeline, file.at.clone(), file.tail.identity());
+        info!(path = %at.shown.display(), position = file.tail.read_position(), "truncated: reading begins anew");
+        if let Some(running) = self.pipelines.get(&id) {
+            running.board.counters.add(Counter::Truncations, 1);
+        }
+        let restarted = match file.tail.restarted() {
+            Ok(tail) => tail,
+            Err(e) => return self.note_problem(id, &at.shown, &e),
+        };
+        self.by_identity.remove(&(id, identity));
+        forget_path(&mut self.by_path, &at.real, key);
+        if !self.continue_in_copy(key, now) {
+            self.flush_pending(key, now);
+            self.seal(key, now);
+            if let Some(file) = self.files.get_mut(&key) {
+                file.place = Place::Gone;
+            }
+            self.retire_if_done(key, now);
+        }
+        let new = self.new_key();
+        self.follow(new, id, at, restarted, now);
+    }
+
+    /// A file's timer ran out: see what it was set for.
+    pub(super) fn on_timer(&mut self, key: FileKey, now: Now) {
+        self.flush_if_quiet(key, now);
+        let Some(file) = self.files.get(&key) else { return };
+        if file.place == Place::Left {
+            self.step_left(key, now);
+        }
+    }
+
+    fn step_left(&mut self, key: FileKey, now: Now) {
+        self.feed(key, now);
+        let Some(file) = self.files.get(&key) else { return };
+        if file.place != Place::Left {
+            return;
+        }
+        let quiet = now.mono.saturating_duration_since(file.grew);
+        let is_over = is_over(file, now);
+        if is_over {
+            self.flush_pending(key, now);
+            self.retire_if_done(key, now);
+        }
+        let Some(file) = self.files.get(&key) else { return };
+        // When all is handed over only the acknowledgement is missing, and that comes by itself.
+        if !is_over || file.open.is_some() {
+            let poll = (quiet / 4).clamp(LEFT_POLL_MIN, LEFT_POLL_MAX);
+            self.set_timer(key, now.mono + poll);
+        }
+    }
+
+    /// Ends following a file that has nothing more to give and nothing under way.
+    pub(super) fn retire_if_done(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        if !file.is_settled() {
+            return;
+        }
+        let is_over = match file.place {
+            Place::Gone => true,
+            Place::Here => file.is_released,
+            Place::Left => file.is_released || (is_over(file, now) && file.tail.pending() == 0),
+        };
+        if !is_over {
+            return;
+        }
+        let is_gone = file.place == Place::Gone || file.tail.metadata().is_ok_and(|m| m.nlink() == 0);
+        if is_gone {
+            self.store.remove(key.0);
+        } else if file.place == Place::Left {
+            self.store.finish(key.0);
+        }
+        self.request_save(now);
+        self.drop_file(key);
+    }
+
+    /// Reads this file no further; its checkpoint is kept, so that it can be taken up again.
+    pub(super) fn release(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.is_released = true;
+        if file.is_settled() {
+            self.drop_file(key);
+        }
+    }
+
+    fn drop_file(&mut self, key: FileKey) {
+        let Some(file) = self.files.remove(&key) else { return };
+        let identity = (file.pipeline, file.tail.identity());
+        if self.by_identity.get(&identity) == Some(&key) {
+            self.by_identity.remove(&identity);
+        }
+        forget_path(&mut self.by_path, &file.at.real, key);
+        if let Some(at) = file.timer {
+            self.timers.remove(&(at, key));
+        }
+        if let Some(running) = self.pipelines.get(&file.pipeline) {
+            running.board.files.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Gives the files of a pipeline to its new config, or releases them.
+    pub(super) fn adopt_files(&mut self, id: PipelineId) {
+        let Some(running) = self.pipelines.get(&id) else { return };
+        let mut released = Vec::new();
+        for file in self.files.values_mut().filter(|f| f.pipeline == id) {
+            if running.matcher.matches_path(&file.at.shown) {
+                file.lane = running.lane;
+                file.examined = 0;
+                file.set_footer(&self.settings.host, &running.config);
+            } else {
+                released.push(file.key);
+            }
+        }
+        for key in released {
+            self.release(key);
+        }
+        self.look_at_all_files_of(id);
+    }
+
+    /// Reads the rest of a truncated file's content from the copy that was made of it, if there is one.
+    fn continue_in_copy(&mut self, key: FileKey, now: Now) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        let bookmark = file.tail.read_bookmark();
+        let id = file.pipeline;
+        let Some(copy) = self.find_content(id, &file.at.real, &bookmark) else { return false };
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        if copy.size <= bookmark.position {
+            // All of it was read, which must be known if the copy's name matches or after a restart.
+            self.note_copy(id, &copy, &bookmark, now);
+            return false;
+        }
+        warn!(
+            path = %file.at.shown.display(), copy = %copy.path.display(),
+            "truncated before it was read to its end; the rest is read from the copy"
+        );
+        file.tail.continue_in(copy.file, copy.identity);
+        file.at.real.clone_from(&copy.path);
+        file.place = Place::Left;
+        self.by_identity.insert((id, copy.identity), key);
+        self.by_path.entry(copy.path).or_default().push(key);
+        self.record(key, now);
+        self.make_ready(key);
+        self.set_timer(key, now.mono + LEFT_POLL_MIN);
+        true
+    }
+
+    fn note_copy(&mut self, id: PipelineId, copy: &Found, bookmark: &Bookmark, now: Now) {
+        let (Some(running), generation) = (self.pipelines.get(&id), self.next_key) else { return };
+        let name = running.config.name.clone();
+        self.next_key += 1;
+        let paths = (copy.path.as_path(), copy.path.as_path());
+        self.store.put(Entry::new(generation, &name, paths, copy.identity, *bookmark, now.wall));
+        self.store.finish(generation);
+        self.request_save(now);
+    }
+
+    /// Takes up a file at a known position under a name that does not match (any more).
+    pub(super) fn resume_at(
+        &mut self,
+        key: FileKey,
+        id: PipelineId,
+        at: Located,
+        found: Found,
+        position: u64,
+        now: Now,
+    ) {
+        match Tail::from_position(found.file, found.identity, position) {
+            Ok(tail) => {
+                let real = at.real.clone();
+                self.follow(key, id, at, tail, now);
+                self.relocate(key, &real, now);
+            }
+            Err(e) => self.note_problem(id, &at.shown, &e),
+        }
+    }
+}
+
+/// Nobody writes to this file any more, as far as one can tell, and it was read to its end.
+fn is_over(file: &Tracked, now: Now) -> bool {
+    let quiet = now.mono.saturating_duration_since(file.grew);
+    file.at_end
+        && quiet >= LEFT_SETTLE
+        && match writers::of(file.tail.file()) {
+            Writers::None => true,
+            Writers::Some => false,
+            Writers::Unknown => quiet >= LEFT_SETTLE_UNKNOWN,
+        }
+}
+
+pub(super) fn forget_path(
+    by_path: &mut HashMap<std::path::PathBuf, Vec<FileKey>>,
+    path: &Path,
+    key: FileKey,
+) {
+    if let Some(keys) = by_path.get_mut(path) {
+        keys.retain(|k| *k != key);
+        if keys.is_empty() {
+            by_path.remove(path);
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The reading half of the engine as a state machine: it owns the files and does one *turn* at a
+//! time, in which it takes in what happened, reads what is ready and hands parcels to the outbox.
+//!
+//! It never waits and reads no clock: `turn` is given the time and says when it wants the next one.
+//! The engine's thread drives it for real, tests drive it with a time of their own and a carrier
+//! that fails as they like.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::tz::TimeZone;
+use tracing::{info, warn};
+
+use super::Limits;
+use super::changes::DirectoryUse;
+use super::drain::Drain;
+use super::outbox::{Carrier, Outbox, Outcome};
+use super::status::{Board, Trouble};
+use super::tracked::{FileKey, PipelineId, Running, Tracked};
+use crate::checkpoint::{Entry, ParcelId, Store};
+use crate::metrics::Counter;
+use crate::pipeline::{Destination, Pipeline};
+use crate::tags::Host;
+use crate::tail::{Block, FileIdentity};
+use crate::watch::{Change, Watcher};
+
+/// Blocks read in one turn, so that acknowledgements and commands are not kept waiting.
+const BLOCKS_PER_TURN_MAX: usize = 16;
+/// Buffers are given back after this time without reading.
+const RELEASE_MEMORY_AFTER: Duration = Duration::from_secs(2);
+
+/// The time of a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub mono: Instant,
+    pub wall: SystemTime,
+}
+
+impl Now {
+    /// The real time.
+    #[allow(clippy::disallowed_methods)] // the one place of the data path that reads the clock
+    pub fn real() -> Self {
+        Self { mono: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// Seconds since 1970.
+    pub fn unix_seconds(&self) -> u64 {
+        self.wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    }
+}
+
+/// What stays the same while the engine runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub root: Option<PathBuf>,
+    pub host: Host,
+    pub limits: Limits,
+    /// Zone of log times that name none, where the config names none either.
+    pub zone: TimeZone,
+    /// Files modified before this moment are old (see `tail::FirstContact`).
+    pub old_before: SystemTime,
+}
+
+/// See the module.
+pub struct Reader {
+    pub(super) settings: Settings,
+    pub(super) pipelines: BTreeMap<PipelineId, Running>,
+    pub(super) files: BTreeMap<FileKey, Tracked>,
+    pub(super) by_identity: HashMap<(PipelineId, FileIdentity), FileKey>,
+    pub(super) by_path: HashMap<PathBuf, Vec<FileKey>>,
+    pub(super) directories: HashMap<PathBuf, Vec<DirectoryUse>>,
+    /// Names that hold a file which had a matching name before; see `files`.
+    pub(super) candidates: HashMap<PathBuf, PathBuf>,
+    pub(super) watcher: Watcher,
+    pub(super) must_poll: bool,
+    pub(super) walk_at: BTreeMap<PipelineId, Instant>,
+    pub(super) timers: BTreeSet<(Instant, FileKey)>,
+    pub(super) ready: VecDeque<FileKey>,
+    pub(super) outbox: Outbox,
+    pub(super) store: Store,
+    pub(super) block: Block,
+    pub(super) drain: Option<Drain>,
+    pub(super) board: Arc<Board>,
+    pub(super) next_key: u64,
+    next_pipeline: u32,
+    changes: Vec<Change>,
+    save_at: Option<Instant>,
+    release_at: Option<Instant>,
+    store_failing: bool,
+}
+
+impl Reader {
+    pub fn new(
+        settings: Settings,
+        store: Store,
+        watcher: Watcher,
+        carrier: Box<dyn Carrier>,
+        board: Arc<Board>,
+    ) -> Self {
+        Self {
+            outbox: Outbox::new(settings.limits.clone(), carrier),
+            next_key: store.unused_generation(),
+            settings,
+            pipelines: BTreeMap::new(),
+            files: BTreeMap::new(),
+            by_identity: HashMap::new(),
+            by_path: HashMap::new(),
+            directories: HashMap::new(),
+            candidates: HashMap::new(),
+            watcher,
+            must_poll: false,
+            walk_at: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            ready: VecDeque::new(),
+            store,
+            block: Block::default(),
+            drain: None,
+            board,
+            next_pipeline: 0,
+            changes: Vec::new(),
+            save_at: None,
+            release_at: None,
+            store_failing: false,
+        }
+    }
+
+    /// What becomes readable when files change; poll it between turns.
+    pub fn descriptor(&self) -> Option<&std::os::fd::OwnedFd> {
+        self.watcher.descriptor()
+    }
+
+    /// Runs exactly these pipelines from now on. A pipeline whose version is unchanged goes on
+    /// undisturbed; one with another version goes on where the old one stopped reading.
+    pub fn apply(&mut self, pipelines: Vec<Pipeline>, now: Now) {
+        let wanted: BTreeSet<&str> = pipelines.iter().map(|p| p.name.as_str()).collect();
+        let gone: Vec<PipelineId> = self
+            .pipelines
+            .iter()
+            .filter(|(_, running)| !wanted.contains(running.config.name.as_str()))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            self.remove_pipeline(id, now);
+        }
+        for pipeline in pipelines {
+            let known = self.pipelines.iter().find(|(_, r)| r.config.name == pipeline.name);
+            match known.map(|(id, running)| (*id, running.config.version)) {
+                Some((_, version)) if version == pipeline.version => {}
+                Some((id, _)) => self.install(id, pipeline, now),
+                None => {
+                    let id = PipelineId(self.next_pipeline);
+                    self.next_pipeline += 1;
+                    self.install(id, pipeline, now);
+                }
+            }
+        }
+    }
+
+    fn install(&mut self, id: PipelineId, config: Pipeline, now: Now) {
+        info!(
+            pipeline = config.name, version = config.version,
+            directory = %config.input.directory.display(), files = config.input.file_pattern,
+            logstore = %config.destination.logstore, "collection begins"
+        );
+        let board = self.board.pipeline(&config.name);
+        board.set_version(config.version);
+        let lane = self.outbox.lane(&config.destination);
+        let (mut running, problem) =
+            Running::new(config, lane, self.settings.limits.event_bytes_max, &self.settings.zone, board);
+        if let Some(problem) = &problem {
+            warn!(pipeline = running.config.name, %problem, "logs carry the time of collection");
+        }
+        running.board.set_trouble(Trouble::Config, problem.map(|p| p.to_string()));
+        let replaced = self.pipelines.get(&id).map(|old| old.was_walked);
+        running.was_walked = replaced.unwrap_or(false);
+        // What was read so far goes out as the old config made it.
+        self.seal_pipeline(id, now);
+        self.pipelines.insert(id, running);
+        if replaced.is_some() {
+            self.adopt_files(id);
+        }
+        self.walk(id, now);
+        if replaced.is_none() {
+            self.resume_moved_files(id, now);
+        }
+    }
+
+    fn remove_pipeline(&mut self, id: PipelineId, now: Now) {
+        self.seal_pipeline(id, now);
+        let Some(running) = self.pipelines.remove(&id) else { return };
+        info!(pipeline = running.config.name, "collection ends");
+        self.walk_at.remove(&id);
+        self.board.remove(&running.config.name);
+        let keys: Vec<FileKey> = self.files.values().filter(|f| f.pipeline == id).map(|f| f.key).collect();
+        for key in keys {
+            self.release(key);
+        }
+        self.forget_directories_of(id);
+    }
+
+    fn seal_pipeline(&mut self, id: PipelineId, now: Now) {
+        for file in self.files.values_mut().filter(|f| f.pipeline == id) {
+            let end = file.tail.bookmark();
+            file.seal(&mut self.outbox, end, now.mono);
+        }
+    }
+
+    /// The outcome of a parcel.
+    pub fn settle(&mut self, parcel: ParcelId, outcome: &Outcome, now: Now) {
+        let Some(settled) = self.outbox.settle(parcel) else { return };
+        for key in self.outbox.unblocked(settled.lane) {
+            self.make_ready(key);
+        }
+        let Some(file) = self.files.get_mut(&settled.file) else { return };
+        let moved = file.progress.confirm(parcel);
+        if let Some(running) = self.pipelines.get(&file.pipeline) {
+            let counters = &running.board.counters;
+            let lost = match outcome {
+                Outcome::Acknowledged => 0,
+                Outcome::Refused { logs_lost } => u64::from(*logs_lost),
+            };
+            counters.add(Counter::LogsSent, u64::from(settled.logs).saturating_sub(lost));
+            counters.add(Counter::LogsDropped, lost);
+            counters.add(Counter::BytesSent, settled.raw_bytes as u64);
+            counters.add(Counter::Requests, 1);
+        }
+        if moved {
+            self.record(settled.file, now);
+        }
+        self.retire_if_done(settled.file, now);
+    }
+
+    /// Sending to `destination` has a problem, or none any more.
+    pub fn note_sending(&self, destination: &Destination, problem: Option<&str>) {
+        for running in self.pipelines.values().filter(|r| r.config.destination == *destination) {
+            running.board.set_trouble(Trouble::Sending, problem.map(str::to_owned));
+        }
+    }
+
+    /// Does what there is to do; says how long the next turn may wait (`None`: for a change).
+    pub fn turn(&mut self, now: Now) -> Option<Duration> {
+        self.take_in_changes(now);
+        self.run_timers(now);
+        let mut blocks = 0;
+        while blocks < BLOCKS_PER_TURN_MAX
+            && let Some(key) = self.ready.pop_front()
+        {
+            blocks += 1;
+            if let Some(file) = self.files.get_mut(&key) {
+                file.in_ready_queue = false;
+            }
+            self.feed(key, now);
+        }
+        if blocks > 0 {
+            self.release_at = Some(now.mono + RELEASE_MEMORY_AFTER);
+        }
+        self.send_what_is_due(now);
+        self.step_drain(now);
+        self.save_if_due(now);
+        self.release_memory_if_idle(now);
+        self.board.requests_under_way.store(self.outbox.unsettled().0 as u64, Ordering::Relaxed);
+        self.wait(now)
+    }
+
+    fn take_in_changes(&mut self, now: Now) {
+        let mut changes = std::mem::take(&mut self.changes);
+        self.watcher.read(&mut changes);
+        self.take_in(&changes, now);
+        changes.clear();
+        self.changes = changes;
+    }
+
+    fn run_timers(&mut self, now: Now) {
+        while let Some((at, key)) = self.timers.first().copied()
+            && at <= now.mono
+        {
+            self.timers.pop_first();
+            if let Some(file) = self.files.get_mut(&key) {
+                file.timer = None;
+            }
+            self.on_timer(key, now);
+        }
+        let due: Vec<PipelineId> =
+            self.walk_at.iter().filter(|(_, at)| **at <= now.mono).map(|(id, _)| *id).collect();
+        for id in due {
+            self.walk(id, now);
+            self.look_at_all_files_of(id);
+        }
+    }
+
+    pub(super) fn send_what_is_due(&mut self, now: Now) {
+        if !self.ready.is_empty() && self.drain.is_none() {
+            // More is about to be read; only what waited for long goes out now.
+            return self.send_lingering(now);
+        }
+        for lane in self.outbox.lane_ids() {
+            // All open files of an idle lane go together: the first would make it busy.
+            let at_once = self.drain.is_some() || self.outbox.due(lane, now.mono, false).is_some();
+            while let Some(key) = self.outbox.due(lane, now.mono, at_once) {
+                self.seal(key, now);
+            }
+        }
+    }
+
+    fn send_lingering(&mut self, now: Now) {
+        for lane in self.outbox.lane_ids() {
+            while let Some(key) = self.outbox.lingering(lane, now.mono) {
+                self.seal(key, now);
+            }
+        }
+    }
+
+    pub(super) fn seal(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let end = file.tail.bookmark();
+        file.seal(&mut self.outbox, end, now.mono);
+    }
+
+    /// Notes the acknowledged position of a file for the next save.
+    pub(super) fn record(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let name = match self.pipelines.get(&file.pipeline) {
+            Some(running) => running.config.name.clone(),
+            None => match self.store.get(key.0) {
+                Some(entry) => entry.pipeline.clone(),
+                None => return,
+            },
+        };
+        self.store.put(Entry::new(
+            key.0,
+            &name,
+            (&file.at.real, &file.at.shown),
+            file.tail.identity(),
+            file.progress.acked(),
+            now.wall,
+        ));
+        self.request_save(now);
+    }
+
+    /// Has the checkpoint written soon.
+    pub(super) fn request_save(&mut self, now: Now) {
+        self.save_at.get_or_insert(now.mono + self.settings.limits.checkpoint_interval);
+    }
+
+    fn save_if_due(&mut self, now: Now) {
+        if self.save_at.is_some_and(|at| at <= now.mono) {
+            self.save(now);
+        }
+    }
+
+    /// Writes the checkpoint.
+    pub fn save(&mut self, now: Now) {
+        self.save_at = None;
+        match self.store.save() {
+            Ok(()) => self.store_failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.store_failing, true) {
+                    warn!(%error, "checkpoint");
+                }
+                self.save_at = Some(now.mono + self.settings.limits.checkpoint_retry);
+            }
+        }
+    }
+
+    fn release_memory_if_idle(&mut self, now: Now) {
+        if self.release_at.is_some_and(|at| at <= now.mono) {
+            self.release_at = None;
+            self.block.shrink(0);
+            self.outbox.release_memory();
+        }
+    }
+
+    fn wait(&self, now: Now) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let due = [
+            self.timers.first().map(|(at, _)| *at),
+            self.walk_at.values().min().copied(),
+            self.outbox.next_due(),
+            self.save_at,
+            self.release_at,
+            self.drain.as_ref().and_then(Drain::next_step),
+        ];
+        let next = due.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(now.mono))
+    }
+
+    /// Puts a file into the queue of files to be read, once.
+    pub(super) fn make_ready(&mut self, key: FileKey) {
+        if let Some(file) = self.files.get_mut(&key)
+            && !file.in_ready_queue
+            && file.is_read()
+        {
+            file.in_ready_queue = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Asks for `on_timer` no later than at `at`.
+    pub(super) fn set_timer(&mut self, key: FileKey, at: Instant) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if let Some(old) = file.timer {
+            if old <= at {
+                return;
+            }
+            self.timers.remove(&(old, key));
+        }
+        file.timer = Some(at);
+        self.timers.insert((at, key));
+    }
+}

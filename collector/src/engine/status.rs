@@ -1,0 +1,117 @@
+//! What the engine shows of itself while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::metrics::{Counter, Counters};
+
+/// State of one pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineStatus {
+    pub name: String,
+    /// Version of the config that is running.
+    pub version: i64,
+    /// Files followed at the moment, rotated ones that are still being read included.
+    pub files: u64,
+    pub bytes_read: u64,
+    /// Logs that the server acknowledged.
+    pub lines_sent: u64,
+    /// What is wrong at the moment, with the remedy; `None` if nothing is.
+    pub last_error: Option<String>,
+    /// Every counter by name, for metrics.
+    pub counters: Vec<(&'static str, u64)>,
+}
+
+/// State of all pipelines, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineStatus {
+    pub pipelines: Vec<PipelineStatus>,
+    /// Requests that are not acknowledged yet.
+    pub requests_under_way: u64,
+}
+
+/// Where the reader and the shipper write what [`EngineStatus`] shows.
+#[derive(Debug, Default)]
+pub struct Board {
+    pipelines: Mutex<BTreeMap<String, Arc<PipelineBoard>>>,
+    pub requests_under_way: AtomicU64,
+}
+
+/// What is wrong with a pipeline, by where it was noticed; a later success there clears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// A directory or file cannot be read.
+    Files,
+    /// Requests fail.
+    Sending,
+    /// The config cannot be honoured in full.
+    Config,
+    /// Events do not match the parser, or times do not fit their format.
+    Parsing,
+}
+
+/// The board of one pipeline.
+#[derive(Debug, Default)]
+pub struct PipelineBoard {
+    version: AtomicI64,
+    pub files: AtomicU64,
+    pub counters: Counters,
+    troubles: Mutex<BTreeMap<Trouble, String>>,
+}
+
+impl PipelineBoard {
+    pub fn set_version(&self, version: i64) {
+        self.version.store(version, Ordering::Relaxed);
+    }
+
+    /// Sets or clears what is wrong; true if that is news.
+    pub fn set_trouble(&self, kind: Trouble, message: Option<String>) -> bool {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        match message {
+            Some(message) => troubles.insert(kind, message.clone()) != Some(message),
+            None => troubles.remove(&kind).is_some(),
+        }
+    }
+
+    fn status(&self, name: &str) -> PipelineStatus {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: Vec<&str> = troubles.values().map(String::as_str).collect();
+        PipelineStatus {
+            name: name.to_owned(),
+            version: self.version.load(Ordering::Relaxed),
+            files: self.files.load(Ordering::Relaxed),
+            bytes_read: self.counters.get(Counter::BytesRead),
+            lines_sent: self.counters.get(Counter::LogsSent),
+            last_error: (!all.is_empty()).then(|| all.join("; ")),
+            counters: Counter::ALL.iter().map(|c| (c.name(), self.counters.get(*c))).collect(),
+        }
+    }
+}
+
+impl Board {
+    /// The board of `name`, made if there is none.
+    pub fn pipeline(&self, name: &str) -> Arc<PipelineBoard> {
+        let mut all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(name.to_owned()).or_default())
+    }
+
+    /// Shows `name` no longer.
+    pub fn remove(&self, name: &str) {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Sum of a counter over all pipelines that run.
+    pub fn total(&self, counter: Counter) -> u64 {
+        let all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|board| board.counters.get(counter)).sum()
+    }
+
+    pub fn status(&self) -> EngineStatus {
+        let all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        EngineStatus {
+            pipelines: all.iter().map(|(name, board)| board.status(name)).collect(),
+            requests_under_way: self.requests_under_way.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! One generation of one file as the engine follows it, and the settings of one pipeline at work.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use super::outbox::{LaneId, Outbox};
+use super::status::PipelineBoard;
+use crate::checkpoint::Progress;
+use crate::discover::{Located, Matcher};
+use crate::events::Splitter;
+use crate::pack::{Footer, Group};
+use crate::parse::Parser;
+use crate::parse::time::{Clock, TimeFormatError};
+use crate::pipeline::{Pipeline, Unmatched};
+use crate::tags::{self, Host, PackIds};
+use crate::tail::{Bookmark, Tail};
+
+/// Names a tracked generation in this process; also its key in the checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileKey(pub u64);
+
+/// Names a pipeline in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipelineId(pub u32);
+
+/// A pipeline with everything compiled that its events need.
+pub struct Running {
+    pub config: Pipeline,
+    pub matcher: Matcher,
+    pub splitter: Arc<Splitter>,
+    pub parser: Parser,
+    pub clock: Option<Clock>,
+    /// Which field holds the time.
+    pub time_field: Option<usize>,
+    pub keeps_raw: bool,
+    pub lane: LaneId,
+    pub board: Arc<PipelineBoard>,
+    /// The directories were listed at least once: files that appear from now on are new.
+    pub was_walked: bool,
+    /// What cannot be read, by path; the text names the remedy.
+    pub problems: BTreeMap<PathBuf, String>,
+    /// Time until the next try while there are problems.
+    pub retry: Duration,
+    /// Parse problems are not reported again before this.
+    pub parse_report_at: Option<Instant>,
+}
+
+impl Running {
+    /// # Errors
+    /// The time format cannot be used; the pipeline then runs with the time of collection.
+    pub fn new(
+        config: Pipeline,
+        lane: LaneId,
+        event_bytes_max: usize,
+        zone: &TimeZone,
+        board: Arc<PipelineBoard>,
+    ) -> (Self, Option<TimeFormatError>) {
+        let parser = Parser::new(&config.parse);
+        let (clock, problem) = match Clock::new(&config.time, zone) {
+            Ok(clock) => (clock, None),
+            Err(e) => (None, Some(e)),
+        };
+        let running = Self {
+            matcher: Matcher::new(&config.input),
+            splitter: Arc::new(Splitter::new(&config.multiline, event_bytes_max)),
+            time_field: parser.time_field(&config.time),
+            parser,
+            clock,
+            keeps_raw: config.unmatched == Unmatched::KeepRaw,
+            lane,
+            board,
+            was_walked: false,
+            problems: BTreeMap::new(),
+            retry: Duration::ZERO,
+            parse_report_at: None,
+            config,
+        };
+        (running, problem)
+    }
+}
+
+/// Where a generation is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Under a name that belongs to the pipeline.
+    Here,
+    /// Renamed (perhaps to a place that we do not see) or deleted: it is read to its end, and left
+    /// when nobody writes to it any more.
+    Left,
+    /// Its content was truncated or overwritten: there is nothing more to read.
+    Gone,
+}
+
+/// One generation.
+pub struct Tracked {
+    pub key: FileKey,
+    pub pipeline: PipelineId,
+    pub lane: LaneId,
+    pub at: Located,
+    pub place: Place,
+    pub tail: Tail,
+    /// Logs that are not in a parcel yet.
+    pub open: Option<Group>,
+    pub progress: Progress,
+    pub footer: Footer,
+    pub pack_ids: PackIds,
+    /// Pending bytes that were searched for the end of an event already.
+    pub examined: usize,
+    /// An unterminated line was handed over: a newline that follows belongs to it.
+    pub is_mid_line: bool,
+    /// The last read reached the end of the file.
+    pub at_end: bool,
+    /// When it was last read.
+    pub read_at: Instant,
+    /// When the file was last seen to grow (or was first seen).
+    pub grew: Instant,
+    pub in_ready_queue: bool,
+    pub timer: Option<Instant>,
+    /// Reading ended (pipeline removed, or the file no longer belongs to it).
+    pub is_released: bool,
+}
+
+impl Tracked {
+    /// Puts what was gathered into a parcel; everything before `end` is then handed over.
+    pub fn seal(&mut self, outbox: &mut Outbox, end: Bookmark, now: Instant) {
+        let Some(group) = self.open.take() else { return };
+        outbox.closed(self.lane, self.key);
+        let logs = group.logs();
+        let bytes = group.finish(&self.footer, &self.pack_ids.take());
+        let parcel = outbox.send(self.lane, self.key, bytes, logs, now);
+        self.progress.sent(parcel, end);
+    }
+
+    /// Everything read was handed over and acknowledged.
+    pub fn is_settled(&self) -> bool {
+        self.open.is_none() && self.progress.is_settled()
+    }
+
+    pub fn is_read(&self) -> bool {
+        !self.is_released && self.place != Place::Gone
+    }
+
+    /// The common fields of this file's groups, after a change of the pipeline.
+    pub fn set_footer(&mut self, host: &Host, config: &Pipeline) {
+        self.footer = tags::footer(host, &config.topic, &self.at.shown);
+    }
+}

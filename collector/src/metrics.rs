@@ -1,0 +1,68 @@
+//! Counters of the data path, named once.
+//!
+//! Written by `engine` and `ship`, read through `Engine::status` by whoever reports them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal),* $(,)?) => {
+        /// One counter of a pipeline.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Counter { $($(#[doc = $doc])* $name),* }
+
+        impl Counter {
+            /// All counters, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Name in metrics and messages.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Bytes read from files.
+    BytesRead = "read_bytes",
+    /// Events found in them.
+    Events = "events",
+    /// Logs in requests that the server acknowledged.
+    LogsSent = "logs_sent",
+    /// Encoded bytes of those requests before compression.
+    BytesSent = "sent_bytes",
+    /// Requests acknowledged.
+    Requests = "requests",
+    /// Requests that failed and were, or will be, tried again.
+    Retries = "retries",
+    /// Events that the parser did not match (dropped or sent raw, as the config says).
+    Unmatched = "unmatched_events",
+    /// Events whose time could not be read; they carry the time of collection.
+    TimeFailures = "time_parse_failures",
+    /// Events that were cut because they were too long.
+    Cut = "cut_events",
+    /// NUL bytes left out (a hole left by a truncation without O_APPEND).
+    NulBytes = "nul_bytes_skipped",
+    /// Logs that the server refused for good.
+    LogsDropped = "logs_dropped",
+    /// Truncations and overwrites noticed.
+    Truncations = "truncations",
+    /// Bytes not read because the file was old when first seen (see `tail_bytes`).
+    SkippedBytes = "old_bytes_skipped",
+}
+
+/// The counters of one pipeline.
+#[derive(Debug, Default)]
+pub struct Counters([AtomicU64; Counter::ALL.len()]);
+
+impl Counters {
+    pub fn add(&self, counter: Counter, n: u64) {
+        if let Some(value) = self.0.get(counter as usize) {
+            value.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0.get(counter as usize).map_or(0, |value| value.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,570 @@
+//! The time of a log, read from one of its fields: a subset of strptime, in bytes.
+//!
+//! Pure: the format is compiled once ([`TimeFormat`]), text and "now" come in as arguments. As with
+//! strptime, white space of the format stands for any amount of it and text after the format is
+//! ignored. Called by `engine::feed`; `pipeline_json` may call [`TimeFormat::new`] to check a config.
+
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::pack::Stamp;
+use crate::pipeline::TimeRule;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+/// A date without year that would lie further ahead than this belongs to the year before.
+const YEARLESS_AHEAD_SECONDS_MAX: i64 = 2 * SECONDS_PER_DAY;
+const MONTHS: [&[u8; 3]; 12] =
+    [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
+const DAYS: [&[u8; 3]; 7] = [b"sun", b"mon", b"tue", b"wed", b"thu", b"fri", b"sat"];
+
+/// Why a time format cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeFormatError {
+    #[error(
+        "time format {format:?}: %{directive} is not supported; supported are \
+         %Y %y %m %b %B %h %d %e %j %H %k %I %l %M %S %f %p %s %a %A %z %Z %T %D %F %R %n %t %%"
+    )]
+    Directive { format: String, directive: char },
+    #[error("time format {format:?} ends with a lone %; write %% for a percent sign")]
+    LonePercent { format: String },
+    #[error("time format {format:?} says no time of day and no date; see strptime(3)")]
+    Nothing { format: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Item {
+    Literal(u8),
+    Space,
+    Year,
+    YearOfCentury,
+    Month,
+    MonthName,
+    Day,
+    DayOfYear,
+    DayName,
+    Hour,
+    Hour12,
+    AmPm,
+    Minute,
+    Second,
+    Fraction,
+    Epoch,
+    Offset,
+    ZoneName,
+}
+
+/// A compiled time format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeFormat {
+    items: Vec<Item>,
+}
+
+impl TimeFormat {
+    /// # Errors
+    /// A directive that is not supported, named with the ones that are.
+    pub fn new(format: &str) -> Result<Self, TimeFormatError> {
+        let mut items = Vec::new();
+        compile(format, &mut items)?;
+        let says = |i: &Item| {
+            !matches!(i, Item::Literal(_) | Item::Space | Item::DayName | Item::ZoneName | Item::Offset)
+        };
+        if !items.iter().any(says) {
+            return Err(TimeFormatError::Nothing { format: format.to_owned() });
+        }
+        Ok(Self { items })
+    }
+
+    fn has(&self, item: Item) -> bool {
+        self.items.contains(&item)
+    }
+}
+
+fn compile(format: &str, items: &mut Vec<Item>) -> Result<(), TimeFormatError> {
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        if c.is_ascii_whitespace() {
+            items.push(Item::Space);
+            continue;
+        }
+        if c != '%' {
+            items.extend(c.encode_utf8(&mut [0; 4]).bytes().map(Item::Literal));
+            continue;
+        }
+        let item = match chars.next() {
+            None => return Err(TimeFormatError::LonePercent { format: format.to_owned() }),
+            Some('Y') => Item::Year,
+            Some('y') => Item::YearOfCentury,
+            Some('m') => Item::Month,
+            Some('b' | 'B' | 'h') => Item::MonthName,
+            Some('d' | 'e') => Item::Day,
+            Some('j') => Item::DayOfYear,
+            Some('a' | 'A') => Item::DayName,
+            Some('H' | 'k') => Item::Hour,
+            Some('I' | 'l') => Item::Hour12,
+            Some('p' | 'P') => Item::AmPm,
+            Some('M') => Item::Minute,
+            Some('S') => Item::Second,
+            Some('f') => Item::Fraction,
+            Some('s') => Item::Epoch,
+            Some('z') => Item::Offset,
+            Some('Z') => Item::ZoneName,
+            Some('n' | 't') => Item::Space,
+            Some('%') => Item::Literal(b'%'),
+            Some('T') => {
+                compile("%H:%M:%S", items)?;
+                continue;
+            }
+            Some('D') => {
+                compile("%m/%d/%y", items)?;
+                continue;
+            }
+            Some('F') => {
+                compile("%Y-%m-%d", items)?;
+                continue;
+            }
+            Some('R') => {
+                compile("%H:%M", items)?;
+                continue;
+            }
+            Some(directive) => {
+                return Err(TimeFormatError::Directive { format: format.to_owned(), directive });
+            }
+        };
+        items.push(item);
+    }
+    Ok(())
+}
+
+/// What a text says, before it is put on a time line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    year: Option<i64>,
+    month: i64,
+    day: i64,
+    day_of_year: Option<i64>,
+    hour: i64,
+    afternoon: Option<bool>,
+    minute: i64,
+    second: i64,
+    nanos: Option<u32>,
+    epoch: Option<i64>,
+    offset_seconds: Option<i64>,
+}
+
+/// Reads the times of one pipeline.
+#[derive(Debug)]
+pub struct Clock {
+    format: TimeFormat,
+    zone: Zone,
+    /// The last text and its time: logs of one second share their text.
+    last: Option<(Vec<u8>, Stamp)>,
+    /// The last hour (of local seconds / 3600) and its offset, for zones with rules.
+    offset_of_hour: Option<(i64, i64)>,
+    /// A text without year is placed near now, so it may not be remembered for ever.
+    remembers: bool,
+}
+
+#[derive(Debug)]
+enum Zone {
+    Fixed(i64),
+    Rules(TimeZone),
+}
+
+impl Clock {
+    /// `None` if the rule is the time of collection.
+    ///
+    /// # Errors
+    /// The format cannot be used.
+    pub fn new(rule: &TimeRule, process_zone: &TimeZone) -> Result<Option<Self>, TimeFormatError> {
+        let TimeRule::Field { format, offset_seconds, .. } = rule else { return Ok(None) };
+        let format = TimeFormat::new(format)?;
+        let zone = match offset_seconds {
+            Some(seconds) => Zone::Fixed(i64::from(*seconds)),
+            None => Zone::Rules(process_zone.clone()),
+        };
+        let dated = format.has(Item::Year) || format.has(Item::YearOfCentury) || format.has(Item::Epoch);
+        Ok(Some(Self { format, zone, last: None, offset_of_hour: None, remembers: dated }))
+    }
+
+    /// The time that `text` says, or `None` if it does not fit the format or is no time from 1970
+    /// to 2106 (`__time__` is an unsigned 32-bit number of seconds).
+    pub fn read(&mut self, text: &[u8], now_seconds: i64) -> Option<Stamp> {
+        if let Some((last, stamp)) = &self.last
+            && last == text
+        {
+            return Some(*stamp);
+        }
+        let said = parse(&self.format, text)?;
+        let stamp = self.place(&said, now_seconds)?;
+        if self.remembers {
+            let (last, at) = self.last.get_or_insert_with(|| (Vec::new(), stamp));
+            last.clear();
+            last.extend_from_slice(text);
+            *at = stamp;
+        }
+        Some(stamp)
+    }
+
+    fn place(&mut self, said: &Said, now_seconds: i64) -> Option<Stamp> {
+        let seconds = match said.epoch {
+            Some(seconds) => seconds,
+            None => self.place_civil(said, now_seconds)?,
+        };
+        Some(Stamp { seconds: u32::try_from(seconds).ok()?, nanos: said.nanos })
+    }
+
+    fn place_civil(&mut self, said: &Said, now_seconds: i64) -> Option<i64> {
+        let hour = match said.afternoon {
+            Some(afternoon) => said.hour % 12 + if afternoon { 12 } else { 0 },
+            None => said.hour,
+        };
+        let of_day = hour * 3600 + said.minute * 60 + said.second;
+        let in_year = |year: i64| {
+            let days = match said.day_of_year {
+                Some(day) => days_from_civil(year, 1, 1) + day - 1,
+                None => days_from_civil(year, said.month, said.day),
+            };
+            days * SECONDS_PER_DAY + of_day
+        };
+        match said.year {
+            Some(year) => Some(self.to_utc(said, in_year(year))),
+            None => {
+                let this_year = year_of(now_seconds);
+                // The day after New Year in another zone is a year further than ours.
+                [this_year + 1, this_year, this_year - 1]
+                    .into_iter()
+                    .map(|year| self.to_utc(said, in_year(year)))
+                    .find(|seconds| *seconds <= now_seconds + YEARLESS_AHEAD_SECONDS_MAX)
+            }
+        }
+    }
+
+    fn to_utc(&mut self, said: &Said, local: i64) -> i64 {
+        let offset = match (said.offset_seconds, &self.zone) {
+            (Some(offset), _) => offset,
+            (None, Zone::Fixed(offset)) => *offset,
+            (None, Zone::Rules(zone)) => match self.offset_of_hour {
+                Some((hour, offset)) if hour == local.div_euclid(3600) => offset,
+                _ => {
+                    let offset = offset_at(zone, local);
+                    self.offset_of_hour = Some((local.div_euclid(3600), offset));
+                    offset
+                }
+            },
+        };
+        local - offset
+    }
+}
+
+/// Offset of `zone` at a local time; the first of two where the clock is set back.
+fn offset_at(zone: &TimeZone, local: i64) -> i64 {
+    let civil = |seconds| {
+        let at = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Offset::UTC.to_datetime(at)
+    };
+    let at: DateTime = civil(local);
+    match zone.to_ambiguous_timestamp(at).compatible() {
+        Ok(utc) => local - utc.as_second(),
+        Err(_) => 0,
+    }
+}
+
+struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek().is_some_and(|b| b.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    /// A number of up to `digits_max` digits in `range`; leading spaces are allowed as by strptime.
+    fn number(&mut self, digits_max: usize, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        self.skip_space();
+        let (mut value, from) = (0i64, self.at);
+        while self.at - from < digits_max
+            && let Some(digit @ b'0'..=b'9') = self.peek()
+        {
+            value = value * 10 + i64::from(digit - b'0');
+            self.at += 1;
+        }
+        (self.at > from && range.contains(&value)).then_some(value)
+    }
+
+    /// Index of the name (by its first three letters) and its further letters skipped.
+    fn name(&mut self, names: &[&[u8; 3]]) -> Option<usize> {
+        let three = self.text.get(self.at..self.at + 3)?;
+        let index = names.iter().position(|n| three.eq_ignore_ascii_case(*n))?;
+        self.at += 3;
+        self.letters();
+        Some(index)
+    }
+
+    fn letters(&mut self) -> usize {
+        let from = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_alphabetic()) {
+            self.at += 1;
+        }
+        self.at - from
+    }
+}
+
+fn parse(format: &TimeFormat, text: &[u8]) -> Option<Said> {
+    let mut c = Cursor { text, at: 0 };
+    let mut said = Said {
+        year: None,
+        month: 1,
+        day: 1,
+        day_of_year: None,
+        hour: 0,
+        afternoon: None,
+        minute: 0,
+        second: 0,
+        nanos: None,
+        epoch: None,
+        offset_seconds: None,
+    };
+    for item in &format.items {
+        match item {
+            Item::Literal(byte) => {
+                if c.peek() != Some(*byte) {
+                    return None;
+                }
+                c.at += 1;
+            }
+            Item::Space => c.skip_space(),
+            Item::Year => said.year = Some(c.number(4, 0..=9999)?),
+            Item::YearOfCentury => {
+                let year = c.number(2, 0..=99)?;
+                said.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
+            }
+            Item::Month => said.month = c.number(2, 1..=12)?,
+            Item::MonthName => said.month = c.name(&MONTHS)? as i64 + 1,
+            Item::Day => said.day = c.number(2, 1..=31)?,
+            Item::DayOfYear => said.day_of_year = Some(c.number(3, 1..=366)?),
+            Item::DayName => {
+                c.name(&DAYS)?;
+            }
+            Item::Hour => said.hour = c.number(2, 0..=23)?,
+            Item::Hour12 => said.hour = c.number(2, 1..=12)?,
+            Item::AmPm => {
+                let mark = c.text.get(c.at..c.at + 2)?;
+                said.afternoon = Some(match mark {
+                    m if m.eq_ignore_ascii_case(b"am") => false,
+                    m if m.eq_ignore_ascii_case(b"pm") => true,
+                    _ => return None,
+                });
+                c.at += 2;
+            }
+            Item::Minute => said.minute = c.number(2, 0..=59)?,
+            // 60 is a leap second; it is counted into the next minute.
+            Item::Second => said.second = c.number(2, 0..=60)?,
+            Item::Fraction => said.nanos = Some(fraction(&mut c)?),
+            Item::Epoch => epoch(&mut c, &mut said)?,
+            Item::Offset => said.offset_seconds = Some(offset(&mut c)?),
+            Item::ZoneName => {
+                let from = c.at;
+                if c.letters() == 0 {
+                    return None;
+                }
+                if matches!(&text[from..c.at], b"UTC" | b"GMT" | b"Z") {
+                    said.offset_seconds = Some(0);
+                }
+            }
+        }
+    }
+    Some(said)
+}
+
+/// Digits of a second's fraction, of any precision, as nanoseconds.
+fn fraction(c: &mut Cursor<'_>) -> Option<u32> {
+    let (mut nanos, mut weight, from) = (0u32, 100_000_000u32, c.at);
+    while let Some(digit @ b'0'..=b'9') = c.peek() {
+        nanos += u32::from(digit - b'0') * weight;
+        weight /= 10;
+        c.at += 1;
+    }
+    (c.at > from).then_some(nanos)
+}
+
+/// Seconds since 1970; of 13, 16 or 19 digits the rest is milli-, micro- or nanoseconds.
+fn epoch(c: &mut Cursor<'_>, said: &mut Said) -> Option<()> {
+    c.skip_space();
+    let digits = c.text[c.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let whole = if matches!(digits, 13 | 16 | 19) { 10 } else { digits };
+    said.epoch = Some(c.number(whole, 0..=i64::from(u32::MAX))?);
+    if digits > whole {
+        said.nanos = Some(fraction(c)?);
+    }
+    Some(())
+}
+
+/// `Z`, `+08`, `+0800`, `+08:00`.
+fn offset(c: &mut Cursor<'_>) -> Option<i64> {
+    c.skip_space();
+    let sign = match c.peek()? {
+        b'Z' | b'z' => {
+            c.at += 1;
+            return Some(0);
+        }
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    c.at += 1;
+    let hours = c.number(2, 0..=23)?;
+    let mut minutes = 0;
+    if c.peek() == Some(b':') {
+        c.at += 1;
+        minutes = c.number(2, 0..=59)?;
+    } else if c.peek().is_some_and(|b| b.is_ascii_digit()) {
+        minutes = c.number(2, 0..=59)?;
+    }
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    // Years are counted from March, so that the leap day is the last of its year.
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+fn year_of(seconds: i64) -> i64 {
+    let at = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    i64::from(Offset::UTC.to_datetime(at).year())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000; // 2023-11-14T22:13:20Z
+
+    fn rule(format: &str, offset_seconds: Option<i32>) -> TimeRule {
+        TimeRule::Field { key: "time".to_owned(), format: format.to_owned(), offset_seconds }
+    }
+
+    fn read_at(zone: &TimeZone, offset: Option<i32>, format: &str, text: &str, now: i64) -> Option<String> {
+        let mut clock = Clock::new(&rule(format, offset), zone).expect("format").expect("a field rule");
+        let first = clock.read(text.as_bytes(), now);
+        assert_eq!(first, clock.read(text.as_bytes(), now), "a second reading differs");
+        first.map(|stamp| {
+            let nanos = stamp.nanos.unwrap_or(0);
+            let at = jiff::Timestamp::new(i64::from(stamp.seconds), nanos as i32).expect("in range");
+            format!("{at}{}", if stamp.nanos.is_some() { "" } else { " (no fraction)" })
+        })
+    }
+
+    #[track_caller]
+    fn check(format: &str, text: &str, expected: &str) {
+        let got = read_at(&TimeZone::UTC, None, format, text, NOW);
+        assert_eq!(got.as_deref().unwrap_or("none"), expected, "{text:?} by {format:?}");
+    }
+
+    #[test]
+    fn common_formats_are_read() {
+        check("%Y-%m-%d %H:%M:%S", "2018-11-13 17:05:09", "2018-11-13T17:05:09Z (no fraction)");
+        check("%d/%b/%Y:%H:%M:%S %z", "13/Nov/2018:17:05:09 +0800", "2018-11-13T09:05:09Z (no fraction)");
+        check("%Y-%m-%dT%H:%M:%S.%f%z", "2018-11-13T17:05:09.123456Z", "2018-11-13T17:05:09.123456Z");
+        check("%FT%T.%f%z", "2018-11-13T17:05:09.5-03:30", "2018-11-13T20:35:09.5Z");
+        check("%a %b %e %T %Z %Y", "Tue Nov  3 17:05:09 UTC 2020", "2020-11-03T17:05:09Z (no fraction)");
+        check("%D %I:%M %p", "02/29/20 12:07 AM", "2020-02-29T00:07:00Z (no fraction)");
+        check("%y%m%d %R", "181113 17:05", "2018-11-13T17:05:00Z (no fraction)");
+        check("%Y %j", "2020 366", "2020-12-31T00:00:00Z (no fraction)");
+        check("%A, %d %B %Y", "Friday, 01 March 2024", "2024-03-01T00:00:00Z (no fraction)");
+        check("%d%%%m%%%Y", "05%06%2007", "2007-06-05T00:00:00Z (no fraction)");
+    }
+
+    #[test]
+    fn epochs_of_every_precision_are_read() {
+        check("%s", "1542099909", "2018-11-13T09:05:09Z (no fraction)");
+        check("%s", "1542099909123", "2018-11-13T09:05:09.123Z");
+        check("%s", "1542099909123456789", "2018-11-13T09:05:09.123456789Z");
+        check("%s.%f", "1542099909.25", "2018-11-13T09:05:09.25Z");
+        check("%s", "99999999999", "none");
+    }
+
+    #[test]
+    fn text_after_the_format_is_ignored() {
+        check("%Y-%m-%d %H:%M:%S", "2018-11-13 17:05:09,123 INFO", "2018-11-13T17:05:09Z (no fraction)");
+    }
+
+    #[test]
+    fn text_that_does_not_fit_gives_none() {
+        check("%Y-%m-%d %H:%M:%S", "13/Nov/2018", "none");
+        check("%Y-%m-%d %H:%M:%S", "2018-11-13 17:05", "none");
+        check("%Y-%m-%d", "2018-13-01", "none");
+        check("%H:%M", "24:00", "none");
+        check("%d/%b/%Y", "13/Foo/2018", "none");
+        check("%Y", "", "none");
+        check("%Y-%m-%d", "1969-12-31", "none");
+    }
+
+    #[test]
+    fn a_date_without_year_is_the_latest_that_is_not_in_the_future() {
+        let read = |text, now| read_at(&TimeZone::UTC, None, "%b %d %H:%M:%S", text, now);
+        let new_year = 1_704_067_200; // 2024-01-01T00:00:00Z
+        assert_eq!(read("Dec 31 23:59:59", new_year).as_deref(), Some("2023-12-31T23:59:59Z (no fraction)"));
+        assert_eq!(read("Jan 01 00:00:01", new_year).as_deref(), Some("2024-01-01T00:00:01Z (no fraction)"));
+        assert_eq!(
+            read("Jan 01 07:00:00", new_year - 3600).as_deref(),
+            Some("2024-01-01T07:00:00Z (no fraction)")
+        );
+        assert_eq!(read("Nov 14 10:00:00", NOW).as_deref(), Some("2023-11-14T10:00:00Z (no fraction)"));
+    }
+
+    #[test]
+    fn the_zone_comes_from_the_text_or_the_config_or_the_process() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("zone");
+        let read = |offset, format, text| read_at(&berlin, offset, format, text, NOW);
+        let winter = read(None, "%F %T", "2023-12-01 12:00:00");
+        assert_eq!(winter.as_deref(), Some("2023-12-01T11:00:00Z (no fraction)"));
+        let summer = read(None, "%F %T", "2023-07-01 12:00:00");
+        assert_eq!(summer.as_deref(), Some("2023-07-01T10:00:00Z (no fraction)"));
+        let config = read(Some(8 * 3600), "%F %T", "2023-07-01 12:00:00");
+        assert_eq!(config.as_deref(), Some("2023-07-01T04:00:00Z (no fraction)"));
+        let text = read(Some(8 * 3600), "%F %T %z", "2023-07-01 12:00:00 +0100");
+        assert_eq!(text.as_deref(), Some("2023-07-01T11:00:00Z (no fraction)"));
+    }
+
+    #[test]
+    fn a_bad_format_is_refused_with_what_is_supported() {
+        let error = |format| TimeFormat::new(format).expect_err("refused").to_string();
+        assert!(error("%Y %q").contains("%q is not supported"));
+        assert!(error("%Y%").contains("lone %"));
+        assert!(error("at").contains("no time of day"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_jiff_prints_is_read_back(seconds in 0i64..=i64::from(u32::MAX), nanos in 0i32..1_000_000_000) {
+            let at = jiff::Timestamp::new(seconds, nanos).expect("in range");
+            let mut clock = Clock::new(&rule("%Y-%m-%dT%H:%M:%S.%f%z", None), &TimeZone::UTC)
+                .expect("format").expect("a field rule");
+            let text = format!("{at:.9}");
+            let stamp = clock.read(text.as_bytes(), NOW);
+            prop_assert_eq!(stamp, Some(Stamp { seconds: seconds as u32, nanos: Some(nanos as u32) }));
+        }
+
+        #[test]
+        fn any_text_by_any_format_does_not_panic(format in "[%YmdHMSfbzZsjpy :/]{0,12}", text in "\\PC{0,20}") {
+            if let Ok(Some(mut clock)) = Clock::new(&rule(&format, None), &TimeZone::UTC) {
+                let _ = clock.read(text.as_bytes(), NOW);
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The parcels of one destination: some under way at once, those of one file one after the other.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sls_api::NoQuery;
+use sls_api::codec::{self, Compression, RAW_BYTES_MAX};
+use sls_api::ops::InLogstore;
+use sls_api::ops::logs::{CompressedLogs, PutLogs};
+use sls_client::retry::backoff;
+use sls_client::{Client, ClientError};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::verdict::MALFORMED_TRIES_MAX;
+use super::{Clients, News, Report, Trouble, Verdict, judge};
+use crate::engine::outbox::{Outcome, Parcel};
+use crate::engine::tracked::FileKey;
+use crate::pack;
+use crate::pipeline::Destination;
+
+/// A parcel with what is left of it to send: several pieces after a split.
+#[derive(Debug)]
+struct Job {
+    parcel: Parcel,
+    pieces: VecDeque<Piece>,
+    malformed_tries: u32,
+    logs_lost: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Piece {
+    body: Bytes,
+    compression: Compression,
+    raw_bytes: usize,
+}
+
+/// See the module.
+pub struct Lane {
+    destination: Arc<Destination>,
+    clients: Arc<dyn Clients>,
+    concurrency: usize,
+    report: Report,
+    client: Option<Client>,
+    queue: VecDeque<Job>,
+    /// Files with a parcel under way.
+    busy: HashSet<FileKey>,
+    under_way: JoinSet<(Job, Result<(), ClientError>)>,
+    /// Failures in a row; while there are any, one request at a time finds out whether it works.
+    failures: u32,
+    paused_until: Option<Instant>,
+    trouble: Option<Trouble>,
+    seed: u64,
+}
+
+impl Lane {
+    pub fn new(
+        destination: Arc<Destination>,
+        clients: Arc<dyn Clients>,
+        concurrency: usize,
+        report: Report,
+    ) -> Self {
+        Self {
+            destination,
+            clients,
+            concurrency: concurrency.max(1),
+            report,
+            client: None,
+            queue: VecDeque::new(),
+            busy: HashSet::new(),
+            under_way: JoinSet::new(),
+            failures: 0,
+            paused_until: None,
+            trouble: None,
+            seed: fastrand::u64(..),
+        }
+    }
+
+    /// Runs until the sender of parcels is gone; what is under way then is given up.
+    pub async fn run(mut self, mut parcels: UnboundedReceiver<Parcel>) {
+        loop {
+            self.start_requests();
+            let pause = self.paused_until.unwrap_or_else(Instant::now);
+            tokio::select! {
+                parcel = parcels.recv() => match parcel {
+                    Some(parcel) => self.queue.push_back(Job::new(parcel)),
+                    None => return,
+                },
+                Some(ended) = self.under_way.join_next(), if !self.under_way.is_empty() => {
+                    // A request that panicked is a fault of ours that must not go unnoticed.
+                    match ended {
+                        Ok((job, result)) => self.ended(job, result),
+                        Err(e) => error!(error = %e, "a request was lost; its logs are sent after a restart"),
+                    }
+                }
+                () = tokio::time::sleep_until(pause), if self.paused_until.is_some() => {
+                    self.paused_until = None;
+                }
+            }
+        }
+    }
+
+    fn start_requests(&mut self) {
+        if self.paused_until.is_some() {
+            return;
+        }
+        let at_once = if self.failures > 0 { 1 } else { self.concurrency };
+        while self.under_way.len() < at_once {
+            let next = self.queue.iter().position(|job| !self.busy.contains(&job.parcel.file));
+            let Some(job) = next.and_then(|i| self.queue.remove(i)) else { return };
+            let Some(client) = self.client() else {
+                self.queue.push_front(job);
+                return;
+            };
+            self.busy.insert(job.parcel.file);
+            self.under_way.spawn(put(client, job));
+        }
+    }
+
+    fn client(&mut self) -> Option<Client> {
+        if self.client.is_none() {
+            match self.clients.client(&self.destination) {
+                Ok(client) => self.client = Some(client),
+                Err(reason) => self.failed(Trouble::Auth, &reason),
+            }
+        }
+        self.client.clone()
+    }
+
+    fn ended(&mut self, mut job: Job, result: Result<(), ClientError>) {
+        self.busy.remove(&job.parcel.file);
+        match result {
+            Ok(()) => {
+                self.succeeded();
+                job.pieces.pop_front();
+                job.malformed_tries = 0;
+            }
+            Err(error) => match judge(&error) {
+                Verdict::CorrectClock { server_time } if self.trouble != Some(Trouble::Clock) => {
+                    if let Some(client) = &self.client {
+                        client.correct_clock(server_time);
+                    }
+                    self.trouble = Some(Trouble::Clock);
+                }
+                Verdict::CorrectClock { .. } => self.failed(Trouble::Clock, &error.to_string()),
+                Verdict::Again(trouble) => {
+                    if trouble == Trouble::Auth {
+                        self.client = None; // the next one may have other credentials
+                    }
+                    self.failed(trouble, &error.to_string());
+                }
+                Verdict::Split => job.split_first(&error),
+                Verdict::GiveUpSoon => {
+                    job.malformed_tries += 1;
+                    self.failed(Trouble::Malformed, &error.to_string());
+                    if job.malformed_tries >= MALFORMED_TRIES_MAX {
+                        job.drop_first(&error);
+                    }
+                }
+            },
+        }
+        if job.pieces.is_empty() {
+            let outcome = match job.logs_lost {
+                0 => Outcome::Acknowledged,
+                logs_lost => Outcome::Refused { logs_lost },
+            };
+            (self.report)(News::Settled(job.parcel.id, outcome));
+        } else {
+            // Before all later ones of its file.
+            let at = self.queue.iter().position(|other| other.parcel.id > job.parcel.id);
+            self.queue.insert(at.unwrap_or(self.queue.len()), job);
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        if self.trouble.take().is_some() {
+            info!(project = %self.destination.project, logstore = %self.destination.logstore, "sending works again");
+            (self.report)(News::Trouble(Arc::clone(&self.destination), None));
+        }
+    }
+
+    fn failed(&mut self, trouble: Trouble, what: &str) {
+        let (base, cap) = trouble.waits();
+        if self.trouble != Some(trouble) {
+            self.failures = 0; // another trouble: its waits begin anew
+            self.trouble = Some(trouble);
+            let remedy = trouble.remedy();
+            let Destination { project, logstore, .. } = &*self.destination;
+            warn!(%project, %logstore, error = what, remedy, "sending fails; logs are kept and sent again");
+            let message = format!("cannot send to {project}/{logstore}: {what}; {remedy}");
+            (self.report)(News::Trouble(Arc::clone(&self.destination), Some(message)));
+        }
+        let wait: Duration = backoff(self.failures, self.seed, base, cap);
+        self.failures = self.failures.saturating_add(1);
+        self.paused_until = Some(Instant::now() + wait);
+    }
+}
+
+async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
+    let destination = Arc::clone(&job.parcel.destination);
+    let path = InLogstore { logstore: destination.logstore.clone() };
+    let result = match job.pieces.front() {
+        None => Ok(()),
+        Some(piece) => {
+            let body = CompressedLogs {
+                bytes: piece.body.clone(),
+                raw_size: piece.raw_bytes,
+                compression: piece.compression,
+                batch: false,
+                json: false,
+            };
+            client.send::<PutLogs>(Some(&destination.project), &path, &NoQuery {}, &body).await
+        }
+    };
+    (job, result)
+}
+
+impl Job {
+    fn new(parcel: Parcel) -> Self {
+        let piece =
+            Piece { body: parcel.body.clone(), compression: parcel.compression, raw_bytes: parcel.raw_bytes };
+        Self { parcel, pieces: VecDeque::from([piece]), malformed_tries: 0, logs_lost: 0 }
+    }
+
+    /// The server calls the first piece too large: two halves take its place.
+    fn split_first(&mut self, error: &ClientError) {
+        let Some(piece) = self.pieces.front() else { return };
+        let halves = codec::decompress(&piece.body, piece.compression, piece.raw_bytes, RAW_BYTES_MAX)
+            .ok()
+            .and_then(|group| pack::split(&group));
+        match halves {
+            Some((first, second)) => {
+                let compression = piece.compression;
+                self.pieces.pop_front();
+                for half in [second, first] {
+                    self.pieces.push_front(Piece::new(&half, compression));
+                }
+            }
+            None => self.drop_first(error),
+        }
+    }
+
+    /// The first piece will never be taken.
+    fn drop_first(&mut self, error: &ClientError) {
+        let Some(piece) = self.pieces.pop_front() else { return };
+        self.malformed_tries = 0;
+        let logs = codec::decompress(&piece.body, piece.compression, piece.raw_bytes, RAW_BYTES_MAX)
+            .map_or(0, |group| pack::logs_in(&group));
+        let logs = u32::try_from(logs).unwrap_or(u32::MAX).max(1);
+        self.logs_lost += logs;
+        let Destination { project, logstore, .. } = &*self.parcel.destination;
+        error!(%project, %logstore, logs, bytes = piece.raw_bytes, %error, "LOGS LOST: the server refuses them for good");
+    }
+}
+
+impl Piece {
+    fn new(group: &[u8], compression: Compression) -> Self {
+        let mut body = Vec::new();
+        let (body, compression) = match codec::compress(group, compression, &mut body) {
+            Ok(()) => (Bytes::from(body), compression),
+            Err(_) => (Bytes::copy_from_slice(group), Compression::None),
+        };
+        Self { body, compression, raw_bytes: group.len() }
+    }
+}

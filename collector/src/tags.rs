@@ -1,0 +1,198 @@
+//! What a LogGroup says about where its logs come from: tags, topic, pack ids.
+//!
+//! Pure; called by `engine` when a file is first read and for each group. Names and rules:
+//! collector.md §2.3.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::fingerprint::Fingerprint;
+use crate::pack::Footer;
+use crate::pipeline::TopicRule;
+
+/// Longest `__path__` value. Source: LoongCollector cuts there (collector.md §2.3).
+pub const PATH_TAG_BYTES_MAX: usize = 511;
+
+/// Tags of this collector: the same for every file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    /// `Source` of every group.
+    pub source_ip: String,
+    /// Tag `__hostname__`.
+    pub hostname: String,
+    /// Tag `__user_defined_id__`; left out if empty.
+    pub user_defined_id: String,
+    /// One tag per name in ALIYUN_LOG_ENV_TAGS; a variable that is not set has an empty value.
+    pub env_tags: Vec<(String, String)>,
+    pub machine_uuid: String,
+}
+
+/// The common fields of all groups of the file shown as `path`.
+pub fn footer(host: &Host, topic_rule: &TopicRule, path: &Path) -> Footer {
+    let path_text = String::from_utf8_lossy(path.as_os_str().as_bytes());
+    let path_tag = truncated(&path_text, PATH_TAG_BYTES_MAX);
+    let topic = topic(topic_rule, &path_text);
+    let mut tags: Vec<(&str, &[u8])> =
+        vec![("__hostname__", host.hostname.as_bytes()), ("__path__", path_tag.as_bytes())];
+    if !host.user_defined_id.is_empty() {
+        tags.push(("__user_defined_id__", host.user_defined_id.as_bytes()));
+    }
+    tags.extend(host.env_tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
+    tags.extend(topic.tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
+    Footer::new(topic.text.as_bytes(), &host.source_ip, &host.machine_uuid, tags)
+}
+
+fn truncated(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Topic {
+    text: String,
+    tags: Vec<(String, String)>,
+}
+
+fn topic(rule: &TopicRule, path: &str) -> Topic {
+    match rule {
+        TopicRule::None => Topic::default(),
+        TopicRule::Fixed(text) => Topic { text: text.clone(), tags: Vec::new() },
+        TopicRule::Path(regex) => path_topic(regex, without_rotation_suffix(path)),
+    }
+}
+
+/// One unnamed group: its text. Otherwise all texts joined by `_`, each one also a tag.
+fn path_topic(regex: &regex::bytes::Regex, path: &str) -> Topic {
+    let Some(captures) = regex.captures(path.as_bytes()) else { return Topic::default() };
+    let text = |i: usize| {
+        captures.get(i).map_or(String::new(), |m| String::from_utf8_lossy(m.as_bytes()).into_owned())
+    };
+    let named = regex.capture_names().skip(1).any(|name| name.is_some());
+    let groups = regex.captures_len() - 1;
+    if groups == 1 && !named {
+        return Topic { text: text(1), tags: Vec::new() };
+    }
+    let tags: Vec<(String, String)> = regex
+        .capture_names()
+        .enumerate()
+        .skip(1)
+        .map(|(i, name)| (name.map_or_else(|| format!("__topic_{i}__"), str::to_owned), text(i)))
+        .collect();
+    let joined: Vec<&str> = tags.iter().map(|(_, v)| v.as_str()).collect();
+    Topic { text: joined.join("_"), tags }
+}
+
+/// `/a/b.log.3` → `/a/b.log`: rotated files keep the topic of the live one (collector.md §2.3).
+fn without_rotation_suffix(path: &str) -> &str {
+    match path.as_bytes() {
+        [.., b'.', b'1'..=b'8'] => &path[..path.len() - 2],
+        _ => path,
+    }
+}
+
+/// Numbers the groups of one file, for the context view and to notice gaps:
+/// `<hash of the source>-<sequence number>`, both upper-case hexadecimal.
+#[derive(Debug, Clone, Copy)]
+pub struct PackIds {
+    prefix: u64,
+    next: u64,
+}
+
+impl PackIds {
+    /// `source` must tell this file's generation from every other of this and other collectors.
+    pub fn new(source: &[&[u8]]) -> Self {
+        let hash = source.iter().fold(Fingerprint::EMPTY, |hash, part| hash.extend(part).extend(b"\0"));
+        Self { prefix: hash.0, next: 0 }
+    }
+
+    /// The id of the next group.
+    pub fn take(&mut self) -> String {
+        let id = format!("{:X}-{:X}", self.prefix, self.next);
+        self.next += 1;
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use sls_api::log_group::LogGroup;
+
+    use super::*;
+    use crate::pack::Group;
+    use crate::pipeline::full_match;
+
+    fn group(host: &Host, rule: &TopicRule, path: &str) -> LogGroup {
+        let bytes = Group::default().finish(&footer(host, rule, Path::new(path)), "AB-0");
+        LogGroup::decode(&bytes[..]).expect("a LogGroup")
+    }
+
+    fn host() -> Host {
+        Host {
+            source_ip: "10.0.0.9".to_owned(),
+            hostname: "pod-1".to_owned(),
+            user_defined_id: String::new(),
+            env_tags: vec![
+                ("_pod_name_".to_owned(), "pod-1".to_owned()),
+                ("_unset_".to_owned(), String::new()),
+            ],
+            machine_uuid: "u".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_group_carries_host_path_and_env_tags() {
+        let group = group(&host(), &TopicRule::None, "/var/log/nginx/access.log");
+        let tags: Vec<String> = group.log_tags.iter().map(|t| format!("{}={}", t.key, t.value)).collect();
+        assert_eq!(
+            tags,
+            [
+                "__hostname__=pod-1",
+                "__path__=/var/log/nginx/access.log",
+                "_pod_name_=pod-1",
+                "_unset_=",
+                "__pack_id__=AB-0",
+            ]
+        );
+        assert_eq!(group.topic.as_deref(), Some(""));
+        assert_eq!(group.source.as_deref(), Some("10.0.0.9"));
+        assert_eq!(group.machine_uuid.as_deref(), Some("u"));
+    }
+
+    #[test]
+    fn a_path_is_cut_at_511_bytes_but_not_inside_a_character() {
+        let path = format!("/{}日", "a".repeat(509));
+        let group = group(&Host::default(), &TopicRule::None, &path);
+        assert_eq!(group.log_tags[1].value, format!("/{}", "a".repeat(509)));
+    }
+
+    #[track_caller]
+    fn check_topic(rule: &TopicRule, path: &str, expected: &str) {
+        let topic = topic(rule, path);
+        let tags: Vec<String> = topic.tags.iter().map(|(k, v)| format!(" {k}={v}")).collect();
+        assert_eq!(format!("{}{}", topic.text, tags.concat()), expected);
+    }
+
+    #[test]
+    fn a_topic_comes_from_the_path() {
+        let rule = |r: &str| TopicRule::Path(full_match(r).expect("regex"));
+        check_topic(&TopicRule::Fixed("t".to_owned()), "/x", "t");
+        check_topic(&rule(r"/logs/(\w+)/a\.log"), "/logs/web/a.log", "web");
+        check_topic(&rule(r"/logs/(\w+)/a\.log"), "/logs/web/a.log.3", "web");
+        check_topic(&rule(r"/(\w+)/(\w+)/a"), "/x/y/a", "x_y __topic_1__=x __topic_2__=y");
+        check_topic(&rule(r"/(?P<user>\w+)/a"), "/bob/a", "bob user=bob");
+        check_topic(&rule(r"/(\w+)"), "/x/y", "");
+    }
+
+    #[test]
+    fn pack_ids_count_up_from_zero() {
+        let mut ids = PackIds::new(&[b"/a", b"1"]);
+        let (first, second) = (ids.take(), ids.take());
+        let (prefix, number) = first.split_once('-').expect("prefix-number");
+        assert_eq!((number, second), ("0", format!("{prefix}-1")));
+        assert_ne!(PackIds::new(&[b"/a1"]).take(), PackIds::new(&[b"/a", b"1"]).take());
+    }
+}

@@ -1,0 +1,408 @@
+//! The bytes of one generation of one log file: open, read on, notice that the content was replaced.
+//!
+//! A *generation* is the content of an inode from one truncation to the next. A `Tail` reads one
+//! generation; when the file was truncated or overwritten, `read` says so and the caller starts a
+//! new generation. Every read begins up to [`MARK_BYTES_MAX`] bytes before the position, so that
+//! "truncated and grown beyond the old position" is seen in the very read that would otherwise
+//! return foreign bytes (collector.md §3.4 rule 1). Called by `engine` only.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::fingerprint::Fingerprint;
+
+/// Bytes at the head of a file that identify it. Source: Logtail uses the same (collector.md §3.1).
+pub const SIGNATURE_BYTES_MAX: usize = 1024;
+
+/// Bytes before a position that are compared again before reading on (collector.md §3.4 rule 1).
+pub const MARK_BYTES_MAX: usize = 64;
+
+/// How far behind a start position in the middle of a file the next line start is looked for.
+/// Source: Logtail's window (collector.md §2.1, tail_limit).
+pub const ALIGN_WINDOW_BYTES: usize = 128 * 1024;
+
+/// What the kernel calls the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileIdentity {
+    pub dev: u64,
+    pub inode: u64,
+}
+
+impl FileIdentity {
+    pub fn of(meta: &std::fs::Metadata) -> Self {
+        Self { dev: meta.dev(), inode: meta.ino() }
+    }
+}
+
+/// Hash of the first `len` bytes of a file; grows until it covers [`SIGNATURE_BYTES_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    len: u16,
+    hash: Fingerprint,
+}
+
+impl Signature {
+    /// Of a file of which nothing was read yet: fits every file.
+    pub const NONE: Self = Self { len: 0, hash: Fingerprint::EMPTY };
+
+    /// From its stored form.
+    pub fn from_parts(len: u16, hash: u64) -> Self {
+        Self { len, hash: Fingerprint(hash) }
+    }
+
+    /// Number of bytes covered, 0..=1024.
+    pub fn len(self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// True if nothing is covered yet.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    pub fn hash(self) -> u64 {
+        self.hash.0
+    }
+
+    /// Takes in `bytes` that stand at `offset` of the file.
+    fn absorb(&mut self, offset: u64, bytes: &[u8]) {
+        let have = self.len();
+        let Ok(offset) = usize::try_from(offset) else { return };
+        if offset > have || have >= SIGNATURE_BYTES_MAX {
+            return;
+        }
+        let Some(new) = bytes.get(have - offset..) else { return };
+        let new = &new[..new.len().min(SIGNATURE_BYTES_MAX - have)];
+        self.hash = self.hash.extend(new);
+        self.len = (have + new.len()) as u16;
+    }
+
+    /// True if a file that begins with `head` (its first 1 KiB, or all of a shorter file) may be
+    /// the file that this signature was taken from.
+    pub fn fits(self, head: &[u8]) -> bool {
+        head.get(..self.len()).is_some_and(|h| Fingerprint::of(h) == self.hash)
+    }
+}
+
+/// Hash of the bytes right before a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub len: u8,
+    pub hash: u64,
+}
+
+impl Mark {
+    /// The mark of position 0.
+    pub const START: Self = Self { len: 0, hash: Fingerprint::EMPTY.0 };
+
+    fn of(before: &[u8]) -> Self {
+        Self { len: before.len() as u8, hash: Fingerprint::of(before).0 }
+    }
+}
+
+/// A place in a generation that a reader may return to: position, the bytes before it, the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bookmark {
+    pub position: u64,
+    pub mark: Mark,
+    pub signature: Signature,
+}
+
+impl Bookmark {
+    /// True if `file` holds the content that this bookmark was taken from, up to the position.
+    pub fn fits(&self, file: &File) -> io::Result<bool> {
+        let mut head = [0u8; SIGNATURE_BYTES_MAX];
+        let n = read_full_at(file, &mut head, 0)?;
+        if !self.signature.fits(&head[..n]) {
+            return Ok(false);
+        }
+        let mut before = [0u8; MARK_BYTES_MAX];
+        let Some(before) = before.get_mut(..usize::from(self.mark.len)) else { return Ok(false) };
+        let Some(from) = self.position.checked_sub(before.len() as u64) else { return Ok(false) };
+        let n = read_full_at(file, before, from)?;
+        Ok(n == before.len() && Mark::of(before) == self.mark)
+    }
+}
+
+/// What a read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOutcome {
+    /// `new` more bytes are in the block; `at_end` if the file had no more at that moment.
+    Read { new: usize, at_end: bool },
+    /// The bytes before the position are not those read before: truncated or overwritten.
+    Replaced,
+}
+
+/// One open generation.
+#[derive(Debug)]
+pub struct Tail {
+    file: File,
+    identity: FileIdentity,
+    signature: Signature,
+    /// Everything before was handed over as events (or skipped).
+    position: u64,
+    before: Vec<u8>,
+    /// Bytes from `position` on that were read but make no whole event yet.
+    carry: Vec<u8>,
+}
+
+/// Opens a log file for reading without ever blocking (a FIFO of that name would).
+///
+/// # Errors
+/// As `open(2)`; `InvalidInput` if it is not a regular file.
+pub fn open_log(path: &Path) -> io::Result<(File, std::fs::Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, meta))
+}
+
+impl Tail {
+    /// Reads `file` from its first byte.
+    pub fn from_start(file: File, identity: FileIdentity) -> Self {
+        Self {
+            file,
+            identity,
+            signature: Signature::NONE,
+            position: 0,
+            before: Vec::new(),
+            carry: Vec::new(),
+        }
+    }
+
+    /// Reads `file` from `position` on; the bytes before it become the mark.
+    pub fn from_position(file: File, identity: FileIdentity, position: u64) -> io::Result<Self> {
+        let mut tail = Self::from_start(file, identity);
+        let mut head = vec![0u8; SIGNATURE_BYTES_MAX.min(position as usize)];
+        let n = read_full_at(&tail.file, &mut head, 0)?;
+        tail.signature.absorb(0, &head[..n]);
+        let mut before = vec![0u8; MARK_BYTES_MAX.min(position as usize)];
+        let from = position - before.len() as u64;
+        let n = read_full_at(&tail.file, &mut before, from)?;
+        before.truncate(n);
+        tail.before = before;
+        tail.position = position;
+        Ok(tail)
+    }
+
+    /// Reads `file` from the first line start at or after `offset` (mid-line if there is none
+    /// within [`ALIGN_WINDOW_BYTES`]).
+    pub fn from_line_after(file: File, identity: FileIdentity, offset: u64) -> io::Result<Self> {
+        if offset == 0 {
+            return Ok(Self::from_start(file, identity));
+        }
+        let mut window = vec![0u8; ALIGN_WINDOW_BYTES];
+        let n = read_full_at(&file, &mut window, offset - 1)?;
+        let skip = memchr::memchr(b'\n', &window[..n]).map_or(0, |i| i as u64);
+        Self::from_position(file, identity, offset + skip)
+    }
+
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// End of what was handed over, in bytes from the start of the generation.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Bytes read but not yet handed over.
+    pub fn pending(&self) -> usize {
+        self.carry.len()
+    }
+
+    /// End of what was read.
+    pub fn read_position(&self) -> u64 {
+        self.position + self.carry.len() as u64
+    }
+
+    /// Where a later reader of this generation would go on.
+    pub fn bookmark(&self) -> Bookmark {
+        Bookmark { position: self.position, mark: Mark::of(&self.before), signature: self.signature }
+    }
+
+    /// The place that reading has reached (beyond [`Self::bookmark`] by the pending bytes).
+    pub fn read_bookmark(&self) -> Bookmark {
+        let mut before = Vec::with_capacity(MARK_BYTES_MAX);
+        self.check_bytes(&mut before);
+        Bookmark { position: self.read_position(), mark: Mark::of(&before), signature: self.signature }
+    }
+
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Goes on reading this generation from another file with the same content (a copy made by
+    /// `copytruncate`); returns the file read so far.
+    pub fn continue_in(&mut self, copy: File, identity: FileIdentity) -> File {
+        self.identity = identity;
+        std::mem::replace(&mut self.file, copy)
+    }
+
+    /// The same inode from its start, as a new generation.
+    pub fn restarted(&self) -> io::Result<Self> {
+        Ok(Self::from_start(self.file.try_clone()?, self.identity))
+    }
+
+    /// Drops the cached pending bytes; the next read fetches them again.
+    pub fn forget_pending(&mut self) {
+        self.carry = Vec::new();
+    }
+
+    fn check_bytes(&self, out: &mut Vec<u8>) {
+        out.clear();
+        let from_before = (MARK_BYTES_MAX.saturating_sub(self.carry.len())).min(self.before.len());
+        out.extend_from_slice(&self.before[self.before.len() - from_before..]);
+        let from_carry = self.carry.len().min(MARK_BYTES_MAX - from_before);
+        out.extend_from_slice(&self.carry[self.carry.len() - from_carry..]);
+    }
+
+    /// Fills `block` with the pending bytes and up to `max_new` bytes that follow them.
+    ///
+    /// After `Read`, `block.data()` begins at `self.position()`; the caller hands over a prefix of
+    /// it and then calls [`Self::keep`]. After `Replaced` or an error the tail is unchanged.
+    pub fn read(&mut self, block: &mut Block, max_new: usize) -> io::Result<ReadOutcome> {
+        block.prepare(&self.before, &self.carry, max_new);
+        let known = block.known;
+        let check_len = known.min(MARK_BYTES_MAX);
+        let mut expected = [0u8; MARK_BYTES_MAX];
+        let expected = &mut expected[..check_len];
+        expected.copy_from_slice(&block.bytes[known - check_len..known]);
+
+        let from = self.read_position() - check_len as u64;
+        let got = read_full_at(&self.file, &mut block.bytes[known - check_len..known + max_new], from)?;
+        if got < check_len || block.bytes[known - check_len..known] != *expected {
+            return Ok(ReadOutcome::Replaced);
+        }
+        let new = got - check_len;
+        block.end = known + new;
+        self.signature.absorb(self.read_position(), &block.bytes[known..block.end]);
+        Ok(ReadOutcome::Read { new, at_end: new < max_new })
+    }
+
+    /// Fills `block` with the pending bytes only, without reading.
+    pub fn load_pending(&self, block: &mut Block) {
+        block.prepare(&self.before, &self.carry, 0);
+    }
+
+    /// The place `consumed` bytes into `block.data()`, before [`Self::keep`].
+    pub fn bookmark_in(&self, block: &Block, consumed: usize) -> Bookmark {
+        Bookmark {
+            position: self.position + consumed as u64,
+            mark: Mark::of(block.mark_bytes(block.data_start + consumed)),
+            signature: self.signature,
+        }
+    }
+
+    /// The first `consumed` bytes of `block.data()` were handed over; the rest stays pending.
+    pub fn keep(&mut self, block: &Block, consumed: usize) {
+        let split = block.data_start + consumed;
+        self.position += consumed as u64;
+        if consumed > 0 {
+            self.before.clear();
+            self.before.extend_from_slice(block.mark_bytes(split));
+        }
+        self.carry.clear();
+        let rest = &block.bytes[split..block.end];
+        if rest.is_empty() {
+            self.carry = Vec::new();
+        } else {
+            self.carry.extend_from_slice(rest);
+        }
+    }
+}
+
+/// The buffer that files are read into, one after the other; reused for every read.
+#[derive(Debug, Default)]
+pub struct Block {
+    bytes: Vec<u8>,
+    /// `bytes[..data_start]` are bytes before the position.
+    data_start: usize,
+    /// `bytes[..known]` was known before the read.
+    known: usize,
+    end: usize,
+}
+
+impl Block {
+    fn prepare(&mut self, before: &[u8], carry: &[u8], max_new: usize) {
+        self.data_start = before.len();
+        self.known = before.len() + carry.len();
+        self.end = self.known;
+        let need = self.known + max_new;
+        if self.bytes.len() < need {
+            self.bytes.resize(need, 0);
+        }
+        self.bytes[..before.len()].copy_from_slice(before);
+        self.bytes[before.len()..self.known].copy_from_slice(carry);
+    }
+
+    fn mark_bytes(&self, split: usize) -> &[u8] {
+        self.bytes.get(split.saturating_sub(MARK_BYTES_MAX)..split).unwrap_or_default()
+    }
+
+    /// The pending and the new bytes, from the position of the tail on.
+    pub fn data(&self) -> &[u8] {
+        &self.bytes[self.data_start..self.end]
+    }
+
+    /// Gives memory back beyond `bytes_max` (after an unusually long event, or when idle).
+    pub fn shrink(&mut self, bytes_max: usize) {
+        if self.bytes.len() > bytes_max {
+            self.bytes.truncate(bytes_max);
+            self.bytes.shrink_to_fit();
+            (self.data_start, self.known, self.end) = (0, 0, 0);
+        }
+    }
+}
+
+/// What decides where reading of a file without checkpoint begins.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstContact {
+    /// The file was there when the config arrived.
+    pub existed: bool,
+    pub tail_existing: bool,
+    pub tail_bytes: u64,
+    /// Files modified before this moment are old (collector.md §3.4 rule 4).
+    pub old_before: SystemTime,
+}
+
+impl FirstContact {
+    /// The offset at which reading begins: 0, unless the file is old or the config says "tail".
+    pub fn start_offset(&self, size: u64, modified: Option<SystemTime>) -> u64 {
+        if !self.existed {
+            return 0;
+        }
+        if self.tail_existing {
+            return size;
+        }
+        match modified {
+            Some(modified) if modified < self.old_before => size.saturating_sub(self.tail_bytes),
+            _ => 0,
+        }
+    }
+}
+
+fn read_full_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buf.len() {
+        match file.read_at(&mut buf[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}

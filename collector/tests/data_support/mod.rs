@@ -1,0 +1,323 @@
+//! A Log Service of a few lines for the data path's tests: takes PutLogs, decodes it, counts, and
+//! fails in the ways that tests ask for. It speaks just enough HTTP for our client.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use collector::engine::{Engine, EngineConfig};
+use collector::pipeline::{
+    Destination, FileInput, Multiline, Parse, Pipeline, TimeRule, TopicRule, Unmatched, full_match,
+};
+use prost::Message;
+use sls_api::codec::{Compression, RAW_BYTES_MAX, decompress};
+use sls_api::log_group::LogGroup;
+use sls_api::sign::AccessKey;
+use sls_client::{Client, ClientConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A test gives up waiting after this time: a hang guard, far above what any of them takes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the sink treats a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// Answers with this status and error code; the logs are not taken.
+    Refuse(u16, &'static str),
+    /// Never answers; the logs are not taken.
+    Hang,
+    /// Takes the logs, then breaks the connection without an answer.
+    TakeAndDrop,
+}
+
+#[derive(Default)]
+struct Inner {
+    groups: Vec<(String, LogGroup)>,
+    faults: VecDeque<Fault>,
+    standing: Option<Fault>,
+    requests: usize,
+    refuse_above_logs: Option<usize>,
+}
+
+/// The sink; clones share it.
+#[derive(Clone)]
+pub struct Sink {
+    inner: Arc<Mutex<Inner>>,
+    addr: SocketAddr,
+}
+
+impl Sink {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let addr = listener.local_addr().expect("address");
+        let sink = Self { inner: Arc::new(Mutex::new(Inner::default())), addr };
+        let serving = sink.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("accept");
+                tokio::spawn(serving.clone().serve(stream));
+            }
+        });
+        sink
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut received = Vec::new();
+        while let Some(request) = read_request(&mut stream, &mut received).await {
+            let answer = match self.take(&request) {
+                Ok(answer) => answer,
+                Err(Fault::Hang) => return std::future::pending().await,
+                Err(_) => return, // closes the connection
+            };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The answer, or what to do instead of answering.
+    fn take(&self, request: &Request) -> Result<String, Fault> {
+        self.with(|inner| {
+            inner.requests += 1;
+            let fault = inner.faults.pop_front().or(inner.standing);
+            let group = request.log_group();
+            if inner.refuse_above_logs.is_some_and(|max| group.logs.len() > max) {
+                return Ok(refusal(400, "PostBodyTooLarge"));
+            }
+            match fault {
+                Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
+                Some(Fault::Hang) => return Err(Fault::Hang),
+                _ => inner.groups.push((request.logstore(), group)),
+            }
+            match fault {
+                Some(fault) => Err(fault),
+                None => Ok("HTTP/1.1 200 OK\r\nx-log-requestid: 1\r\ncontent-length: 0\r\n\r\n".to_owned()),
+            }
+        })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
+        f(&mut self.inner.lock().expect("sink"))
+    }
+
+    /// The next requests fail like this, one each.
+    pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.with(|inner| inner.faults.extend(faults));
+    }
+
+    /// All requests fail like this until told otherwise.
+    pub fn fail_always(&self, fault: Option<Fault>) {
+        self.with(|inner| inner.standing = fault);
+    }
+
+    /// Groups of more logs are refused as too large.
+    pub fn refuse_above(&self, logs: usize) {
+        self.with(|inner| inner.refuse_above_logs = Some(logs));
+    }
+
+    pub fn requests(&self) -> usize {
+        self.with(|inner| inner.requests)
+    }
+
+    pub fn groups(&self) -> Vec<LogGroup> {
+        self.with(|inner| inner.groups.iter().map(|(_, group)| group.clone()).collect())
+    }
+
+    /// The values of field `key` of all logs of a Logstore, in the order of arrival.
+    pub fn values(&self, logstore: &str, key: &str) -> Vec<String> {
+        self.with(|inner| {
+            let groups = inner.groups.iter().filter(|(to, _)| to == logstore);
+            let logs = groups.flat_map(|(_, group)| &group.logs);
+            logs.flat_map(|log| log.contents.iter().filter(|c| c.key == key))
+                .map(|c| String::from_utf8_lossy(&c.value).into_owned())
+                .collect()
+        })
+    }
+
+    /// Waits until `n` values of field `content` arrived in Logstore `store`.
+    pub async fn wait_for(&self, n: usize) -> Vec<String> {
+        let found = eventually(|| Some(self.values("store", "content")).filter(|v| v.len() >= n)).await;
+        found.unwrap_or_else(|| panic!("{} of {n} logs arrived", self.values("store", "content").len()))
+    }
+
+    /// Makes clients that talk to this sink.
+    pub fn clients(&self) -> impl Fn(&Destination) -> Result<Client, String> + Send + Sync + 'static {
+        let endpoint = format!("http://{}", self.addr);
+        move |_| {
+            let endpoint = endpoint.parse().map_err(|e| format!("{e}"))?;
+            let mut config = ClientConfig::new(endpoint, AccessKey::new("id", "secret"));
+            config.request_timeout = Duration::from_millis(500);
+            Client::new(config).map_err(|e| e.to_string())
+        }
+    }
+}
+
+struct Request {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    fn logstore(&self) -> String {
+        self.head.split('/').nth(2).expect("a Logstore in the path").to_owned()
+    }
+
+    fn log_group(&self) -> LogGroup {
+        let compression: Compression =
+            self.header("x-log-compresstype").unwrap_or_default().parse().expect("compression");
+        let raw_size = self.header("x-log-bodyrawsize").expect("raw size").parse().expect("a number");
+        let raw = decompress(&self.body, compression, raw_size, RAW_BYTES_MAX).expect("the body unpacks");
+        LogGroup::decode(&raw[..]).expect("a LogGroup")
+    }
+}
+
+async fn read_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Request> {
+    loop {
+        if let Some(head_len) = received.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&received[..head_len]).into_owned();
+            let mut request = Request { head, body: Vec::new() };
+            let body_len: usize =
+                request.header("content-length").map_or(0, |n| n.parse().expect("a length"));
+            if received.len() >= head_len + 4 + body_len {
+                request.body = received[head_len + 4..head_len + 4 + body_len].to_vec();
+                received.drain(..head_len + 4 + body_len);
+                return Some(request);
+            }
+        }
+        if stream.read_buf(received).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn refusal(status: u16, code: &str) -> String {
+    let body = format!(r#"{{"errorCode":"{code}","errorMessage":"asked for by the test"}}"#);
+    format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// Polls `f` until it gives something or the patience of the test ends.
+pub async fn eventually<T>(mut f: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = f() {
+            return Some(value);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A directory with `logs` and `state`, and a sink.
+pub struct Bench {
+    pub dir: tempfile::TempDir,
+    pub sink: Sink,
+}
+
+impl Bench {
+    pub async fn new() -> Self {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        std::fs::create_dir_all(dir.path().join("root/logs")).expect("mkdir");
+        Self { dir, sink: Sink::start().await }
+    }
+
+    /// The path that the collector shows as `/logs/<name>`.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.dir.path().join("root/logs").join(name)
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    pub fn config(&self) -> EngineConfig {
+        EngineConfig {
+            state_dir: self.dir.path().join("state"),
+            root: Some(self.root()),
+            source_ip: "10.0.0.9".to_owned(),
+            hostname: "pod-1".to_owned(),
+            env_tags: vec![
+                ("_pod_name_".to_owned(), "pod-1".to_owned()),
+                ("_unset_".to_owned(), String::new()),
+            ],
+            machine_uuid: "uuid-1".to_owned(),
+            ..EngineConfig::default()
+        }
+    }
+
+    /// Starts an engine with these pipelines.
+    pub fn start(&self, pipelines: Vec<Pipeline>) -> Engine {
+        let engine = Engine::start(self.config(), self.sink.clients()).expect("the engine starts");
+        engine.apply(pipelines);
+        engine
+    }
+
+    pub fn append(&self, name: &str, text: &str) {
+        append(&self.log(name), text);
+    }
+}
+
+pub fn append(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("open");
+    file.write_all(text.as_bytes()).expect("write");
+}
+
+/// Simple mode on `/logs/a.log` into Logstore `store`.
+pub fn simple() -> Pipeline {
+    Pipeline {
+        name: "simple".to_owned(),
+        version: 1,
+        input: FileInput {
+            directory: PathBuf::from("/logs"),
+            file_pattern: "a.log".to_owned(),
+            max_depth: 0,
+            tail_existing: false,
+            tail_bytes: 1 << 20,
+            flush_timeout: Duration::from_secs(60),
+        },
+        multiline: Multiline::SingleLine,
+        parse: Parse::Simple { key: "content".to_owned() },
+        time: TimeRule::Collected,
+        topic: TopicRule::None,
+        unmatched: Unmatched::Discard,
+        destination: destination("store"),
+    }
+}
+
+pub fn destination(logstore: &str) -> Destination {
+    Destination {
+        project: "project-1".parse().expect("project"),
+        logstore: logstore.parse().expect("Logstore"),
+        region: "cn-hangzhou".to_owned(),
+        endpoint: None,
+        compression: Compression::Lz4,
+    }
+}
+
+/// Full-regex mode.
+pub fn regex(regex: &str, keys: &[&str]) -> Pipeline {
+    Pipeline {
+        parse: Parse::Regex {
+            regex: full_match(regex).expect("the test's regex"),
+            keys: keys.iter().map(|k| (*k).to_owned()).collect(),
+        },
+        ..simple()
+    }
+}
+
+/// A deadline that is a hang guard only.
+pub fn far() -> Instant {
+    Instant::now() + PATIENCE
+}
