@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::env::Env;
 use crate::layout::{self, Layout};
 
-/// Longest id file read, in bytes. Source: own choice.
-const ID_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Lines of the id file that are read. Source: own choice.
+const ID_LINES_MAX: usize = 1000;
 
 /// Ids that decide which configs this collector gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod keys;
 
 pub use address::{HostPort, InvalidAddress};
 use keys::Parameters;
+pub use keys::kind;
 
 /// Default and bounds of `heartbeat_interval`. Source: collector.md §5.3; bounds: own choice.
 pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 mod pid_file;
 mod run_state;
 
-pub use pid_file::{ClaimError, PidFile, Presence};
+pub use pid_file::{ClaimError, PidFile, Presence, Running};
 pub use run_state::{BEAT_INTERVAL, HUNG_AFTER, Phase, RunState, RunStateFile, monotonic_ms};
 
 /// The agent's own directory. Source: collector.md §1.5.

@@ -10,11 +10,29 @@
 #![deny(unsafe_code)]
 
 pub mod app_info;
+pub mod checkpoint;
 pub mod cli;
+pub mod control;
+pub mod discover;
+pub mod engine;
 pub mod env;
+pub mod events;
+pub mod fingerprint;
 pub mod identity;
+pub mod initd;
 pub mod instance_config;
 pub mod layout;
+pub mod lines;
 pub mod logging;
+pub mod metrics;
 pub mod nearest;
+pub mod pack;
+pub mod parse;
+pub mod pipeline;
+pub mod pipeline_json;
 pub mod region;
+pub mod service;
+pub mod ship;
+pub mod tags;
+pub mod tail;
+pub mod watch;

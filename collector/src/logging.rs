@@ -18,14 +18,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024;
 const OLDER_FILES: usize = 3;
 
-/// Sends logs to `file` and, unless this is a daemon, to standard error.
+/// Sends logs to `file`, if there is one, and to standard error if asked or if there is no file.
 ///
 /// # Errors
 /// When the file cannot be opened; logs then still go to standard error.
-pub fn init(level: LevelFilter, file: &Path, to_stderr: bool) -> io::Result<()> {
-    let opened = RotatingFile::open(file, FILE_BYTES_MAX);
+pub fn init(level: LevelFilter, file: Option<&Path>, to_stderr: bool) -> io::Result<()> {
+    let opened = file.map(|file| RotatingFile::open(file, FILE_BYTES_MAX)).transpose();
     let (file, error) = match opened {
-        Ok(file) => (Some(file), None),
+        Ok(file) => (file, None),
         Err(error) => (None, Some(error)),
     };
     let to_stderr = to_stderr || file.is_none();

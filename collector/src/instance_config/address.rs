@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use http::uri::Authority;
 use serde_json::Value;
+use sls_client::Endpoint;
 
 use super::keys::{Parameters, kind};
 
@@ -82,7 +83,7 @@ pub fn data_servers(parameters: &mut Parameters<'_>) -> BTreeMap<String, Vec<Str
                 continue;
             };
             for (at, text) in endpoints(parameters, &at, &entry) {
-                match text.parse::<Authority>() {
+                match text.parse::<Endpoint>() {
                     Ok(_) => servers.entry(region.to_owned()).or_default().push(text),
                     Err(error) => parameters.notice(format!("{at}: {error}; ignored")),
                 }

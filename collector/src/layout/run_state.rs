@@ -78,11 +78,16 @@ impl RunStateFile {
     /// Those of the file system.
     pub fn create(path: &Path, grace: Duration) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        let state = RunState { pid: std::process::id(), phase: Phase::Starting, grace_ms, beat_ms: 0 };
+        let state = RunState { pid: std::process::id(), phase: Phase::Starting, grace_ms: 0, beat_ms: 0 };
         let mut this = Self { file, state };
+        this.set_grace(grace);
         this.beat()?;
         Ok(this)
+    }
+
+    /// Says how long a stop may take, from the next beat on.
+    pub fn set_grace(&mut self, grace: Duration) {
+        self.state.grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
     }
 
     /// Notes the phase; the time too.

@@ -1,0 +1,351 @@
+//! The conversation with the config server: heartbeats out, configs in.
+//!
+//! A server that cannot be reached is asked again for ever; what was received before goes on
+//! collecting, also after a restart. Called by `service`, which hands in what applies the configs.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use sls_api::agent::{
+    ConfigDetail, FETCH_PIPELINE_CONFIG_PATH, FetchConfigResponse, HEARTBEAT_PATH, HeartbeatResponse,
+    VERSION_DELETED,
+};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::env::Env;
+use crate::identity::GroupIds;
+use crate::instance_config::{HostPort, InstanceConfig};
+use crate::layout::Layout;
+use crate::pipeline::Pipeline;
+
+mod link;
+mod session;
+mod store;
+mod transport;
+
+use link::{Beat, Link, Say};
+pub use session::Agent;
+use session::{Answer, Change, Session};
+pub use store::RemoteConfigs;
+use transport::{TransportError, post};
+
+/// First pause after a failed heartbeat; doubles up to the heartbeat interval. Source: own choice.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// Share of a pause by which it is shortened or lengthened at random, so that the collectors of a
+/// cluster do not all ask at once. Source: own choice.
+const JITTER: f64 = 0.1;
+
+/// Heartbeats in a row that follow at once because something changed. Source: own choice; a server
+/// that changes its mind with every answer is then asked at the usual pace.
+const AT_ONCE_MAX: u32 = 3;
+
+/// What runs the pipelines.
+pub trait Collect {
+    /// Makes these pipelines, and no others, collect. Nothing is lost of those that stay.
+    fn apply(&self, pipelines: Vec<Pipeline>);
+
+    /// What is wrong at the moment, by pipeline name.
+    fn troubles(&self) -> BTreeMap<String, String>;
+}
+
+/// The agent's side of the protocol.
+pub struct Control<'a, C> {
+    env: &'a Env,
+    layout: &'a Layout,
+    instance: &'a InstanceConfig,
+    store: RemoteConfigs,
+    collect: &'a C,
+    session: Session,
+    link: Link,
+    /// Index of the server that answered last.
+    preferred: usize,
+    notice: String,
+    idle_said: bool,
+    problems_said: Vec<String>,
+}
+
+/// How one exchange went.
+enum Exchange {
+    /// Something changed: tell the server at once.
+    Changed,
+    Unchanged,
+    Failed,
+}
+
+impl<'a, C: Collect> Control<'a, C> {
+    /// Takes up the configs that an earlier run stored.
+    pub fn new(
+        agent: Agent,
+        env: &'a Env,
+        layout: &'a Layout,
+        instance: &'a InstanceConfig,
+        store: RemoteConfigs,
+        collect: &'a C,
+    ) -> Self {
+        let mut session = Session::new(agent);
+        let (stored, problems) = store.load();
+        for problem in problems {
+            warn!("{problem}");
+        }
+        for config in stored {
+            let name = config.name.clone();
+            match session.restore(config, instance) {
+                Ok(()) => info!("config {name}: collecting as stored by an earlier run"),
+                Err(reason) => error!("config {name}, stored by an earlier run, cannot be used: {reason}"),
+            }
+        }
+        Self {
+            env,
+            layout,
+            instance,
+            store,
+            collect,
+            session,
+            link: Link::new(),
+            preferred: 0,
+            notice: String::new(),
+            idle_said: false,
+            problems_said: Vec::new(),
+        }
+    }
+
+    /// Applies the stored configs, then talks to the server until dropped. `ready` becomes true when
+    /// what should be collected is being collected: after the first successful exchange, or after
+    /// the first attempt if an earlier run left configs.
+    pub async fn run(mut self, ready: watch::Sender<bool>) -> Infallible {
+        let stored = self.session.pipelines();
+        let has_stored = !stored.is_empty();
+        self.collect.apply(stored);
+        if self.instance.config_servers.is_empty() {
+            error!("{}", NoConfigServer { instance: self.instance, stored: self.session.config_count() });
+            ready.send_replace(has_stored);
+            return std::future::pending().await;
+        }
+        let mut failures = 0u32;
+        let mut at_once = 0u32;
+        loop {
+            match self.exchange().await {
+                Exchange::Changed if at_once < AT_ONCE_MAX => {
+                    (failures, at_once) = (0, at_once + 1);
+                    ready.send_replace(true);
+                    continue;
+                }
+                Exchange::Changed | Exchange::Unchanged => {
+                    (failures, at_once) = (0, 0);
+                    ready.send_replace(true);
+                }
+                Exchange::Failed => {
+                    failures = failures.saturating_add(1);
+                    if has_stored {
+                        ready.send_replace(true);
+                    }
+                }
+            }
+            tokio::time::sleep(pause(failures, self.instance.heartbeat_interval, fastrand::f64())).await;
+        }
+    }
+
+    async fn exchange(&mut self) -> Exchange {
+        let ids = GroupIds::read(self.env, self.layout);
+        self.say_id_problems(&ids);
+        let request = self.session.heartbeat(&ids, &self.collect.troubles());
+        let answer: Result<HeartbeatResponse, String> = self.ask(HEARTBEAT_PATH, &request).await;
+        let (beat, outcome) = match answer.map(|answer| self.session.receive(answer)) {
+            Err(reason) => (Beat::Unreachable(reason), Exchange::Failed),
+            Ok(Answer::Refused { status, message }) => {
+                (Beat::Refused(format!("status {status}: {message}")), Exchange::Failed)
+            }
+            Ok(Answer::Accepted { notice, updates, fetch }) => {
+                self.say_notice(notice);
+                match self.with_details(updates, fetch).await {
+                    Ok(updates) => (Beat::Accepted, self.take(&updates, &ids)),
+                    Err(reason) => (Beat::Unreachable(reason), Exchange::Failed),
+                }
+            }
+        };
+        self.say(&beat);
+        outcome
+    }
+
+    /// Asks the servers in turn, beginning with the one that answered last.
+    async fn ask<A: Message + Default>(&mut self, path: &str, request: &impl Message) -> Result<A, String> {
+        let servers = &self.instance.config_servers;
+        let mut reasons = Vec::new();
+        for turn in 0..servers.len() {
+            let index = (self.preferred + turn) % servers.len();
+            let Some(server) = servers.get(index) else { break };
+            match post(server, path, request).await {
+                Ok(answer) => {
+                    self.preferred = index;
+                    return Ok(answer);
+                }
+                Err(error) => reasons.push(because(server, &error)),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    /// Completes updates that came by name and version only.
+    async fn with_details(
+        &mut self,
+        updates: Vec<ConfigDetail>,
+        fetch: bool,
+    ) -> Result<Vec<ConfigDetail>, String> {
+        if !fetch {
+            return Ok(updates);
+        }
+        let request = self.session.fetch(&updates);
+        let fetched: FetchConfigResponse = self.ask(FETCH_PIPELINE_CONFIG_PATH, &request).await?;
+        let common = fetched.common_response.unwrap_or_default();
+        if common.status != 0 {
+            let message = String::from_utf8_lossy(&common.error_message).into_owned();
+            return Err(format!("configs cannot be fetched: status {}: {message}", common.status));
+        }
+        let deletions = updates.into_iter().filter(|update| update.version == VERSION_DELETED);
+        Ok(deletions.chain(fetched.continuous_pipeline_config_updates).collect())
+    }
+
+    fn take(&mut self, updates: &[ConfigDetail], ids: &GroupIds) -> Exchange {
+        let mut changed = false;
+        for update in updates {
+            let (name, version) = (&update.name, update.version);
+            match self.session.update(update, self.instance) {
+                Change::None => continue,
+                Change::Applied { store, notice } => {
+                    info!("config {name}: version {version} accepted{}", prefixed("; ", &notice));
+                    if let Err(error) = self.store.save(&store) {
+                        let directory = self.store.directory().display();
+                        warn!(
+                            "config {name} cannot be stored in {directory} ({error}); a restart needs the server"
+                        );
+                    }
+                }
+                Change::Removed => {
+                    info!("config {name}: removed by the server");
+                    if let Err(error) = self.store.remove(name) {
+                        warn!(
+                            "config {name} cannot be removed from {}: {error}",
+                            self.store.directory().display()
+                        );
+                    }
+                }
+                Change::Failed { message } => {
+                    error!("config {name}: version {version} cannot be used: {message}")
+                }
+            }
+            changed = true;
+        }
+        self.say_idle(ids);
+        if !changed {
+            return Exchange::Unchanged;
+        }
+        self.collect.apply(self.session.pipelines());
+        Exchange::Changed
+    }
+
+    fn say(&mut self, beat: &Beat) {
+        let servers = &self.instance.config_servers;
+        let server = servers.get(self.preferred).map(HostPort::as_str).unwrap_or_default();
+        let holding = match self.session.pipelines().len() {
+            0 => "nothing is collected meanwhile".to_owned(),
+            1 => "1 config goes on collecting".to_owned(),
+            count => format!("{count} configs go on collecting"),
+        };
+        match self.link.note(beat, server, &holding, Instant::now()) {
+            None => {}
+            Some(Say::Info(text)) => info!("{text}"),
+            Some(Say::Error(text)) => error!("{text}"),
+        }
+    }
+
+    fn say_notice(&mut self, notice: String) {
+        if notice != self.notice && !notice.is_empty() {
+            warn!("notice from the config server: {notice}");
+        }
+        self.notice = notice;
+    }
+
+    fn say_idle(&mut self, ids: &GroupIds) {
+        let idle = self.session.config_count() == 0;
+        if idle && !self.idle_said {
+            let groups: Vec<&str> = ids.user_defined_ids.iter().map(String::as_str).collect();
+            info!(
+                "no collection config yet for the machine group ids [{}]; waiting: bind a config to a group \
+                 that has one of them",
+                groups.join(", ")
+            );
+        }
+        self.idle_said = idle;
+    }
+
+    fn say_id_problems(&mut self, ids: &GroupIds) {
+        let problems = ids.problems();
+        for problem in problems.iter().filter(|problem| !self.problems_said.contains(problem)) {
+            warn!("{problem}");
+        }
+        self.problems_said = problems;
+    }
+}
+
+fn because(server: &HostPort, error: &TransportError) -> String {
+    format!("{server}: {error}")
+}
+
+fn prefixed(prefix: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{prefix}{text}") }
+}
+
+/// Time until the next heartbeat. `random` is in 0..1.
+fn pause(failures: u32, interval: Duration, random: f64) -> Duration {
+    let wanted = match failures.checked_sub(1) {
+        None => interval,
+        Some(doublings) => RETRY_FIRST.saturating_mul(1 << doublings.min(16)).min(interval),
+    };
+    wanted.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
+}
+
+/// There is nobody to ask for configs.
+struct NoConfigServer<'a> {
+    instance: &'a InstanceConfig,
+    stored: usize,
+}
+
+impl fmt::Display for NoConfigServer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no config server: the vendor's own config channel is not public, so this collector must be told \
+             a server of the open agent protocol. Put {{\"config_server_list\": [{{\"cluster\": \"…\", \
+             \"endpoint_list\": [\"host:port\"]}}]}} into {}; the file is looked at again every {} s. ",
+            self.instance.path.display(),
+            crate::service::CONFIG_RECHECK.as_secs(),
+        )?;
+        match self.stored {
+            0 => f.write_str("Nothing is collected until then"),
+            stored => write!(f, "{stored} stored configs go on collecting"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_after_failures_up_to_the_interval() {
+        let seconds = |failures| pause(failures, Duration::from_secs(10), 0.5).as_secs_f64();
+        assert_eq!([0, 1, 2, 3, 4, 5, 40].map(seconds), [10.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth() {
+        let interval = Duration::from_secs(10);
+        assert_eq!(pause(0, interval, 0.0), Duration::from_secs(9));
+        assert!(pause(0, interval, 0.999_999) < Duration::from_secs(11));
+    }
+}

@@ -1,0 +1,134 @@
+//! A pipeline config as the server sends it → [`Pipeline`], or everything that is wrong with it.
+//!
+//! The form is LoongCollector's (collector.md §2.2): one `input_file`, at most
+//! `processor_parse_regex_native` and `processor_timestamp_native`, one `flusher_sls`. What this
+//! collector cannot do faithfully is a problem, and the config then does not run; what changes
+//! nothing about which lines arrive is a notice. Pure. Called by `control`.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::instance_config::InstanceConfig;
+use crate::pipeline::Pipeline;
+
+mod flusher;
+mod input;
+mod processors;
+mod regex_check;
+mod section;
+
+use section::{Section, kind};
+
+/// One thing wrong with a config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the field, e.g. `processors[0].Regex`; empty for the config as a whole.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.message),
+            field => write!(f, "{field}: {}", self.message),
+        }
+    }
+}
+
+/// Everything wrong with a config; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", join(.0))]
+pub struct Invalid(pub Vec<Problem>);
+
+/// A config that can be applied.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// `None`: the config says `enable: false`.
+    pub pipeline: Option<Pipeline>,
+    /// What was read and has no effect, or may not be meant.
+    pub notices: Vec<Problem>,
+}
+
+impl Accepted {
+    /// The notices in one line; empty if there are none.
+    pub fn notice_text(&self) -> String {
+        join(&self.notices)
+    }
+}
+
+fn join(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Collected while reading: what keeps the config from running, and what does not.
+#[derive(Debug, Default)]
+struct Findings {
+    problems: Vec<Problem>,
+    notices: Vec<Problem>,
+}
+
+impl Findings {
+    fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(Problem { field: field.into(), message: message.into() });
+    }
+
+    fn notice(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.notices.push(Problem { field: field.into(), message: message.into() });
+    }
+}
+
+/// Reads one config. `instance` gives the region and the endpoints that the config does not name.
+///
+/// # Errors
+/// [`Invalid`] with every problem found, not only the first.
+pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -> Result<Accepted, Invalid> {
+    let mut findings = Findings::default();
+    let value: Value = serde_json::from_slice(json).map_err(|error| {
+        findings.problem("", format!("the config is not JSON: {error}; save it again on the server"));
+        Invalid(std::mem::take(&mut findings.problems))
+    })?;
+    let Value::Object(root) = value else {
+        findings.problem("", format!("the config must be a JSON object, not {}", kind(&value)));
+        return Err(Invalid(findings.problems));
+    };
+    let mut root = Section::new(String::new(), root);
+    if root.boolean("enable", &mut findings) == Some(false) {
+        return Ok(Accepted { pipeline: None, notices: Vec::new() });
+    }
+    let input =
+        root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
+    let topic = input::read_topic(root.section("global", &mut findings), &mut findings);
+    let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
+    let destination = root
+        .only_plugin("flushers", &mut findings)
+        .and_then(|plugin| flusher::read(plugin, instance, &mut findings));
+    for aggregator in root.plugins("aggregators", &mut findings) {
+        let field = format!("{}.Type", aggregator.path());
+        findings.problem(field, "aggregators are not supported by this collector; remove it");
+    }
+    root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
+    root.finish(&mut findings);
+    match (input, processing, destination) {
+        (Some((input, multiline)), Some(processing), Some(destination)) if findings.problems.is_empty() => {
+            let pipeline = Pipeline {
+                name: name.to_owned(),
+                version,
+                input,
+                multiline,
+                parse: processing.parse,
+                time: processing.time,
+                topic,
+                unmatched: processing.unmatched,
+                destination,
+            };
+            Ok(Accepted { pipeline: Some(pipeline), notices: findings.notices })
+        }
+        _ => Err(Invalid(findings.problems)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! `flushers[0]` (flusher_sls).
+
+use sls_api::codec::Compression;
+
+use super::Findings;
+use super::section::{Plugin, Section};
+use crate::instance_config::InstanceConfig;
+use crate::pipeline::Destination;
+
+/// `None` after a problem.
+pub fn read(plugin: Plugin, instance: &InstanceConfig, findings: &mut Findings) -> Option<Destination> {
+    let Plugin { kind, mut section } = plugin;
+    if kind != "flusher_sls" {
+        let message = format!("{kind} is not supported by this collector; use flusher_sls");
+        findings.problem(section.field("Type"), message);
+        return None;
+    }
+    let project = name(&mut section, "Project", findings);
+    let logstore = name(&mut section, "Logstore", findings);
+    let compression = compression(&mut section, findings);
+    let telemetry = section.text("TelemetryType", findings);
+    if let Some(telemetry) = telemetry.filter(|kind| !matches!(kind.as_str(), "" | "logs")) {
+        let message = format!("{telemetry:?} is not supported by this collector; files give logs");
+        findings.problem(section.field("TelemetryType"), message);
+    }
+    let place = place(&mut section, instance, findings);
+    section
+        .without_effect(&["ShardHashKeys", "MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
+    section.allow(&["Batch", "Aliuid", "EndpointMode"]);
+    section.finish(findings);
+    let (region, endpoint) = place?;
+    Some(Destination {
+        project: project?,
+        logstore: logstore?,
+        region,
+        endpoint: Some(endpoint),
+        compression: compression?,
+    })
+}
+
+fn name<T>(section: &mut Section, key: &str, findings: &mut Findings) -> Option<T>
+where
+    T: std::str::FromStr<Err = sls_api::names::InvalidName>,
+{
+    let text = section.needed_text(key, findings)?;
+    match text.parse() {
+        Ok(name) => Some(name),
+        Err(error) => {
+            findings.problem(section.field(key), error.to_string());
+            None
+        }
+    }
+}
+
+fn compression(section: &mut Section, findings: &mut Findings) -> Option<Compression> {
+    match section.text("CompressType", findings).unwrap_or_default().as_str() {
+        "" | "lz4" => Some(Compression::Lz4),
+        "zstd" => Some(Compression::Zstd),
+        "none" => Some(Compression::None),
+        other => {
+            let message = format!("{other:?} is not known; use lz4, zstd or none");
+            findings.problem(section.field("CompressType"), message);
+            None
+        }
+    }
+}
+
+/// Region and data endpoint.
+fn place(
+    section: &mut Section,
+    instance: &InstanceConfig,
+    findings: &mut Findings,
+) -> Option<(String, String)> {
+    let region = section.text("Region", findings).filter(|region| !region.is_empty());
+    let endpoint = section.text("Endpoint", findings);
+    let of_instance = || instance.place.as_ref().map(|place| place.region.clone());
+    let Some(region) = region.or_else(of_instance) else {
+        let message = "is missing, and the collector's own config names no region; set primary_region there";
+        findings.problem(section.field("Region"), message);
+        return None;
+    };
+    let endpoint = match instance.data_endpoint(&region, endpoint.as_deref()) {
+        Ok(endpoint) => endpoint,
+        Err(unknown) => {
+            findings.problem(section.field("Region"), unknown.to_string());
+            return None;
+        }
+    };
+    if let Err(error) = endpoint.parse::<sls_client::Endpoint>() {
+        findings.problem(section.field("Endpoint"), error.to_string());
+        return None;
+    }
+    Some((region, endpoint))
+}

@@ -1,0 +1,221 @@
+//! `inputs[0]` (input_file) and the topic of `global`.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use super::Findings;
+use super::regex_check::compile;
+use super::section::{Plugin, Section};
+use crate::pipeline::{FileInput, Multiline, TopicRule};
+
+/// Default of `TailSizeKB`. Source: collector.md §2.2.
+const TAIL_SIZE_KB_DEFAULT: u64 = 1024;
+
+/// Largest `TailSizeKB`, in KiB. Source: guess (the vendor's bound was not looked up).
+const TAIL_SIZE_KB_MAX: i64 = 100 * 1024 * 1024;
+
+/// Default of `FlushTimeoutSecs`. Source: collector.md §2.2 (60 s, 5 s in older versions).
+const FLUSH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Largest depth (API range, collector.md §2.1).
+const DEPTH_MAX: u32 = 1000;
+
+pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multiline)> {
+    let Plugin { kind, mut section } = plugin;
+    if kind != "input_file" {
+        findings.problem(
+            section.field("Type"),
+            format!(
+                "{kind} is not supported by this collector; use input_file (a sidecar collects files only)"
+            ),
+        );
+        return None;
+    }
+    let depth = depth(&mut section, findings);
+    let place = file_place(&mut section, depth, findings);
+    let multiline = read_multiline(section.section("Multiline", findings), findings);
+    let tail_kb = section.integer("TailSizeKB", findings).unwrap_or(TAIL_SIZE_KB_DEFAULT as i64);
+    let tail_kb = u64::try_from(tail_kb.min(TAIL_SIZE_KB_MAX)).unwrap_or(TAIL_SIZE_KB_DEFAULT);
+    let flush_timeout = flush_timeout(&mut section, findings);
+    let tail_existing = section.boolean("TailExisted", findings).unwrap_or(false);
+    encoding(&mut section, findings);
+    if section.boolean("EnableContainerDiscovery", findings) == Some(true) {
+        // Logtail outside a DaemonSet ignores it with an alarm (collector.md §2.1, dockerFile).
+        let field = section.field("EnableContainerDiscovery");
+        findings
+            .notice(field, "is ignored: a sidecar reads the files of its own pod; set dockerFile to false");
+    }
+    section.allow(&[
+        "ContainerFilters",
+        "AllowingIncludedByMultiConfigs",
+        "FileOffsetKey",
+        "PreservedDirDepth",
+    ]);
+    section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
+    section.without_effect(
+        &["AppendingLogPositionMeta", "EnableExactlyOnce", "Tags", "ExternalK8sLabelTag", "ExternalEnvTag"],
+        findings,
+    );
+    section.finish(findings);
+    let (directory, file_pattern) = place?;
+    let input = FileInput {
+        directory,
+        file_pattern,
+        max_depth: depth,
+        tail_existing,
+        tail_bytes: tail_kb.saturating_mul(1024),
+        flush_timeout,
+    };
+    Some((input, multiline?))
+}
+
+/// `MaxDirSearchDepth`; negative means without limit.
+fn depth(section: &mut Section, findings: &mut Findings) -> u32 {
+    match section.integer("MaxDirSearchDepth", findings) {
+        None => 0,
+        Some(depth) => u32::try_from(depth).unwrap_or(DEPTH_MAX).min(DEPTH_MAX),
+    }
+}
+
+fn file_place(section: &mut Section, depth: u32, findings: &mut Findings) -> Option<(PathBuf, String)> {
+    let field = section.field("FilePaths");
+    let paths = section.texts("FilePaths", findings);
+    let [path] = paths.as_slice() else {
+        findings.problem(field, format!("must hold exactly one path, not {}", paths.len()));
+        return None;
+    };
+    match split_path(path) {
+        Ok((directory, file, searches_below)) => {
+            if depth > 0 && !searches_below {
+                findings.notice(
+                    section.field("MaxDirSearchDepth"),
+                    "searches below the directory although the path has no `**`",
+                );
+            }
+            Some((directory, file))
+        }
+        Err(reason) => {
+            findings.problem(field, format!("{path:?} {reason}"));
+            None
+        }
+    }
+}
+
+/// `/a/*/b/**/c*.log` → `/a/*/b`, `c*.log`, and whether `**` was there.
+fn split_path(path: &str) -> Result<(PathBuf, String, bool), &'static str> {
+    let path = Path::new(path);
+    if !path.is_absolute() {
+        return Err("must be an absolute path");
+    }
+    if path.components().any(|part| matches!(part, Component::ParentDir)) {
+        return Err("must not contain `..`");
+    }
+    let file =
+        path.file_name().and_then(|name| name.to_str()).ok_or("must end with a file name or pattern")?;
+    if file == "**" || path.to_str().is_some_and(|text| text.ends_with('/')) {
+        return Err("must end with a file name or pattern, e.g. *.log");
+    }
+    let directory = path.parent().ok_or("must name a directory and a file")?;
+    let searches_below = directory.file_name().is_some_and(|name| name == "**");
+    let directory = if searches_below { directory.parent().unwrap_or(directory) } else { directory };
+    if directory.components().any(|part| part.as_os_str() == "**") {
+        return Err("may hold `**` once, directly before the file name");
+    }
+    Ok((directory.to_owned(), file.to_owned(), searches_below))
+}
+
+fn flush_timeout(section: &mut Section, findings: &mut Findings) -> Duration {
+    let Some(seconds) = section.integer("FlushTimeoutSecs", findings) else { return FLUSH_TIMEOUT_DEFAULT };
+    match u64::try_from(seconds) {
+        Ok(seconds) if (1..=86_400).contains(&seconds) => Duration::from_secs(seconds),
+        _ => {
+            findings.notice(section.field("FlushTimeoutSecs"), "must be 1 to 86400 seconds; 60 is used");
+            FLUSH_TIMEOUT_DEFAULT
+        }
+    }
+}
+
+fn encoding(section: &mut Section, findings: &mut Findings) {
+    if let Some(encoding) = section.text("FileEncoding", findings)
+        && !matches!(encoding.to_ascii_lowercase().as_str(), "" | "utf8" | "utf-8")
+    {
+        findings.problem(
+            section.field("FileEncoding"),
+            format!("{encoding:?} is not supported by this collector; use utf8"),
+        );
+    }
+}
+
+/// `None` after a problem.
+fn read_multiline(mut section: Section, findings: &mut Findings) -> Option<Multiline> {
+    let known = findings.problems.len();
+    if let Some(mode) = section.text("Mode", findings).filter(|mode| !mode.is_empty() && mode != "custom") {
+        findings.problem(
+            section.field("Mode"),
+            format!("{mode:?} is not supported by this collector; use custom"),
+        );
+    }
+    section.unsupported(&["ContinuePattern", "EndPattern"], findings);
+    let unmatched = section.text("UnmatchedContentTreatment", findings);
+    if let Some(treatment) = unmatched.filter(|treatment| !matches!(treatment.as_str(), "" | "single_line")) {
+        findings.problem(
+            section.field("UnmatchedContentTreatment"),
+            format!(
+                "{treatment:?} is not supported by this collector, which never drops lines; use single_line"
+            ),
+        );
+    }
+    section.without_effect(&["IgnoringUnmatchWarning"], findings);
+    let start = section.text("StartPattern", findings).unwrap_or_default();
+    let multiline = match start.as_str() {
+        // Both spell "every line is an event" (collector.md §2.1, logBeginRegex).
+        "" | ".*" => Some(Multiline::SingleLine),
+        pattern => match compile(pattern) {
+            Ok(regex) => Some(Multiline::Begin(regex)),
+            Err(reason) => {
+                findings.problem(section.field("StartPattern"), reason);
+                None
+            }
+        },
+    };
+    section.finish(findings);
+    multiline.filter(|_| findings.problems.len() == known)
+}
+
+/// Topic of `global` (collector.md §2.2, §2.3).
+pub fn read_topic(mut global: Section, findings: &mut Findings) -> TopicRule {
+    let format = global.text("TopicFormat", findings).unwrap_or_default();
+    let kind = global.text("TopicType", findings).unwrap_or_default();
+    let rule = match kind.as_str() {
+        // "default" names a plugin's topic; files have none of their own. Source: guess.
+        "" | "none" | "default" => TopicRule::None,
+        "custom" | "machine_group_topic" => TopicRule::Fixed(format),
+        "filepath" => match compile(&format) {
+            Ok(regex) if regex.captures_len() > 1 => TopicRule::Path(regex),
+            Ok(_) => {
+                let field = global.field("TopicFormat");
+                findings
+                    .problem(field, "needs a capture group: the captured part of the path becomes the topic");
+                TopicRule::None
+            }
+            Err(reason) => {
+                findings.problem(global.field("TopicFormat"), reason);
+                TopicRule::None
+            }
+        },
+        other => {
+            findings.problem(
+                global.field("TopicType"),
+                format!("{other:?} is not known; use none, custom, machine_group_topic or filepath"),
+            );
+            TopicRule::None
+        }
+    };
+    global.allow(&["StructureType", "InputIntervalMs", "Priority"]);
+    global.without_effect(
+        &["EnableTimestampNanosecond", "UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"],
+        findings,
+    );
+    global.finish(findings);
+    rule
+}

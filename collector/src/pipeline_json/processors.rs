@@ -1,0 +1,180 @@
+//! `processors`: at most a regex parser and then a timestamp.
+
+use super::Findings;
+use super::regex_check::compile;
+use super::section::{Plugin, Section};
+use crate::parse::RAW_LOG_KEY;
+use crate::parse::time::TimeFormat;
+use crate::pipeline::{Parse, TimeRule, Unmatched};
+
+/// Key under which the input hands on an event (collector.md §2.3).
+const CONTENT: &str = "content";
+
+/// What the processors make of an event.
+pub struct Processing {
+    pub parse: Parse,
+    pub time: TimeRule,
+    pub unmatched: Unmatched,
+}
+
+/// `None` after a problem.
+pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing> {
+    let known = findings.problems.len();
+    let mut parse = None;
+    let mut time = None;
+    for Plugin { kind, section } in plugins {
+        match kind.as_str() {
+            "processor_parse_regex_native" if parse.is_none() && time.is_none() => {
+                parse = Some(read_regex(section, findings));
+            }
+            "processor_timestamp_native" if time.is_none() => time = Some(read_time(section, findings)),
+            "processor_parse_regex_native" | "processor_timestamp_native" => {
+                findings.problem(
+                    section.field("Type"),
+                    format!("{kind} may stand only once, the parser before the timestamp; remove this one"),
+                );
+            }
+            _ => findings.problem(
+                section.field("Type"),
+                format!(
+                    "{kind} is not supported by this collector; supported are processor_parse_regex_native \
+                     and processor_timestamp_native"
+                ),
+            ),
+        }
+    }
+    if findings.problems.len() > known {
+        return None;
+    }
+    let (parse, unmatched) = match parse {
+        None => (Parse::Simple { key: CONTENT.to_owned() }, Unmatched::KeepRaw),
+        Some(parsed) => parsed?,
+    };
+    let time = match time {
+        None => TimeRule::Collected,
+        Some(time) => check_time_key(time?, &parse, findings)?,
+    };
+    Some(Processing { parse, time, unmatched })
+}
+
+fn read_regex(mut section: Section, findings: &mut Findings) -> Option<(Parse, Unmatched)> {
+    source_key(&mut section, findings);
+    let pattern = section.needed_text("Regex", findings);
+    let keys = section.texts("Keys", findings);
+    check_keys(&section, &keys, findings);
+    let keep_source = section.boolean("KeepingSourceWhenParseFail", findings).unwrap_or(false);
+    let unmatched = if keep_source { Unmatched::KeepRaw } else { Unmatched::Discard };
+    if let Some(renamed) = section.text("RenamedSourceKey", findings)
+        && keep_source
+        && renamed != RAW_LOG_KEY
+    {
+        let message = format!("{renamed:?} has no effect: unmatched events are sent in {RAW_LOG_KEY}");
+        findings.notice(section.field("RenamedSourceKey"), message);
+    }
+    section.without_effect(&["KeepingSourceWhenParseSucceed", "CopingRawLog"], findings);
+    let regex_field = section.field("Regex");
+    let keys_field = section.field("Keys");
+    section.finish(findings);
+    let pattern = pattern?;
+    let regex = match compile(&pattern) {
+        Ok(regex) => regex,
+        Err(reason) => {
+            findings.problem(regex_field, reason);
+            return None;
+        }
+    };
+    let groups = regex.captures_len().saturating_sub(1);
+    if groups != keys.len() {
+        let message = format!(
+            "{} keys for {groups} capture groups of the regex: name one key for each group, \
+             or make a group that needs no key `(?:…)`",
+            keys.len()
+        );
+        findings.problem(keys_field, message);
+        return None;
+    }
+    let parse = match (pattern.as_str(), keys.as_slice()) {
+        // Simple mode by definition (collector.md §2.1).
+        ("(.*)", [key]) => Parse::Simple { key: key.clone() },
+        _ => Parse::Regex { regex, keys },
+    };
+    Some((parse, unmatched))
+}
+
+fn source_key(section: &mut Section, findings: &mut Findings) {
+    if let Some(key) = section.text("SourceKey", findings).filter(|key| key != CONTENT) {
+        let message = format!("{key:?} is not there: the event is in {CONTENT:?}");
+        findings.problem(section.field("SourceKey"), message);
+    }
+}
+
+fn check_keys(section: &Section, keys: &[String], findings: &mut Findings) {
+    for (index, key) in keys.iter().enumerate() {
+        let field = || section.field(&format!("Keys[{index}]"));
+        if key.is_empty() {
+            findings.problem(field(), "must not be empty");
+        } else if keys.iter().take(index).any(|earlier| earlier == key) {
+            findings.problem(field(), format!("{key:?} is named twice; give every group its own key"));
+        }
+    }
+}
+
+fn read_time(mut section: Section, findings: &mut Findings) -> Option<TimeRule> {
+    let key = section.needed_text("SourceKey", findings);
+    let format = section.needed_text("SourceFormat", findings);
+    if let Some(format) = &format
+        && let Err(error) = TimeFormat::new(format)
+    {
+        findings.problem(section.field("SourceFormat"), error.to_string());
+    }
+    let zone = section.text("SourceTimezone", findings).filter(|zone| !zone.is_empty());
+    let offset_seconds = zone.and_then(|zone| {
+        let offset = zone_offset(&zone);
+        if offset.is_none() {
+            let message = format!("{zone:?} is not a zone like GMT+08:00 or GMT-03:30");
+            findings.problem(section.field("SourceTimezone"), message);
+        }
+        offset
+    });
+    if section.integer("SourceYear", findings).is_some_and(|year| year > 0) {
+        let field = section.field("SourceYear");
+        findings.notice(field, "has no effect: a date without year is taken to be the latest such date");
+    }
+    section.finish(findings);
+    Some(TimeRule::Field { key: key?, format: format?, offset_seconds })
+}
+
+/// A timestamp from a field that no parser makes would never be read.
+fn check_time_key(time: TimeRule, parse: &Parse, findings: &mut Findings) -> Option<TimeRule> {
+    let made: &[String] = match parse {
+        Parse::Simple { key } => std::slice::from_ref(key),
+        Parse::Regex { keys, .. } => keys,
+    };
+    if let TimeRule::Field { key, .. } = &time
+        && !made.contains(key)
+    {
+        findings.problem(
+            "processor_timestamp_native.SourceKey",
+            format!("{key:?} is none of the keys ({}); name one of them", made.join(", ")),
+        );
+        return None;
+    }
+    Some(time)
+}
+
+/// Seconds east of Greenwich of `GMT+08:00`, `GMT-3`, `UTC`.
+fn zone_offset(zone: &str) -> Option<i32> {
+    let rest = zone.strip_prefix("GMT").or_else(|| zone.strip_prefix("UTC")).unwrap_or(zone);
+    let (sign, digits) = match rest.as_bytes().first() {
+        None => return Some(0),
+        Some(b'+') => (1, rest.get(1..)?),
+        Some(b'-') => (-1, rest.get(1..)?),
+        Some(_) => return None,
+    };
+    let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
+    let number = |text: &str, max: i32| {
+        let digits_only = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|n| digits_only && *n <= max)
+    };
+    Some(sign * (number(hours, 14)? * 3600 + number(minutes, 59)? * 60))
+}

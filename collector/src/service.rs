@@ -1,0 +1,391 @@
+//! The foreground process: the only place that wires control and data and handles signals.
+//!
+//! Life: read the start parameters → claim the pid file → engine and control → SIGTERM → drain →
+//! exit code. Everything runs on one thread, so that a main loop that hangs stops the beat that
+//! `status` looks at. Called by `cli`.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::app_info;
+use crate::control::{Agent, Control, RemoteConfigs};
+use crate::env::Env;
+use crate::identity::{Host, Instance};
+use crate::instance_config::{ConfigError, FILE_BYTES_MAX, HostPort, InstanceConfig};
+use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, RunStateFile, StateDir};
+use crate::logging;
+
+mod data;
+
+use data::{Data, Drained};
+
+/// Time between two looks at the config file while it names no config server. Source: own choice.
+pub const CONFIG_RECHECK: Duration = Duration::from_secs(10);
+
+/// What the drain may overrun its deadline before it is given up. Source: own choice; together with
+/// the default grace it stays below the kubelet's 30 s.
+const DRAIN_SLACK: Duration = Duration::from_secs(2);
+
+/// Exit codes, documented in `cli`.
+const FAILED: u8 = 1;
+const NOT_DELIVERED: u8 = 4;
+const BAD_CONFIG: u8 = 78;
+const INTERRUPTED: u8 = 130;
+
+/// What the command line decides.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Longest time to drain; wins over the config.
+    pub grace: Option<Duration>,
+    /// This process was started in the background by `initd`.
+    pub daemon: bool,
+}
+
+/// Runs until a signal; the value is the exit code.
+pub fn run(env: Env, options: Options) -> ExitCode {
+    ExitCode::from(try_run(&env, &options).unwrap_or_else(|failure| {
+        error!("{}", failure.text);
+        if options.daemon {
+            // For `start`, which shows it; the log file has it already.
+            eprintln!("{}", failure.text);
+        }
+        failure.code
+    }))
+}
+
+/// Why the process ends before it ran.
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    fn new(text: impl ToString) -> Self {
+        Self { code: FAILED, text: text.to_string() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: BAD_CONFIG, text: error.to_string() }
+    }
+}
+
+/// Things that live as long as the process.
+struct Process<'a> {
+    env: &'a Env,
+    options: &'a Options,
+    layout: Layout,
+    home: Home,
+    /// Unix seconds.
+    startup_time: i64,
+}
+
+fn try_run(env: &Env, options: &Options) -> Result<u8, Failure> {
+    if options.daemon {
+        // A process that leads a session already (the first of a container) stays in it.
+        let _ = rustix::process::setsid();
+    }
+    let layout = Layout::new(env.path_prefix());
+    let home = layout.open_home();
+    start_logging(env, options, home.as_ref().ok());
+    let home = home.map_err(Failure::new)?;
+    let _pid_file = PidFile::claim(&home.pid_file()).map_err(Failure::new)?;
+    let mut vitals = Vitals::open(home.run_state())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
+    let startup_time = jiff::Timestamp::now().as_second();
+    let process = Process { env, options, layout, home, startup_time };
+    let code = runtime.block_on(process.live(&mut vitals));
+    // A name lookup may still hang in a thread; nobody waits for its answer.
+    runtime.shutdown_background();
+    code
+}
+
+fn start_logging(env: &Env, options: &Options, home: Option<&Home>) {
+    let level = env.log_level();
+    let effective = *level.as_ref().unwrap_or(&tracing::level_filters::LevelFilter::INFO);
+    let file = home.map(Home::log);
+    if let Err(error) = logging::init(effective, file.as_deref(), !options.daemon) {
+        warn!("no log file: {error}; logging to standard error only");
+    }
+    if let Err(word) = level {
+        warn!("LOGTAIL_LOG_LEVEL {word:?} is not a level; use trace, debug, info, warn or error. Using info");
+    }
+}
+
+impl Process<'_> {
+    /// Lives with one config after the other; the value is the exit code.
+    async fn live(&self, vitals: &mut Vitals) -> Result<u8, Failure> {
+        let mut stop = StopSignals::new().map_err(Failure::new)?;
+        info!("collector {} starts as process {}", app_info::VERSION, std::process::id());
+        loop {
+            let instance = read_config(self.env, &self.layout)?;
+            for notice in &instance.notices {
+                warn!("{notice}");
+            }
+            let grace = self.options.grace.unwrap_or(instance.grace);
+            vitals.set_grace(grace);
+            let state_dir = self.open_state_dir(&instance)?;
+            let (host, identity) = self.identify(&instance, &state_dir);
+            let store = self.open_store(&state_dir)?;
+            let data = Data::start(self.env, &self.layout, &instance, &state_dir, &host, &identity)
+                .map_err(Failure::new)?;
+            let agent = Agent {
+                instance_id: identity.instance_id,
+                ip: host.ip.to_string(),
+                hostname: host.hostname,
+                startup_time: self.startup_time,
+                tags: instance.agent_tags.clone(),
+            };
+            let control = Control::new(agent, self.env, &self.layout, &instance, store, &data);
+            let ending = match self.collect(control, &instance, vitals, &mut stop).await {
+                End::Stop(ending) => ending,
+                End::Reload => {
+                    info!("{} names a config server now", instance.path.display());
+                    data.hand_over(Instant::now() + DRAIN_SLACK).await;
+                    continue;
+                }
+            };
+            let code = end(&data, ending, grace, vitals, &mut stop).await;
+            if code != 0 {
+                // Its thread may hang; the end of the process ends it.
+                std::mem::forget(data);
+            }
+            return Ok(code);
+        }
+    }
+
+    /// Collects until a signal comes, or until a config without config server has become better.
+    async fn collect(
+        &self,
+        control: Control<'_, Data>,
+        instance: &InstanceConfig,
+        vitals: &mut Vitals,
+        stop: &mut StopSignals,
+    ) -> End {
+        let (ready, mut became_ready) = watch::channel(false);
+        let mut conversation = std::pin::pin!(control.run(ready));
+        let mut beat = tokio::time::interval(BEAT_INTERVAL);
+        let mut recheck = tokio::time::interval(CONFIG_RECHECK);
+        loop {
+            tokio::select! {
+                biased;
+                ending = stop.next() => return End::Stop(ending),
+                never = &mut conversation => match never {},
+                Ok(()) = became_ready.changed() => vitals.enter(Phase::Ready),
+                _ = beat.tick() => vitals.beat(),
+                _ = recheck.tick(), if instance.config_servers.is_empty() => {
+                    if names_a_server(self.env, &self.layout) {
+                        return End::Reload;
+                    }
+                }
+            }
+        }
+    }
+
+    fn open_state_dir(&self, instance: &InstanceConfig) -> Result<StateDir, Failure> {
+        let configured = instance.check_point_path.as_deref();
+        let shared = instance.shared_state_path.as_deref();
+        let state_dir = self.layout.open_state_dir(configured, shared).map_err(|error| {
+            Failure::new(format!(
+                "no directory for read positions can be written ({error}); set check_point_path to a \
+                 directory on a volume of the pod"
+            ))
+        })?;
+        for notice in &state_dir.notices {
+            warn!("{notice}");
+        }
+        Ok(state_dir)
+    }
+
+    /// Who this is; also written to `app_info.json`.
+    fn identify(&self, instance: &InstanceConfig, state_dir: &StateDir) -> (Host, Instance) {
+        let peer = instance.config_servers.first().map(HostPort::as_str);
+        let hostname = instance.working_hostname.as_deref();
+        let host = Host::detect(self.env, &self.layout, instance.working_ip, hostname, peer);
+        let (identity, unsaved) = Instance::load_or_create(&state_dir.path, &host.hostname);
+        if let Some(error) = unsaved {
+            warn!(
+                "the instance id cannot be stored in {} ({error}); a restart gets a new one",
+                state_dir.path.display()
+            );
+        }
+        info!("address {}, host name {}, instance id {}", host.ip, host.hostname, identity.instance_id);
+        let app_info = self.home.app_info();
+        if let Err(error) = app_info::write(&app_info, &host, &identity, &jiff::Zoned::now()) {
+            warn!("{} cannot be written: {error}", app_info.display());
+        }
+        (host, identity)
+    }
+
+    /// Beside the positions if those outlive the container, else where the vendor's agent has them.
+    fn open_store(&self, state_dir: &StateDir) -> Result<RemoteConfigs, Failure> {
+        let base = if state_dir.volatile { self.home.directory() } else { &state_dir.path };
+        let directory = base.join("config/remote");
+        RemoteConfigs::open(directory.clone())
+            .map_err(|error| Failure::new(format!("{} cannot be created: {error}", directory.display())))
+    }
+}
+
+/// Delivers what is left, at most for `grace`; the value is the exit code.
+async fn end(
+    data: &Data,
+    ending: Ending,
+    grace: Duration,
+    vitals: &mut Vitals,
+    stop: &mut StopSignals,
+) -> u8 {
+    vitals.enter(Phase::Draining);
+    let deadline = Instant::now() + grace;
+    let drain = async {
+        let limit = grace.as_secs_f32();
+        match ending {
+            Ending::Pod => {
+                info!("stopping: reading until nobody writes any more and all is sent, at most {limit} s");
+                data.drain(deadline).await
+            }
+            Ending::HandOver => {
+                info!("stopping for a successor: sending what is there, at most {limit} s");
+                data.hand_over(deadline).await
+            }
+        }
+    };
+    let drain = tokio::time::timeout_at((deadline + DRAIN_SLACK).into(), drain);
+    let mut drain = std::pin::pin!(drain);
+    let mut beat = tokio::time::interval(BEAT_INTERVAL);
+    loop {
+        tokio::select! {
+            drained = &mut drain => return match drained {
+                Ok(drained) => report(&drained),
+                Err(_) => {
+                    error!("the drain did not end in time; what is left is not known");
+                    NOT_DELIVERED
+                }
+            },
+            _ = stop.next() => {
+                error!("stopped by a second signal before everything was delivered");
+                return INTERRUPTED;
+            }
+            _ = beat.tick() => vitals.beat(),
+        }
+    }
+}
+
+/// One line for machines; the log has one for people.
+fn report(drained: &Drained) -> u8 {
+    match serde_json::to_string(drained) {
+        // A closed standard output is no reason to fail now.
+        Ok(json) => drop(writeln!(io::stdout(), "drained {json}")),
+        Err(error) => error!("the account of the drain cannot be printed: {error}"),
+    }
+    if drained.is_delivered() { 0 } else { NOT_DELIVERED }
+}
+
+/// Why collecting with one config ended.
+enum End {
+    /// The config file names a config server now.
+    Reload,
+    Stop(Ending),
+}
+
+/// Who ends beside the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// SIGTERM, SIGINT: the pod. The other containers got the signal too and write their last lines.
+    Pod,
+    /// SIGUSR1, from `restart`: only this process.
+    HandOver,
+}
+
+/// What `status` looks at. A record that cannot be written shows as a hanging collector in time;
+/// there is nothing else to do about it.
+struct Vitals {
+    path: PathBuf,
+    file: RunStateFile,
+}
+
+impl Vitals {
+    fn open(path: PathBuf) -> Result<Self, Failure> {
+        let file = RunStateFile::create(&path, crate::instance_config::GRACE_DEFAULT).map_err(|error| {
+            Failure::new(format!("run state {} cannot be written: {error}", path.display()))
+        })?;
+        Ok(Self { path, file })
+    }
+
+    fn set_grace(&mut self, grace: Duration) {
+        self.file.set_grace(grace);
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        let written = self.file.enter(phase);
+        self.complain(written);
+    }
+
+    fn beat(&mut self) {
+        let written = self.file.beat();
+        self.complain(written);
+    }
+
+    fn complain(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            warn!("run state {} cannot be written: {error}", self.path.display());
+        }
+    }
+}
+
+/// The signals that end the collector.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    hand_over: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hand_over: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn next(&mut self) -> Ending {
+        tokio::select! {
+            _ = self.terminate.recv() => Ending::Pod,
+            _ = self.interrupt.recv() => Ending::Pod,
+            _ = self.hand_over.recv() => Ending::HandOver,
+        }
+    }
+}
+
+fn read_config(env: &Env, layout: &Layout) -> Result<InstanceConfig, ConfigError> {
+    let path = env.config_path();
+    let content = read_file(&path, &layout.on_disk(&path))?;
+    InstanceConfig::parse(&path, content.as_deref(), env)
+}
+
+/// `None` when there is no file.
+fn read_file(path: &Path, on_disk: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    match fs::metadata(on_disk) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+        Ok(meta) if meta.len() > FILE_BYTES_MAX => {
+            return Err(ConfigError::TooLarge { path: path.to_owned() });
+        }
+        Ok(_) => {}
+    }
+    fs::read(on_disk).map(Some).map_err(unreadable)
+}
+
+/// Has the file become one that names a config server? A file that is wrong now may be right later.
+fn names_a_server(env: &Env, layout: &Layout) -> bool {
+    read_config(env, layout).is_ok_and(|instance| !instance.config_servers.is_empty())
+}

@@ -1,0 +1,200 @@
+//! The engine as control sees it, and the clients that the engine asks for.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use sls_api::sign::AccessKey;
+use sls_client::{Client, ClientConfig};
+
+use crate::app_info;
+use crate::control::Collect;
+use crate::engine::{DrainReport, Engine, EngineConfig, EngineError, Limits};
+use crate::env::Env;
+use crate::identity::{GroupIds, Host, Instance};
+use crate::instance_config::InstanceConfig;
+use crate::layout::{Layout, StateDir};
+use crate::pipeline::{Destination, Pipeline};
+use crate::ship::Clients;
+
+/// The data half, started.
+pub struct Data {
+    engine: Engine,
+}
+
+/// What is told about the end, on standard output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drained {
+    /// Everything was read and acknowledged, and nobody can write more.
+    pub complete: bool,
+    pub files: u64,
+    pub logs_sent: u64,
+    pub logs_unacknowledged: u64,
+    pub bytes_unread: u64,
+    /// Files that a program still had open.
+    pub still_written: Vec<String>,
+}
+
+impl Drained {
+    /// Is nothing left behind of what was written so far?
+    pub fn is_delivered(&self) -> bool {
+        self.complete || (self.logs_unacknowledged == 0 && self.bytes_unread == 0 && self.files > 0)
+    }
+}
+
+impl From<DrainReport> for Drained {
+    fn from(report: DrainReport) -> Self {
+        Self {
+            complete: report.is_complete,
+            files: report.files,
+            logs_sent: report.logs_sent,
+            logs_unacknowledged: report.logs_unacknowledged,
+            bytes_unread: report.bytes_unread,
+            still_written: report.still_written.iter().map(|path| path.display().to_string()).collect(),
+        }
+    }
+}
+
+impl Data {
+    /// Starts the engine; it has nothing to collect yet.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn start(
+        env: &Env,
+        layout: &Layout,
+        instance: &InstanceConfig,
+        state_dir: &StateDir,
+        host: &Host,
+        identity: &Instance,
+    ) -> Result<Self, EngineError> {
+        let mut limits = Limits::default();
+        if let Some(concurrency) = instance.send_concurrency {
+            limits.lane_concurrency = concurrency;
+        }
+        let ids: Vec<String> = GroupIds::read(env, layout).user_defined_ids.into_iter().collect();
+        let config = EngineConfig {
+            state_dir: state_dir.path.clone(),
+            root: layout.prefix().map(ToOwned::to_owned),
+            source_ip: host.ip.to_string(),
+            hostname: host.hostname.clone(),
+            user_defined_id: ids.join(","),
+            env_tags: env.env_tags(),
+            machine_uuid: identity.uuid.clone(),
+            limits,
+        };
+        let clients = EndpointClients {
+            access_key: instance.access_key.clone(),
+            config_path: instance.path.display().to_string(),
+            user_agent: user_agent(env, host),
+            by_endpoint: Mutex::default(),
+        };
+        Ok(Self { engine: Engine::start(config, clients)? })
+    }
+
+    /// For the end of the pod: everything that is still written is delivered too, until `deadline`.
+    pub async fn drain(&self, deadline: Instant) -> Drained {
+        self.engine.drain(deadline).await.into()
+    }
+
+    /// For the end of this process alone: a successor goes on.
+    pub async fn hand_over(&self, deadline: Instant) -> Drained {
+        self.engine.stop(deadline).await.into()
+    }
+}
+
+impl Collect for Data {
+    fn apply(&self, pipelines: Vec<Pipeline>) {
+        self.engine.apply(pipelines);
+    }
+
+    fn troubles(&self) -> BTreeMap<String, String> {
+        let running = self.engine.status().pipelines.into_iter();
+        running.filter_map(|pipeline| Some((pipeline.name, pipeline.last_error?))).collect()
+    }
+}
+
+/// One client for each data endpoint, so that destinations share its connections.
+struct EndpointClients {
+    access_key: Option<AccessKey>,
+    config_path: String,
+    user_agent: String,
+    by_endpoint: Mutex<HashMap<String, Client>>,
+}
+
+impl Clients for EndpointClients {
+    fn client(&self, destination: &Destination) -> Result<Client, String> {
+        let endpoint = destination.endpoint.as_deref().unwrap_or_default();
+        let mut known = self.by_endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = known.get(endpoint) {
+            return Ok(client.clone());
+        }
+        let access_key = self.access_key.clone().ok_or_else(|| {
+            format!(
+                "no access key: set default_access_key_id and default_access_key in {} or in the environment, \
+                 and restart the collector",
+                self.config_path
+            )
+        })?;
+        let parsed = endpoint.parse().map_err(|error: sls_client::EndpointError| error.to_string())?;
+        let mut config = ClientConfig::new(parsed, access_key);
+        config.user_agent.clone_from(&self.user_agent);
+        let client = Client::new(config).map_err(|error| format!("{error}, in {}", self.config_path))?;
+        known.insert(endpoint.to_owned(), client.clone());
+        Ok(client)
+    }
+}
+
+/// Form and environment labels as the vendor's agent sends them (collector.md §1.4).
+fn user_agent(env: &Env, host: &Host) -> String {
+    let environment = if env.get("KUBERNETES_SERVICE_HOST").is_some() { "K8S-Sidecar" } else { "Host" };
+    format!("ilogtail/{} ({}) ip/{} env/{environment}", app_info::VERSION, std::env::consts::OS, host.ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn clients(access_key: Option<AccessKey>) -> EndpointClients {
+        EndpointClients {
+            access_key,
+            config_path: "/c.json".into(),
+            user_agent: "ilogtail/1".into(),
+            by_endpoint: Mutex::default(),
+        }
+    }
+
+    fn destination() -> Destination {
+        let config = crate::instance_config::InstanceConfig::parse(
+            Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json"),
+            None,
+            &Env::default(),
+        );
+        let json = br#"{"inputs":[{"Type":"input_file","FilePaths":["/l/a"]}],
+            "flushers":[{"Type":"flusher_sls","Project":"project","Logstore":"store","Endpoint":"127.0.0.1:1"}]}"#;
+        let accepted = crate::pipeline_json::parse("c", 1, json, &config.unwrap()).unwrap();
+        accepted.pipeline.unwrap().destination
+    }
+
+    #[test]
+    fn without_an_access_key_the_remedy_is_named() {
+        let error = clients(None).client(&destination()).unwrap_err();
+        assert!(error.contains("set default_access_key_id and default_access_key in /c.json"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_key_gives_a_client() {
+        clients(Some(AccessKey::new("id", "secret"))).client(&destination()).unwrap();
+    }
+
+    #[test]
+    fn everything_is_delivered_if_only_writers_remain() {
+        let report = DrainReport { files: 1, still_written: vec!["/l/a".into()], ..DrainReport::default() };
+        assert!(Drained::from(report.clone()).is_delivered());
+        assert!(!Drained::from(DrainReport { bytes_unread: 1, ..report.clone() }).is_delivered());
+        assert!(!Drained::from(DrainReport { logs_unacknowledged: 1, ..report }).is_delivered());
+        assert!(!Drained::from(DrainReport::default()).is_delivered(), "the account of a reader that died");
+    }
+}
