@@ -41,6 +41,24 @@ e2e-repeat n="20":
     cargo build --package e2e
     for i in $(seq {{n}}); do echo "run $i of {{n}}"; cargo --quiet e2e -o json || exit 1; done
 
+# The example as a user without privileges: root becomes one, anyone else already is.
+e2e-user *args:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --package e2e
+    if [ "$(id -u)" != 0 ]; then exec target/debug/e2e {{args}}; fi
+    home=$(mktemp -d)
+    trap 'rm -rf "$home"' EXIT
+    install -m 755 target/debug/e2e "$home/e2e"
+    chown -R 65534:65534 "$home"
+    env -i PATH="$PATH" HOME="$home" TMPDIR="$home" \
+        setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$home/e2e" {{args}}
+
+# A running bed, asked with the real kubectl (which must be installed).
+e2e-kubectl:
+    cargo build --package e2e
+    e2e/kubectl.sh target/debug/e2e
+
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
     cargo bench --workspace

@@ -1,1 +1,19 @@
+//! The test bed: the vendor document's nginx sidecar example, end to end, every line accounted for.
+//!
+//! Reading order: `scenario` (what is asserted), `bed` (what it runs on), `pods` (how containers
+//! become processes), `example` (the run of `cargo e2e`), `account` and `report` (the result).
 
+pub mod account;
+pub mod bed;
+pub mod cli;
+pub mod component;
+pub mod eventually;
+pub mod example;
+pub mod kubernetes;
+pub mod manifest;
+pub mod pods;
+pub mod program;
+pub mod progress;
+pub mod report;
+pub mod scenario;
+pub mod sls;

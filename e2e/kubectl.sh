@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Starts the bed and asks it with the real kubectl what a user would ask. Usage: kubectl.sh E2E_EXE
+set -euo pipefail
+command -v kubectl >/dev/null || { echo "kubectl.sh: kubectl is not installed" >&2; exit 1; }
+
+work=$(mktemp -d)
+"$1" up -o json --root "$work/bed" >"$work/up.json" &
+bed=$!
+trap 'kill "$bed" 2>/dev/null; wait "$bed" 2>/dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 300); do
+    [ -s "$work/up.json" ] && break
+    kill -0 "$bed" || { echo "kubectl.sh: the bed ended" >&2; exit 1; }
+    sleep 0.2
+done
+kubectl() { command kubectl --kubeconfig "$work/bed/kubeconfig" "$@"; }
+passed=0
+
+# expect WHAT PATTERN COMMAND…: the command succeeds and prints the pattern, within 30 s.
+expect() {
+    local what=$1 pattern=$2 output
+    shift 2
+    for _ in $(seq 60); do
+        if output=$("$@" 2>&1) && grep -Eq -- "$pattern" <<<"$output"; then
+            echo "ok    $what"
+            passed=$((passed + 1))
+            return
+        fi
+        sleep 0.5
+    done
+    printf 'FAIL  %s: no %s in:\n%s\n' "$what" "$pattern" "$output"
+    echo "$passed passed, 1 failed"
+    exit 1
+}
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+expect "get lists configs, pods, jobs" "aliyunlogconfig.*/nginx-log-access-example" \
+    kubectl get aliyunlogconfigs,pods,jobs
+expect "get prints the CRD's columns" "READY" kubectl get aliyunlogconfigs
+expect "the short name works" "nginx-log-error-example +.*True" kubectl get alc
+expect "a Deployment's pod runs" "2/2 +Running" kubectl get pods
+expect "describe shows conditions and events" "Type:? .*|Conditions" kubectl describe alc nginx-log-access-example
+expect "the writer's log is readable" "\[error\]" kubectl logs deployment/nginx-log-sidecar-deployment -c nginx-log-demo --tail=5
+expect "apply creates the published Job" "created|configured|unchanged" kubectl apply -f "$here/fixtures/k8s/repaired/sidecar-job.yaml"
+expect "the Job's pod runs" "nginx-log-sidecar-demo.* 2/2 +Running" kubectl get pods
+expect "scale works" "scaled" kubectl scale deployment/nginx-log-sidecar-deployment --replicas=2
+expect "two replicas run" "2/2 +2 +2" kubectl get deployments
+expect "delete works" "deleted" kubectl delete job nginx-log-sidecar-demo --wait=true
+expect "a published config is accepted with complaints" "configured|created|serverside-applied|unchanged" \
+    kubectl apply -f "$here/fixtures/k8s/published/crd-access.yaml"
+expect "its columns say so" "nginx-log-access-example +.*False +InvalidSpec" kubectl get alc
+expect "a field that does not exist is refused" "unknown field|strict decoding" \
+    bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' apply --server-side -f - <<<'{\"apiVersion\":\"log.alibabacloud.com/v1alpha1\",\"kind\":\"AliyunLogConfig\",\"metadata\":{\"name\":\"x\",\"namespace\":\"default\"},\"spec\":{\"ttl\":7,\"logstore\":\"l-l\",\"logtailConfig\":{\"configName\":\"x-x\",\"inputType\":\"file\",\"inputDetail\":{\"logType\":\"common_reg_log\",\"logPath\":\"/a\",\"filePattern\":\"b\"}}}}' ; true"
+echo "$passed passed, 0 failed"

@@ -1,0 +1,270 @@
+//! The embedded bed: emulator, API server and pod runner in this process, the operator and every
+//! container as processes of their own. No cluster, no Docker, no network but loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use mock_sls::{Config, Data, MockSls};
+use tokio::process::{Child, Command};
+
+use super::{REGION, image};
+use crate::component::{self, name};
+use crate::eventually::{Look, eventually};
+use crate::kubernetes;
+use crate::pods::{Isolation, PodRunner, RunnerConfig};
+use crate::progress::Progress;
+use crate::scenario::{Context, PROJECT};
+use crate::sls::Sls;
+
+/// Name and address of the bed's one node.
+const NODE_NAME: &str = "sls-bed";
+const NODE_IP: &str = "127.0.0.1";
+/// Longest wait for one thing to become true.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Time all pods together get to end when the bed ends: a collector may have lines to deliver.
+const POD_GRACE: Duration = Duration::from_secs(10);
+/// Time the operator gets to end by itself.
+const OPERATOR_GRACE: Duration = Duration::from_secs(5);
+
+/// How to start the bed.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The bed's executable, which is all the programs in the containers.
+    pub component_exe: PathBuf,
+    /// Folder for everything the bed writes; it stays when the bed goes.
+    pub root: PathBuf,
+    pub isolation: Isolation,
+    /// Port of the emulator; 0 takes a free one.
+    pub sls_port: u16,
+    /// Port of the API server; 0 takes a free one.
+    pub kube_port: u16,
+    /// Start everything but the emulator, to see how the others bear it.
+    pub without_sls: bool,
+}
+
+/// A running bed. Dropping it ends everything it started.
+pub struct Embedded {
+    options: Options,
+    sls_address: SocketAddr,
+    sls: Option<mock_sls::Running>,
+    kube: kube_sim::Running,
+    pods: crate::pods::Running,
+    operator: Child,
+    client: Client,
+}
+
+impl Embedded {
+    /// Starts all parts and waits until the API server serves the operator's kind.
+    ///
+    /// # Errors
+    /// A part that cannot start; the message names it.
+    pub async fn start(options: Options, progress: &Progress) -> Result<Self> {
+        std::fs::create_dir_all(&options.root)
+            .with_context(|| format!("cannot create {}", options.root.display()))?;
+        progress.step("starting mock-sls");
+        let sls = start_sls(&options, SocketAddr::from((Ipv4Addr::LOCALHOST, options.sls_port))).await?;
+        let sls_address = sls.addr();
+        let sls = if options.without_sls {
+            sls.shutdown().await;
+            None
+        } else {
+            Some(sls)
+        };
+
+        progress.step("starting kube-sim");
+        let kube = kube_sim::KubeSim::start(kube_sim::Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.kube_port)),
+            ..kube_sim::Config::default()
+        })
+        .await
+        .context("kube-sim cannot start")?;
+        let kubeconfig = options.root.join("kubeconfig");
+        kube.write_kubeconfig(&kubeconfig).context("cannot write the kubeconfig")?;
+        let client = connect(&kubeconfig).await?;
+        install_crd(&client).await?;
+
+        progress.step("starting the pod runner");
+        let pods = PodRunner::start(
+            client.clone(),
+            RunnerConfig {
+                images: image::table(&image::Service {
+                    authority: sls_address.to_string(),
+                    access_key_id: mock_sls::DEFAULT_ACCESS_KEY_ID.to_owned(),
+                    access_key_secret: mock_sls::DEFAULT_ACCESS_KEY_SECRET.to_owned(),
+                }),
+                node_name: NODE_NAME.to_owned(),
+                node_ip: NODE_IP.to_owned(),
+                isolation: options.isolation,
+                shutdown_grace: POD_GRACE,
+                ..RunnerConfig::new(options.root.join("pods"), &options.component_exe)
+            },
+        )
+        .await
+        .context("the pod runner cannot start")?;
+        kube.set_pod_logs(pods.pod_logs());
+
+        progress.step("starting the operator");
+        let operator = start_operator(&options, &kubeconfig, sls_address)?;
+        Ok(Self { options, sls_address, sls, kube, pods, operator, client })
+    }
+
+    /// What a scenario needs to work in `namespace`.
+    ///
+    /// # Errors
+    /// The client's settings are refused (they are not, unless the bed is wrong).
+    pub fn context(&self, namespace: &str, progress: &Progress) -> Result<Context> {
+        Ok(Context {
+            kube: self.client.clone(),
+            sls: Sls::connect(&self.sls_endpoint(), PROJECT)?,
+            namespace: namespace.to_owned(),
+            progress: progress.clone(),
+            limit: LIMIT,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT` of the emulator.
+    pub fn sls_endpoint(&self) -> String {
+        format!("http://{}", self.sls_address)
+    }
+
+    /// File that `kubectl --kubeconfig` takes.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.options.root.join("kubeconfig")
+    }
+
+    /// The pod runner, for what Kubernetes does not show (probe counts, kind of isolation).
+    pub fn pods(&self) -> &crate::pods::Running {
+        &self.pods
+    }
+
+    /// Takes the Log Service away, as an outage does: connections are cut, the data stays.
+    pub async fn stop_sls(&mut self) {
+        if let Some(sls) = self.sls.take() {
+            sls.shutdown().await;
+        }
+    }
+
+    /// Brings the Log Service back at the same address with the same data.
+    ///
+    /// # Errors
+    /// The port was taken meanwhile, or the data cannot be opened.
+    pub async fn start_sls(&mut self) -> Result<()> {
+        if self.sls.is_none() {
+            self.sls = Some(start_sls(&self.options, self.sls_address).await?);
+        }
+        Ok(())
+    }
+
+    /// Kills the operator and starts it again.
+    ///
+    /// # Errors
+    /// The process cannot be started.
+    pub async fn restart_operator(&mut self) -> Result<()> {
+        self.operator.kill().await.context("cannot kill the operator")?;
+        self.operator = start_operator(&self.options, &self.kubeconfig(), self.sls_address)?;
+        Ok(())
+    }
+
+    /// Writes what Kubernetes knows (configs, pods, events) beside the logs and the database.
+    pub async fn write_evidence(&self) {
+        for (file, text) in kubernetes::dump(&self.client).await {
+            let path = self.options.root.join(file);
+            if let Err(error) = std::fs::write(&path, text) {
+                tracing::warn!("cannot write {}: {error}", path.display());
+            }
+        }
+    }
+
+    /// Ends everything in order: operator, pods (with their grace), API server, emulator last,
+    /// so that what the collectors still hold is delivered.
+    pub async fn shutdown(mut self) {
+        end(&mut self.operator).await;
+        self.pods.shutdown().await;
+        self.kube.shutdown().await;
+        if let Some(sls) = self.sls.take() {
+            sls.shutdown().await;
+        }
+    }
+}
+
+async fn start_sls(options: &Options, listen: SocketAddr) -> Result<mock_sls::Running> {
+    let config = Config {
+        listen,
+        data: Data::Dir(options.root.join("mock-sls")),
+        region: REGION.to_owned(),
+        ..Config::default()
+    };
+    MockSls::start(config).await.with_context(|| format!("mock-sls cannot start on {listen}"))
+}
+
+async fn connect(kubeconfig: &Path) -> Result<Client> {
+    let config = kube::config::Kubeconfig::read_from(kubeconfig)?;
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+    Client::try_from(config).context("no client for kube-sim")
+}
+
+async fn install_crd(client: &Client) -> Result<()> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let crd = operator::crd::crd();
+    crds.patch(&crd.name_any(), &PatchParams::apply("sls-bed").force(), &Patch::Apply(&crd))
+        .await
+        .context("cannot install the operator's CRD")?;
+    eventually("the operator's CRD to be served", LIMIT, async || {
+        let seen = crds.get(&crd.name_any()).await?;
+        let conditions = seen.status.and_then(|s| s.conditions).unwrap_or_default();
+        Ok(match conditions.iter().any(|c| c.type_ == "Established" && c.status == "True") {
+            true => Look::Done(()),
+            false => Look::Waiting(format!("{conditions:?}")),
+        })
+    })
+    .await
+}
+
+fn start_operator(options: &Options, kubeconfig: &Path, sls: SocketAddr) -> Result<Child> {
+    let credentials = options.root.join("operator-credentials.json");
+    let text = serde_json::json!({
+        "accessKeyId": mock_sls::DEFAULT_ACCESS_KEY_ID,
+        "accessKeySecret": mock_sls::DEFAULT_ACCESS_KEY_SECRET,
+    });
+    std::fs::write(&credentials, text.to_string()).context("cannot write the operator's credentials")?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(options.root.join("operator.log"))
+        .context("cannot open operator.log")?;
+    Command::new(&options.component_exe)
+        .arg0(name::OPERATOR)
+        .arg("run")
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .args(["--sls-endpoint", &format!("http://{sls}"), "--region", REGION])
+        .arg("--credentials-file")
+        .arg(&credentials)
+        .args(["--listen", "127.0.0.1:0"])
+        .env(component::PARENT_ENV, std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().context("cannot share operator.log")?)
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .context("the operator cannot start")
+}
+
+/// Asks the process to end, waits, then ends it.
+async fn end(child: &mut Child) {
+    if let Some(pid) =
+        child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+    {
+        // It may have ended by itself; then there is nobody to ask.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    if tokio::time::timeout(OPERATOR_GRACE, child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
+}

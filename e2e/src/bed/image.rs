@@ -1,0 +1,66 @@
+//! The images of the document, as the embedded bed knows them: which of our programs stands at
+//! which path, and the files the vendor's image brings.
+
+use serde_json::json;
+
+use super::REGION;
+use crate::component::name;
+use crate::pods::Image;
+
+/// Seconds between heartbeats of collectors in the bed; the vendor's agent has 10, which a run of a
+/// few seconds would spend waiting.
+const HEARTBEAT_SECONDS: u64 = 1;
+
+/// Where the programs in the containers find the Log Service, and who they are there.
+pub struct Service {
+    /// `host:port`.
+    pub authority: String,
+    pub access_key_id: String,
+    pub access_key_secret: String,
+}
+
+/// The two images of the example.
+pub fn table(service: &Service) -> Vec<Image> {
+    vec![writer(), logtail(service)]
+}
+
+fn writer() -> Image {
+    Image {
+        pattern: "*/log-service/docker-log-test*".to_owned(),
+        entrypoint: vec!["/bin/mock_log".to_owned()],
+        programs: vec![("/bin/mock_log".into(), name::MOCK_LOG.to_owned())],
+        ..Image::default()
+    }
+}
+
+/// The vendor's image holds a config for every region and network; ours holds those of the region
+/// that the bed plays, pointing at the emulator.
+fn logtail(service: &Service) -> Image {
+    let config = json!({
+        "primary_region": REGION,
+        "config_server_list": [{"cluster": "bed", "endpoint_list": [service.authority]}],
+        "data_servers": [{"region": REGION, "endpoint_list": [format!("http://{}", service.authority)]}],
+        "default_access_key_id": service.access_key_id,
+        "default_access_key": service.access_key_secret,
+        "heartbeat_interval": HEARTBEAT_SECONDS,
+    });
+    let files = ["", "-internet"]
+        .map(|network| {
+            let path = format!("/etc/ilogtail/conf/{REGION}{network}/ilogtail_config.json");
+            (path.into(), config.to_string().into_bytes())
+        })
+        .to_vec();
+    Image {
+        pattern: "*/log-service/logtail*".to_owned(),
+        entrypoint: vec!["/usr/local/ilogtail/ilogtail".to_owned()],
+        programs: vec![
+            ("/usr/local/ilogtail/ilogtail".into(), name::ILOGTAIL.to_owned()),
+            ("/etc/init.d/ilogtaild".into(), name::ILOGTAILD.to_owned()),
+            ("/etc/init.d/loongcollectord".into(), name::LOONGCOLLECTORD.to_owned()),
+        ],
+        files,
+        // The pod runner's pods have no network interface of their own to take the address from.
+        env: vec![("ALIYUN_LOGTAIL_WORKING_IP".to_owned(), "$(POD_IP)".to_owned())],
+        ..Image::default()
+    }
+}

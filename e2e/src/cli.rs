@@ -1,0 +1,156 @@
+//! The command line of the bed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::pods::Isolation;
+
+/// Run the nginx sidecar example of the vendor's document end to end, on this machine, and account
+/// for every line.
+///
+/// Exit codes: 0 every line arrived exactly once and every check held; 1 not so, or the bed could
+/// not start; 2 wrong usage; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "e2e", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the example and print what was written and what was received (the default).
+    Run(Run),
+    /// Keep the bed running with the example's Deployment in it; prints how to reach it.
+    Up(Up),
+    /// Ask a running bed (or any emulator) what a Logstore holds.
+    Query(Query),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Access lines the Job writes, and as many error lines.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub lines: u64,
+
+    /// Access lines per second and writer [default: 500, with --outage 100].
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<u32>,
+
+    /// Take the Log Service away for so many seconds while lines are being written.
+    #[arg(long, value_name = "SECONDS")]
+    pub outage: Option<u64>,
+
+    /// How the result is printed; progress goes to standard error.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    #[command(flatten)]
+    pub bed: Bed,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Port of the emulator; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub sls_port: u16,
+
+    /// Port of the API server; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub kube_port: u16,
+
+    /// Access lines per second and pod.
+    #[arg(long, default_value_t = 10, value_name = "PER_SECOND")]
+    pub rate: u32,
+
+    /// How the addresses are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    #[command(flatten)]
+    pub bed: Bed,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Query {
+    /// Address of the emulator, as `up` prints it.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: String,
+
+    #[arg(short, long, default_value = crate::scenario::PROJECT)]
+    pub project: String,
+
+    #[arg(short, long, default_value = crate::scenario::ACCESS_LOGSTORE)]
+    pub logstore: String,
+
+    /// Search, or `search | select …`.
+    #[arg(default_value = "*")]
+    pub query: String,
+
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// What every bed can be told.
+#[derive(Debug, Clone, Args)]
+pub struct Bed {
+    /// How containers are kept apart.
+    #[arg(long, value_enum, default_value_t = IsolationArg::Auto)]
+    pub isolation: IsolationArg,
+
+    /// Folder for logs, objects and the database [default: a temporary one].
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+
+    /// Keep the folder also after a success.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    /// One object at the end.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IsolationArg {
+    /// Mount namespaces where the system allows them, a path prefix otherwise.
+    Auto,
+    /// Mount namespaces, or fail.
+    Namespaces,
+    /// A path prefix.
+    Prefix,
+}
+
+impl From<IsolationArg> for Isolation {
+    fn from(arg: IsolationArg) -> Self {
+        match arg {
+            IsolationArg::Auto => Self::Auto,
+            IsolationArg::Namespaces => Self::Namespaces,
+            IsolationArg::Prefix => Self::Prefix,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_without_a_command_belong_to_run() {
+        let cli = Cli::parse_from(["e2e", "-o", "json", "--lines", "5"]);
+        assert!(cli.command.is_none());
+        assert_eq!((cli.run.lines, cli.run.output), (5, Output::Json));
+    }
+}

@@ -1,0 +1,111 @@
+//! The run of `cargo e2e`: all scenarios on one embedded bed, and what they found.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::bed::{Embedded, Options};
+use crate::kubernetes;
+use crate::progress::Progress;
+use crate::report::{Check, Report};
+use crate::scenario::{Context, Load, configs, deletion, scaling, sidecar_job};
+
+/// Namespace of the document's manifests.
+const NAMESPACE: &str = "default";
+/// Time between the start of the writers and the outage.
+const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub load: Load,
+    /// How long the Log Service is away while lines are written.
+    pub outage: Option<Duration>,
+}
+
+/// Runs everything on a new bed. The report is judged; the bed's folder stays where `options` say.
+pub async fn run(options: Options, plan: &Plan, progress: &Progress) -> Report {
+    let root = options.root.clone();
+    let mut report = match Embedded::start(options, progress).await {
+        Ok(bed) => on_bed(bed, plan, progress).await,
+        Err(error) => Report { errors: vec![format!("{error:#}")], ..Report::default() },
+    };
+    report.seconds = progress.seconds();
+    report.judge();
+    if !report.ok {
+        report.evidence = Some(PathBuf::from(&root));
+    }
+    progress.finish();
+    report
+}
+
+async fn on_bed(mut bed: Embedded, plan: &Plan, progress: &Progress) -> Report {
+    let mut report = Report::default();
+    let outcome = match bed.context(NAMESPACE, progress) {
+        Ok(ctx) => scenarios(&mut bed, &ctx, plan, &mut report).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        report.errors.push(format!("{error:#}"));
+    }
+    report.judge();
+    if !report.ok {
+        bed.write_evidence().await;
+    }
+    progress.step("ending the bed");
+    bed.shutdown().await;
+    report
+}
+
+async fn scenarios(bed: &mut Embedded, ctx: &Context, plan: &Plan, report: &mut Report) -> Result<()> {
+    report.merge(configs::published_is_refused(ctx).await?);
+    report.merge(configs::repaired_become_ready(ctx).await?);
+    let (job, scaled, outage) = tokio::join!(
+        sidecar_job::run(ctx, plan.load),
+        scaling::run(ctx, plan.load.per_second),
+        outage(bed, plan.outage),
+    );
+    // What one found counts even where another failed.
+    for outcome in [job, scaled, outage] {
+        match outcome {
+            Ok(found) => report.merge(found),
+            Err(error) => report.errors.push(format!("{error:#}")),
+        }
+    }
+    report.merge(deletion::removes_the_config_and_keeps_the_logs(ctx).await?);
+    Ok(())
+}
+
+/// Takes the Log Service away for a while, if the plan says so.
+async fn outage(bed: &mut Embedded, length: Option<Duration>) -> Result<Report> {
+    let mut report = Report::default();
+    let Some(length) = length else { return Ok(report) };
+    tokio::time::sleep(BEFORE_OUTAGE).await;
+    bed.stop_sls().await;
+    tokio::time::sleep(length).await;
+    bed.start_sls().await?;
+    let name = "the Log Service was away while lines were written";
+    report.checks.push(Check::new(name, true, format!("{} s", length.as_secs())));
+    Ok(report)
+}
+
+/// The bed that stays: both configs and the Deployment, nothing asserted.
+///
+/// # Errors
+/// A part that cannot start, or an object the API server refuses.
+pub async fn bring_up(options: Options, per_second: u32, progress: &Progress) -> Result<Embedded> {
+    let bed = Embedded::start(options, progress).await?;
+    let ctx = bed.context(NAMESPACE, progress)?;
+    configs::repaired_become_ready(&ctx).await?;
+    let mut deployment = kubernetes::parse(fixtures::repaired::SIDECAR_DEPLOYMENT)?;
+    let tuning = crate::manifest::Tuning {
+        run: crate::scenario::run_id("up"),
+        total_count: None,
+        logs_per_sec: per_second,
+        probe_seconds: 5,
+    };
+    crate::manifest::tune(&mut deployment, &tuning)?;
+    kubernetes::apply(&ctx.kube, NAMESPACE, deployment).await?;
+    Ok(bed)
+}

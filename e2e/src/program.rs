@@ -1,0 +1,206 @@
+//! What `cargo e2e` does with its command line: starts the runtime, obeys Ctrl-C, prints.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::bed::Options;
+use crate::cli::{Bed, Cli, Command, Output, Query, Run, Up};
+use crate::example::{self, Plan};
+use crate::progress::Progress;
+use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT};
+use crate::sls::Sls;
+
+/// Exit code of a run that a signal ended, as shells report SIGINT.
+const INTERRUPTED: u8 = 130;
+/// Access lines per second and writer unless told otherwise.
+const RATE: u32 = 500;
+/// The same when the service goes away: slow enough that the writers are still at it.
+const RATE_WITH_OUTAGE: u32 = 100;
+
+/// Runs the bed's command line.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap chooses the stream; a closed one is no reason to fail differently.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_writer(std::io::stderr)
+        .init();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                match cli.command {
+                    None => run(cli.run).await,
+                    Some(Command::Run(options)) => run(options).await,
+                    Some(Command::Up(options)) => up(options).await,
+                    Some(Command::Query(options)) => query(options).await,
+                }
+            })
+        });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("e2e: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(run: Run) -> Result<ExitCode> {
+    let mut root = Root::new(&run.bed)?;
+    let default_rate = if run.outage.is_some() { RATE_WITH_OUTAGE } else { RATE };
+    let plan = Plan {
+        load: Load { lines: run.lines, per_second: run.rate.unwrap_or(default_rate) },
+        outage: run.outage.map(Duration::from_secs),
+    };
+    let progress = Progress::new();
+    let options = options(&run.bed, &root, 0, 0)?;
+    let report = tokio::select! {
+        report = example::run(options, &plan, &progress) => report,
+        signal = interrupted() => {
+            progress.finish();
+            eprintln!("e2e: {}; the bed is ended", signal?);
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
+    if !report.ok {
+        root.keep();
+    }
+    match run.output {
+        Output::Text => print!("{}", report.to_text()),
+        Output::Json => println!("{}", serde_json::to_string(&report)?),
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn up(up: Up) -> Result<ExitCode> {
+    let root = Root::new(&up.bed)?;
+    let progress = Progress::new();
+    let options = options(&up.bed, &root, up.sls_port, up.kube_port)?;
+    let bed = tokio::select! {
+        bed = example::bring_up(options, up.rate, &progress) => bed?,
+        signal = interrupted() => {
+            progress.finish();
+            eprintln!("e2e: {}", signal?);
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
+    progress.finish();
+    let (endpoint, kubeconfig) = (bed.sls_endpoint(), bed.kubeconfig());
+    match up.output {
+        Output::Json => println!(
+            "{}",
+            json!({
+                "endpoint": endpoint,
+                "kubeconfig": kubeconfig,
+                "project": PROJECT,
+                "accessKeyId": mock_sls::DEFAULT_ACCESS_KEY_ID,
+                "accessKeySecret": mock_sls::DEFAULT_ACCESS_KEY_SECRET,
+                "root": root.path,
+            })
+        ),
+        Output::Text => println!(
+            "The bed is up; Ctrl-C ends it.\n\n\
+             Log Service   {endpoint}   (project {PROJECT}, key {id}:{secret})\n\
+             Kubernetes    {config}\n\
+             Logs, data    {root}\n\n\
+             kubectl --kubeconfig {config} get aliyunlogconfigs,deployments,pods,jobs\n\
+             cargo e2e query --endpoint {endpoint} '* | select status, count(*) as n group by status'\n\
+             HTTP_PROXY={endpoint} aliyunlog log get_logs --project={PROJECT} --logstore={ACCESS_LOGSTORE} \\\n    \
+             --from_time='5 minutes ago' --to_time=now --query='*' --region-endpoint=http://sls.test \\\n    \
+             --access-id={id} --access-key={secret}",
+            config = kubeconfig.display(),
+            root = root.path.display(),
+            id = mock_sls::DEFAULT_ACCESS_KEY_ID,
+            secret = mock_sls::DEFAULT_ACCESS_KEY_SECRET,
+        ),
+    }
+    let signal = interrupted().await?;
+    eprintln!("e2e: {signal}; ending the bed");
+    bed.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn query(query: Query) -> Result<ExitCode> {
+    let sls = Sls::connect(&query.endpoint, &query.project)?;
+    for row in sls.get_logs(&query.logstore, query.query, 0).await? {
+        match query.output {
+            Output::Json => println!("{}", serde_json::to_string(&row)?),
+            Output::Text => {
+                let columns: Vec<String> =
+                    row.0.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+                println!("{}", columns.join("  "));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+async fn interrupted() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => {
+            outcome.context("cannot listen for SIGINT")?;
+            Ok("interrupted")
+        }
+        _ = terminate.recv() => Ok("told to stop"),
+    }
+}
+
+fn options(bed: &Bed, root: &Root, sls_port: u16, kube_port: u16) -> Result<Options> {
+    Ok(Options {
+        component_exe: std::env::current_exe().context("cannot find my own executable")?,
+        root: root.path.clone(),
+        isolation: bed.isolation.into(),
+        sls_port,
+        kube_port,
+        without_sls: false,
+    })
+}
+
+/// The bed's folder: a temporary one goes with it unless it is to be kept.
+struct Root {
+    path: PathBuf,
+    temporary: Option<TempDir>,
+}
+
+impl Root {
+    fn new(bed: &Bed) -> Result<Self> {
+        if let Some(path) = &bed.root {
+            std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
+            let path = path.canonicalize().with_context(|| format!("cannot resolve {}", path.display()))?;
+            return Ok(Self { path, temporary: None });
+        }
+        let directory = tempfile::Builder::new()
+            .prefix("sls-bed-")
+            .tempdir()
+            .context("cannot create a temporary folder")?;
+        let mut root = Self { path: directory.path().to_owned(), temporary: Some(directory) };
+        if bed.keep {
+            root.keep();
+            eprintln!("e2e: keeping {}", root.path.display());
+        }
+        Ok(root)
+    }
+
+    fn keep(&mut self) {
+        if let Some(directory) = self.temporary.take() {
+            let _ = directory.keep();
+        }
+    }
+}

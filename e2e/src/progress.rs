@@ -1,0 +1,71 @@
+//! What the run is waiting for: a spinner on a terminal, plain lines on standard error otherwise.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows the current step; cheap to clone and to share between scenarios.
+#[derive(Clone)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    start: Instant,
+    quiet: bool,
+}
+
+impl Progress {
+    /// On standard error, so that standard output holds the result alone.
+    pub fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self { bar, start: Instant::now(), quiet: false }
+    }
+
+    /// Says nothing; for tests.
+    pub fn silent() -> Self {
+        Self { bar: None, start: Instant::now(), quiet: true }
+    }
+
+    /// What is waited for now.
+    pub fn step(&self, text: impl AsRef<str>) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.as_ref().to_owned()),
+            None if self.quiet => {}
+            None => eprintln!("[{:6.2} s] {}", self.seconds(), text.as_ref()),
+        }
+    }
+
+    /// A thing that is done and worth keeping on the screen.
+    pub fn done(&self, text: impl AsRef<str>) {
+        match &self.bar {
+            Some(bar) => bar.println(format!("{:6.2} s  {}", self.seconds(), text.as_ref())),
+            None if self.quiet => {}
+            None => eprintln!("[{:6.2} s] {}", self.seconds(), text.as_ref()),
+        }
+    }
+
+    /// Seconds since the start of the run.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// Takes the spinner off the screen.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}

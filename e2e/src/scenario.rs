@@ -1,0 +1,62 @@
+//! The scenarios. They speak Kubernetes and the Log Service API and nothing else, so that they
+//! run on every bed that offers these two.
+
+pub mod configs;
+pub mod deletion;
+pub mod scaling;
+pub mod sidecar_job;
+pub mod verify;
+
+use std::time::Duration;
+
+use crate::progress::Progress;
+use crate::sls::Sls;
+
+/// Project of the document's example.
+pub const PROJECT: &str = "k8s-nginx-sidecar-demo";
+pub const ACCESS_LOGSTORE: &str = "nginx-access";
+pub const ERROR_LOGSTORE: &str = "nginx-error";
+/// Custom id of the machine group, and its name.
+pub const MACHINE_GROUP: &str = "nginx-log-sidecar";
+pub const ACCESS_CONFIG: &str = "nginx-log-access-example";
+pub const ERROR_CONFIG: &str = "nginx-log-error-example";
+/// The 11 fields of the repaired access config.
+pub const ACCESS_KEYS: [&str; 11] = [
+    "time",
+    "ip",
+    "method",
+    "url",
+    "protocol",
+    "latency",
+    "payload",
+    "status",
+    "response-size",
+    "referrer",
+    "user-agent",
+];
+
+/// What a scenario works with.
+#[derive(Clone)]
+pub struct Context {
+    pub kube: kube::Client,
+    pub sls: Sls,
+    /// Namespace of everything the scenario creates.
+    pub namespace: String,
+    pub progress: Progress,
+    /// Longest wait for one condition.
+    pub limit: Duration,
+}
+
+/// How much a scenario writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Access lines, and as many error lines.
+    pub lines: u64,
+    /// Access lines per second.
+    pub per_second: u32,
+}
+
+/// A run id that no other run has: a word of letters and digits, so that it is one search word.
+pub fn run_id(scenario: &str) -> String {
+    format!("{scenario}{:08x}", fastrand::u32(..))
+}

@@ -1,0 +1,122 @@
+//! The two AliyunLogConfig objects: as published (one of them damaged) and repaired.
+
+use anyhow::Result;
+use fixtures::{published, repaired};
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::{ACCESS_CONFIG, Context, ERROR_CONFIG, MACHINE_GROUP};
+use crate::eventually::{Look, eventually};
+use crate::kubernetes;
+use crate::report::{Check, Report};
+
+/// Applies the published access config: the object must say what is wrong with it, field by field,
+/// in status, condition and event, and no config that drops every line may reach the service.
+///
+/// # Errors
+/// The cluster or the service cannot be asked, or the operator says nothing.
+pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
+    let object = kubernetes::parse(published::CRD_ACCESS)?;
+    kubernetes::apply(&ctx.kube, &ctx.namespace, object.clone()).await?;
+    ctx.progress.step("the published access config is judged");
+    let accepted = condition(ctx, &object, "Accepted", "False").await?;
+    let status = get(ctx, &object).await?.data["status"].clone();
+    let message = accepted["message"].as_str().unwrap_or_default().to_owned();
+    let mut report = Report::default();
+
+    // What the document's text is damaged in, by field and by a word of the complaint.
+    let expected = [("regex", "11"), ("key", "10"), ("key", "ser-agent"), ("logBeginRegex", ". *")];
+    for (field, word) in expected {
+        report.checks.push(Check::new(
+            format!("the published config's status names {field} and {word}"),
+            message.contains(field) && message.contains(word),
+            message.clone(),
+        ));
+    }
+    let legacy = status["statusCode"].as_i64();
+    report.checks.push(Check::new(
+        "its legacy statusCode is 400",
+        legacy == Some(400),
+        format!("{legacy:?}"),
+    ));
+    let name = object.name_any();
+    let event = eventually("a warning event about the published config", ctx.limit, async || {
+        let events = kubernetes::events(&ctx.kube, &ctx.namespace, &name).await?;
+        Ok(match events.iter().find(|e| e.contains("regex")) {
+            Some(event) => Look::Done(event.clone()),
+            None => Look::Waiting(format!("{events:?}")),
+        })
+    })
+    .await;
+    report.checks.push(match event {
+        Ok(event) => Check::new("an event says so too", true, event),
+        Err(error) => Check::new("an event says so too", false, format!("{error:#}")),
+    });
+    let config = ctx.sls.config(ACCESS_CONFIG).await?;
+    report.checks.push(Check::new(
+        "no config that would drop every line reached the service",
+        config.is_none(),
+        if config.is_some() { "it is there" } else { "none" },
+    ));
+    ctx.progress.done("published access config: refused with reasons");
+    Ok(report)
+}
+
+/// Applies both repaired configs and checks what the operator made of them.
+///
+/// # Errors
+/// The cluster or the service cannot be asked, or the configs do not become ready.
+pub async fn repaired_become_ready(ctx: &Context) -> Result<Report> {
+    let mut report = Report::default();
+    for manifest in [repaired::CRD_ACCESS, repaired::CRD_ERROR] {
+        let object = kubernetes::parse(manifest)?;
+        let object = kubernetes::apply(&ctx.kube, &ctx.namespace, object).await?;
+        ctx.progress.step(format!("{} becomes ready", object.name_any()));
+        let ready = condition(ctx, &object, "Ready", "True").await?;
+        report.checks.push(Check::new(
+            format!("{} is Ready", object.name_any()),
+            true,
+            ready["message"].as_str().unwrap_or_default(),
+        ));
+    }
+    for (config, logstore) in [(ACCESS_CONFIG, super::ACCESS_LOGSTORE), (ERROR_CONFIG, super::ERROR_LOGSTORE)]
+    {
+        let bound = ctx.sls.applied_configs(MACHINE_GROUP).await?.iter().any(|name| name == config);
+        let exists = ctx.sls.config(config).await?.is_some();
+        let indexed = ctx.sls.has_index(logstore).await?;
+        report.checks.push(Check::new(
+            format!("{logstore} is indexed and its config is bound to {MACHINE_GROUP}"),
+            bound && exists && indexed,
+            format!("config {exists}, bound {bound}, index {indexed}"),
+        ));
+    }
+    ctx.progress.done("repaired configs: ready");
+    Ok(report)
+}
+
+/// Waits for a condition of the object's present generation; returns the condition.
+///
+/// # Errors
+/// Not in time; the message holds the status as last seen.
+pub async fn condition(ctx: &Context, object: &DynamicObject, kind: &str, value: &str) -> Result<Value> {
+    let what = format!("{}: condition {kind}={value}", object.name_any());
+    eventually(what, ctx.limit, async || {
+        let seen = get(ctx, object).await?;
+        let generation = seen.metadata.generation;
+        let conditions = seen.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let found = conditions.iter().find(|c| {
+            c["type"] == kind && c["status"] == value && c["observedGeneration"].as_i64() == generation
+        });
+        Ok(match found {
+            Some(condition) => Look::Done(condition.clone()),
+            None => Look::Waiting(format!("generation {generation:?}, status {}", seen.data["status"])),
+        })
+    })
+    .await
+}
+
+async fn get(ctx: &Context, object: &DynamicObject) -> Result<DynamicObject> {
+    let api = kubernetes::dynamic(&ctx.kube, &ctx.namespace, &kubernetes::log_config_resource());
+    Ok(api.get(&object.name_any()).await?)
+}

@@ -1,0 +1,154 @@
+//! Holds what is in the Logstores against what the writers say they wrote, line by line.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use fixtures::mock_log::Summary;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::{ACCESS_KEYS, ACCESS_LOGSTORE, Context, ERROR_LOGSTORE};
+use crate::account::{LineId, Received};
+use crate::eventually::{Look, eventually};
+use crate::report::{Check, Report};
+use crate::sls::Row;
+
+/// After everything has arrived, this long nothing more may arrive: a line sent twice comes late.
+const STABLE_FOR: Duration = Duration::from_millis(500);
+
+/// One writer: its pod as Kubernetes shows it, and its container's whole log.
+pub struct Source {
+    pub summary: Summary,
+    /// The error lines it mirrored to its standard error (`--stderr=true`), in order.
+    error_lines: Vec<String>,
+    /// What the five environment tags must say.
+    tags: [(&'static str, String); 5],
+}
+
+impl Source {
+    /// Reads the summary and the mirrored lines out of the writer's container log.
+    ///
+    /// # Errors
+    /// The log holds no summary: the writer was killed, or is not ours.
+    pub fn new(pod: &Pod, log: &str) -> Result<Self> {
+        let name = pod.name_any();
+        let summary = log.lines().rev().find_map(Summary::from_log_line).with_context(|| {
+            format!("the writer of {name} printed no summary; its log ends: {}", tail(log))
+        })?;
+        let error_lines = log.lines().filter(|l| l.contains("[error]")).map(str::to_owned).collect();
+        let spec = pod.spec.as_ref();
+        let status = pod.status.as_ref();
+        let tags = [
+            ("__tag__:_pod_name_", name.clone()),
+            ("__tag__:_pod_ip_", status.and_then(|s| s.pod_ip.clone()).unwrap_or_default()),
+            ("__tag__:_namespace_", pod.namespace().unwrap_or_default()),
+            ("__tag__:_node_name_", spec.and_then(|s| s.node_name.clone()).unwrap_or_default()),
+            ("__tag__:_node_ip_", status.and_then(|s| s.host_ip.clone()).unwrap_or_default()),
+        ];
+        if let Some((tag, _)) = tags.iter().find(|(_, value)| value.is_empty()) {
+            bail!("pod {name} has no value for {tag} in its status");
+        }
+        Ok(Self { summary, error_lines, tags })
+    }
+}
+
+/// Waits until all lines of the run are in both Logstores, then checks every one of them.
+///
+/// # Errors
+/// The service cannot be asked. Missing or wrong lines are not errors but findings.
+pub async fn all_lines(ctx: &Context, run: &str, sources: &[Source]) -> Result<Report> {
+    let mut report = Report::default();
+    for (logstore, keys) in [(ACCESS_LOGSTORE, &ACCESS_KEYS[..]), (ERROR_LOGSTORE, &["content"][..])] {
+        let access = logstore == ACCESS_LOGSTORE;
+        let written = |s: &Source| if access { s.summary.access } else { s.summary.error };
+        let total: u64 = sources.iter().map(written).sum();
+        ctx.progress.step(format!("waiting for {total} lines in {logstore}"));
+        let arrived = eventually(format!("{total} lines of {run} in {logstore}"), ctx.limit, async || {
+            let count = ctx.sls.count(logstore, run).await?;
+            Ok(if count >= total { Look::Done(()) } else { Look::Waiting(format!("{count} lines")) })
+        })
+        .await;
+        if let Err(error) = arrived {
+            report.errors.push(format!("{error:#}"));
+        }
+        tokio::time::sleep(STABLE_FOR).await;
+
+        let rows = ctx.sls.rows(logstore, run).await?;
+        let mut received: BTreeMap<&str, Received> = BTreeMap::new();
+        let mut wrong = Wrong::default();
+        for row in &rows {
+            let text = row.get(if access { "url" } else { "content" });
+            let source = text.and_then(LineId::find).and_then(|id| {
+                let source =
+                    sources.iter().find(|s| s.summary.source == id.source && s.summary.run == id.run)?;
+                Some((source, id.seq))
+            });
+            let Some((source, seq)) = source else {
+                wrong.add(row, "no known writer in it");
+                continue;
+            };
+            received.entry(&source.summary.source).or_default().add(seq);
+            check_row(row, keys, source, seq, &mut wrong);
+        }
+        for source in sources {
+            let name = &source.summary.source;
+            let counted = received.remove(name.as_str()).unwrap_or_default();
+            report.streams.push(counted.against(logstore, name, written(source)));
+        }
+        report.checks.push(wrong.into_check(logstore, keys, rows.len()));
+    }
+    Ok(report)
+}
+
+/// Fields, tags and (for error lines, which are kept whole) the text itself.
+fn check_row(row: &Row, keys: &[&str], source: &Source, seq: u64, wrong: &mut Wrong) {
+    if let Some(key) = keys.iter().find(|key| row.get(key).is_none_or(str::is_empty)) {
+        wrong.add(row, format!("field {key} is missing or empty"));
+    }
+    for (tag, expected) in &source.tags {
+        if row.get(tag) != Some(expected) {
+            wrong.add(row, format!("{tag} is {:?}, the pod has {expected:?}", row.get(tag)));
+        }
+    }
+    if keys == ["content"] {
+        let sent = usize::try_from(seq).ok().and_then(|n| source.error_lines.get(n.checked_sub(1)?));
+        if row.get("content") != sent.map(String::as_str) {
+            wrong.add(row, format!("content differs from the line written: {sent:?}"));
+        }
+    }
+}
+
+/// Rows that are there but not as they should be; keeps the first for the message.
+#[derive(Default)]
+struct Wrong {
+    count: usize,
+    first: Option<String>,
+}
+
+impl Wrong {
+    fn add(&mut self, row: &Row, why: impl Into<String>) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| format!("{}; the log: {row:?}", why.into()));
+    }
+
+    fn into_check(self, logstore: &str, keys: &[&str], rows: usize) -> Check {
+        let what = if keys.len() == 1 {
+            "its text byte for byte".to_owned()
+        } else {
+            format!("its {} fields", keys.len())
+        };
+        let name = format!("every line in {logstore} has {what} and the five tags of its pod");
+        match self.first {
+            None => Check::new(name, rows > 0, format!("{rows} lines")),
+            Some(first) => {
+                Check::new(name, false, format!("{} of {rows} do not; first: {first}", self.count))
+            }
+        }
+    }
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().rev().take(3).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+}
