@@ -39,10 +39,9 @@ impl GroupIds {
             // A mounted ConfigMap brings dot entries of its own.
             ids.user_ids.extend(names.filter(|name| !name.starts_with('.')));
         }
-        if let Ok(mut text) = fs::read_to_string(layout.user_defined_id()) {
-            text.truncate(text.floor_char_boundary(ID_FILE_BYTES_MAX));
-            ids.user_defined_ids
-                .extend(text.lines().map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
+        if let Ok(text) = fs::read_to_string(layout.user_defined_id()) {
+            let lines = text.lines().take(ID_LINES_MAX).map(str::trim);
+            ids.user_defined_ids.extend(lines.filter(|id| !id.is_empty()).map(str::to_owned));
         }
         ids
     }
