@@ -3,13 +3,13 @@
 //! Used in process by tests and by the end-to-end bed ([`MockSls::start`]), and as the program
 //! `mock-sls serve` by everyone else. Clients of the real service talk to it unchanged.
 //!
-//! Reading order: [`front`] (the steps of every request) → [`route`] (from the table of
-//! operations to axum) → [`ops`] (behaviour, one file per resource) → [`store`] (SQL, the same
-//! names) → [`agent`] (the side collectors talk to) → [`query`] (search and SQL, pure).
+//! Reading order: `front` (the steps of every request) → `route` (from the table of
+//! operations to axum) → `ops` (behaviour, one file per resource) → `store` (SQL, the same
+//! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure).
 //!
 //! Invariants: a write is answered only after its transaction is committed, and a read that
-//! begins after that answer sees it. Nothing but [`store`] touches SQLite; nothing in `store` or
-//! `query` knows HTTP. Only [`front`] and [`agent`] read the clock.
+//! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
+//! `query` knows HTTP. Only `front` and `agent` read the clock.
 
 mod admin;
 mod agent;
