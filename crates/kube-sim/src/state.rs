@@ -12,6 +12,13 @@ use crate::logs::PodLogs;
 use crate::registry::{Registry, Resource};
 use crate::store::{Key, Object, Store};
 
+/// Versions start at the time, in milliseconds, so that a server that is
+/// started again is ahead of the one before: clients of the old one find their
+/// versions too old and list again.
+fn first_version() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(1)
+}
+
 /// The server's state.
 pub struct State {
     /// Objects.
@@ -33,7 +40,7 @@ impl State {
     /// A server with the built-in kinds and no objects.
     pub fn new(history_max: usize, bookmark_interval: Duration, logs: Option<Arc<dyn PodLogs>>) -> Self {
         Self {
-            store: Store::new(history_max),
+            store: Store::new(first_version(), history_max),
             registry: Registry::with_builtins(),
             gc: Gc::default(),
             faults: Faults::default(),

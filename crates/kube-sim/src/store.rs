@@ -113,6 +113,7 @@ impl Collection {
 }
 
 struct Inner {
+    first_version: u64,
     version: u64,
     collections: HashMap<Arc<str>, Collection>,
 }
@@ -146,17 +147,14 @@ pub struct Store {
     history_max: usize,
 }
 
-/// First version given out. Any value above 1 does: 0 and 1 have meanings of
-/// their own to some clients.
-const FIRST_VERSION: u64 = 100;
-
 impl Store {
-    /// An empty store that keeps `history_max` changes per resource.
-    pub fn new(history_max: usize) -> Self {
-        let inner = Inner { version: FIRST_VERSION, collections: HashMap::new() };
+    /// An empty store that keeps `history_max` changes per resource. Versions
+    /// start after `first_version`; everything before it counts as forgotten.
+    pub fn new(first_version: u64, history_max: usize) -> Self {
+        let inner = Inner { first_version, version: first_version, collections: HashMap::new() };
         Self {
             inner: Mutex::new(inner),
-            changed: watch::channel(FIRST_VERSION).0,
+            changed: watch::channel(first_version).0,
             history_max: history_max.max(1),
         }
     }
@@ -199,13 +197,14 @@ impl Store {
         if version > inner.version {
             return Err(SnapshotError::Future(inner.version));
         }
-        let Some(collection) = inner.collections.get(resource) else {
+        let collection = inner.collections.get(resource);
+        let oldest = collection.map_or(inner.first_version, |c| c.forgotten);
+        if version < oldest {
+            return Err(SnapshotError::Compacted(Compacted { requested: version, oldest }));
+        }
+        let Some(collection) = collection else {
             return Ok(Snapshot { version, objects: BTreeMap::new(), epoch: 0 });
         };
-        if version < collection.forgotten {
-            let gone = Compacted { requested: version, oldest: collection.forgotten };
-            return Err(SnapshotError::Compacted(gone));
-        }
         let mut objects = collection.objects.clone();
         for change in collection.history.iter().rev().take_while(|c| c.version > version) {
             let key = (meta::namespace(&change.object).to_owned(), meta::name(&change.object).to_owned());
@@ -220,12 +219,14 @@ impl Store {
     /// Changes of a resource after `version`.
     pub fn changes_since(&self, resource: &str, version: u64) -> Result<Batch, Compacted> {
         let inner = self.lock();
-        let Some(collection) = inner.collections.get(resource) else {
+        let collection = inner.collections.get(resource);
+        let oldest = collection.map_or(inner.first_version, |c| c.forgotten);
+        if version < oldest {
+            return Err(Compacted { requested: version, oldest });
+        }
+        let Some(collection) = collection else {
             return Ok(Batch { changes: Vec::new(), upto: inner.version, epoch: 0 });
         };
-        if version < collection.forgotten {
-            return Err(Compacted { requested: version, oldest: collection.forgotten });
-        }
         let start = collection.history.partition_point(|c| c.version <= version);
         let changes = collection.history.range(start..).cloned().collect();
         Ok(Batch { changes, upto: inner.version, epoch: collection.epoch })
@@ -261,7 +262,11 @@ impl Store {
     ) -> Result<Object, WriteError> {
         let mut inner = self.lock();
         let version = inner.version + 1;
-        let collection = inner.collections.entry(key.resource.clone()).or_default();
+        let first = inner.first_version;
+        let collection = inner
+            .collections
+            .entry(key.resource.clone())
+            .or_insert_with(|| Collection { forgotten: first, ..Collection::default() });
         let pair = key.pair();
         let previous = collection.objects.get(&pair).cloned();
         check(previous.as_ref())?;
@@ -295,6 +300,7 @@ impl Store {
         let mut inner = self.lock();
         inner.version += 1;
         let version = inner.version;
+        inner.first_version = version;
         for collection in inner.collections.values_mut() {
             collection.history.clear();
             collection.forgotten = version;
@@ -339,7 +345,7 @@ mod tests {
 
     #[test]
     fn versions_rise_over_all_resources() {
-        let store = Store::new(10);
+        let store = Store::new(100, 10);
         let a = store.create(&key("a"), pod("a")).unwrap();
         let other = Key { resource: "nodes".into(), namespace: String::new(), name: "n".into() };
         let n = store.create(&other, json!({"metadata": {"name": "n"}})).unwrap();
@@ -348,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_write_against_an_old_version_is_refused() {
-        let store = Store::new(10);
+        let store = Store::new(100, 10);
         let v1 = meta::resource_version(&store.create(&key("a"), pod("a")).unwrap());
         store.replace(&key("a"), v1, pod("a")).unwrap();
         assert_eq!(store.replace(&key("a"), v1, pod("a")).unwrap_err(), WriteError::Moved);
@@ -358,7 +364,7 @@ mod tests {
 
     #[test]
     fn an_older_snapshot_is_rebuilt_from_history() {
-        let store = Store::new(10);
+        let store = Store::new(100, 10);
         store.create(&key("a"), pod("a")).unwrap();
         let at = store.version();
         let b = store.create(&key("b"), pod("b")).unwrap();
@@ -372,7 +378,7 @@ mod tests {
 
     #[test]
     fn history_is_bounded_and_says_when_it_is_too_short() {
-        let store = Store::new(2);
+        let store = Store::new(100, 2);
         let start = store.version();
         for name in ["a", "b", "c"] {
             store.create(&key(name), pod(name)).unwrap();

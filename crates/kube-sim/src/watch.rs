@@ -23,7 +23,7 @@ use crate::rest::read::{in_namespace, selector, snapshot_error};
 use crate::rest::{Call, respond};
 use crate::selector::Selector;
 use crate::state::State;
-use crate::store::{Change, Happened, Object, SnapshotError};
+use crate::store::{Change, Compacted, Happened, Object, SnapshotError};
 use crate::table;
 
 /// How long a watch lasts if the client does not say; the real server picks
@@ -116,9 +116,6 @@ impl Watch {
         }
         let snapshot = self.state.store.snapshot(&self.resource.storage);
         self.epoch = snapshot.epoch;
-        if version > snapshot.version {
-            return Err(snapshot_error(SnapshotError::Future(snapshot.version)));
-        }
         let no_initial = call.query.get("sendInitialEvents") == "false";
         if initial || (matches!(requested, "" | "0") && !no_initial) {
             self.version = snapshot.version;
@@ -135,11 +132,13 @@ impl Watch {
         }
         self.version = if version == 0 { snapshot.version } else { version };
         self.told = self.version;
-        // Too old a version is refused before the stream begins.
-        self.state
-            .store
-            .changes_since(&self.resource.storage, self.version)
-            .map_err(|gone| snapshot_error(SnapshotError::Compacted(gone)))?;
+        if version > snapshot.version {
+            // The real server waits for that version; a client that got it
+            // from another server is better off listing again.
+            let gone = Compacted { requested: version, oldest: snapshot.version };
+            self.ended = true;
+            return Ok(expired(gone));
+        }
         Ok(String::new())
     }
 
@@ -200,10 +199,7 @@ impl Watch {
                 if self.epoch == 0 && batch.epoch == 0 { batch } else { return Pending::End }
             }
             Ok(batch) => batch,
-            Err(gone) => {
-                let status = snapshot_error(SnapshotError::Compacted(gone)).status();
-                return Pending::Last(line("ERROR", &status));
-            }
+            Err(gone) => return Pending::Last(expired(gone)),
         };
         self.version = batch.upto;
         let mut out = String::new();
@@ -288,6 +284,12 @@ impl Pending {
             Self::End => String::new(),
         }
     }
+}
+
+/// Too old a version ends a watch by an event, not by the status of the
+/// response: clients rely on that to list again. Source: kube-apiserver cacher.
+fn expired(gone: Compacted) -> String {
+    line("ERROR", &snapshot_error(SnapshotError::Compacted(gone)).status())
 }
 
 fn line(kind: &str, object: &Value) -> String {
