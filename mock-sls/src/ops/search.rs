@@ -59,9 +59,12 @@ async fn query_logs(
     let began = Instant::now();
     let window = Window::new(request.from, request.to, request.from_ns, request.to_ns)?;
     let page = Page::new(request.line, request.offset, request.reverse.unwrap_or_default())?;
+    let (now, logstore) = (context.now, name.to_string());
     let mut reply = read(context, name, move |indexes, source, cancel| {
         let topic = request.topic.as_deref().unwrap_or_default();
-        run::run(&LogsRequest { window, page, topic, query: &request.query }, indexes, source, cancel)
+        let query = &request.query;
+        let request = LogsRequest { window, page, logstore: &logstore, now, topic, query };
+        run::run(&request, indexes, source, cancel)
     })
     .await?;
     let elapsed = began.elapsed();

@@ -116,7 +116,7 @@ pub enum QueryError {
     OffsetWithSql,
     /// The SQL part was refused.
     #[error(transparent)]
-    Sql(#[from] SqlError),
+    Sql(SqlError),
     /// The Logstore has no index. Source: JavaSDK AbnormalOperationTest.
     #[error("logstore without index config")]
     IndexMissing,
@@ -163,4 +163,13 @@ pub enum QueryError {
     /// The logs could not be read.
     #[error("the logs of the logstore could not be read: {0}")]
     Source(String),
+}
+
+impl From<SqlError> for QueryError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Cancelled => Self::Cancelled,
+            refused => Self::Sql(refused),
+        }
+    }
 }

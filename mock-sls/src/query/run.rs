@@ -6,6 +6,7 @@ use std::{
     ops::ControlFlow,
 };
 
+use jiff::Timestamp;
 use sls_api::ops::logs::{LogsMeta, LogsReply, Row, Term};
 
 use super::{
@@ -29,6 +30,10 @@ pub struct LogsRequest<'q> {
     pub window: Window,
     /// Which of the found logs.
     pub page: Page,
+    /// The Logstore's name, which SQL may use for its table.
+    pub logstore: &'q str,
+    /// What SQL takes for the present time.
+    pub now: Timestamp,
     /// Only this topic; empty for all.
     pub topic: &'q str,
     /// Search, or search and SQL.
@@ -219,7 +224,7 @@ fn analyse(
     source: &mut dyn LogSource,
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
-    let plan = sql::plan(sql, &indexes.current, &sql::Session::new(request.window))?;
+    let plan = sql::plan(sql, &indexes.current, sql::Session::new(request.logstore, request.now))?;
     let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
     let mut scanned = Scanned::default();
     let result = plan.execute(cancel, |table| {
@@ -232,7 +237,6 @@ fn analyse(
         processed_bytes: scanned.bytes,
         has_sql: true,
         agg_query: sql.to_owned(),
-        limited: result.limited,
         keys: result.keys.clone(),
         column_types: result.types.clone(),
         ..LogsMeta::default()

@@ -1,46 +1,77 @@
 //! The analysis half of a query: SQL over the found logs.
+//!
+//! [`plan`] parses the text, looks up its names in the index ([`schema`]) and types ([`types`]),
+//! and translates it to SQLite's dialect ([`translate`], [`functions`]); [`Plan::execute`] runs it
+//! over a table of the found logs. Only columns that the statement uses are put into the table.
+//!
+//! Dialect: Presto over one table `log`, as far as `sls-query.md` §3 describes it.
 
-use sls_api::ops::logs::Row;
+mod error;
+mod execute;
+mod format;
+mod functions;
+mod parse;
+mod schema;
+mod scope;
+mod translate;
+mod types;
 
-use super::{QueryError, index::IndexConfig, log_view::LogView, request::Window, source::Cancel};
+use jiff::{Timestamp, tz::TimeZone};
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("SQL is not supported by this emulator yet")]
-pub struct SqlError;
+pub use error::SqlError;
+pub use execute::{Plan, Table};
 
-pub struct Session;
+use super::index::IndexConfig;
+use schema::Schema;
+use translate::Translator;
+
+/// Rows of an answer without LIMIT. Source: document "LIMIT clause".
+const DEFAULT_ROWS: u64 = 100;
+/// Rows of an answer. Source: document "Limits".
+const ROWS_MAX: u64 = 100_000;
+/// Rows that paging reaches. Source: document "Limits".
+const REACHABLE_ROWS_MAX: u64 = 1_000_000;
+/// Time zone of dates without one. Source: results shown in the documents.
+const DEFAULT_ZONE: &str = "Asia/Shanghai";
+
+/// What a statement may refer to besides the logs.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Another name of the table `log`.
+    logstore: String,
+    /// What `now()` gives.
+    now: Timestamp,
+    zone: TimeZone,
+}
+
 impl Session {
-    pub fn new(_: Window) -> Self {
-        Self
+    /// A session in the default time zone.
+    pub fn new(logstore: &str, now: Timestamp) -> Self {
+        // China has had no daylight saving since 1991: a fixed offset does where the system has
+        // no table of zones.
+        let fixed = || TimeZone::fixed(jiff::tz::offset(8));
+        let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| fixed());
+        Self { logstore: logstore.to_owned(), now, zone }
+    }
+
+    fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or(DEFAULT_ZONE).to_owned()
+    }
+
+    fn parse_timestamp(&self, text: &str) -> Option<i64> {
+        functions::parse_timestamp(text, &self.zone)
     }
 }
-pub struct Plan;
-pub struct Table<'c>(std::marker::PhantomData<&'c ()>);
-pub struct ResultSet {
-    pub keys: Vec<String>,
-    pub types: Vec<String>,
-    pub limited: i64,
-    pub rows: Vec<Row>,
-}
-impl ResultSet {
-    pub fn into_rows(self, _from: i64) -> Vec<Row> {
-        self.rows
-    }
-}
-pub fn plan(_: &str, _: &IndexConfig, _: &Session) -> Result<Plan, SqlError> {
-    Err(SqlError)
-}
-impl Plan {
-    pub fn execute(
-        self,
-        _: &Cancel,
-        _: impl FnOnce(&mut Table<'_>) -> Result<(), QueryError>,
-    ) -> Result<ResultSet, QueryError> {
-        Err(SqlError.into())
-    }
-}
-impl Table<'_> {
-    pub fn push(&mut self, _: &LogView<'_>) -> Result<(), SqlError> {
-        Err(SqlError)
-    }
+
+/// Makes a statement ready to run over logs of `index`.
+///
+/// # Errors
+/// Syntax, unknown names, types that do not fit, constructs that are not supported.
+pub fn plan(sql: &str, index: &IndexConfig, session: Session) -> Result<Plan, SqlError> {
+    let query = parse::parse(sql)?;
+    let schema = Schema::new(index);
+    let mut translator = Translator::new(&schema, &session);
+    let translated = translator.statement(&query)?;
+    let used = translator.used.into_iter().collect();
+    Ok(Plan { schema, translated, used, session })
 }

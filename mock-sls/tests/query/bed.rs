@@ -16,7 +16,7 @@ use sls_api::{Json, NoPath, NoQuery, Operation};
 use sls_client::{Client, ClientConfig, ClientError};
 
 pub struct Bed {
-    pub server: Running,
+    _server: Running,
     client: Client,
     project: ProjectName,
 }
@@ -28,7 +28,7 @@ impl Bed {
         let endpoint = server.endpoint().parse().expect("the endpoint is valid");
         let client = Client::new(ClientConfig::new(endpoint, key)).expect("the client config is valid");
         let project: ProjectName = "query-cases".parse().expect("a valid name");
-        let bed = Self { server, client, project: project.clone() };
+        let bed = Self { _server: server, client, project: project.clone() };
         let new = Json(NewProject::new(project, "queries"));
         bed.send::<CreateProject>(&NoPath {}, &NoQuery {}, &new).await.expect("a new project");
         bed

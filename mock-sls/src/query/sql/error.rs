@@ -1,0 +1,115 @@
+//! What SQL is refused for. Texts: `sls-query.md` §2.1, else those of Presto (general knowledge).
+
+use std::fmt;
+
+/// A place in the SQL text, from 1; 0 when unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct At {
+    /// Line.
+    pub line: u64,
+    /// Column, in characters.
+    pub column: u64,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Why SQL was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    /// The text is no SQL.
+    #[error("ErrorType:SyntaxError.ErrorPosition,line:{},column:{}.ErrorMessage:line {at}: {message}", at.line, at.column)]
+    Syntax {
+        /// Where.
+        at: At,
+        /// What is wrong.
+        message: String,
+    },
+    /// A name that is no column. The hint helps those who wrote a string in double quotes.
+    #[error("ErrorType:ColumnNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Column '{name}' cannot be resolved;please add the column in the index attribute{}", quotes_hint(*quoted, name))]
+    ColumnNotExists {
+        /// Where.
+        at: At,
+        /// The name.
+        name: String,
+        /// Whether it was in double quotes.
+        quoted: bool,
+    },
+    /// A column beside aggregates.
+    #[error(
+        "ErrorType:KeyNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Column '{name}' not in GROUP BY clause;please add the column in the index attribute"
+    )]
+    NotInGroupBy {
+        /// Where.
+        at: At,
+        /// The column.
+        name: String,
+    },
+    /// No such function.
+    #[error(
+        "ErrorType:FunctionNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Function {name} not registered"
+    )]
+    FunctionNotRegistered {
+        /// Where.
+        at: At,
+        /// The function.
+        name: String,
+    },
+    /// Types or clauses that do not fit together.
+    #[error("ErrorType:SemanticError.ErrorPosition,line:{},column:{}.ErrorMessage:line {at}: {message}", at.line, at.column)]
+    Semantic {
+        /// Where.
+        at: At,
+        /// What does not fit.
+        message: String,
+    },
+    /// A subquery without FROM.
+    #[error("you are using nested sql, please specify FROM LOGSTORE in the innermost sql")]
+    NestedWithoutFrom,
+    /// A construct that the service may know and this emulator does not.
+    #[error("{0} is not supported by this emulator yet")]
+    Unsupported(String),
+    /// A value that a function cannot take, found while running.
+    #[error("ErrorType:ExecutionError.ErrorMessage:{0}")]
+    Execution(String),
+    /// More rows than an answer may have. Spelling: the vendor's.
+    #[error("output rows execeed {max} rows, please refine your sql")]
+    TooManyRows {
+        /// Rows allowed.
+        max: u64,
+    },
+    /// Paging beyond what is allowed.
+    #[error("reading data with pagination only allow reading max {max}")]
+    PageTooFar {
+        /// Rows reachable by paging.
+        max: u64,
+    },
+    /// The found logs or the answer do not fit.
+    #[error("the query needs more than {limit} of {what}, narrow the time range or the search")]
+    TooLarge {
+        /// The limit with its unit.
+        limit: String,
+        /// Of what.
+        what: &'static str,
+    },
+    /// Nobody waits for the answer any more.
+    #[error("the query was given up")]
+    Cancelled,
+}
+
+fn quotes_hint(quoted: bool, name: &str) -> String {
+    match quoted {
+        true => format!(",if '{name}' is a string,please use single quotes"),
+        false => String::new(),
+    }
+}
+
+impl SqlError {
+    /// A [`Self::Semantic`] error.
+    pub fn semantic(at: At, message: impl Into<String>) -> Self {
+        Self::Semantic { at, message: message.into() }
+    }
+}

@@ -1,0 +1,191 @@
+//! Runs a translated statement: a table of the found logs in an SQLite database of its own, in
+//! memory, and the statement over it.
+
+use rusqlite::{Connection, Statement};
+use sls_api::{
+    log_group::{SOURCE_KEY, TIME_KEY},
+    ops::logs::Row,
+};
+
+use super::{
+    ROWS_MAX, Session, SqlError, format, functions,
+    schema::{Column, Schema},
+    translate::Translated,
+    types::Type,
+};
+use crate::query::{QueryError, log_view::LogView, source::Cancel};
+
+/// Memory that table, sorting and result may take, bytes. Own choice.
+const MEMORY_BYTES_MAX: u64 = 1 << 30;
+/// Size of an SQLite page, bytes.
+const PAGE_BYTES: u64 = 4096;
+/// Text of a result, bytes. Own choice; clients read at most 64 MiB.
+const RESULT_BYTES_MAX: usize = 48 << 20;
+/// SQLite instructions between two looks at whether the query is still wanted.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+/// A statement that is ready to take logs.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) schema: Schema,
+    pub(super) translated: Translated,
+    /// Columns of the table `log` that the statement uses.
+    pub(super) used: Vec<usize>,
+    pub(super) session: Session,
+}
+
+/// The table `log` while it is filled.
+pub struct Table<'c> {
+    insert: Statement<'c>,
+    schema: &'c Schema,
+    columns: Vec<&'c Column>,
+}
+
+/// The rows of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultSet {
+    /// Names of the columns.
+    pub keys: Vec<String>,
+    /// Types of the columns.
+    pub types: Vec<String>,
+    /// Values, as text.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Plan {
+    /// Lets `fill` put logs into the table, then runs the statement.
+    ///
+    /// # Errors
+    /// Those of `fill`, of functions that cannot take a value, and of exceeded limits.
+    pub fn execute(
+        &self,
+        cancel: &Cancel,
+        fill: impl FnOnce(&mut Table<'_>) -> Result<(), QueryError>,
+    ) -> Result<ResultSet, QueryError> {
+        let db = Connection::open_in_memory().map_err(failed)?;
+        self.prepare(&db, cancel).map_err(failed)?;
+        let placeholders = vec!["?"; self.used.len().max(1)].join(", ");
+        let mut table = Table {
+            insert: db.prepare(&format!("INSERT INTO log VALUES ({placeholders})")).map_err(failed)?,
+            schema: &self.schema,
+            columns: self.used.iter().filter_map(|&index| self.schema.columns.get(index)).collect(),
+        };
+        db.execute_batch("BEGIN").map_err(failed)?;
+        fill(&mut table)?;
+        drop(table);
+        db.execute_batch("COMMIT").map_err(failed)?;
+        Ok(self.rows(&db)?)
+    }
+
+    fn prepare(&self, db: &Connection, cancel: &Cancel) -> rusqlite::Result<()> {
+        db.execute_batch(&format!(
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
+             PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON",
+            MEMORY_BYTES_MAX / PAGE_BYTES
+        ))?;
+        let cancel = cancel.clone();
+        db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
+        functions::register(db, &self.session)?;
+        let mut columns: Vec<String> = self
+            .used
+            .iter()
+            .filter_map(|&index| self.schema.columns.get(index).map(|column| (index, &column.ty)))
+            .map(|(index, ty)| format!("c{index} {}", affinity(ty)))
+            .collect();
+        if columns.is_empty() {
+            columns.push("none".to_owned());
+        }
+        db.execute_batch(&format!("CREATE TABLE log ({})", columns.join(", ")))
+    }
+
+    fn rows(&self, db: &Connection) -> Result<ResultSet, SqlError> {
+        let columns = &self.translated.columns;
+        let mut statement = db.prepare(&self.translated.sql).map_err(failed)?;
+        let mut found = statement.query(()).map_err(failed)?;
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = found.next().map_err(failed)? {
+            let mut values = Vec::with_capacity(columns.len());
+            for (index, column) in columns.iter().enumerate() {
+                let value = row.get_ref(index).map_err(failed)?;
+                values.push(format::value(value, &column.ty, &self.session.zone));
+            }
+            bytes += values.iter().map(String::len).sum::<usize>();
+            if rows.len() as u64 >= ROWS_MAX {
+                return Err(SqlError::TooManyRows { max: ROWS_MAX });
+            }
+            if bytes > RESULT_BYTES_MAX {
+                return Err(SqlError::TooLarge {
+                    limit: format!("{} MiB", RESULT_BYTES_MAX >> 20),
+                    what: "answer",
+                });
+            }
+            rows.push(values);
+        }
+        Ok(ResultSet {
+            keys: columns.iter().map(|column| column.name.clone()).collect(),
+            types: columns.iter().map(|column| column.ty.to_string()).collect(),
+            rows,
+        })
+    }
+}
+
+impl Table<'_> {
+    /// Adds a log.
+    ///
+    /// # Errors
+    /// The table is too large, or the query is not wanted any more.
+    pub fn push(&mut self, log: &LogView<'_>) -> Result<(), SqlError> {
+        for (index, column) in self.columns.iter().enumerate() {
+            let value = self.schema.value(column, log);
+            self.insert.raw_bind_parameter(index + 1, value).map_err(failed)?;
+        }
+        self.insert.raw_execute().map_err(failed)?;
+        Ok(())
+    }
+}
+
+impl ResultSet {
+    /// The rows of an answer. Each also carries the start of the queried time and a source, where
+    /// it has no columns of these names. Source: live notes in `sls-query.md` §3.1.
+    pub fn into_rows(self, from: i64) -> Vec<Row> {
+        let extra = [(SOURCE_KEY, String::new()), (TIME_KEY, from.to_string())];
+        let extra = extra.map(|(key, value)| (key.to_owned(), value));
+        let missing: Vec<_> = extra.into_iter().filter(|(key, _)| !self.keys.contains(key)).collect();
+        let keys = &self.keys;
+        let row = |values: Vec<String>| {
+            let columns = keys.iter().cloned().zip(values);
+            Row(columns.chain(missing.iter().cloned()).collect())
+        };
+        self.rows.into_iter().map(row).collect()
+    }
+}
+
+fn affinity(ty: &Type) -> &'static str {
+    match ty {
+        Type::Bigint => "INTEGER",
+        Type::Double => "REAL",
+        _ => "TEXT",
+    }
+}
+
+/// What went wrong inside SQLite, in words for whoever wrote the query.
+fn failed(error: rusqlite::Error) -> SqlError {
+    use rusqlite::ErrorCode as Code;
+    match error.sqlite_error_code() {
+        Some(Code::OperationInterrupted) => SqlError::Cancelled,
+        Some(Code::DiskFull | Code::OutOfMemory | Code::TooBig) => {
+            SqlError::TooLarge { limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20), what: "memory" }
+        }
+        _ => match error {
+            rusqlite::Error::SqliteFailure(_, Some(message)) => SqlError::Execution(message),
+            other => SqlError::Execution(other.to_string()),
+        },
+    }
+}
+
+impl From<rusqlite::Error> for SqlError {
+    fn from(error: rusqlite::Error) -> Self {
+        failed(error)
+    }
+}

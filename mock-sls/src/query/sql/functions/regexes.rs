@@ -1,0 +1,94 @@
+//! Functions of regular expressions. The pattern is compiled once per statement.
+
+use std::sync::Arc;
+
+use regex::Regex;
+use rusqlite::{
+    Connection,
+    functions::{Context, FunctionFlags},
+};
+
+use super::{
+    failed,
+    texts::{array, text_arg},
+};
+
+const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+
+pub fn register(db: &Connection) -> rusqlite::Result<()> {
+    db.create_scalar_function("sls_regexp_like", 2, PURE, |call| {
+        with_regex(call, |regex, text| Ok(regex.is_match(text)))
+    })?;
+    db.create_scalar_function("sls_regexp_extract", 3, PURE, |call| {
+        let found = with_regex(call, |regex, text| {
+            let group = group(call, regex)?;
+            let captures = regex.captures(text);
+            Ok(captures.and_then(|captures| captures.get(group).map(|found| found.as_str().to_owned())))
+        })?;
+        Ok(found.flatten())
+    })?;
+    db.create_scalar_function("sls_regexp_extract_all", 3, PURE, |call| {
+        with_regex(call, |regex, text| {
+            let group = group(call, regex)?;
+            let found = regex.captures_iter(text).filter_map(|captures| captures.get(group));
+            Ok(array(found.map(|found| found.as_str())))
+        })
+    })?;
+    db.create_scalar_function("sls_regexp_replace", 3, PURE, |call| {
+        let Some(replacement) = text_arg(call, 2)? else {
+            return Ok(None);
+        };
+        with_regex(call, |regex, text| Ok(regex.replace_all(text, &*braced(replacement)).into_owned()))
+    })?;
+    db.create_scalar_function("sls_regexp_split", 2, PURE, |call| {
+        with_regex(call, |regex, text| Ok(array(regex.split(text))))
+    })
+}
+
+/// Runs `f` with the pattern of argument 1 and the text of argument 0; NULL for a NULL.
+fn with_regex<T>(
+    call: &Context<'_>,
+    f: impl FnOnce(&Regex, &str) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    let (Some(text), Some(pattern)) = (text_arg(call, 0)?, text_arg(call, 1)?) else {
+        return Ok(None);
+    };
+    let regex: Arc<Regex> = call
+        .get_or_create_aux(1, |_| Regex::new(pattern))
+        .map_err(|error| failed(format!("the regular expression {pattern} is not valid: {error}")))?;
+    f(&regex, text).map(Some)
+}
+
+fn group(call: &Context<'_>, regex: &Regex) -> rusqlite::Result<usize> {
+    let group: i64 = call.get(2)?;
+    let known = usize::try_from(group).ok().filter(|&group| group < regex.captures_len());
+    let groups = regex.captures_len() - 1;
+    known.ok_or_else(|| failed(format!("Pattern has {groups} groups. Cannot access group {group}")))
+}
+
+/// `$1a` means group 1 followed by an `a`, as in Java; our library would look for group `1a`.
+fn braced(replacement: &str) -> String {
+    let mut braced = String::new();
+    let mut chars = replacement.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('$') => braced.push_str("$$"),
+                Some(other) => braced.push(other),
+                None => {}
+            },
+            '$' => {
+                let mut number = String::new();
+                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+                    number.push(digit);
+                }
+                match number.is_empty() {
+                    true => braced.push('$'),
+                    false => braced.push_str(&format!("${{{number}}}")),
+                }
+            }
+            _ => braced.push(c),
+        }
+    }
+    braced
+}

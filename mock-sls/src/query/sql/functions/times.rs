@@ -1,0 +1,249 @@
+//! Functions of times. A timestamp is milliseconds since 1970 in UTC; its parts are those of the
+//! session's time zone. Format letters are MySQL's. Source: document "Date and time functions".
+
+use std::fmt::Write;
+
+use jiff::{
+    Span, Timestamp, Unit, Zoned, ZonedDifference,
+    civil::{DateTime, Weekday},
+    tz::TimeZone,
+};
+use rusqlite::{
+    Connection,
+    functions::{Context, FunctionFlags},
+};
+
+use super::{failed, texts::text_arg};
+
+const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+
+pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
+    let unit_then_time = |name, f: fn(&str, &Zoned) -> rusqlite::Result<i64>| {
+        let zone = zone.clone();
+        db.create_scalar_function(name, 2, PURE, move |call| {
+            let (Some(unit), Some(time)) = (text_arg(call, 0)?, time_arg(call, 1, &zone)?) else {
+                return Ok(None);
+            };
+            f(&unit.to_ascii_lowercase(), &time).map(Some)
+        })
+    };
+    unit_then_time("sls_date_trunc", truncated)?;
+    unit_then_time("sls_date_part", part)?;
+    let in_zone = zone.clone();
+    db.create_scalar_function("sls_date_format", 2, PURE, move |call| {
+        let (Some(time), Some(format)) = (time_arg(call, 0, &in_zone)?, text_arg(call, 1)?) else {
+            return Ok(None);
+        };
+        Ok(Some(formatted(&time, format)))
+    })?;
+    let in_zone = zone.clone();
+    db.create_scalar_function("sls_date_parse", 2, PURE, move |call| {
+        let (Some(text), Some(format)) = (text_arg(call, 0)?, text_arg(call, 1)?) else {
+            return Ok(None);
+        };
+        let parsed =
+            DateTime::strptime(strptime_format(format), text).ok().and_then(|time| millis(time, &in_zone));
+        parsed.map(Some).ok_or_else(|| failed(format!("Invalid format: \"{text}\" is not like {format}")))
+    })?;
+    let in_zone = zone.clone();
+    db.create_scalar_function("sls_date_add", 3, PURE, move |call| {
+        let (Some(unit), Some(count), Some(time)) =
+            (text_arg(call, 0)?, call.get::<Option<i64>>(1)?, time_arg(call, 2, &in_zone)?)
+        else {
+            return Ok(None);
+        };
+        let span = span(&unit.to_ascii_lowercase(), count).ok_or_else(|| not_a_unit(unit))?;
+        let moved = time.checked_add(span).map_err(|error| failed(error.to_string()))?;
+        Ok(Some(moved.timestamp().as_millisecond()))
+    })?;
+    let in_zone = zone.clone();
+    db.create_scalar_function("sls_date_diff", 3, PURE, move |call| {
+        let (Some(unit), Some(from), Some(to)) =
+            (text_arg(call, 0)?, time_arg(call, 1, &in_zone)?, time_arg(call, 2, &in_zone)?)
+        else {
+            return Ok(None);
+        };
+        difference(&unit.to_ascii_lowercase(), &from, &to).ok_or_else(|| not_a_unit(unit)).map(Some)
+    })
+}
+
+fn time_arg(call: &Context<'_>, index: usize, zone: &TimeZone) -> rusqlite::Result<Option<Zoned>> {
+    let Some(millisecond) = call.get::<Option<i64>>(index)? else {
+        return Ok(None);
+    };
+    match Timestamp::from_millisecond(millisecond) {
+        Ok(time) => Ok(Some(time.to_zoned(zone.clone()))),
+        Err(_) => Err(failed(format!("the time {millisecond} ms is out of range"))),
+    }
+}
+
+fn not_a_unit(unit: &str) -> rusqlite::Error {
+    failed(format!("'{unit}' is not a valid Timestamp field"))
+}
+
+fn truncated(unit: &str, time: &Zoned) -> rusqlite::Result<i64> {
+    let now = time.datetime();
+    let date = now.date();
+    let day = match unit {
+        "week" => date.checked_sub(Span::new().days(date.weekday().since(Weekday::Monday))).ok(),
+        "month" => Some(date.first_of_month()),
+        "quarter" => first_of_quarter(now),
+        "year" => Some(date.first_of_year()),
+        _ => Some(date),
+    };
+    let start = day.and_then(|day| match unit {
+        "second" => Some(day.at(now.hour(), now.minute(), now.second(), 0)),
+        "minute" => Some(day.at(now.hour(), now.minute(), 0, 0)),
+        "hour" => Some(day.at(now.hour(), 0, 0, 0)),
+        "day" | "week" | "month" | "quarter" | "year" => Some(day.at(0, 0, 0, 0)),
+        _ => None,
+    });
+    start.and_then(|start| millis(start, time.time_zone())).ok_or_else(|| not_a_unit(unit))
+}
+
+fn first_of_quarter(time: DateTime) -> Option<jiff::civil::Date> {
+    jiff::civil::Date::new(time.year(), (time.month() - 1) / 3 * 3 + 1, 1).ok()
+}
+
+fn millis(time: DateTime, zone: &TimeZone) -> Option<i64> {
+    zone.to_timestamp(time).ok().map(|time| time.as_millisecond())
+}
+
+fn part(unit: &str, time: &Zoned) -> rusqlite::Result<i64> {
+    Ok(match unit {
+        "year" => i64::from(time.year()),
+        "quarter" => i64::from((time.month() - 1) / 3 + 1),
+        "month" => i64::from(time.month()),
+        "week" => i64::from(time.date().iso_week_date().week()),
+        "day" => i64::from(time.day()),
+        "day_of_week" => i64::from(time.weekday().to_monday_one_offset()),
+        "day_of_year" => i64::from(time.day_of_year()),
+        "hour" => i64::from(time.hour()),
+        "minute" => i64::from(time.minute()),
+        "second" => i64::from(time.second()),
+        _ => return Err(not_a_unit(unit)),
+    })
+}
+
+fn span(unit: &str, count: i64) -> Option<Span> {
+    let span = Span::new();
+    match unit {
+        "millisecond" => span.try_milliseconds(count),
+        "second" => span.try_seconds(count),
+        "minute" => span.try_minutes(count),
+        "hour" => span.try_hours(count),
+        "day" => span.try_days(count),
+        "week" => span.try_weeks(count),
+        "month" => span.try_months(count),
+        "quarter" => span.try_months(count.checked_mul(3)?),
+        "year" => span.try_years(count),
+        _ => return None,
+    }
+    .ok()
+}
+
+/// Whole units from one time to another.
+fn difference(unit: &str, from: &Zoned, to: &Zoned) -> Option<i64> {
+    let milliseconds = to.timestamp().as_millisecond() - from.timestamp().as_millisecond();
+    let calendar = |largest: Unit, get: fn(&Span) -> i64| {
+        from.until(ZonedDifference::new(to).largest(largest)).ok().map(|span| get(&span))
+    };
+    match unit {
+        "millisecond" => Some(milliseconds),
+        "second" => Some(milliseconds / 1000),
+        "minute" => Some(milliseconds / 60_000),
+        "hour" => Some(milliseconds / 3_600_000),
+        "day" => calendar(Unit::Day, |span| i64::from(span.get_days())),
+        "week" => calendar(Unit::Week, |span| i64::from(span.get_weeks())),
+        "month" => calendar(Unit::Month, |span| i64::from(span.get_months())),
+        "quarter" => calendar(Unit::Month, |span| i64::from(span.get_months()) / 3),
+        "year" => calendar(Unit::Year, |span| i64::from(span.get_years())),
+        _ => None,
+    }
+}
+
+/// MySQL letters; an unknown one stands for itself.
+fn formatted(time: &Zoned, format: &str) -> String {
+    let mut text = String::with_capacity(format.len() + 16);
+    let mut letters = format.chars();
+    while let Some(c) = letters.next() {
+        if c != '%' {
+            text.push(c);
+            continue;
+        }
+        let Some(letter) = letters.next() else { break };
+        // Writing to a String does not fail.
+        let _ = write_part(&mut text, letter, time);
+    }
+    text
+}
+
+fn write_part(text: &mut String, letter: char, time: &Zoned) -> std::fmt::Result {
+    let hour12 = match time.hour() % 12 {
+        0 => 12,
+        hour => hour,
+    };
+    let half = if time.hour() < 12 { "AM" } else { "PM" };
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    match letter {
+        'Y' => write!(text, "{:04}", time.year()),
+        'y' => write!(text, "{:02}", time.year().rem_euclid(100)),
+        'm' => write!(text, "{:02}", time.month()),
+        'c' => write!(text, "{}", time.month()),
+        'd' => write!(text, "{:02}", time.day()),
+        'e' => write!(text, "{}", time.day()),
+        'H' => write!(text, "{hour:02}"),
+        'k' => write!(text, "{hour}"),
+        'h' | 'I' => write!(text, "{hour12:02}"),
+        'l' => write!(text, "{hour12}"),
+        'i' => write!(text, "{minute:02}"),
+        's' | 'S' => write!(text, "{second:02}"),
+        'f' => write!(text, "{:06}", time.subsec_nanosecond() / 1000),
+        'p' => text.write_str(half),
+        'T' => write!(text, "{hour:02}:{minute:02}:{second:02}"),
+        'r' => write!(text, "{hour12:02}:{minute:02}:{second:02} {half}"),
+        'j' => write!(text, "{:03}", time.day_of_year()),
+        'v' => write!(text, "{:02}", time.date().iso_week_date().week()),
+        'x' => write!(text, "{:04}", time.date().iso_week_date().year()),
+        'a' => write!(text, "{}", time.strftime("%a")),
+        'W' => write!(text, "{}", time.strftime("%A")),
+        'b' => write!(text, "{}", time.strftime("%b")),
+        'M' => write!(text, "{}", time.strftime("%B")),
+        other => write!(text, "{other}"),
+    }
+}
+
+/// MySQL letters to those of our library, for parsing.
+fn strptime_format(format: &str) -> String {
+    let mut translated = String::with_capacity(format.len());
+    let mut letters = format.chars();
+    while let Some(c) = letters.next() {
+        translated.push(c);
+        if c != '%' {
+            continue;
+        }
+        let Some(letter) = letters.next() else { break };
+        match letter {
+            'i' => translated.push('M'),
+            's' => translated.push('S'),
+            'c' => translated.push('m'),
+            'h' | 'l' => translated.push('I'),
+            'k' => translated.push('H'),
+            'M' => translated.push('B'),
+            'W' => translated.push('A'),
+            other => translated.push(other),
+        }
+    }
+    translated
+}
+
+/// `2023-11-15 07:00:00.000`, how results show a timestamp.
+pub fn show(millisecond: i64, zone: &TimeZone) -> Option<String> {
+    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
+    Some(time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+}
+
+/// A date, or date and time, in the session's zone.
+pub fn parse_timestamp(text: &str, zone: &TimeZone) -> Option<i64> {
+    millis(text.parse().ok()?, zone)
+}

@@ -1,0 +1,130 @@
+//! From the syntax tree to one SQLite statement: names are looked up, types checked, functions
+//! replaced. What SLS refuses is refused here, with its texts; SQLite only sees what it can run.
+//!
+//! [`select`] translates queries, [`expr`] expressions, [`call`] function calls.
+
+mod call;
+mod expr;
+mod select;
+
+use std::collections::BTreeSet;
+
+use sqlparser::ast::{Expr, Query};
+
+use super::{
+    Session, SqlError,
+    schema::Schema,
+    scope::{Relation, Scope},
+    types::Type,
+};
+
+/// Levels of nested expressions and subqueries. Guess: protects the stack.
+const NESTING_MAX: usize = 60;
+
+/// A statement for SQLite.
+#[derive(Debug, Clone)]
+pub struct Translated {
+    /// The statement.
+    pub sql: String,
+    /// Its columns, in order.
+    pub columns: Vec<OutColumn>,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone)]
+pub struct OutColumn {
+    /// Name: the alias, or the column's own, or `_col0`.
+    pub name: String,
+    /// Type.
+    pub ty: Type,
+}
+
+/// Translates statements over one table `log`.
+pub struct Translator<'s> {
+    schema: &'s Schema,
+    session: &'s Session,
+    /// Columns of `log` that the statement uses.
+    pub used: BTreeSet<usize>,
+    /// Queries of `with`, innermost last.
+    with: Vec<Relation>,
+    relations: usize,
+    depth: usize,
+    saw_aggregate: bool,
+}
+
+/// What an expression may use.
+#[derive(Clone, Copy)]
+struct Context<'c> {
+    scope: &'c Scope<'c>,
+    mode: Mode<'c>,
+    /// Select items that can be used by name, in GROUP BY, HAVING and ORDER BY.
+    aliases: &'c [Alias<'c>],
+    /// Whether such a name goes before a column of the same name.
+    aliases_first: bool,
+}
+
+/// Whether an expression sees rows or groups.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode<'c> {
+    /// Rows; aggregates are refused.
+    Rows,
+    /// Rows or groups, to see which it is.
+    Either,
+    /// Groups, made by these expressions.
+    Groups(&'c [String]),
+}
+
+/// A named item of a select list.
+#[derive(Clone, Copy)]
+struct Alias<'a> {
+    name: &'a str,
+    expr: &'a Expr,
+}
+
+impl<'c> Context<'c> {
+    fn rows(scope: &'c Scope<'c>) -> Self {
+        Self { scope, mode: Mode::Rows, aliases: &[], aliases_first: false }
+    }
+
+    fn with_mode(self, mode: Mode<'c>) -> Self {
+        Self { mode, ..self }
+    }
+}
+
+impl<'s> Translator<'s> {
+    /// A translator for the table of `schema`.
+    pub fn new(schema: &'s Schema, session: &'s Session) -> Self {
+        Self {
+            schema,
+            session,
+            used: BTreeSet::new(),
+            with: Vec::new(),
+            relations: 0,
+            depth: 0,
+            saw_aggregate: false,
+        }
+    }
+
+    /// Translates a whole statement.
+    pub fn statement(&mut self, query: &Query) -> Result<Translated, SqlError> {
+        self.query(query, None, true)
+    }
+
+    fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
+        if self.depth >= NESTING_MAX {
+            return Err(SqlError::semantic(
+                Default::default(),
+                format!("the statement is nested more than {NESTING_MAX} levels deep"),
+            ));
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn new_relation(&mut self) -> String {
+        self.relations += 1;
+        format!("t{}", self.relations)
+    }
+}
