@@ -37,7 +37,6 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
     let tail_kb = section.integer("TailSizeKB", findings).unwrap_or(TAIL_SIZE_KB_DEFAULT as i64);
     let tail_kb = u64::try_from(tail_kb.min(TAIL_SIZE_KB_MAX)).unwrap_or(TAIL_SIZE_KB_DEFAULT);
     let flush_timeout = flush_timeout(&mut section, findings);
-    let tail_existing = section.boolean("TailExisted", findings).unwrap_or(false);
     encoding(&mut section, findings);
     if section.boolean("EnableContainerDiscovery", findings) == Some(true) {
         // Logtail outside a DaemonSet ignores it with an alarm (collector.md §2.1, dockerFile).
@@ -45,7 +44,9 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         findings
             .notice(field, "is ignored: a sidecar reads the files of its own pod; set dockerFile to false");
     }
+    // What TailingAllMatchedFiles asks for is done anyway: files that are there already are read too.
     section.allow(&[
+        "TailingAllMatchedFiles",
         "ContainerFilters",
         "AllowingIncludedByMultiConfigs",
         "FileOffsetKey",
@@ -62,7 +63,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         directory,
         file_pattern,
         max_depth: depth,
-        tail_existing,
+        tail_existing: false,
         tail_bytes: tail_kb.saturating_mul(1024),
         flush_timeout,
     };

@@ -7,8 +7,16 @@ use crate::parse::RAW_LOG_KEY;
 use crate::parse::time::TimeFormat;
 use crate::pipeline::{Parse, TimeRule, Unmatched};
 
+const REGEX: &str = "processor_parse_regex_native";
+
+/// The timestamp processor goes by both names in the vendor's documents (collector.md §2.2).
+const TIMESTAMP: [&str; 2] = ["processor_parse_timestamp_native", "processor_timestamp_native"];
+
 /// Key under which the input hands on an event (collector.md §2.3).
 const CONTENT: &str = "content";
+
+/// Key of the whole line beside the fields (enableRawLog), which this collector does not send.
+const RAW_KEY: &str = "__raw__";
 
 /// What the processors make of an event.
 pub struct Processing {
@@ -23,24 +31,22 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
     let mut parse = None;
     let mut time = None;
     for Plugin { kind, section } in plugins {
-        match kind.as_str() {
-            "processor_parse_regex_native" if parse.is_none() && time.is_none() => {
-                parse = Some(read_regex(section, findings));
-            }
-            "processor_timestamp_native" if time.is_none() => time = Some(read_time(section, findings)),
-            "processor_parse_regex_native" | "processor_timestamp_native" => {
-                findings.problem(
-                    section.field("Type"),
-                    format!("{kind} may stand only once, the parser before the timestamp; remove this one"),
-                );
-            }
-            _ => findings.problem(
-                section.field("Type"),
-                format!(
-                    "{kind} is not supported by this collector; supported are processor_parse_regex_native \
-                     and processor_timestamp_native"
-                ),
-            ),
+        let is_regex = kind == REGEX;
+        let is_time = TIMESTAMP.contains(&kind.as_str());
+        if is_regex && parse.is_none() && time.is_none() {
+            parse = Some(read_regex(section, findings));
+        } else if is_time && time.is_none() {
+            time = Some(read_time(section, findings));
+        } else if is_regex || is_time {
+            let message =
+                format!("{kind} may stand only once, the parser before the timestamp; remove this one");
+            findings.problem(section.field("Type"), message);
+        } else {
+            let message = format!(
+                "{kind} is not supported by this collector; supported are {REGEX} and {}",
+                TIMESTAMP[0]
+            );
+            findings.problem(section.field("Type"), message);
         }
     }
     if findings.problems.len() > known {
@@ -52,7 +58,7 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
     };
     let time = match time {
         None => TimeRule::Collected,
-        Some(time) => check_time_key(time?, &parse, findings)?,
+        Some(time) => time?.of_a_key(&parse, findings),
     };
     Some(Processing { parse, time, unmatched })
 }
@@ -66,7 +72,7 @@ fn read_regex(mut section: Section, findings: &mut Findings) -> Option<(Parse, U
     let unmatched = if keep_source { Unmatched::KeepRaw } else { Unmatched::Discard };
     if let Some(renamed) = section.text("RenamedSourceKey", findings)
         && keep_source
-        && renamed != RAW_LOG_KEY
+        && ![RAW_LOG_KEY, RAW_KEY].contains(&renamed.as_str())
     {
         let message = format!("{renamed:?} has no effect: unmatched events are sent in {RAW_LOG_KEY}");
         findings.notice(section.field("RenamedSourceKey"), message);
@@ -119,7 +125,16 @@ fn check_keys(section: &Section, keys: &[String], findings: &mut Findings) {
     }
 }
 
-fn read_time(mut section: Section, findings: &mut Findings) -> Option<TimeRule> {
+/// A timestamp that is not yet checked against the parser.
+struct Timestamp {
+    /// Path of the field that names the key.
+    field: String,
+    key: String,
+    format: String,
+    offset_seconds: Option<i32>,
+}
+
+fn read_time(mut section: Section, findings: &mut Findings) -> Option<Timestamp> {
     let key = section.needed_text("SourceKey", findings);
     let format = section.needed_text("SourceFormat", findings);
     if let Some(format) = &format
@@ -140,26 +155,34 @@ fn read_time(mut section: Section, findings: &mut Findings) -> Option<TimeRule> 
         let field = section.field("SourceYear");
         findings.notice(field, "has no effect: a date without year is taken to be the latest such date");
     }
+    let field = section.field("SourceKey");
     section.finish(findings);
-    Some(TimeRule::Field { key: key?, format: format?, offset_seconds })
+    Some(Timestamp { field, key: key?, format: format?, offset_seconds })
 }
 
-/// A timestamp from a field that no parser makes would never be read.
-fn check_time_key(time: TimeRule, parse: &Parse, findings: &mut Findings) -> Option<TimeRule> {
-    let made: &[String] = match parse {
-        Parse::Simple { key } => std::slice::from_ref(key),
-        Parse::Regex { keys, .. } => keys,
-    };
-    if let TimeRule::Field { key, .. } = &time
-        && !made.contains(key)
-    {
-        findings.problem(
-            "processor_timestamp_native.SourceKey",
-            format!("{key:?} is none of the keys ({}); name one of them", made.join(", ")),
+impl Timestamp {
+    /// A key that the parser does not make would never be there: lines then keep the time of
+    /// collection, as in the vendor's agent.
+    fn of_a_key(self, parse: &Parse, findings: &mut Findings) -> TimeRule {
+        let made: &[String] = match parse {
+            Parse::Simple { key } => std::slice::from_ref(key),
+            Parse::Regex { keys, .. } => keys,
+        };
+        if made.contains(&self.key) {
+            return TimeRule::Field {
+                key: self.key,
+                format: self.format,
+                offset_seconds: self.offset_seconds,
+            };
+        }
+        let message = format!(
+            "{:?} is none of the keys ({}), so the time of collection is used; name one of them",
+            self.key,
+            made.join(", ")
         );
-        return None;
+        findings.notice(self.field, message);
+        TimeRule::Collected
     }
-    Some(time)
 }
 
 /// Seconds east of Greenwich of `GMT+08:00`, `GMT-3`, `UTC`.

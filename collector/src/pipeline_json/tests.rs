@@ -112,7 +112,7 @@ fn everything_that_is_supported_is_read() {
             "processors": [
                 {"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": "(.*)", "Keys": ["line"],
                  "KeepingSourceWhenParseFail": true, "RenamedSourceKey": "__raw_log__"},
-                {"Type": "processor_timestamp_native", "SourceKey": "line", "SourceFormat": "%Y-%m-%dT%H:%M:%S",
+                {"Type": "processor_parse_timestamp_native", "SourceKey": "line", "SourceFormat": "%Y-%m-%dT%H:%M:%S",
                  "SourceTimezone": "GMT-03:30"}],
             "flushers": [{"Type": "flusher_sls", "Project": "k8s-log", "Logstore": "store", "CompressType": "zstd"}]
         }),
@@ -192,9 +192,7 @@ fn a_regex_that_does_not_compile_shows_the_place_and_the_remedy() {
 #[test]
 fn eleven_groups_with_ten_keys_fail_as_in_the_published_document() {
     let mut config = valid();
-    config["processors"][0]["Regex"] = concat!(
-        r#"(\S+)\s(\S+)\s\S+\s\S+\s"(\S+)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s. *"#
-    )
+    config["processors"][0]["Regex"] = r#"(\S+)\s(\S+)\s\S+\s\S+\s"(\S+)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s. *"#
     .into();
     config["processors"][0]["Keys"] = json!([
         "time",
@@ -224,8 +222,8 @@ fn an_unsupported_processor_is_named() {
     check(
         &config,
         expect![[r#"
-        processors[1].Type: is missing
-        processors[0].Type: processor_parse_json_native is not supported by this collector; supported are processor_parse_regex_native and processor_timestamp_native"#]],
+            processors[1].Type: is missing
+            processors[0].Type: processor_parse_json_native is not supported by this collector; supported are processor_parse_regex_native and processor_parse_timestamp_native"#]],
     );
 }
 
@@ -291,7 +289,7 @@ fn a_path_must_be_absolute_and_end_with_a_file() {
 }
 
 #[test]
-fn a_timestamp_needs_a_key_that_the_parser_makes() {
+fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
     let mut config = valid();
     config["processors"]
         .as_array_mut()
@@ -299,9 +297,14 @@ fn a_timestamp_needs_a_key_that_the_parser_makes() {
         .push(json!({"Type": "processor_timestamp_native", "SourceKey": "when", "SourceFormat": "%Y"}));
     check(
         &config,
-        expect![[
-            r#"processor_timestamp_native.SourceKey: "when" is none of the keys (time, ip); name one of them"#
-        ]],
+        expect![[r#"
+            c version 7
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
+            single lines
+            \A(?:(\S+)\s(\S+))\z → time,ip
+            topic None, unmatched Discard
+            Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
+            notice: processors[1].SourceKey: "when" is none of the keys (time, ip), so the time of collection is used; name one of them"#]],
     );
 }
 
@@ -339,6 +342,58 @@ fn what_has_no_effect_is_a_notice_only() {
         processors[0].KeepingSourceWhenParseSucceed: has no effect in this collector
         flushers[0].ShardHashKeys: has no effect in this collector"#]]
     .assert_eq(&accepted.notice_text().replace("; ", "\n"));
+}
+
+/// The wire meets here: what the server side makes of the document's configs, this side reads.
+#[test]
+fn the_translation_of_classic_configs_is_understood() {
+    let translated = |input_detail: Value| {
+        let config: sls_api::ops::logtail_configs::LogtailConfig = serde_json::from_value(json!({
+            "configName": "web-access", "inputType": "file", "outputType": "LogService",
+            "inputDetail": input_detail, "outputDetail": {"logstoreName": "nginx-access"}
+        }))
+        .unwrap();
+        let destination = sls_api::logtail::Destination {
+            project: "k8s-nginx-sidecar-demo".parse().unwrap(),
+            logstore: "nginx-access".parse().unwrap(),
+            region: "cn-hangzhou".into(),
+            endpoint: "127.0.0.1:18080".into(),
+        };
+        sls_api::logtail::to_pipeline(&config, &destination).unwrap()
+    };
+    let simple = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx", "filePattern": "error.log",
+        "dockerFile": false});
+    check(
+        &translated(simple),
+        expect![[r#"
+        c version 7
+        FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
+        single lines
+        whole event in content
+        topic None, unmatched KeepRaw
+        Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
+    );
+    let everything = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx/", "filePattern": "a*.log",
+        "maxDepth": 0, "logBeginRegex": r"\d+-.*", "regex": r"(\S+) (.*)", "key": ["time", "rest"],
+        "timeFormat": "%Y-%m-%d", "adjustTimezone": true, "logTimezone": "GMT+08:00", "discardUnmatch": false,
+        "enableRawLog": true, "topicFormat": "customized://web", "tailExisted": true, "dockerFile": true,
+        "preserve": false, "preserveDepth": 2, "shardHashKey": ["__source__"],
+        "advanced": {"tail_size_kb": 5, "force_multiconfig": true}});
+    check(
+        &translated(everything),
+        expect![[r#"
+            c version 7
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s }
+            begins at \A(?:\d+-.*)\z
+            \A(?:(\S+) (.*))\z → time,rest
+            Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800) }
+            topic Fixed("web"), unmatched KeepRaw
+            Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
+            notice: inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod; set dockerFile to false
+            notice: processors[0].KeepingSourceWhenParseSucceed: has no effect in this collector
+            notice: processors[0].CopingRawLog: has no effect in this collector
+            notice: flushers[0].ShardHashKeys: has no effect in this collector"#]],
+    );
 }
 
 proptest::proptest! {
