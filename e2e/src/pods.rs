@@ -10,6 +10,7 @@
 //! all addresses), users other than root inside a container, service accounts' tokens.
 
 pub mod containers;
+mod controllers;
 pub mod events;
 mod expand;
 pub mod image;
@@ -153,13 +154,14 @@ impl PodRunner {
         let (recorder, events) = Recorder::start(client.clone(), "kubelet");
         let scheduler =
             scheduler::run(client.clone(), config.node_name.clone(), recorder.named("default-scheduler"));
+        let mut others = controllers::start(&client, &recorder, config.restart_backoff);
+        others.extend([tokio::spawn(scheduler), events]);
         let logs = Arc::new(Registry::default());
         let shutdown_grace = config.shutdown_grace;
         let runtime = Runtime { component_exe: config.component_exe.clone(), mode: isolation.mode };
         let node = Node::new(client, config, runtime, recorder, Arc::clone(&logs));
         let (shutdown, deadline) = watch::channel(None);
         let kubelet = tokio::spawn(kubelet::run(Arc::new(node), deadline));
-        let others = vec![tokio::spawn(scheduler), events];
         Ok(Running { isolation, logs, shutdown, shutdown_grace, kubelet, others })
     }
 }

@@ -135,6 +135,11 @@ impl Bench {
 
     /// Follows a log until it has `text`.
     pub async fn wait_for_log(&self, pod: &str, container: &str, text: &str) {
+        let started = |pod: &Pod| {
+            let all = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+            all.into_iter().any(|status| status.name == container && status.container_id.is_some())
+        };
+        self.wait(pod, "started", started).await;
         let params =
             LogParams { container: Some(container.to_owned()), follow: true, ..LogParams::default() };
         let seen = async {
@@ -178,6 +183,10 @@ impl Bench {
         }
     }
 
+    pub async fn uid(&self, pod: &str) -> String {
+        self.api::<Pod>().get(pod).await.unwrap().uid().unwrap()
+    }
+
     pub async fn end(self) {
         self.runner.shutdown().await;
         self.server.shutdown().await;
@@ -194,4 +203,12 @@ pub fn container_status(pod: &Pod, container: &str) -> ContainerStatus {
 
 pub fn state_of(pod: &Pod, container: &str) -> ContainerState {
     container_status(pod, container).state.unwrap()
+}
+
+/// True while some process has `marker` in its command line.
+pub fn runs(marker: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
+    })
 }
