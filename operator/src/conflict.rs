@@ -8,7 +8,8 @@ use crate::validate::{Defaults, claimed_target, validate};
 
 /// The object among `others` that owns `target` in place of `cr`, as namespace/name.
 ///
-/// Older creation wins, then the smaller uid. An object that could not be applied and holds nothing (no
+/// Older creation wins; Kubernetes knows it to the second only, so within one second the object that
+/// holds the config already wins, then the smaller uid. An object that could not be applied and holds nothing (no
 /// finalizer) does not count: an invalid object must not keep a valid one out.
 pub fn winner<'a>(
     cr: &AliyunLogConfig,
@@ -35,8 +36,9 @@ pub fn is_deleting(object: &impl Resource) -> bool {
     object.meta().deletion_timestamp.is_some()
 }
 
-fn age(cr: &AliyunLogConfig) -> (Option<jiff::Timestamp>, Option<String>) {
-    (cr.creation_timestamp().map(|time| time.0), cr.uid())
+/// Smaller is older.
+fn age(cr: &AliyunLogConfig) -> (Option<jiff::Timestamp>, bool, Option<String>) {
+    (cr.creation_timestamp().map(|time| time.0), !holds(cr), cr.uid())
 }
 
 #[cfg(test)]
@@ -87,6 +89,14 @@ mod tests {
         let b = cr("b", "2026-01-01T00:00:00Z", json!({}));
         assert_eq!(check(&b, &[a.clone(), b.clone()]).as_deref(), Some("default/a"));
         assert_eq!(check(&a, &[a.clone(), b]), None);
+    }
+
+    #[test]
+    fn of_two_objects_of_the_same_second_the_one_that_holds_the_config_keeps_it() {
+        let a = cr("a", "2026-01-01T00:00:00Z", json!({}));
+        let b = cr("b", "2026-01-01T00:00:00Z", json!({"metadata": {"finalizers": [FINALIZER]}}));
+        assert_eq!(check(&a, &[a.clone(), b.clone()]).as_deref(), Some("default/b"));
+        assert_eq!(check(&b, &[a.clone(), b.clone()]), None);
     }
 
     #[test]

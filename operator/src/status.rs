@@ -10,7 +10,7 @@ use crate::crd::{AliyunLogConfigStatus, FORCE_DELETE_ANNOTATION, LastError};
 use crate::desired::Target;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::validate::{SpecProblem, Warning};
+use crate::validate::{Refused, Warning};
 use conditions::Conditions;
 
 /// `status.status` of an object that is fully applied. Source: vendor's CRD document.
@@ -26,7 +26,7 @@ const CODE_CONFLICT: i32 = 409;
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'a> {
     /// The spec is wrong; nothing was sent.
-    Invalid(&'a [SpecProblem]),
+    Invalid(&'a Refused),
     /// The object is not even of the right shape; nothing was sent.
     Undecodable(&'a str),
     /// An older object owns the config; nothing was sent.
@@ -85,23 +85,23 @@ pub fn next(
     status.last_error = None;
     let mut conditions = Conditions::new(previous.conditions.as_deref(), subject.generation, now);
     match verdict {
-        Verdict::Invalid(problems) => {
-            let message = problem_list(problems);
-            conditions.not_accepted("InvalidSpec", &message);
+        Verdict::Invalid(refused) => {
+            let message = problem_list(refused);
+            conditions.not_accepted("InvalidSpec", &message, &refused.warnings);
             fail(&mut status, CODE_INVALID, &message);
         }
         Verdict::Undecodable(error) => {
             let message = format!(
                 "the object cannot be read: {error}; compare it with `kubectl explain aliyunlogconfig.spec`"
             );
-            conditions.not_accepted("InvalidSpec", &message);
+            conditions.not_accepted("InvalidSpec", &message, &[]);
             fail(&mut status, CODE_INVALID, &message);
         }
         Verdict::Conflict { target, winner } => {
             let message = format!(
                 "{target} belongs to the older object {winner}; use another configName, or delete that object"
             );
-            conditions.not_accepted("ConfigNameConflict", &message);
+            conditions.not_accepted("ConfigNameConflict", &message, &[]);
             fail(&mut status, CODE_CONFLICT, &message);
         }
         Verdict::Tried { progress, warnings, retry } => {
@@ -143,16 +143,20 @@ pub fn next(
     status
 }
 
-/// All problems in one text, numbered when there are several.
-pub fn problem_list(problems: &[SpecProblem]) -> String {
-    let one = |problem: &SpecProblem| format!("{}: {problem}", problem.field());
-    match problems {
-        [only] => one(only),
+/// Everything found in one text; problems are numbered when there are several.
+fn problem_list(refused: &Refused) -> String {
+    let problems: Vec<_> = refused.problems.iter().map(|one| format!("{}: {one}", one.field())).collect();
+    let mut text = match problems.as_slice() {
+        [only] => only.clone(),
         many => {
-            let list = many.iter().enumerate().map(|(n, problem)| format!("({}) {}", n + 1, one(problem)));
-            format!("{} problems: {}", many.len(), list.collect::<Vec<_>>().join(" "))
+            let numbered = many.iter().enumerate().map(|(n, one)| format!("({}) {one}", n + 1));
+            format!("{} problems: {}", many.len(), numbered.collect::<Vec<_>>().join("; "))
         }
+    };
+    for warning in &refused.warnings {
+        text = format!("{text}; also look at {}: {warning}", warning.field());
     }
+    text
 }
 
 fn fail(status: &mut AliyunLogConfigStatus, code: i32, message: &str) {

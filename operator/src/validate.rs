@@ -50,8 +50,17 @@ pub struct Valid {
     pub warnings: Vec<Warning>,
 }
 
-/// Judges `cr`; the error holds every problem, never none.
-pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Vec<SpecProblem>> {
+/// An object that is not sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// Why; never empty.
+    pub problems: Vec<SpecProblem>,
+    /// What else deserves a look.
+    pub warnings: Vec<Warning>,
+}
+
+/// Judges `cr`; finds everything at once.
+pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refused> {
     let mut found = Found::default();
     let name = cr.name_any();
     let project = found.keep(project(&cr.spec, defaults));
@@ -87,7 +96,7 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Vec<
             },
             warnings: found.warnings,
         }),
-        _ => Err(found.problems),
+        _ => Err(Refused { problems: found.problems, warnings: found.warnings }),
     }
 }
 
@@ -238,7 +247,11 @@ fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> DesiredConfig {
             });
         }
     }
-    for problem in logtail::check_input_detail(&detail) {
+    let checked = match config.input_type {
+        InputType::File => logtail::check_input_detail(&detail),
+        InputType::Plugin => Vec::new(),
+    };
+    for problem in checked {
         match problem.severity {
             Severity::Error => found.problems.push(SpecProblem::InputDetail(problem)),
             Severity::Warning => found.warnings.push(Warning::InputDetail(problem)),

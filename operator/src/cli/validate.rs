@@ -155,13 +155,12 @@ fn check(
         }
         Err(_) => {}
         Ok(cr) => {
-            match validate(&cr, defaults) {
-                Ok(valid) => warnings
-                    .extend(valid.warnings.iter().map(|one| finding(one.field(), one.to_string(), "spec"))),
-                Err(found) => {
-                    problems.extend(found.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
-                }
-            }
+            let (refusals, notes) = match validate(&cr, defaults) {
+                Ok(valid) => (Vec::new(), valid.warnings),
+                Err(refused) => (refused.problems, refused.warnings),
+            };
+            problems.extend(refusals.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
+            warnings.extend(notes.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
             if let Some(target) = claimed_target(&cr, defaults) {
                 let message = format!("{target} is claimed by another object of these files, ");
                 if let Some(owner) = owners.get(&target) {

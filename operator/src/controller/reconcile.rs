@@ -123,9 +123,10 @@ impl Look<'_> {
         let previous = self.previous(cr.status.clone());
         let valid = match validate(cr, &self.context.defaults) {
             Ok(valid) => valid,
-            Err(problems) => {
-                let notices = notices::invalid(&problems, self.meta.generation);
-                self.refuse(&previous, Verdict::Invalid(&problems), &notices).await?;
+            Err(refused) => {
+                let mut notices = notices::invalid(&refused.problems, self.meta.generation);
+                notices.extend(notices::warnings(&refused.warnings, self.meta.generation));
+                self.refuse(&previous, Verdict::Invalid(&refused), &notices).await?;
                 return Ok((Action::await_change(), Looked::Invalid));
             }
         };

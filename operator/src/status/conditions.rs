@@ -64,10 +64,10 @@ impl Conditions {
     }
 
     /// Nothing was sent; what earlier generations achieved stays as it was said.
-    pub(super) fn not_accepted(&mut self, reason: &str, message: &str) {
+    pub(super) fn not_accepted(&mut self, reason: &str, message: &str, warnings: &[Warning]) {
         self.set("Accepted", FALSE, reason, message);
         self.set("Ready", FALSE, reason, message);
-        self.list.retain(|condition| condition.type_ != "Warnings");
+        self.warnings(warnings);
     }
 
     pub(super) fn tried(&mut self, progress: &Progress, warnings: &[Warning]) {
@@ -93,6 +93,11 @@ impl Conditions {
                 self.set("Ready", FALSE, &failure.code, &message);
             }
         }
+        self.warnings(warnings);
+    }
+
+    /// What deserves a look; no condition when there is nothing.
+    fn warnings(&mut self, warnings: &[Warning]) {
         match warnings {
             [] => self.list.retain(|condition| condition.type_ != "Warnings"),
             [first, ..] => {

@@ -9,7 +9,7 @@ use crate::crd::AliyunLogConfig;
 use crate::failure::Class;
 use crate::observe::ObserveError;
 use crate::plan::{Memory, Observed, Stage, Step, plan};
-use crate::validate::{Defaults, Valid, validate};
+use crate::validate::{Defaults, SpecProblem, Valid, validate};
 
 fn valid() -> Valid {
     let cr: AliyunLogConfig = serde_json::from_value(json!({
@@ -172,28 +172,30 @@ fn an_unreachable_backend_says_so_and_recovery_moves_the_transition_times() {
 #[test]
 fn an_invalid_spec_lists_every_problem_and_keeps_what_was_applied() {
     let ready = tried(&AliyunLogConfigStatus::default(), &created(), at(0));
-    let problems = [
+    let problems = vec![
         SpecProblem::OutOfRange { field: "spec.shardCount", value: 0, min: 1, max: 10 },
         SpecProblem::MissingKey { key: "logPath", input_type: "file" },
     ];
+    let refused = Refused { problems, warnings: vec![Warning::TagsNotSent] };
     let subject = Subject { generation: Some(2), ..SUBJECT };
-    let status = next(&ready, subject, Verdict::Invalid(&problems), at(10));
+    let status = next(&ready, subject, Verdict::Invalid(&refused), at(10));
     check(
         &status,
         expect![[r#"
-            400 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10 (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it
-            Ready=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10 (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it
-            Accepted=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10 (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it
+            400 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
+            Ready=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
+            Accepted=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
             ProjectReady=True Created: project project-a exists
             LogstoreReady=True Created: Logstore store exists
             IndexReady=True Created: Logstore store has an index
             MachineGroupsReady=True Created: machine groups exist: group-a; config config is bound to: group-a
             ConfigReady=True Created: config config is as described
+            Warnings=True TagsNotSent: spec.configTags: recorded only: tags are not sent to Log Service
         "#]],
     );
     assert_eq!(status.applied_machine_groups, ready.applied_machine_groups);
     assert_eq!(status.observed_generation, Some(2));
-    assert_eq!(next(&status, subject, Verdict::Invalid(&problems), at(20)), status);
+    assert_eq!(next(&status, subject, Verdict::Invalid(&refused), at(20)), status);
 }
 
 #[test]

@@ -77,9 +77,10 @@ spec:
             /objects.yaml: default/wrong-shape: 2 problems
               spec.shardCount: must be of type integer, is string
               spec.lifecycle: unknown field, it would be dropped; did you mean lifeCycle?
-            /objects.yaml: default/breaks-a-rule: 2 problems
+            /objects.yaml: default/breaks-a-rule: 3 problems
               spec.logtailConfig.inputDetail: logPath must be an absolute directory, for example /var/log/nginx
               spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group
+              spec.logtailConfig.inputDetail.logPath: "var/log" is not absolute: write the directory from / on
             /objects.yaml: other/again: 1 problem
               spec.logtailConfig.configName: config breaks-a-rule in project project-a is claimed by another object of these files, breaks-a-rule; use another name
               warning: spec.logtailConfig.configName: "breaks-a-rule" differs from metadata.name "again": the config in Log Service is named "breaks-a-rule"; the vendor recommends equal names

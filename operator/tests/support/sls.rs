@@ -1,0 +1,117 @@
+//! Looks at Log Service with a client of its own, and does what other people do there.
+
+use sls_api::ops::indexes::{GetIndex, Index};
+use sls_api::ops::logstores::{CreateLogStore, GetLogStore, Logstore, LogstoreSettings};
+use sls_api::ops::logtail_configs::{
+    DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
+};
+use sls_api::ops::machine_groups::{
+    ApplyConfigToMachineGroup, CreateMachineGroup, GetMachineGroup, MachineGroup,
+};
+use sls_api::ops::projects::{CreateProject, GetProject, NewProject};
+use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InMachineGroupConfig};
+use sls_api::sign::AccessKey;
+use sls_api::{Json, NoPath, NoQuery, Operation};
+use sls_client::{Client, ClientConfig};
+
+pub struct Eyes {
+    client: Client,
+}
+
+impl Eyes {
+    pub fn new(endpoint: &str) -> Self {
+        let key = AccessKey::new(mock_sls::DEFAULT_ACCESS_KEY_ID, mock_sls::DEFAULT_ACCESS_KEY_SECRET);
+        let client = Client::new(ClientConfig::new(endpoint.parse().unwrap(), key)).unwrap();
+        Self { client }
+    }
+
+    async fn send<O: Operation<Query = NoQuery>>(
+        &self,
+        project: &str,
+        path: O::Path,
+        body: O::Body,
+    ) -> O::Reply {
+        let project = project.parse().unwrap();
+        self.client.send::<O>(Some(&project), &path, &NoQuery {}, &body).await.unwrap()
+    }
+
+    /// The reply, or nothing when there is no such thing.
+    async fn get<O: Operation<Query = NoQuery, Body = ()>>(
+        &self,
+        project: &str,
+        path: O::Path,
+    ) -> Option<O::Reply> {
+        let project = project.parse().unwrap();
+        match self.client.send::<O>(Some(&project), &path, &NoQuery {}, &()).await {
+            Ok(reply) => Some(reply),
+            Err(error) if error.code().is_some_and(|code| code.ends_with("NotExist")) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn has_project(&self, project: &str) -> bool {
+        self.get::<GetProject>(project, NoPath {}).await.is_some()
+    }
+
+    pub async fn logstore(&self, project: &str, logstore: &str) -> Option<Logstore> {
+        let path = InLogstore { logstore: logstore.parse().unwrap() };
+        self.get::<GetLogStore>(project, path).await.map(|Json(found)| found)
+    }
+
+    pub async fn index(&self, project: &str, logstore: &str) -> Option<Index> {
+        let path = InLogstore { logstore: logstore.parse().unwrap() };
+        self.get::<GetIndex>(project, path).await.map(|Json(found)| found)
+    }
+
+    pub async fn group(&self, project: &str, group: &str) -> Option<MachineGroup> {
+        let path = InMachineGroup { group: group.parse().unwrap() };
+        self.get::<GetMachineGroup>(project, path).await.map(|Json(found)| found)
+    }
+
+    pub async fn config(&self, project: &str, config: &str) -> Option<LogtailConfig> {
+        let path = InConfig { config: config.parse().unwrap() };
+        self.get::<GetConfig>(project, path).await.map(|Json(found)| found)
+    }
+
+    pub async fn bound(&self, project: &str, config: &str) -> Vec<String> {
+        let path = InConfig { config: config.parse().unwrap() };
+        let applied = self.get::<GetAppliedMachineGroups>(project, path).await;
+        let mut groups: Vec<_> = applied
+            .map(|Json(applied)| applied.machinegroups.iter().map(ToString::to_string).collect())
+            .unwrap_or_default();
+        groups.sort();
+        groups
+    }
+
+    pub async fn create_project(&self, project: &str) {
+        let body = Json(NewProject::new(project.parse().unwrap(), ""));
+        self.send::<CreateProject>(project, NoPath {}, body).await;
+    }
+
+    pub async fn create_logstore(&self, project: &str, logstore: &str, ttl_days: i64, shards: i64) {
+        let body = Json(LogstoreSettings::new(logstore.parse().unwrap(), ttl_days, shards));
+        self.send::<CreateLogStore>(project, NoPath {}, body).await;
+    }
+
+    pub async fn create_group(&self, project: &str, group: &str, ids: &[&str]) {
+        let ids = ids.iter().map(ToString::to_string).collect();
+        let body = Json(MachineGroup::user_defined(group.parse().unwrap(), ids));
+        self.send::<CreateMachineGroup>(project, NoPath {}, body).await;
+    }
+
+    pub async fn bind(&self, project: &str, group: &str, config: &str) {
+        let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
+        self.send::<ApplyConfigToMachineGroup>(project, path, ()).await;
+    }
+
+    pub async fn delete_config(&self, project: &str, config: &str) {
+        self.send::<DeleteConfig>(project, InConfig { config: config.parse().unwrap() }, ()).await;
+    }
+
+    pub async fn change_config(&self, project: &str, config: &str, change: impl FnOnce(&mut LogtailConfig)) {
+        let mut body = self.config(project, config).await.unwrap();
+        change(&mut body);
+        let path = InConfig { config: config.parse().unwrap() };
+        self.send::<UpdateConfig>(project, path, Json(body)).await;
+    }
+}
