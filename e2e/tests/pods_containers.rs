@@ -191,8 +191,10 @@ async fn programs_and_files_of_the_image_are_at_their_paths() {
             )
             .await;
         let (_, text) = started.finish().await;
-        assert!(text.starts_with("content\n1 manifest /"), "{text}");
-        assert!(text.contains("usage: pod-exec") && text.ends_with("128\n"), "{text}");
+        // The two streams are not in order of each other.
+        for part in ["content\n1 manifest /", "usage: pod-exec", "\n128\n"] {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
     }
 }
 
@@ -221,19 +223,20 @@ async fn a_program_that_cannot_be_started_is_named() {
 async fn a_container_sees_its_own_machine() {
     let Some(mode) = namespaces().await else { return };
     let bench = Bench::new(mode);
-    let (exit, text) = bench
-        .run(
-            "hostname; id -u; echo $$; ls /proc | grep -c '^[0-9]'; test -e /dev/null && echo dev
-             grep demo-pod /etc/hosts; touch /tmp/x /usr/local/x /etc/ilogtail && echo writable
-             touch /usr/share/x 2>/dev/null || echo read-only
-             ls /work /boot 2>/dev/null; cat /proc/mounts | grep -c ' / '; echo $SLS_PATH_PREFIX",
-        )
-        .await;
+    let script = "hostname; id -u; echo $$; test -e /dev/null && echo dev
+        grep demo-pod /etc/hosts; touch /tmp/x /usr/local/x /etc/ilogtail && echo writable
+        touch /usr/share/x 2>/dev/null || echo read-only
+        ls /work /boot 2>/dev/null; cat /proc/mounts | grep -c ' / '; echo $SLS_PATH_PREFIX
+        ls /proc | grep -c '^[0-9]'";
+    let started = bench.start(script, |_| ()).await;
+    let (exit, text) = started.finish().await;
     assert_eq!(exit, Exit::Code(0));
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(&lines[..3], ["demo-pod", "0", "1"], "{text}");
-    assert!(lines[3].parse::<u32>().unwrap() < 5, "{text}");
-    assert_eq!(&lines[4..], ["dev", "127.9.9.9\tdemo-pod", "writable", "read-only", "1", ""], "{text}");
+    let mut lines: Vec<&str> = text.lines().collect();
+    let processes: u32 = lines.pop().unwrap().parse().unwrap();
+    let expected = ["demo-pod", "0", "1", "dev", "127.9.9.9\tdemo-pod", "writable", "read-only", "1", ""];
+    assert_eq!(lines, expected, "{text}");
+    // Where the kernel refuses an own /proc, the container says so.
+    assert!(processes < 5 || !started.container.warnings.is_empty(), "{text}");
 }
 
 #[tokio::test]

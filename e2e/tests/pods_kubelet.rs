@@ -9,7 +9,7 @@ use e2e::pods::kubelet::PROBES_ANNOTATION;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, LogParams};
-use pods_bench::{Bench, container_status, runs, state_of};
+use pods_bench::{Bench, HANG, container_status, runs, state_of};
 use serde_json::{Value, json};
 
 fn pod(name: &str, spec: Value) -> Value {
@@ -54,6 +54,9 @@ async fn two_containers_share_an_empty_dir() {
         let status = pod.status.unwrap();
         assert_eq!(status.host_ip.as_deref(), Some("127.0.0.1"));
         assert!(status.pod_ip.unwrap().starts_with("127.88."));
+        if isolation == Isolation::Prefix {
+            bench.wait_for_event("Isolation: container reader is not isolated").await;
+        }
         bench.end().await;
     }
 }
@@ -347,11 +350,62 @@ async fn shutdown_and_drop_leave_no_process() {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 };
-                tokio::time::timeout(pods_bench::HANG, gone).await.unwrap();
+                tokio::time::timeout(HANG, gone).await.unwrap();
             } else {
                 bench.end().await;
                 assert!(!runs(&marker));
             }
         }
+    }
+}
+
+/// Not a test by itself: the bed that the next test kills. It tells that it is up by a file.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the next test in a process of its own"]
+async fn bed_to_be_killed() {
+    let Some(up) = std::env::var_os("E2E_BED_UP") else { return };
+    let marker = std::env::var("E2E_BED_MARKER").unwrap();
+    let isolation = match std::env::var("E2E_BED_ISOLATION").as_deref() {
+        Ok("prefix") => Isolation::Prefix,
+        _ => Isolation::Auto,
+    };
+    let bench = Bench::start_with(|config| config.isolation = isolation).await;
+    let script = format!("trap '' TERM; setsid sleep {marker} & echo ready; sleep {marker}");
+    bench.create::<Pod>(pod("stays", json!({"containers": [sh("main", &script)]}))).await;
+    bench.wait_for_log("stays", "main", "ready\n").await;
+    std::fs::write(&up, bench.directory.path().to_str().unwrap()).unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bed_that_is_killed_leaves_no_process() {
+    for isolation in ["auto", "prefix"] {
+        let directory = tempfile::tempdir().unwrap();
+        let up = directory.path().join("up");
+        let marker = format!("4825{}", isolation.len());
+        let mut bed = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "bed_to_be_killed"])
+            .env("E2E_BED_UP", &up)
+            .env("E2E_BED_MARKER", &marker)
+            .env("E2E_BED_ISOLATION", isolation)
+            .env("TMPDIR", directory.path())
+            .stdout(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let is_up = async {
+            while !up.exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(HANG, is_up).await.unwrap();
+        assert!(runs(&marker));
+        bed.kill().await.unwrap();
+        let gone = async {
+            while runs(&marker) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(HANG, gone).await.unwrap();
     }
 }

@@ -17,6 +17,7 @@ use super::env::{self, Addresses};
 use super::manifest::{ContainerManifest, Manifest};
 use super::sources::Sources;
 use super::volumes::{self, Volumes};
+use crate::pods::containers::spec::{Mode, PREFIX_VARIABLE};
 use crate::pods::containers::{Container, ContainerConfig, StartError};
 use crate::pods::expand::expand;
 use crate::pods::image::{self, Image};
@@ -134,6 +135,13 @@ impl Job {
         };
         self.say("Created", format!("Created container: {}", spec.name));
         let container = self.node.runtime.start(config, log).await.map_err(not_started)?;
+        if self.node.runtime.mode == Mode::Prefix {
+            let text = format!(
+                "container {} is not isolated from the machine; its files lie below the path in {PREFIX_VARIABLE}",
+                spec.name
+            );
+            self.node.recorder.warning(&self.pod, "Isolation", text);
+        }
         for warning in &container.warnings {
             let text = format!("container {}: {warning}", spec.name);
             self.node.recorder.warning(&self.pod, "Isolation", text);

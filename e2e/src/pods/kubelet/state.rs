@@ -523,3 +523,6 @@ fn delay(base: Duration, before: u32) -> Duration {
         n => base.saturating_mul(2_u32.saturating_pow(n - 1)).min(BACKOFF_MAX),
     }
 }
+
+#[cfg(test)]
+mod tests;
