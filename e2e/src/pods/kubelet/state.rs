@@ -356,8 +356,8 @@ impl PodState {
                 Phase::Running(running) => running.stop_by,
                 _ => None,
             };
-            let deadline =
-                known.map_or_else(|| deadline.max(now + GRACE_MIN), |known| known.min(deadline.max(now)));
+            let by_now = deadline.max(now + GRACE_MIN);
+            let deadline = known.map_or(by_now, |known| known.min(by_now));
             if state.take_down(index, deadline, plan) {
                 return;
             }
