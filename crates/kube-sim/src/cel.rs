@@ -24,7 +24,7 @@ pub struct Rules {
 impl Rules {
     /// Compiles the rules of a schema, if there is one.
     pub fn compile(schema: Option<&Value>) -> Self {
-        let has_rules = schema.is_some_and(|s| has_rules(s));
+        let has_rules = schema.is_some_and(has_rules);
         let compiled = schema.filter(|_| has_rules).map(compile_schema);
         Self { compiled, schema: schema.cloned().unwrap_or_default() }
     }

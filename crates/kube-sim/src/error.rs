@@ -180,9 +180,8 @@ pub enum ApiError {
         target: Target,
         /// Why.
         detail: String,
-        /// Machine-readable cause with its message, for example
-        /// `NamespaceTerminating`.
-        cause: Option<(&'static str, String)>,
+        /// Machine-readable cause, for example `NamespaceTerminating`.
+        cause: Option<&'static str>,
     },
     /// The method exists, but not on this path.
     #[error("the server does not allow this method on the requested resource")]
@@ -300,8 +299,8 @@ impl ApiError {
                     .collect();
                 with_causes(json!({}), causes)
             }
-            Self::Forbidden { target, cause: Some((reason, message)), .. } => {
-                with_causes(details(target), vec![json!({"reason": reason, "message": message})])
+            Self::Forbidden { target, cause: Some(reason), detail } => {
+                with_causes(details(target), vec![json!({"reason": reason, "message": detail})])
             }
             Self::Forbidden { target, .. } => details(target),
             Self::Injected { retry_after_seconds: Some(seconds), .. } => {

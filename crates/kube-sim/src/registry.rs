@@ -34,7 +34,7 @@ pub enum Form {
     /// A kind of Kubernetes itself.
     Builtin(&'static Builtin),
     /// A version of a CRD.
-    Custom(CustomVersion),
+    Custom(Box<CustomVersion>),
 }
 
 /// One resource in one API version.
@@ -100,6 +100,18 @@ impl Resource {
     /// True for this kind of Kubernetes itself.
     pub fn is(&self, group: &str, kind: &str) -> bool {
         self.is_builtin() && self.group == group && self.kind == kind
+    }
+
+    /// True if field selectors may name this path. Source: the field label
+    /// conversions of kube-apiserver; everything else is refused there.
+    pub fn selects_by(&self, path: &str) -> bool {
+        if matches!(path, "metadata.name" | "metadata.namespace") {
+            return true;
+        }
+        match &self.form {
+            Form::Custom(custom) => custom.selectable_fields.iter().any(|f| f == path),
+            Form::Builtin(_) => builtin::selectable_fields(&self.group, &self.kind).contains(&path),
+        }
     }
 
     /// True if `metadata.generation` counts changes of the specification.

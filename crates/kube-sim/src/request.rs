@@ -204,17 +204,24 @@ pub struct Body {
     pub duplicates: Vec<String>,
 }
 
+fn is_yaml(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_none_or(|v| v.contains("yaml"))
+}
+
 /// Parses a JSON or YAML body.
-pub fn parse_body(bytes: &Bytes) -> Result<Body, ApiError> {
+pub fn parse_body(headers: &HeaderMap, bytes: &Bytes) -> Result<Body, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| ApiError::BadRequest("the request body is not UTF-8 text".into()))?;
     if text.trim().is_empty() {
         return Ok(Body::default());
     }
-    if text.trim_start().starts_with(['{', '[']) {
-        let value = serde_json::from_str(text)
-            .map_err(|e| ApiError::BadRequest(format!("error decoding the request body as JSON: {e}")))?;
+    // YAML includes JSON, and clients send either under either name.
+    let json = serde_json::from_str(text);
+    if let Ok(value) = json {
         return Ok(Body { value, duplicates: crate::duplicates::find(text) });
+    }
+    if let (false, Err(error)) = (is_yaml(headers), json) {
+        return Err(ApiError::BadRequest(format!("error decoding the request body as JSON: {error}")));
     }
     let value = serde_saphyr::from_str(text)
         .map_err(|e| ApiError::BadRequest(format!("error decoding the request body as YAML: {e}")))?;

@@ -7,6 +7,7 @@ pub mod patch;
 pub mod read;
 pub mod respond;
 pub mod subresource;
+pub mod update;
 pub mod write;
 
 use std::sync::Arc;
@@ -100,7 +101,7 @@ pub fn handle(
             respond::written(&call, &write::create(&call, object_body(method, headers, body)?)?)
         }
         ("PUT", false) => {
-            respond::written(&call, &write::update(&call, object_body(method, headers, body)?)?)
+            respond::written(&call, &update::update(&call, object_body(method, headers, body)?)?)
         }
         ("PATCH", false) => on_patch(&call, method, headers, body),
         ("DELETE", false) => {
@@ -118,12 +119,12 @@ fn object_body(method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<req
     if !body.is_empty() {
         request::body_kind(method, headers)?;
     }
-    request::parse_body(body)
+    request::parse_body(headers, body)
 }
 
 fn on_patch(call: &Call, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<Response, ApiError> {
     let kind: BodyKind = request::body_kind(method, headers)?;
-    respond::written(call, &patch::patch(call, kind, request::parse_body(body)?)?)
+    respond::written(call, &patch::patch(call, kind, request::parse_body(headers, body)?)?)
 }
 
 fn on_subresource(
@@ -138,7 +139,7 @@ fn on_subresource(
         ("status", _) if !resource.has_status => Err(ApiError::NoSuchPath),
         ("status", "GET") => respond::object(call, &read::get(call)?, &[]),
         ("status", "PUT") => {
-            respond::written(call, &write::update(call, object_body(method, headers, body)?)?)
+            respond::written(call, &update::update(call, object_body(method, headers, body)?)?)
         }
         ("status", "PATCH") => on_patch(call, method, headers, body),
         ("scale", _) if resource.scale.is_none() => Err(ApiError::NoSuchPath),
@@ -148,7 +149,7 @@ fn on_subresource(
         }
         ("scale", "PATCH") => {
             let kind = request::body_kind(method, headers)?;
-            respond::value(&subresource::patch_scale(call, kind, &request::parse_body(body)?)?)
+            respond::value(&subresource::patch_scale(call, kind, &request::parse_body(headers, body)?)?)
         }
         ("log", "GET") if is_pod => {
             logs::handle(&call.state, resource, &call.namespace, &call.name, &call.query)

@@ -42,6 +42,20 @@ impl Selector {
         Ok(Self { labels: parse_labels(labels)?, fields: parse_fields(fields)? })
     }
 
+    /// Paths of the fields the selector looks at.
+    pub fn field_paths(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(path, _, _)| path.as_str())
+    }
+
+    /// Renames the fields it looks at.
+    #[must_use]
+    pub fn with_fields_renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
+        for (path, _, _) in &mut self.fields {
+            *path = rename(path);
+        }
+        self
+    }
+
     /// True if this selector selects everything.
     pub fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()

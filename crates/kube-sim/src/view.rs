@@ -62,6 +62,18 @@ pub fn to_stored(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// The stored path of a field that a client of this resource names.
+pub fn stored_path(resource: &Resource, path: &str) -> String {
+    let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
+    let renamed =
+        EVENT_FIELDS.iter().find(|(new, _)| is_new_event(resource) && *new == first).map(|(_, core)| *core);
+    match (renamed, rest) {
+        (Some(core), "") => core.to_owned(),
+        (Some(core), rest) => format!("{core}.{rest}"),
+        (None, _) => path.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

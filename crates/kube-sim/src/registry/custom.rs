@@ -21,6 +21,8 @@ pub struct CustomVersion {
     pub rules: Rules,
     /// Printer columns.
     pub columns: Vec<Column>,
+    /// Fields by which objects can be selected, beside name and namespace.
+    pub selectable_fields: Vec<String>,
 }
 
 fn names(crd: &Value, field: &str) -> Vec<String> {
@@ -58,11 +60,12 @@ pub fn resources(crd: &Value) -> Vec<Resource> {
                 has_status: meta::at(version, &["subresources", "status"]).is_some(),
                 scale: meta::at(version, &["subresources", "scale"]).map(scale_paths),
                 storage: storage_name(crd),
-                form: Form::Custom(CustomVersion {
+                form: Form::Custom(Box::new(CustomVersion {
                     rules: Rules::compile(schema.as_ref()),
                     schema: schema.map(|s| Schema::new(s, Origin::Custom)),
                     columns: columns(version),
-                }),
+                    selectable_fields: selectable_fields(version),
+                })),
             }
         })
         .collect()
@@ -78,6 +81,12 @@ fn scale_paths(scale: &Value) -> ScalePaths {
         status: path("statusReplicasPath"),
         selector: Some(path("labelSelectorPath")).filter(|p| !p.is_empty()),
     }
+}
+
+fn selectable_fields(version: &Value) -> Vec<String> {
+    let declared = version.get("selectableFields").and_then(Value::as_array);
+    let paths = declared.into_iter().flatten().map(|f| meta::str_at(f, &["jsonPath"]));
+    paths.map(|p| p.trim_start_matches('.').to_owned()).collect()
 }
 
 fn columns(version: &Value) -> Vec<Column> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Call, WriteOptions, write};
+use super::{Call, WriteOptions, update, write};
 use crate::admit;
 use crate::error::ApiError;
 use crate::kinds;
@@ -23,11 +23,11 @@ pub fn patch(call: &Call, kind: BodyKind, body: Body) -> Result<Written, ApiErro
         let current = call.state.get(&call.resource, &call.namespace, &call.name)?;
         let seen = view::to_wire(&call.resource, &current);
         let patched = patched(call, kind, &seen, &body.value)?;
-        if let Some(written) = write::replace(call, &current, patched, &options, None)? {
+        if let Some(written) = update::replace(call, &current, patched, &options, None)? {
             return Ok(written);
         }
     }
-    Err(write::busy(call))
+    Err(update::busy(call))
 }
 
 /// The object after the patch, in the form of the wire.
@@ -70,7 +70,7 @@ fn apply(call: &Call, config: Value, options: &WriteOptions) -> Result<Written, 
             return Ok(written);
         }
     }
-    Err(write::busy(call))
+    Err(update::busy(call))
 }
 
 /// The configuration, checked and reduced to known fields.
@@ -156,6 +156,6 @@ fn apply_to(
     }
     managed::write(&mut object, &entries);
     let wire = Value::clone(&view::to_wire(resource, &object.into()));
-    let written = write::replace(call, current, wire, options, Some(entries))?;
+    let written = update::replace(call, current, wire, options, Some(entries))?;
     Ok(written.map(|w| Written { warnings, ..w }))
 }

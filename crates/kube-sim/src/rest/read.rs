@@ -10,6 +10,7 @@ use super::Call;
 use crate::error::ApiError;
 use crate::selector::Selector;
 use crate::store::{NsName, Object, Snapshot, SnapshotError};
+use crate::view;
 
 /// A page of a collection.
 pub struct Page {
@@ -39,7 +40,16 @@ pub fn get(call: &Call) -> Result<Object, ApiError> {
 
 /// The selectors of a request.
 pub fn selector(call: &Call) -> Result<Selector, ApiError> {
-    Selector::parse(call.query.get("labelSelector"), call.query.get("fieldSelector"))
+    let (labels, fields) = (call.query.get("labelSelector"), call.query.get("fieldSelector"));
+    let selector = Selector::parse(labels, fields)?;
+    if let Some(path) = selector.field_paths().find(|path| !call.resource.selects_by(path)) {
+        return Err(ApiError::BadRequest(format!(
+            "Unable to find {:?} that match label selector {labels:?}, field selector {fields:?}: field label not \
+             supported: {path}",
+            call.resource.plural
+        )));
+    }
+    Ok(selector.with_fields_renamed(|path| view::stored_path(&call.resource, path)))
 }
 
 /// True if a request for this namespace sees an object of that one.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::delete::{self, Deleted, Options};
 use super::write::{self, ATTEMPTS_MAX};
-use super::{Call, patch};
+use super::{Call, patch, update};
 use crate::error::{ApiError, Cause};
 use crate::meta;
 use crate::registry::ScalePaths;
@@ -119,11 +119,11 @@ fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>)
         set(&mut new, &paths.spec, replicas.into());
         let version = meta::meta_str(&wanted, "resourceVersion").to_owned();
         meta::metadata_mut(&mut new).insert("resourceVersion".into(), version.into());
-        if let Some(written) = write::replace(&parent, &current, new, &options, None)? {
+        if let Some(written) = update::replace(&parent, &current, new, &options, None)? {
             return scale_of(call, &written.object);
         }
     }
-    Err(write::busy(call))
+    Err(update::busy(call))
 }
 
 /// `POST …/pods/<name>/binding`: what a scheduler does.
@@ -154,7 +154,7 @@ pub fn bind(call: &Call, body: &Value) -> Result<Value, ApiError> {
             return Ok(success());
         }
     }
-    Err(write::busy(call))
+    Err(update::busy(call))
 }
 
 fn scheduled_conditions(old: Option<&Value>) -> Value {
@@ -210,5 +210,5 @@ pub fn finalize(call: &Call, body: &Value) -> Result<Object, ApiError> {
             return call.state.get(&call.resource, "", &call.name);
         }
     }
-    Err(write::busy(call))
+    Err(update::busy(call))
 }
