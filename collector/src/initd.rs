@@ -173,7 +173,16 @@ fn stop(program: &str, ending: Signal, layout: &Layout, out: &mut impl Write) ->
         RunState::read(&home.run_state()).map_or(GRACE_UNKNOWN, |s| Duration::from_millis(s.grace_ms));
     signal(pid, ending)?;
     if running.wait_gone(grace.saturating_add(STOP_SLACK))? {
-        writeln!(out, "{program} is stopped")?;
+        let left = RunState::read(&home.run_state()).is_some_and(|state| state.phase == Phase::Undelivered);
+        match left {
+            false => writeln!(out, "{program} is stopped")?,
+            true => writeln!(
+                out,
+                "{program} is stopped, but could not deliver everything within {} s; see {}",
+                grace.as_secs(),
+                home.log().display()
+            )?,
+        }
         return Ok(0);
     }
     signal(pid, Signal::KILL)?;

@@ -94,28 +94,29 @@ impl Layout {
     /// the shared volume if one is named, else the default, which does not outlive the container.
     ///
     /// # Errors
-    /// When even the default cannot be written.
-    pub fn open_state_dir(&self, configured: Option<&Path>, shared: Option<&Path>) -> io::Result<StateDir> {
+    /// When even the default cannot be used.
+    pub fn open_state_dir(
+        &self,
+        configured: Option<&Path>,
+        shared: Option<&Path>,
+    ) -> Result<StateDir, StateDirError> {
         let mut notices = Vec::new();
         for (what, wanted) in [("check_point_path", configured), ("shared_state_path", shared)] {
             let Some(wanted) = wanted.filter(|path| *path != Path::new(STATE_DIR_DEFAULT)) else { continue };
             let path = self.on_disk(wanted);
-            match ensure_writable(&path) {
-                Ok(()) => return Ok(StateDir { path, volatile: false, notices }),
-                Err(error) => notices.push(format!(
-                    "{what} {} cannot be written ({error}); mount the volume there read-write or correct the path",
-                    wanted.display()
-                )),
+            match lock_directory(&path) {
+                Ok(lock) => return Ok(StateDir { path, volatile: false, notices, _lock: lock }),
+                Err(error) => notices.push(format!("{what} {} cannot be used: {error}", wanted.display())),
             }
         }
         let path = self.on_disk(Path::new(STATE_DIR_DEFAULT));
-        ensure_writable(&path)?;
+        let lock = lock_directory(&path)?;
         notices.push(format!(
             "read positions are kept in {STATE_DIR_DEFAULT}, which is lost when this container is replaced \
              (files are then read again or, if large, from 1 MiB before their end); set check_point_path to a \
              directory on a volume of the pod"
         ));
-        Ok(StateDir { path, volatile: true, notices })
+        Ok(StateDir { path, volatile: true, notices, _lock: lock })
     }
 }
 
@@ -156,6 +157,28 @@ pub struct StateDir {
     pub volatile: bool,
     /// What the user should know about the choice.
     pub notices: Vec<String>,
+    /// Held as long as this collector uses the directory.
+    _lock: fs::File,
+}
+
+/// Why a directory cannot keep the state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDirError {
+    #[error("it cannot be written ({0}); mount the volume there read-write or correct the path")]
+    Unwritable(io::Error),
+    #[error("another collector uses it; give every pod a directory of its own, e.g. by subPathExpr")]
+    InUse,
+}
+
+/// Makes the directory this collector's own: two with the same positions would lose lines.
+fn lock_directory(directory: &Path) -> Result<fs::File, StateDirError> {
+    ensure_writable(directory).map_err(StateDirError::Unwritable)?;
+    let lock = fs::File::create(directory.join("lock")).map_err(StateDirError::Unwritable)?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StateDirError::InUse),
+        Err(error) => Err(StateDirError::Unwritable(error.into())),
+    }
 }
 
 /// Creates the directory and proves that files can be made in it.
@@ -213,7 +236,18 @@ mod tests {
         let state = layout.open_state_dir(Some(Path::new("/a")), Some(Path::new("/b"))).unwrap();
         assert_eq!(state.path, dir.path().join("b"));
         let [notice] = state.notices.as_slice() else { panic!("{:?}", state.notices) };
-        assert!(notice.starts_with("check_point_path /a cannot be written"), "{notice}");
+        assert!(notice.starts_with("check_point_path /a cannot be used: it cannot be written"), "{notice}");
+    }
+
+    #[test]
+    fn a_directory_that_another_collector_uses_is_left_to_it() {
+        let (dir, layout) = prefixed();
+        let first = layout.open_state_dir(Some(Path::new("/a")), None).unwrap();
+        let second = layout.open_state_dir(Some(Path::new("/a")), Some(Path::new("/b"))).unwrap();
+        assert_eq!(second.path, dir.path().join("b"));
+        assert!(second.notices[0].contains("another collector uses it"), "{:?}", second.notices);
+        drop(first);
+        assert_eq!(layout.open_state_dir(Some(Path::new("/a")), None).unwrap().path, dir.path().join("a"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::control::{Agent, Control, RemoteConfigs};
 use crate::env::Env;
 use crate::identity::{Host, Instance};
 use crate::instance_config::{ConfigError, FILE_BYTES_MAX, HostPort, InstanceConfig};
-use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, RunStateFile, StateDir};
+use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, RunStateFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
 
 mod data;
@@ -154,6 +154,7 @@ impl Process<'_> {
                 }
             };
             let code = end(&data, ending, grace, vitals, &mut stop).await;
+            vitals.enter(if code == 0 { Phase::Delivered } else { Phase::Undelivered });
             if code != 0 {
                 // Its thread may hang; the end of the process ends it.
                 std::mem::forget(data);
@@ -195,8 +196,8 @@ impl Process<'_> {
         let shared = instance.shared_state_path.as_deref();
         let state_dir = self.layout.open_state_dir(configured, shared).map_err(|error| {
             Failure::new(format!(
-                "no directory for read positions can be written ({error}); set check_point_path to a \
-                 directory on a volume of the pod"
+                "no directory for read positions: {STATE_DIR_DEFAULT} cannot be used: {error}; or set \
+                 check_point_path to a directory on a volume of the pod"
             ))
         })?;
         for notice in &state_dir.notices {

@@ -146,3 +146,82 @@ fn the_end_is_accounted_for_in_one_line() {
     assert_eq!(report["complete"], true, "{report}");
     assert!(!container.path("/usr/local/ilogtail/ilogtail.pid").exists());
 }
+
+/// A container whose one log file cannot be delivered: nobody listens at its data endpoint.
+fn undeliverable(server: &ConfigServer) -> Container {
+    let container = Container::new();
+    container.configure(&[&server.address.to_string()]);
+    container.write("/var/log/error.log", "one line\n");
+    container
+}
+
+fn wait_until_read(server: &ConfigServer) {
+    server.wait_for("a sending error", |beat| {
+        let mut configs = beat.continuous_pipeline_configs.iter();
+        configs.any(|config| config.message.contains("k8s-nginx-sidecar-demo/nginx-error"))
+    });
+}
+
+#[test]
+fn what_could_not_be_delivered_within_the_grace_is_accounted_for_and_shows_in_the_exit_code() {
+    let server = ConfigServer::start(|beat| updates(beat, &[config("error", 1)]));
+    let mut container = undeliverable(&server);
+    container.set("exit_flushout_duration", "300");
+    let collector = container.start();
+    wait_until_read(&server);
+    let (code, out) = collector.stop();
+    assert_eq!(code, Some(4), "{out}");
+    let report: serde_json::Value =
+        serde_json::from_str(out.trim().strip_prefix("drained ").unwrap()).unwrap();
+    assert_eq!((&report["complete"], &report["logs_unacknowledged"]), (&false.into(), &1.into()), "{report}");
+}
+
+#[test]
+fn stop_says_when_something_was_left() {
+    let server = ConfigServer::start(|beat| updates(beat, &[config("error", 1)]));
+    let mut container = undeliverable(&server);
+    container.set("LOONG_EXIT_FLUSHOUT_DURATION", "300");
+    expect(&container.initd("start"), 0, "ilogtail is running");
+    wait_until_read(&server);
+    expect(
+        &container.initd("stop"),
+        0,
+        "ilogtail is stopped, but could not deliver everything within 0 s; see",
+    );
+}
+
+#[test]
+fn a_second_signal_ends_the_drain_at_once() {
+    let server = ConfigServer::start(|beat| updates(beat, &[config("error", 1)]));
+    let mut container = undeliverable(&server);
+    container.set("exit_flushout_duration", "3600000");
+    let collector = container.start();
+    wait_until_read(&server);
+    collector.signal(Signal::TERM);
+    collector.wait_for_log("stopping: reading until nobody writes any more");
+    let (code, out) = collector.stop();
+    assert_eq!((code, out.as_str()), (Some(130), ""));
+    assert!(!container.path("/usr/local/ilogtail/ilogtail.pid").exists());
+}
+
+#[test]
+fn a_restart_does_not_wait_for_the_programs_that_write() {
+    let server = ConfigServer::start(|beat| updates(beat, &[config("idle", 1)]));
+    let mut container = Container::new();
+    container.configure(&[&server.address.to_string()]);
+    // The drain of a pod's end would wait for this writer for an hour.
+    container.set("exit_flushout_duration", "3600000");
+    container.write("/var/log/idle.log", "");
+    let _writer = std::fs::OpenOptions::new().append(true).open(container.path("/var/log/idle.log")).unwrap();
+    expect(&container.initd("start"), 0, "ilogtail is running");
+    expect(&container.initd("restart"), 0, "ilogtail is stopped");
+    let log = container.read("/usr/local/ilogtail/ilogtail.LOG");
+    assert!(log.contains("stopping for a successor"), "{log}");
+    expect(&container.initd("status"), 0, "ilogtail is running");
+    expect(&container.initd("restart"), 0, "ilogtail is running");
+    // Ends without the hour as well: by two signals.
+    let pid = container.read("/usr/local/ilogtail/ilogtail.pid").trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, Signal::USR1).unwrap();
+    wait_gone(&pid.as_raw_nonzero().to_string());
+}

@@ -139,9 +139,9 @@ mod tests {
             0: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
             60: Error("config server cannot be reached for 60 s: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
             80: Error("config server 127.0.0.1:1 refuses this collector: status 401: account id 1 is not known; 2 stored configs go on; retrying")
-            100: Info("config server 127.0.0.1:1 accepts heartbeats again after 100 s and 7 failed ones")
+            100: Info("config server 127.0.0.1:1 accepts heartbeats again after 100 s (failed attempts: 7)")
             120: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
-            130: Info("config server 127.0.0.1:1 accepts heartbeats again after 10 s and 1 failed ones")
+            130: Info("config server 127.0.0.1:1 accepts heartbeats again after 10 s (failed attempts: 1)")
         "#]].assert_eq(&said);
     }
 

@@ -32,6 +32,10 @@ pub enum Phase {
     Ready,
     /// Sending what is left after a stop.
     Draining,
+    /// Ended with nothing left.
+    Delivered,
+    /// Ended before everything was delivered.
+    Undelivered,
 }
 
 /// One record.

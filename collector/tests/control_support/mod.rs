@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
+use collector::layout::Presence;
 use prost::Message;
 use sls_api::agent::{
     ConfigDetail, ConfigStatus, FetchConfigRequest, FetchConfigResponse, HeartbeatRequest, HeartbeatResponse,
@@ -112,6 +113,20 @@ impl Container {
             .spawn()
             .unwrap();
         Collector { child, out, log }
+    }
+}
+
+impl Drop for Container {
+    /// A daemon that a failed test left behind must not outlive it.
+    fn drop(&mut self) {
+        let layout = collector::layout::Layout::new(Some(self.dir.path().to_owned()));
+        for home in layout.homes() {
+            if let Ok(Presence::Running(running)) = Presence::of(&home.pid_file())
+                && let Some(pid) = running.pid
+            {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
     }
 }
 
