@@ -23,6 +23,10 @@ pub mod search;
 pub mod source;
 mod sql;
 pub mod statement;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tokenizer;
 
 pub use error::QueryError;

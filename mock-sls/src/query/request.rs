@@ -39,6 +39,12 @@ impl Window {
         }
     }
 
+    /// The window of the same length that many seconds earlier.
+    pub fn earlier(&self, seconds: i64) -> Self {
+        let moved = |(second, ns): Moment| (second.saturating_sub(seconds), ns);
+        Self { from: moved(self.from), to: moved(self.to) }
+    }
+
     /// First second.
     pub fn from(&self) -> i64 {
         self.from.0

@@ -225,10 +225,12 @@ fn analyse(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let plan = sql::plan(sql, &indexes.current, sql::Session::new(request.logstore, request.now))?;
-    let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
     let mut scanned = Scanned::default();
-    let result = plan.execute(cancel, |table| {
-        scanned = search.run(source, &scan, cancel, &mut Feed { table })?;
+    let result = plan.execute(cancel, |table, shift| {
+        let scan = Scan { window: request.window.earlier(shift), topic: request.topic, newest_first: false };
+        let more = search.run(source, &scan, cancel, &mut Feed { table })?;
+        scanned.logs += more.logs;
+        scanned.bytes += more.bytes;
         Ok(())
     })?;
     let meta = LogsMeta {

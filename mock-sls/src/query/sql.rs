@@ -16,6 +16,9 @@ mod scope;
 mod translate;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::SqlError;
@@ -73,5 +76,6 @@ pub fn plan(sql: &str, index: &IndexConfig, session: Session) -> Result<Plan, Sq
     let mut translator = Translator::new(&schema, &session);
     let translated = translator.statement(&query)?;
     let used = translator.used.into_iter().collect();
-    Ok(Plan { schema, translated, used, session })
+    let shifts = translator.shifts.into_iter().collect();
+    Ok(Plan { schema, translated, used, shifts, session })
 }

@@ -139,7 +139,7 @@ impl FullText {
             let own = self.fields.iter().find(|field| *field.name == *key);
             let line = self.line.as_ref().filter(|(line, _)| line.covers(key));
             let in_value = match (own, line) {
-                (Some(field), _) => field.values.any_text(value, &holds),
+                (Some(field), _) => field.values.any_text(value, holds),
                 (None, Some(&(_, way))) => holds(value, way),
                 (None, None) => false,
             };

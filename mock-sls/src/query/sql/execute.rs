@@ -10,7 +10,7 @@ use sls_api::{
 use super::{
     ROWS_MAX, Session, SqlError, format, functions,
     schema::{Column, Schema},
-    translate::Translated,
+    translate::{Translated, table_name},
     types::Type,
 };
 use crate::query::{QueryError, log_view::LogView, source::Cancel};
@@ -31,6 +31,8 @@ pub struct Plan {
     pub(super) translated: Translated,
     /// Columns of the table `log` that the statement uses.
     pub(super) used: Vec<usize>,
+    /// How many seconds earlier the logs of each table are.
+    pub(super) shifts: Vec<i64>,
     pub(super) session: Session,
 }
 
@@ -53,26 +55,22 @@ pub struct ResultSet {
 }
 
 impl Plan {
-    /// Lets `fill` put logs into the table, then runs the statement.
+    /// Lets `fill` put logs into a table, for each table with how many seconds earlier than asked
+    /// its logs are, then runs the statement.
     ///
     /// # Errors
     /// Those of `fill`, of functions that cannot take a value, and of exceeded limits.
     pub fn execute(
         &self,
         cancel: &Cancel,
-        fill: impl FnOnce(&mut Table<'_>) -> Result<(), QueryError>,
+        mut fill: impl FnMut(&mut Table<'_>, i64) -> Result<(), QueryError>,
     ) -> Result<ResultSet, QueryError> {
         let db = Connection::open_in_memory().map_err(failed)?;
         self.prepare(&db, cancel).map_err(failed)?;
-        let placeholders = vec!["?"; self.used.len().max(1)].join(", ");
-        let mut table = Table {
-            insert: db.prepare(&format!("INSERT INTO log VALUES ({placeholders})")).map_err(failed)?,
-            schema: &self.schema,
-            columns: self.used.iter().filter_map(|&index| self.schema.columns.get(index)).collect(),
-        };
         db.execute_batch("BEGIN").map_err(failed)?;
-        fill(&mut table)?;
-        drop(table);
+        for &shift in &self.shifts {
+            fill(&mut self.table(&db, shift).map_err(failed)?, shift)?;
+        }
         db.execute_batch("COMMIT").map_err(failed)?;
         Ok(self.rows(&db)?)
     }
@@ -85,17 +83,22 @@ impl Plan {
         ))?;
         let cancel = cancel.clone();
         db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
-        functions::register(db, &self.session)?;
-        let mut columns: Vec<String> = self
-            .used
-            .iter()
-            .filter_map(|&index| self.schema.columns.get(index).map(|column| (index, &column.ty)))
-            .map(|(index, ty)| format!("c{index} {}", affinity(ty)))
-            .collect();
-        if columns.is_empty() {
-            columns.push("none".to_owned());
-        }
-        db.execute_batch(&format!("CREATE TABLE log ({})", columns.join(", ")))
+        functions::register(db, &self.session)
+    }
+
+    fn table<'c>(&'c self, db: &'c Connection, shift: i64) -> rusqlite::Result<Table<'c>> {
+        let columns = self.used.iter().filter_map(|&index| Some((index, self.schema.columns.get(index)?)));
+        let (names, columns): (Vec<String>, Vec<&Column>) =
+            columns.map(|(index, column)| (format!("c{index} {}", affinity(&column.ty)), column)).unzip();
+        let (names, values) = match names.is_empty() {
+            // A table needs a column.
+            true => ("none".to_owned(), "NULL".to_owned()),
+            false => (names.join(", "), vec!["?"; names.len()].join(", ")),
+        };
+        let table = table_name(shift);
+        db.execute_batch(&format!("CREATE TABLE {table} ({names})"))?;
+        let insert = db.prepare(&format!("INSERT INTO {table} VALUES ({values})"))?;
+        Ok(Table { insert, schema: &self.schema, columns })
     }
 
     fn rows(&self, db: &Connection) -> Result<ResultSet, SqlError> {

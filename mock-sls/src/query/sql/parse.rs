@@ -1,7 +1,7 @@
 //! SQL text to syntax tree, with the service's error texts.
 
 use sqlparser::{
-    ast::Query,
+    ast::{Expr, ObjectName, Query},
     dialect::GenericDialect,
     parser::{Parser, ParserError},
     tokenizer::{Location, Token, TokenWithSpan, Tokenizer},
@@ -11,8 +11,9 @@ use super::{SqlError, error::At};
 
 /// Length of a statement, bytes. Guess: as for pipelines (64 KB).
 const SQL_BYTES_MAX: usize = 64 * 1024;
-/// Tokens of a statement, which bound the depth of its tree. Guess: protects the stack.
-const TOKENS_MAX: usize = 4_000;
+/// Tokens of a statement but for commas, texts and numbers: they bound the depth of its tree.
+/// Guess: protects the stack, with room for lists of any length.
+const NODES_MAX: usize = 3_000;
 
 /// Parses one query.
 pub fn parse(sql: &str) -> Result<Query, SqlError> {
@@ -36,7 +37,13 @@ pub fn parse(sql: &str) -> Result<Query, SqlError> {
 /// Refuses what the parser would read in another way than the service does.
 /// Texts: document "Common errors of query and analysis".
 fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
-    if tokens.len() > TOKENS_MAX {
+    let is_node = |token: &&TokenWithSpan| {
+        !matches!(
+            token.token,
+            Token::Whitespace(_) | Token::Comma | Token::Number(..) | Token::SingleQuotedString(_)
+        )
+    };
+    if tokens.iter().filter(is_node).count() > NODES_MAX {
         return Err(too_long());
     }
     for (token, next) in tokens.iter().zip(tokens.iter().skip(1)) {
@@ -55,11 +62,48 @@ fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
 }
 
 fn too_long() -> SqlError {
-    let message = format!("the statement has more than {SQL_BYTES_MAX} bytes or {TOKENS_MAX} tokens");
-    syntax(At { line: 1, column: 1 }, message)
+    let message =
+        format!("the statement has more than {SQL_BYTES_MAX} bytes or {NODES_MAX} names and operators");
+    syntax(START, message)
 }
 
-/// The place of a tree node.
+/// The place of an expression: that of its first name or literal, as far as it is easily known.
+/// The library's own way visits the whole tree, and a chain of operators makes a deep one.
+pub fn start_of(mut expr: &Expr) -> At {
+    loop {
+        expr = match expr {
+            Expr::Identifier(name) => return at(name.span.start),
+            Expr::CompoundIdentifier(names) => {
+                return names.first().map_or(START, |name| at(name.span.start));
+            }
+            Expr::Value(value) => return at(value.span.start),
+            Expr::Function(function) => return name_start(&function.name),
+            Expr::Case { case_token, .. } => return at(case_token.0.span.start),
+            Expr::BinaryOp { left, .. } => left,
+            Expr::Nested(inner)
+            | Expr::IsNull(inner)
+            | Expr::IsNotNull(inner)
+            | Expr::UnaryOp { expr: inner, .. }
+            | Expr::Cast { expr: inner, .. }
+            | Expr::Like { expr: inner, .. }
+            | Expr::InList { expr: inner, .. }
+            | Expr::InSubquery { expr: inner, .. }
+            | Expr::Between { expr: inner, .. }
+            | Expr::CompoundFieldAccess { root: inner, .. } => inner,
+            _ => return START,
+        };
+    }
+}
+
+/// The place of a name.
+pub fn name_start(name: &ObjectName) -> At {
+    name.0.first().and_then(|part| part.as_ident()).map_or(START, |name| at(name.span.start))
+}
+
+/// The place of what has none of its own.
+pub const START: At = At { line: 1, column: 1 };
+
+/// The place of a token.
 pub fn at(location: Location) -> At {
     At { line: location.line, column: location.column }
 }
@@ -76,8 +120,6 @@ fn parser_error(error: ParserError) -> SqlError {
             let number = |text: &str| text.trim().parse().unwrap_or(1);
             syntax(At { line: number(line), column: number(column) }, text)
         }
-        ParserError::RecursionLimitExceeded => {
-            syntax(At { line: 1, column: 1 }, "the statement is nested too deeply")
-        }
+        ParserError::RecursionLimitExceeded => syntax(START, "the statement is nested too deeply"),
     }
 }

@@ -35,6 +35,8 @@ pub struct Relation {
 pub struct Scope<'o> {
     /// In the order of FROM.
     pub relations: Vec<Relation>,
+    /// For `compare`: the subquery of FROM over the logs of earlier times, one per time.
+    pub earlier: Vec<Relation>,
     /// The SELECT that this one stands in.
     pub outer: Option<&'o Scope<'o>>,
 }

@@ -1,10 +1,14 @@
 //! From the syntax tree to one SQLite statement: names are looked up, types checked, functions
 //! replaced. What SLS refuses is refused here, with its texts; SQLite only sees what it can run.
 //!
-//! [`select`] translates queries, [`expr`] expressions, [`call`] function calls.
+//! [`query`] and [`select`] translate queries, [`from`] what they read, [`expr`] expressions,
+//! [`call`] function calls and [`compare`] the one that reads an earlier time.
 
 mod call;
+mod compare;
 mod expr;
+mod from;
+mod query;
 mod select;
 
 use std::collections::BTreeSet;
@@ -13,6 +17,7 @@ use sqlparser::ast::{Expr, Query};
 
 use super::{
     Session, SqlError,
+    parse::START,
     schema::Schema,
     scope::{Relation, Scope},
     types::Type,
@@ -48,6 +53,10 @@ pub struct Translator<'s> {
     /// Queries of `with`, innermost last.
     with: Vec<Relation>,
     relations: usize,
+    /// How many seconds earlier the logs are that `log` stands for at this place.
+    shift: i64,
+    /// All such numbers, 0 among them unless only earlier logs are used.
+    pub shifts: BTreeSet<i64>,
     depth: usize,
     saw_aggregate: bool,
 }
@@ -100,6 +109,8 @@ impl<'s> Translator<'s> {
             used: BTreeSet::new(),
             with: Vec::new(),
             relations: 0,
+            shift: 0,
+            shifts: BTreeSet::new(),
             depth: 0,
             saw_aggregate: false,
         }
@@ -113,7 +124,7 @@ impl<'s> Translator<'s> {
     fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
         if self.depth >= NESTING_MAX {
             return Err(SqlError::semantic(
-                Default::default(),
+                START,
                 format!("the statement is nested more than {NESTING_MAX} levels deep"),
             ));
         }
@@ -123,8 +134,26 @@ impl<'s> Translator<'s> {
         result
     }
 
+    /// The table of the logs of this place.
+    fn log_source(&mut self) -> String {
+        self.shifts.insert(self.shift);
+        table_name(self.shift)
+    }
+
     fn new_relation(&mut self) -> String {
         self.relations += 1;
         format!("t{}", self.relations)
     }
+}
+
+/// The table of the logs of `shift` seconds earlier.
+pub fn table_name(shift: i64) -> String {
+    match shift {
+        0 => "log".to_owned(),
+        earlier => format!("log_{earlier}"),
+    }
+}
+
+fn unsupported(what: &str) -> SqlError {
+    SqlError::Unsupported(what.to_owned())
 }

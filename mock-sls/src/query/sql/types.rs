@@ -44,6 +44,11 @@ impl Type {
         matches!(self, Self::Bigint | Self::Double | Self::Null)
     }
 
+    /// Whether it can be a condition.
+    pub fn is_condition(&self) -> bool {
+        matches!(self, Self::Boolean | Self::Null)
+    }
+
     /// The type that holds values of both, if there is one.
     pub fn common(&self, other: &Self) -> Option<Self> {
         match (self, other) {

@@ -1,29 +1,28 @@
 //! Calls of functions, scalar, aggregate and over windows.
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned,
-    WindowFrame, WindowFrameBound, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowFrame,
+    WindowFrameBound, WindowType,
 };
 
-use super::{
-    Context, Mode, Translator,
-    expr::same_type,
-    select::{direction, unsupported},
-};
+use super::{Context, Mode, Translator, compare, expr::same_type, select::direction, unsupported};
 use crate::query::sql::{
     SqlError,
     error::At,
     functions::{self, Kind},
-    parse::at,
+    parse::name_start,
     types::{Type, Typed},
 };
 
 impl Translator<'_> {
     pub(super) fn call(&mut self, function: &Function, context: Context<'_>) -> Result<Typed, SqlError> {
-        let place = at(function.span().start);
+        let place = name_start(&function.name);
         let name = function.name.to_string().to_lowercase();
         let name = name.trim_matches('"');
         let arguments = Arguments::of(function)?;
+        if name == compare::NAME {
+            return self.compared_value(&arguments.exprs, place, context);
+        }
         let over = match &function.over {
             None => None,
             Some(window) => Some(self.window(window, context)?),
@@ -91,7 +90,7 @@ impl Translator<'_> {
             }
             ("if", 2 | 3) => {
                 let mut args = args.into_iter();
-                let condition = args.next().filter(|condition| super::select::is_condition(&condition.ty));
+                let condition = args.next().filter(|condition| condition.ty.is_condition());
                 let condition = condition
                     .ok_or_else(|| SqlError::semantic(place, "IF condition must evaluate to a boolean"))?;
                 let message = |ty: &Type| format!("Result types for IF must be the same: {ty}");

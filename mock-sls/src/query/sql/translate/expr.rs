@@ -1,18 +1,15 @@
 //! Expressions: names, operators, conditions, casts.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Spanned, Subscript, UnaryOperator,
-    Value, ValueWithSpan,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Subscript, UnaryOperator, Value,
+    ValueWithSpan,
 };
 
-use super::{
-    Context, Mode, Translator,
-    select::{is_condition, unsupported},
-};
+use super::{Context, Mode, Translator, unsupported};
 use crate::query::sql::{
     SqlError,
     error::At,
-    parse::at,
+    parse::{at, start_of},
     scope::Resolved,
     types::{Type, Typed, quoted},
 };
@@ -32,7 +29,7 @@ impl Translator<'_> {
     }
 
     fn plain(&mut self, expr: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
-        let place = || at(expr.span().start);
+        let place = || start_of(expr);
         match expr {
             Expr::Identifier(name) => self.name(None, name, context),
             Expr::CompoundIdentifier(names) => match names.as_slice() {
@@ -120,7 +117,7 @@ impl Translator<'_> {
                     |ms| Ok(Typed::new(Type::Timestamp, ms.to_string())),
                 )
             }
-            other => Err(unsupported(&format!("the expression {other}"))),
+            _ => Err(unsupported(&format!("the expression at line {}", place()))),
         }
     }
 
@@ -163,21 +160,20 @@ impl Translator<'_> {
         match op {
             B::And | B::Or => self.logical(left, op, right, context),
             B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq => {
-                self.compared(left, &op.to_string(), right, at(left.span().start), context)
+                self.compared(left, &op.to_string(), right, start_of(left), context)
             }
             B::Plus | B::Minus if matches!(right, Expr::Interval(_)) => self.moved(left, op, right, context),
             B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo => {
                 let (a, b) = (self.expr(left, context)?, self.expr(right, context)?);
                 let fits = a.ty.is_numeric() && b.ty.is_numeric();
                 let ty = a.ty.common(&b.ty).filter(|_| fits);
-                let ty =
-                    ty.ok_or_else(|| not_applicable(&op.to_string(), &a.ty, &b.ty, at(left.span().start)))?;
+                let ty = ty.ok_or_else(|| not_applicable(&op.to_string(), &a.ty, &b.ty, start_of(left)))?;
                 Ok(match (op, &ty) {
                     (B::Modulo, Type::Double) => Typed::new(ty, format!("sls_mod({}, {})", a.sql, b.sql)),
                     _ => Typed::new(ty, format!("({} {op} {})", a.sql, b.sql)),
                 })
             }
-            B::StringConcat => self.named_call("concat", &[left, right], at(left.span().start), context),
+            B::StringConcat => self.named_call("concat", &[left, right], start_of(left), context),
             other => Err(unsupported(&format!("the operator {other}"))),
         }
     }
@@ -213,11 +209,11 @@ impl Translator<'_> {
         what: &str,
     ) -> Result<Typed, SqlError> {
         let condition = self.expr(expr, context)?;
-        match is_condition(&condition.ty) {
+        match condition.ty.is_condition() {
             true => Ok(condition),
             false => {
                 let message = format!("{what} must evaluate to a boolean (actual: {})", condition.ty);
-                Err(SqlError::semantic(at(expr.span().start), message))
+                Err(SqlError::semantic(start_of(expr), message))
             }
         }
     }
@@ -245,7 +241,7 @@ impl Translator<'_> {
                 let value = self.expr(operand, context)?;
                 if !value.ty.is_numeric() {
                     let message = format!("'{op}' cannot be applied to {}", value.ty);
-                    return Err(SqlError::semantic(at(operand.span().start), message));
+                    return Err(SqlError::semantic(start_of(operand), message));
                 }
                 Ok(Typed::new(value.ty, format!("({op} {})", value.sql)))
             }
@@ -294,7 +290,7 @@ impl Translator<'_> {
             let text = self.expr(expr, context)?;
             if !matches!(text.ty, Type::Varchar | Type::Null) {
                 let message = format!("{side} must evaluate to a varchar (actual: {})", text.ty);
-                return Err(SqlError::semantic(at(expr.span().start), message));
+                return Err(SqlError::semantic(start_of(expr), message));
             }
             texts.push(text.sql);
         }
@@ -302,10 +298,7 @@ impl Translator<'_> {
             None => String::new(),
             Some(escape) if escape.chars().count() == 1 => format!(" ESCAPE {}", quoted(&escape)),
             Some(_) => {
-                return Err(SqlError::semantic(
-                    at(value.span().start),
-                    "Escape string must be a single character",
-                ));
+                return Err(SqlError::semantic(start_of(value), "Escape string must be a single character"));
             }
         };
         Ok(boolean(format!("({}{escape})", texts.join(&format!(" {} ", not(negated, "LIKE"))))))
@@ -388,7 +381,7 @@ impl Translator<'_> {
         chain: &[AccessExpr],
         context: Context<'_>,
     ) -> Result<Typed, SqlError> {
-        let place = at(root.span().start);
+        let place = start_of(root);
         let mut value = self.expr(root, context)?;
         for access in chain {
             let (AccessExpr::Subscript(Subscript::Index { index }), Type::Array(element)) =
@@ -414,7 +407,7 @@ impl Translator<'_> {
         let Expr::Interval(interval) = interval else {
             return Err(unsupported("this interval"));
         };
-        let place = at(time.span().start);
+        let place = start_of(time);
         let time = self.expr(time, context)?;
         let count = match &*interval.value {
             Expr::Value(value) => value.clone().into_string().and_then(|text| text.parse::<i64>().ok()),

@@ -1,0 +1,157 @@
+//! Queries around SELECT: `with`, set operations, limit.
+
+use sqlparser::ast::{Cte, Expr, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier};
+
+use super::{Context, OutColumn, Translated, Translator, from::derived, select::ordinal, unsupported};
+use crate::query::sql::{
+    DEFAULT_ROWS, REACHABLE_ROWS_MAX, ROWS_MAX, SqlError,
+    parse::{START, start_of},
+    scope::{Relation, Scope},
+};
+
+impl Translator<'_> {
+    pub(super) fn query<'o>(
+        &mut self,
+        query: &Query,
+        outer: Option<&'o Scope<'o>>,
+        top: bool,
+    ) -> Result<Translated, SqlError> {
+        self.nested(|this| {
+            let known = this.with.len();
+            let mut sql = String::new();
+            if let Some(with) = &query.with {
+                if with.recursive {
+                    return Err(unsupported("WITH RECURSIVE"));
+                }
+                for (index, cte) in with.cte_tables.iter().enumerate() {
+                    sql.push_str(if index == 0 { "WITH " } else { ", " });
+                    let definition = this.cte(cte)?;
+                    sql.push_str(&definition);
+                }
+                sql.push(' ');
+            }
+            let body = match &*query.body {
+                SetExpr::Select(select) => this.select(select, query.order_by.as_ref(), outer, top)?,
+                other => this.set_operation(other, query.order_by.as_ref(), outer)?,
+            };
+            this.with.truncate(known);
+            sql.push_str(&body.sql);
+            sql.push_str(&limit(query, top)?);
+            Ok(Translated { sql, columns: body.columns })
+        })
+    }
+
+    fn cte(&mut self, cte: &Cte) -> Result<String, SqlError> {
+        let translated = self.query(&cte.query, None, false)?;
+        let name = self.new_relation();
+        let relation = derived(name.clone(), Some(&cte.alias), &translated)?;
+        self.with.push(relation);
+        Ok(format!("{name} AS ({})", translated.sql))
+    }
+
+    fn set_operation<'o>(
+        &mut self,
+        body: &SetExpr,
+        order_by: Option<&OrderBy>,
+        outer: Option<&'o Scope<'o>>,
+    ) -> Result<Translated, SqlError> {
+        let mut translated = self.set_operand(body, outer)?;
+        if let Some(order_by) = order_by {
+            // Only columns of the result can be named here.
+            let relation = Relation { name: None, ..derived(String::new(), None, &translated)? };
+            let scope = Scope { relations: vec![relation], ..Scope::default() };
+            let order = self.order_by(order_by, Context::rows(&scope), translated.columns.len())?;
+            translated.sql.push_str(&order);
+        }
+        Ok(translated)
+    }
+
+    fn set_operand<'o>(
+        &mut self,
+        body: &SetExpr,
+        outer: Option<&'o Scope<'o>>,
+    ) -> Result<Translated, SqlError> {
+        match body {
+            SetExpr::Select(select) => self.select(select, None, outer, false),
+            SetExpr::Query(query) => {
+                let inner = self.query(query, outer, false)?;
+                Ok(Translated { sql: format!("SELECT * FROM ({})", inner.sql), columns: inner.columns })
+            }
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let (left_query, right_query) = self
+                    .nested(|this| Ok((this.set_operand(left, outer)?, this.set_operand(right, outer)?)))?;
+                // SQLite reads set operations from the left; others need a query of their own.
+                let right_sql = match **right {
+                    SetExpr::SetOperation { .. } => format!("SELECT * FROM ({})", right_query.sql),
+                    _ => right_query.sql,
+                };
+                let word = match (op, set_quantifier) {
+                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
+                    (SetOperator::Union, SetQuantifier::Distinct | SetQuantifier::None) => "UNION",
+                    (SetOperator::Except, SetQuantifier::Distinct | SetQuantifier::None) => "EXCEPT",
+                    (SetOperator::Intersect, SetQuantifier::Distinct | SetQuantifier::None) => "INTERSECT",
+                    _ => return Err(unsupported("this set operation")),
+                };
+                let columns = united(&left_query.columns, &right_query.columns)?;
+                Ok(Translated { sql: format!("{} {word} {right_sql}", left_query.sql), columns })
+            }
+            _ => Err(unsupported("this kind of query")),
+        }
+    }
+}
+
+/// Columns of a set operation: names of the left, types that hold both.
+fn united(left: &[OutColumn], right: &[OutColumn]) -> Result<Vec<OutColumn>, SqlError> {
+    if left.len() != right.len() {
+        let message = format!("UNION query has different number of fields: {}, {}", left.len(), right.len());
+        return Err(SqlError::semantic(START, message));
+    }
+    let both = left.iter().zip(right).enumerate();
+    both.map(|(index, (left, right))| match left.ty.common(&right.ty) {
+        Some(ty) => Ok(OutColumn { name: left.name.clone(), ty }),
+        None => Err(SqlError::semantic(
+            START,
+            format!("column {} in UNION query has incompatible types: {}, {}", index + 1, left.ty, right.ty),
+        )),
+    })
+    .collect()
+}
+
+/// The limit of a query; at the top there always is one. Source: documents "LIMIT clause" and
+/// "Limits" (100 rows by default, 100,000 at most, 1,000,000 reached by paging).
+fn limit(query: &Query, top: bool) -> Result<String, SqlError> {
+    if query.fetch.is_some() {
+        return Err(unsupported("FETCH FIRST"));
+    }
+    let (offset, rows) = match &query.limit_clause {
+        None => (None, None),
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => (Some(whole(offset)?), Some(whole(limit)?)),
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => (
+            offset.as_ref().map(|offset| whole(&offset.value)).transpose()?,
+            limit.as_ref().map(whole).transpose()?,
+        ),
+    };
+    let rows = match (rows, top) {
+        (None, true) => Some(DEFAULT_ROWS),
+        (rows, _) => rows,
+    };
+    if top && rows.is_some_and(|rows| rows > ROWS_MAX) {
+        return Err(SqlError::TooManyRows { max: ROWS_MAX });
+    }
+    if top && rows.unwrap_or_default().saturating_add(offset.unwrap_or_default()) > REACHABLE_ROWS_MAX {
+        return Err(SqlError::PageTooFar { max: REACHABLE_ROWS_MAX });
+    }
+    Ok(match (rows, offset) {
+        (None, None) => String::new(),
+        (Some(rows), None) => format!(" LIMIT {rows}"),
+        (rows, Some(offset)) => {
+            format!(" LIMIT {} OFFSET {offset}", rows.map_or("-1".to_owned(), |rows| rows.to_string()))
+        }
+    })
+}
+
+fn whole(expr: &Expr) -> Result<u64, SqlError> {
+    ordinal(expr).and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
+        SqlError::semantic(start_of(expr), format!("LIMIT and OFFSET must be whole numbers, not {expr}"))
+    })
+}
