@@ -60,7 +60,7 @@ impl Pattern {
 }
 
 /// A path as the system knows it and as the config, `__path__` and messages name it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Located {
     pub real: PathBuf,
     pub shown: PathBuf,

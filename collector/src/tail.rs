@@ -114,6 +114,25 @@ pub struct Bookmark {
 }
 
 impl Bookmark {
+    /// The place at the end of the first `size` bytes of `file`.
+    pub fn at_end(file: &File, size: u64) -> io::Result<Self> {
+        let mut head = [0u8; SIGNATURE_BYTES_MAX];
+        let n = read_full_at(file, &mut head, 0)?;
+        let mut signature = Signature::NONE;
+        let known = n.min(usize::try_from(size).unwrap_or(n));
+        signature.absorb(0, head.get(..known).unwrap_or_default());
+        let mut before = vec![0u8; MARK_BYTES_MAX.min(known)];
+        let from = size.saturating_sub(before.len() as u64);
+        let n = read_full_at(file, &mut before, from)?;
+        before.truncate(n);
+        Ok(Self { position: size, mark: Mark::of(&before), signature })
+    }
+
+    /// True if nothing is known of the content.
+    pub fn is_blank(&self) -> bool {
+        self.signature.is_empty()
+    }
+
     /// True if `file` holds the content that this bookmark was taken from, up to the position.
     pub fn fits(&self, file: &File) -> io::Result<bool> {
         let mut head = [0u8; SIGNATURE_BYTES_MAX];
@@ -166,24 +185,19 @@ pub fn open_log(path: &Path) -> io::Result<(File, std::fs::Metadata)> {
 }
 
 impl Tail {
-    /// Reads `file` from its first byte.
-    pub fn from_start(file: File, identity: FileIdentity) -> Self {
-        Self {
-            file,
-            identity,
-            signature: Signature::NONE,
-            position: 0,
-            before: Vec::new(),
-            carry: Vec::new(),
-        }
+    /// Reads `file` from its first byte. Its head is looked at now, so that a truncation is noticed
+    /// even if it comes before the first read.
+    pub fn from_start(file: File, identity: FileIdentity) -> io::Result<Self> {
+        let mut head = [0; SIGNATURE_BYTES_MAX];
+        let n = read_full_at(&file, &mut head, 0)?;
+        let mut signature = Signature::NONE;
+        signature.absorb(0, head.get(..n).unwrap_or_default());
+        Ok(Self { file, identity, signature, position: 0, before: Vec::new(), carry: Vec::new() })
     }
 
     /// Reads `file` from `position` on; the bytes before it become the mark.
     pub fn from_position(file: File, identity: FileIdentity, position: u64) -> io::Result<Self> {
-        let mut tail = Self::from_start(file, identity);
-        let mut head = vec![0u8; SIGNATURE_BYTES_MAX.min(position as usize)];
-        let n = read_full_at(&tail.file, &mut head, 0)?;
-        tail.signature.absorb(0, &head[..n]);
+        let mut tail = Self::from_start(file, identity)?;
         let mut before = vec![0u8; MARK_BYTES_MAX.min(position as usize)];
         let from = position - before.len() as u64;
         let n = read_full_at(&tail.file, &mut before, from)?;
@@ -197,7 +211,7 @@ impl Tail {
     /// within [`ALIGN_WINDOW_BYTES`]).
     pub fn from_line_after(file: File, identity: FileIdentity, offset: u64) -> io::Result<Self> {
         if offset == 0 {
-            return Ok(Self::from_start(file, identity));
+            return Self::from_start(file, identity);
         }
         let mut window = vec![0u8; ALIGN_WINDOW_BYTES];
         let n = read_full_at(&file, &mut window, offset - 1)?;
@@ -253,7 +267,7 @@ impl Tail {
 
     /// The same inode from its start, as a new generation.
     pub fn restarted(&self) -> io::Result<Self> {
-        Ok(Self::from_start(self.file.try_clone()?, self.identity))
+        Self::from_start(self.file.try_clone()?, self.identity)
     }
 
     /// Drops the cached pending bytes; the next read fetches them again.
@@ -274,6 +288,7 @@ impl Tail {
     /// After `Read`, `block.data()` begins at `self.position()`; the caller hands over a prefix of
     /// it and then calls [`Self::keep`]. After `Replaced` or an error the tail is unchanged.
     pub fn read(&mut self, block: &mut Block, max_new: usize) -> io::Result<ReadOutcome> {
+        let max_new = max_new.max(SIGNATURE_BYTES_MAX);
         block.prepare(&self.before, &self.carry, max_new);
         let known = block.known;
         let check_len = known.min(MARK_BYTES_MAX);
@@ -287,9 +302,20 @@ impl Tail {
             return Ok(ReadOutcome::Replaced);
         }
         let new = got - check_len;
+        if self.read_position() < SIGNATURE_BYTES_MAX as u64 && !self.has_same_head()? {
+            return Ok(ReadOutcome::Replaced);
+        }
         block.end = known + new;
         self.signature.absorb(self.read_position(), &block.bytes[known..block.end]);
         Ok(ReadOutcome::Read { new, at_end: new < max_new })
+    }
+
+    /// Near the start of a file the head tells more than the bytes before the position: lines that
+    /// end alike begin differently.
+    fn has_same_head(&self) -> io::Result<bool> {
+        let mut head = [0; SIGNATURE_BYTES_MAX];
+        let n = read_full_at(&self.file, &mut head, 0)?;
+        Ok(self.signature.fits(head.get(..n).unwrap_or_default()))
     }
 
     /// Fills `block` with the pending bytes only, without reading.

@@ -73,9 +73,14 @@ impl Entry {
         FileIdentity { dev: self.dev, inode: self.inode }
     }
 
-    /// True if `file` holds the content that this entry is about.
-    pub fn is_of_content(&self, file: &File) -> bool {
-        self.position > 0 && self.bookmark().fits(file).unwrap_or(false)
+    /// True if this entry is about `file`; an inode alone may have been used again.
+    pub fn is_about(&self, file: &File, identity: FileIdentity) -> bool {
+        self.identity() == identity && self.bookmark().fits(file).unwrap_or(false)
+    }
+
+    /// True if `file`, of `size` bytes, holds nothing but what this entry says was acknowledged.
+    pub fn covers(&self, file: &File, size: u64) -> bool {
+        size <= self.position && self.bookmark().fits(file).unwrap_or(false)
     }
 
     /// The acknowledged position.

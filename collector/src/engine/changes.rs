@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::reader::{Now, Reader};
 use super::status::Trouble;
-use super::tracked::{FileKey, PipelineId, Place};
+use super::tracked::{FileKey, PipelineId, Place, Tracked};
 use crate::discover::{Located, Matcher, Visitor, is_absent};
 use crate::tail::FileIdentity;
 use crate::watch::{Change, WatchError, Watcher};
@@ -95,6 +95,7 @@ impl Reader {
     pub(super) fn walk(&mut self, id: PipelineId, now: Now) {
         let Some(running) = self.pipelines.get_mut(&id) else { return };
         let existed = !std::mem::replace(&mut running.was_walked, true);
+        running.listed_before = running.listed.replace(now.wall);
         let matcher: Matcher = running.matcher.clone();
         let mut listing = Listing {
             watcher: &mut self.watcher,
@@ -124,6 +125,10 @@ impl Reader {
         }
         for at in &missing {
             self.look(id, at, false, now);
+        }
+        if self.must_poll && !existed {
+            let since = self.pipelines.get(&id).and_then(|r| r.listed_before);
+            self.take_up_all_unseen(id, since.unwrap_or(now.wall), now);
         }
         self.plan_next_walk(id, now);
     }
@@ -277,18 +282,21 @@ impl Reader {
             let matches = self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
             if matches {
                 self.look(usage.pipeline, &at, false, now);
-            } else {
-                self.follow_rename(usage.pipeline, &at.real, now);
+            } else if !self.follow_rename(usage.pipeline, &at.real, now) {
+                let dir = Located { real: dir.to_owned(), shown: usage.shown };
+                self.judge_rotated(usage.pipeline, &dir, name, now);
             }
         }
     }
 
     /// If the file at `path` is one that we follow, its name is `path` from now on.
-    fn follow_rename(&mut self, id: PipelineId, path: &Path, now: Now) {
-        let Ok(meta) = std::fs::metadata(path) else { return };
-        if let Some(key) = self.by_identity.get(&(id, FileIdentity::of(&meta))).copied() {
+    fn follow_rename(&mut self, id: PipelineId, path: &Path, now: Now) -> bool {
+        let Ok(meta) = std::fs::metadata(path) else { return true };
+        let known = self.by_identity.get(&(id, FileIdentity::of(&meta))).copied();
+        if let Some(key) = known {
             self.relocate(key, path, now);
         }
+        known.is_some()
     }
 
     /// The shown path of an entry whose name matches a pipeline that looks into `dir`.
@@ -328,15 +336,28 @@ impl Reader {
         let meta = match std::fs::metadata(&at.real) {
             Ok(meta) if meta.is_file() => meta,
             Ok(_) => return,
-            Err(e) if is_absent(&e) => return self.detach_all_at(id, &at.real, None, now),
+            Err(e) if is_absent(&e) => {
+                self.detach_all_at(id, &at.real, None, now);
+                return;
+            }
             Err(e) => return self.note_problem(id, &at.shown, &e),
         };
         let identity = FileIdentity::of(&meta);
-        self.detach_all_at(id, &at.real, Some(identity), now);
+        let followed_before = self.followed_at(id, &at.real).map(|file| file.looked_at);
+        let is_another = self.detach_all_at(id, &at.real, Some(identity), now);
         match self.by_identity.get(&(id, identity)).copied() {
             Some(key) => self.relocate(key, &at.real, now),
             None => self.begin(id, at, existed, now),
         }
+        if let (true, Some(looked_at)) = (is_another, followed_before) {
+            // The name may have changed hands more than once since the last look.
+            self.take_up_unseen_of(id, at, looked_at, now);
+        }
+    }
+
+    fn followed_at(&self, id: PipelineId, path: &Path) -> Option<&Tracked> {
+        let keys = self.by_path.get(path)?;
+        keys.iter().filter_map(|key| self.files.get(key)).find(|f| f.pipeline == id)
     }
 
     pub(super) fn look_again(&mut self, key: FileKey, now: Now) {

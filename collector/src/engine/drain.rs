@@ -160,8 +160,11 @@ impl Reader {
         // What the last writer wrote before it went is there now, if it was not read yet.
         self.feed(key, now);
         let Some(file) = self.files.get(&key) else { return true };
-        let was_read_now = file.read_at == now.mono && file.at_end;
-        may_be && was_read_now && (until == Until::EndOfFiles || file.grew < now.mono)
+        may_be
+            && match until {
+                Until::EndOfFiles => file.read_at == now.mono && file.at_end,
+                Until::WritersAreGone => file.was_just_read_to_its_end(now.mono),
+            }
     }
 
     fn end_drain(&mut self, is_complete: bool, now: Now) {

@@ -34,7 +34,7 @@ impl Reader {
             Ok(ReadOutcome::Replaced) => self.replaced(key, now),
             Ok(ReadOutcome::Read { new, at_end }) => {
                 file.at_end = at_end;
-                file.read_at = now.mono;
+                (file.read_at, file.looked_at) = (now.mono, now.wall);
                 if new > 0 {
                     file.grew = now.mono;
                     self.hand_over(key, Take::WholeEvents, new, now);

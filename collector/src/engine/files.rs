@@ -9,9 +9,9 @@ use tracing::{debug, info, warn};
 
 use super::reader::{Now, Reader};
 use super::resume::Found;
-use super::tracked::{FileKey, PipelineId, Place, Tracked};
+use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
 use super::writers::{self, Writers};
-use crate::checkpoint::{Entry, Progress};
+use crate::checkpoint::Progress;
 use crate::discover::Located;
 use crate::metrics::Counter;
 use crate::tags::{self, PackIds};
@@ -78,7 +78,7 @@ impl Reader {
         existed: bool,
     ) -> std::io::Result<Tail> {
         let identity = FileIdentity::of(meta);
-        let Some(running) = self.pipelines.get(&id) else { return Ok(Tail::from_start(file, identity)) };
+        let Some(running) = self.pipelines.get(&id) else { return Tail::from_start(file, identity) };
         let input = &running.config.input;
         let rule = FirstContact {
             existed,
@@ -105,6 +105,7 @@ impl Reader {
         let Some(running) = self.pipelines.get(&id) else { return };
         debug!(path = %at.real.display(), position = tail.position(), "file");
         let identity = tail.identity();
+        let place = place_of(running, &at.real);
         let pack_ids = PackIds::new(&[
             self.settings.host.hostname.as_bytes(),
             self.settings.host.source_ip.as_bytes(),
@@ -122,7 +123,7 @@ impl Reader {
             lane: running.lane,
             footer: tags::footer(&self.settings.host, &running.config.topic, &at.shown),
             at,
-            place: Place::Here,
+            place,
             progress: Progress::new(tail.bookmark()),
             tail,
             open: None,
@@ -131,6 +132,7 @@ impl Reader {
             is_mid_line: false,
             at_end: false,
             read_at: now.mono,
+            looked_at: now.wall,
             grew: now.mono,
             in_ready_queue: false,
             timer: None,
@@ -139,15 +141,15 @@ impl Reader {
         self.files.insert(key, file);
         self.record(key, now);
         self.make_ready(key);
+        if place == Place::Left {
+            self.set_timer(key, now.mono + LEFT_POLL_MIN);
+        }
     }
 
     /// The file is found at `path` now.
     pub(super) fn relocate(&mut self, key: FileKey, path: &Path, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        let name_matches = path.file_name().is_some_and(|name| {
-            self.pipelines.get(&file.pipeline).is_some_and(|r| r.matcher.matches_name(name))
-        });
-        let place = if name_matches { Place::Here } else { Place::Left };
+        let place = self.pipelines.get(&file.pipeline).map_or(Place::Left, |r| place_of(r, path));
         if file.at.real != path || file.place != place {
             let old = std::mem::replace(&mut file.at.real, path.to_owned());
             file.place = place;
@@ -162,13 +164,15 @@ impl Reader {
     }
 
     /// The files that we follow under `path` are not there any more, save the one with `identity`.
+    /// True if there was one.
     pub(super) fn detach_all_at(
         &mut self,
         id: PipelineId,
         path: &Path,
         identity: Option<FileIdentity>,
         now: Now,
-    ) {
+    ) -> bool {
+        let mut any = false;
         for key in self.by_path.get(path).cloned().unwrap_or_default() {
             let Some(file) = self.files.get_mut(&key) else { continue };
             if file.pipeline != id || Some(file.tail.identity()) == identity {
@@ -178,7 +182,9 @@ impl Reader {
             forget_path(&mut self.by_path, path, key);
             self.make_ready(key);
             self.set_timer(key, now.mono + LEFT_POLL_MIN);
+            any = true;
         }
+        any
     }
 
     /// The content of the file was truncated or overwritten: the rest of the old content may be in
@@ -186,6 +192,7 @@ impl Reader {
     pub(super) fn replaced(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         let (id, at, identity) = (file.pipeline, file.at.clone(), file.tail.identity());
+        let looked_at = file.looked_at;
         info!(path = %at.shown.display(), position = file.tail.read_position(), "truncated: reading begins anew");
         if let Some(running) = self.pipelines.get(&id) {
             running.board.counters.add(Counter::Truncations, 1);
@@ -205,7 +212,9 @@ impl Reader {
             self.retire_if_done(key, now);
         }
         let new = self.new_key();
-        self.follow(new, id, at, restarted, now);
+        self.follow(new, id, at.clone(), restarted, now);
+        // The content may have been replaced more than once since the last look.
+        self.take_up_unseen_of(id, &at, looked_at, now);
     }
 
     /// A file's timer ran out: see what it was set for.
@@ -218,43 +227,52 @@ impl Reader {
     }
 
     fn step_left(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let quiet = now.mono.saturating_duration_since(file.grew);
+        let may_be_over = quiet >= LEFT_SETTLE
+            && match writers::of(file.tail.file()) {
+                Writers::None => true,
+                Writers::Some => false,
+                Writers::Unknown => quiet >= LEFT_SETTLE_UNKNOWN,
+            };
+        // What the last writer wrote before it went is there now, if it was not read yet.
         self.feed(key, now);
         let Some(file) = self.files.get(&key) else { return };
         if file.place != Place::Left {
             return;
         }
-        let quiet = now.mono.saturating_duration_since(file.grew);
-        let is_over = is_over(file, now);
-        if is_over {
+        if may_be_over && file.was_just_read_to_its_end(now.mono) {
             self.flush_pending(key, now);
-            self.retire_if_done(key, now);
+            if let Some(file) = self.files.get(&key)
+                && file.is_settled()
+            {
+                return self.retire(key, now);
+            }
         }
-        let Some(file) = self.files.get(&key) else { return };
-        // When all is handed over only the acknowledgement is missing, and that comes by itself.
-        if !is_over || file.open.is_some() {
-            let poll = (quiet / 4).clamp(LEFT_POLL_MIN, LEFT_POLL_MAX);
-            self.set_timer(key, now.mono + poll);
-        }
+        let poll = (quiet / 4).clamp(LEFT_POLL_MIN, LEFT_POLL_MAX);
+        self.set_timer(key, now.mono + poll);
     }
 
-    /// Ends following a file that has nothing more to give and nothing under way.
+    /// Something of this file was acknowledged: perhaps it was the last that was waited for.
     pub(super) fn retire_if_done(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         if !file.is_settled() {
             return;
         }
-        let is_over = match file.place {
-            Place::Gone => true,
-            Place::Here => file.is_released,
-            Place::Left => file.is_released || (is_over(file, now) && file.tail.pending() == 0),
-        };
-        if !is_over {
-            return;
+        match file.place {
+            Place::Gone => self.retire(key, now),
+            _ if file.is_released => self.drop_file(key),
+            Place::Left => self.set_timer(key, now.mono),
+            Place::Here => {}
         }
-        let is_gone = file.place == Place::Gone || file.tail.metadata().is_ok_and(|m| m.nlink() == 0);
-        if is_gone {
+    }
+
+    fn retire(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let is_deleted = file.tail.metadata().is_ok_and(|m| m.nlink() == 0);
+        if file.place == Place::Gone || is_deleted {
             self.store.remove(key.0);
-        } else if file.place == Place::Left {
+        } else {
             self.store.finish(key.0);
         }
         self.request_save(now);
@@ -309,17 +327,14 @@ impl Reader {
         let Some(file) = self.files.get(&key) else { return false };
         let bookmark = file.tail.read_bookmark();
         let id = file.pipeline;
-        let Some(copy) = self.find_content(id, &file.at.real, &bookmark) else { return false };
+        let Some(copy) = self.find_content(id, &file.at, &bookmark) else { return false };
         let Some(file) = self.files.get_mut(&key) else { return false };
-        if copy.size <= bookmark.position {
-            // All of it was read, which must be known if the copy's name matches or after a restart.
-            self.note_copy(id, &copy, &bookmark, now);
-            return false;
+        if copy.size > bookmark.position {
+            warn!(
+                path = %file.at.shown.display(), copy = %copy.path.display(),
+                "truncated before it was read to its end; the rest is read from the copy"
+            );
         }
-        warn!(
-            path = %file.at.shown.display(), copy = %copy.path.display(),
-            "truncated before it was read to its end; the rest is read from the copy"
-        );
         file.tail.continue_in(copy.file, copy.identity);
         file.at.real.clone_from(&copy.path);
         file.place = Place::Left;
@@ -329,16 +344,6 @@ impl Reader {
         self.make_ready(key);
         self.set_timer(key, now.mono + LEFT_POLL_MIN);
         true
-    }
-
-    fn note_copy(&mut self, id: PipelineId, copy: &Found, bookmark: &Bookmark, now: Now) {
-        let (Some(running), generation) = (self.pipelines.get(&id), self.next_key) else { return };
-        let name = running.config.name.clone();
-        self.next_key += 1;
-        let paths = (copy.path.as_path(), copy.path.as_path());
-        self.store.put(Entry::new(generation, &name, paths, copy.identity, *bookmark, now.wall));
-        self.store.finish(generation);
-        self.request_save(now);
     }
 
     /// Takes up a file at a known position under a name that does not match (any more).
@@ -353,25 +358,16 @@ impl Reader {
     ) {
         match Tail::from_position(found.file, found.identity, position) {
             Ok(tail) => {
-                let real = at.real.clone();
                 self.follow(key, id, at, tail, now);
-                self.relocate(key, &real, now);
             }
             Err(e) => self.note_problem(id, &at.shown, &e),
         }
     }
 }
 
-/// Nobody writes to this file any more, as far as one can tell, and it was read to its end.
-fn is_over(file: &Tracked, now: Now) -> bool {
-    let quiet = now.mono.saturating_duration_since(file.grew);
-    file.at_end
-        && quiet >= LEFT_SETTLE
-        && match writers::of(file.tail.file()) {
-            Writers::None => true,
-            Writers::Some => false,
-            Writers::Unknown => quiet >= LEFT_SETTLE_UNKNOWN,
-        }
+fn place_of(running: &Running, path: &Path) -> Place {
+    let matches = path.file_name().is_some_and(|name| running.matcher.matches_name(name));
+    if matches { Place::Here } else { Place::Left }
 }
 
 pub(super) fn forget_path(

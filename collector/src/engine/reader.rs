@@ -178,13 +178,14 @@ impl Reader {
         running.was_walked = replaced.unwrap_or(false);
         // What was read so far goes out as the old config made it.
         self.seal_pipeline(id, now);
+        let entries = self.entries_of(&running.config.name);
         self.pipelines.insert(id, running);
         if replaced.is_some() {
             self.adopt_files(id);
         }
         self.walk(id, now);
         if replaced.is_none() {
-            self.resume_moved_files(id, now);
+            self.resume_moved_files(id, &entries, now);
         }
     }
 

@@ -34,21 +34,22 @@ pub(super) struct Found {
 }
 
 impl Reader {
-    /// A file beside `path`, not followed yet by this pipeline, with the content of `bookmark`.
-    pub(super) fn find_content(&self, id: PipelineId, path: &Path, bookmark: &Bookmark) -> Option<Found> {
-        if bookmark.position == 0 {
+    /// A file beside `at`, not followed yet by this pipeline, with the content of `bookmark`.
+    pub(super) fn find_content(&self, id: PipelineId, at: &Located, bookmark: &Bookmark) -> Option<Found> {
+        if bookmark.is_blank() {
             return None;
         }
+        let name = &self.pipelines.get(&id)?.config.name;
         let mut found: Vec<Found> = Vec::new();
-        for entry in fs::read_dir(path.parent()?).ok()?.flatten().take(SEARCHED_FILES_MAX) {
+        for entry in fs::read_dir(at.real.parent()?).ok()?.flatten().take(SEARCHED_FILES_MAX) {
             let candidate = entry.path();
-            if candidate == path || !is_rotated_name(path.file_name()?, &entry.file_name()) {
+            if candidate == at.real || !may_be_rotated(at.shown.file_name()?, &entry.file_name()) {
                 continue;
             }
             let Ok((file, meta)) = open_log(&candidate) else { continue };
             let identity = FileIdentity::of(&meta);
             let is_known = self.by_identity.contains_key(&(id, identity))
-                || self.store.entries().any(|e| e.identity() == identity);
+                || self.store.entries().any(|e| e.pipeline == *name && e.is_about(&file, identity));
             if !is_known && bookmark.fits(&file).unwrap_or(false) {
                 found.push(Found { file, identity, path: candidate, size: meta.len() });
             }
@@ -56,32 +57,48 @@ impl Reader {
         found.into_iter().max_by_key(|f| f.size)
     }
 
-    /// After a start: takes up what was renamed, copied or rotated away while the collector was down.
-    pub(super) fn resume_moved_files(&mut self, id: PipelineId, now: Now) {
-        let Some(running) = self.pipelines.get(&id) else { return };
-        let name = running.config.name.clone();
-        let entries: Vec<Entry> = self.store.entries().filter(|e| e.pipeline == name).cloned().collect();
-        for entry in &entries {
+    /// What the checkpoint says of a pipeline.
+    pub(super) fn entries_of(&self, pipeline: &str) -> Vec<Entry> {
+        self.store.entries().filter(|e| e.pipeline == pipeline).cloned().collect()
+    }
+
+    /// After a start, with what the checkpoint said *before* it: takes up what was renamed, copied or
+    /// rotated away while the collector was down.
+    pub(super) fn resume_moved_files(&mut self, id: PipelineId, entries: &[Entry], now: Now) {
+        for entry in entries {
             if !self.files.contains_key(&FileKey(entry.generation)) {
                 self.resume_moved(id, entry, now);
             }
         }
-        let last_known = |path: &Path| entries.iter().filter(|e| e.shown == path).map(|e| e.updated_us).max();
-        let mut paths: Vec<(&Path, &Path)> =
-            entries.iter().filter_map(|e| Some((e.path.parent()?, e.shown.as_path()))).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        for (directory, shown) in paths {
-            if let Some(updated_us) = last_known(shown) {
-                self.take_up_unseen(id, directory, shown, updated_us, now);
-            }
+        // While the collector ran it saw every file that came; before that, young ones count.
+        let last_alive = entries.iter().map(|e| e.updated_us).max();
+        let since = match last_alive {
+            Some(updated_us) => SystemTime::UNIX_EPOCH + Duration::from_micros(updated_us),
+            None if self.pipelines.get(&id).is_some_and(|r| r.config.input.tail_existing) => return,
+            None => self.settings.old_before,
+        };
+        self.take_up_all_unseen(id, since, now);
+    }
+
+    /// [`Self::take_up_unseen`] in every directory of a pipeline.
+    pub(super) fn take_up_all_unseen(&mut self, id: PipelineId, since: SystemTime, now: Now) {
+        let directories: Vec<Located> = self
+            .directories
+            .iter()
+            .flat_map(|(real, uses)| uses.iter().map(move |u| (real, u)))
+            .filter(|(_, usage)| usage.pipeline == id && usage.holds_files)
+            .map(|(real, usage)| Located { real: real.clone(), shown: usage.shown.clone() })
+            .collect();
+        for directory in directories {
+            self.take_up_unseen(id, &directory, None, since, now);
         }
     }
 
     fn resume_moved(&mut self, id: PipelineId, entry: &Entry, now: Now) {
+        let at = Located { real: entry.path.clone(), shown: entry.shown.clone() };
         let found = self
             .find_identity(&entry.path, entry.identity(), &entry.bookmark())
-            .or_else(|| self.find_content(id, &entry.path, &entry.bookmark()));
+            .or_else(|| self.find_content(id, &at, &entry.bookmark()));
         let age = now.unix_seconds().saturating_sub(entry.updated_us / 1_000_000);
         match found {
             Some(found) if !entry.is_finished || found.size > entry.position => {
@@ -122,34 +139,143 @@ impl Reader {
         None
     }
 
-    /// Rotated files of `shown` that no checkpoint knows and that were written since the last one.
-    fn take_up_unseen(&mut self, id: PipelineId, directory: &Path, shown: &Path, updated_us: u64, now: Now) {
-        let Some(name) = shown.file_name() else { return };
-        let Ok(entries) = fs::read_dir(directory) else { return };
-        let since = SystemTime::UNIX_EPOCH + Duration::from_micros(updated_us).saturating_sub(CLOCK_GRAIN);
+    /// Takes up rotated files (of the live name `of`, or of any) in `directory` that nothing is known
+    /// of and that were written since `since`: generations that came and went while nobody looked.
+    pub(super) fn take_up_unseen(
+        &mut self,
+        id: PipelineId,
+        directory: &Located,
+        of: Option<&OsStr>,
+        since: SystemTime,
+        now: Now,
+    ) {
+        let Some(matcher) = self.pipelines.get(&id).map(|r| r.matcher.clone()) else { return };
+        let Ok(entries) = fs::read_dir(&directory.real) else { return };
+        let grain = if self.must_poll { 2 * self.settings.limits.poll_interval } else { CLOCK_GRAIN };
+        let since = since.checked_sub(grain).unwrap_or(SystemTime::UNIX_EPOCH);
         for entry in entries.flatten().take(SEARCHED_FILES_MAX) {
-            if !is_rotated_name(name, &entry.file_name()) {
+            let name = entry.file_name();
+            let Some(live_name) = live_name(&name, |live| matcher.matches_name(live)) else { continue };
+            if matcher.matches_name(&name) || of.is_some_and(|of| of != live_name) {
                 continue;
             }
-            let Ok((file, meta)) = open_log(&entry.path()) else { continue };
-            let identity = FileIdentity::of(&meta);
-            let is_known = self.by_identity.contains_key(&(id, identity))
-                || self.store.entries().any(|e| e.identity() == identity || e.is_of_content(&file));
-            let is_recent = meta.modified().is_ok_and(|modified| modified >= since);
-            if is_recent && !is_known {
-                info!(path = %entry.path().display(), "rotated while the collector was down; it is read whole");
-                let at = Located { real: entry.path(), shown: shown.to_owned() };
-                let key = self.new_key();
-                let found = Found { file, identity, path: entry.path(), size: meta.len() };
-                self.resume_at(key, id, at, found, 0, now);
+            let is_recent = entry.metadata().is_ok_and(|m| m.modified().is_ok_and(|at| at >= since));
+            if is_recent {
+                let at = Located { real: entry.path(), shown: directory.shown.join(live_name) };
+                self.take_up_if_unseen(id, at, now);
             }
         }
     }
+
+    /// A file with the name of a rotated one came or changed, and not by a rename that we saw: if it
+    /// is no copy of something that was or will be read anyway, it is read whole.
+    pub(super) fn judge_rotated(&mut self, id: PipelineId, dir: &Located, name: &OsStr, now: Now) {
+        let Some(running) = self.pipelines.get(&id) else { return };
+        if let Some(live_name) = live_name(name, |live| running.matcher.matches_name(live)) {
+            let at = Located { real: dir.real.join(name), shown: dir.shown.join(live_name) };
+            self.take_up_if_unseen(id, at, now);
+        }
+    }
+
+    fn take_up_if_unseen(&mut self, id: PipelineId, at: Located, now: Now) {
+        let Ok((file, meta)) = open_log(&at.real) else { return };
+        let found =
+            Found { file, identity: FileIdentity::of(&meta), path: at.real.clone(), size: meta.len() };
+        if let Some(entry) = self.grown_after_its_end(id, &found) {
+            let at = Located { real: at.real, shown: entry.shown.clone() };
+            self.resume_at(FileKey(entry.generation), id, at, found, entry.position, now);
+        } else if !self.is_known(id, &at.shown, &found) {
+            info!(path = %at.real.display(), "rotated before it was seen; it is read whole");
+            let key = self.new_key();
+            self.resume_at(key, id, at, found, 0, now);
+        }
+    }
+
+    /// The same for the rotated files of one live file.
+    pub(super) fn take_up_unseen_of(&mut self, id: PipelineId, live: &Located, since: SystemTime, now: Now) {
+        let (Some(real), Some(shown)) = (live.real.parent(), live.shown.parent()) else { return };
+        let directory = Located { real: real.to_owned(), shown: shown.to_owned() };
+        self.take_up_unseen(id, &directory, live.shown.file_name(), since, now);
+    }
+
+    /// The checkpoint of a file that was left as complete and has grown all the same.
+    fn grown_after_its_end(&self, id: PipelineId, found: &Found) -> Option<Entry> {
+        let name = &self.pipelines.get(&id)?.config.name;
+        if self.by_identity.contains_key(&(id, found.identity)) {
+            return None;
+        }
+        let mut entries = self.store.entries().filter(|e| e.pipeline == *name && e.position < found.size);
+        entries.find(|e| e.is_about(&found.file, found.identity)).cloned()
+    }
+
+    /// True if everything in `found` was read, is being read, or is a copy of what a file that was or
+    /// is called `shown` holds or held.
+    fn is_known(&self, id: PipelineId, shown: &Path, found: &Found) -> bool {
+        let Some(running) = self.pipelines.get(&id) else { return true };
+        let Ok(all) = Bookmark::at_end(&found.file, found.size) else { return true };
+        if all.is_blank() || self.by_identity.contains_key(&(id, found.identity)) {
+            return true;
+        }
+        let mut entries = self.store.entries().filter(|e| e.pipeline == running.config.name);
+        if entries.any(|e| e.is_about(&found.file, found.identity) || e.covers(&found.file, found.size)) {
+            return true;
+        }
+        let mut family = self.files.values().filter(|f| f.pipeline == id && f.at.shown == shown);
+        family.any(|file| {
+            let read = file.tail.read_bookmark();
+            // A copy of what is there now; or of what was there, whose rest is looked for when the
+            // truncation is noticed.
+            all.fits(file.tail.file()).unwrap_or(false)
+                || (!read.is_blank() && read.fits(&found.file).unwrap_or(false))
+        })
+    }
 }
 
-/// `a.log.1`, `a.log-20240101`, … of `a.log`, not compressed.
-fn is_rotated_name(name: &OsStr, candidate: &OsStr) -> bool {
-    let Some(rest) = candidate.as_bytes().strip_prefix(name.as_bytes()) else { return false };
-    let compressed = COMPRESSED.iter().any(|ending| rest.ends_with(ending.as_bytes()));
-    matches!(rest.first(), Some(b'.' | b'-' | b'_')) && !compressed
+/// True if `candidate` may be a rotated or copied `name` (`.1`, `-20240101`, `.old`), not compressed.
+fn may_be_rotated(name: &OsStr, candidate: &OsStr) -> bool {
+    let Some(suffix) = candidate.as_bytes().strip_prefix(name.as_bytes()) else { return false };
+    let compressed = COMPRESSED.iter().any(|ending| suffix.ends_with(ending.as_bytes()));
+    matches!(suffix.first(), Some(b'.' | b'-' | b'_')) && !compressed
+}
+
+/// The name that `name` had before a number or a date was appended to it, if that name matches.
+fn live_name(name: &OsStr, matches: impl Fn(&OsStr) -> bool) -> Option<&OsStr> {
+    let bytes = name.as_bytes();
+    let ends = (1..bytes.len()).rev().filter(|end| matches!(bytes.get(*end), Some(b'.' | b'-' | b'_')));
+    ends.take_while(|end| bytes.get(*end..).is_some_and(is_numeric))
+        .filter_map(|end| bytes.get(..end).map(OsStr::from_bytes))
+        .find(|live| matches(live))
+}
+
+/// True for numbers and dates: what `logrotate` and loggers append. Other names may be anything.
+fn is_numeric(suffix: &[u8]) -> bool {
+    suffix.last().is_some_and(u8::is_ascii_digit)
+        && suffix.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_' | b':' | b'T'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_live_name_of_a_rotated_file_is_found() {
+        let live = |name: &str| {
+            let live = live_name(OsStr::new(name), |n| n == "a.log" || n == "b-1.log");
+            live.map(|n| n.to_string_lossy().into_owned())
+        };
+        assert_eq!(live("a.log.1").as_deref(), Some("a.log"));
+        assert_eq!(live("a.log-20240101").as_deref(), Some("a.log"));
+        assert_eq!(live("a.log.2024-01-01T10:00").as_deref(), Some("a.log"));
+        assert_eq!(live("b-1.log.2.3").as_deref(), Some("b-1.log"));
+        for other in ["a.log", "a.log.old", "a.log.json", "a.log.1.gz", "c.log.1", "1", ""] {
+            assert_eq!(live(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_copy_may_have_any_name_that_begins_with_the_live_one() {
+        let may = |candidate: &str| may_be_rotated(OsStr::new("a.log"), OsStr::new(candidate));
+        assert!(may("a.log.1") && may("a.log.old") && may("a.log-copy"));
+        assert!(!may("a.log") && !may("a.log.1.gz") && !may("a.logx") && !may("b.log.1"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::tz::TimeZone;
 
@@ -41,6 +41,9 @@ pub struct Running {
     pub board: Arc<PipelineBoard>,
     /// The directories were listed at least once: files that appear from now on are new.
     pub was_walked: bool,
+    /// When the directories were listed last, and the time before.
+    pub listed: Option<SystemTime>,
+    pub listed_before: Option<SystemTime>,
     /// What cannot be read, by path; the text names the remedy.
     pub problems: BTreeMap<PathBuf, String>,
     /// Time until the next try while there are problems.
@@ -74,6 +77,8 @@ impl Running {
             lane,
             board,
             was_walked: false,
+            listed: None,
+            listed_before: None,
             problems: BTreeMap::new(),
             retry: Duration::ZERO,
             parse_report_at: None,
@@ -114,8 +119,10 @@ pub struct Tracked {
     pub is_mid_line: bool,
     /// The last read reached the end of the file.
     pub at_end: bool,
-    /// When it was last read.
+    /// When it was last read, or first seen.
     pub read_at: Instant,
+    /// The same by the clock that files are stamped with.
+    pub looked_at: SystemTime,
     /// When the file was last seen to grow (or was first seen).
     pub grew: Instant,
     pub in_ready_queue: bool,
@@ -140,6 +147,12 @@ impl Tracked {
         self.open.is_none() && self.progress.is_settled()
     }
 
+    /// It was read in this turn, and there was nothing more.
+    pub fn was_just_read_to_its_end(&self, now: Instant) -> bool {
+        self.read_at == now && self.at_end && self.grew < now
+    }
+
+    /// It is still to be read from.
     pub fn is_read(&self) -> bool {
         !self.is_released && self.place != Place::Gone
     }
