@@ -35,8 +35,9 @@ pub struct Applied {
     pub failed: Option<(Step, Failure)>,
     /// Steps not tried because of it.
     pub pending: Vec<Step>,
-    /// Somebody else created something meanwhile: it has to be looked at before it counts.
-    pub raced: bool,
+    /// The first creation of something that was not seen and exists all the same: somebody else created
+    /// it meanwhile, and it has to be looked at before it counts. If it is never seen, that is a failure.
+    pub raced: Option<(Step, Failure)>,
 }
 
 /// Carries out `steps` for `desired`.
@@ -49,7 +50,10 @@ pub async fn apply(sls: &Sls, desired: &Desired, steps: Vec<Step>) -> Applied {
                 tracing::info!(%step, target = %desired.target, "done");
                 applied.done.push(step);
             }
-            Err(error) if is_already_exist(&error) => applied.raced = true,
+            Err(error) if is_already_exist(&error) => {
+                let failure = Failure::invisible(step.name(), &error);
+                applied.raced.get_or_insert((step, failure));
+            }
             Err(error) if matches!(step, Step::Unbind(_)) && is_not_exist(&error) => {}
             Err(error) => {
                 let failure = Failure::new(step.name(), &error);

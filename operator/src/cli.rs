@@ -19,7 +19,7 @@ const EXIT_USAGE: u8 = 2;
 /// machine groups and Logtail config are created, kept and bound, and every object's status says how far
 /// that is and what is wrong.
 #[derive(Parser)]
-#[command(name = "operator", version, max_term_width = 100)]
+#[command(name = "operator", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,6 +28,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Watch AliyunLogConfigs and bring Log Service in line with them, until SIGTERM or Ctrl-C.
+    #[command(next_line_help = true)]
     Run(Box<run::Args>),
     /// Print the CustomResourceDefinition as YAML, for `kubectl apply -f -`.
     Crd,

@@ -4,7 +4,7 @@ use kube::{Resource, ResourceExt};
 
 use crate::crd::{AliyunLogConfig, FINALIZER};
 use crate::desired::Target;
-use crate::validate::{Defaults, claimed_target, validate};
+use crate::validate::{Defaults, claims, validate};
 
 /// The object among `others` that owns `target` in place of `cr`, as namespace/name.
 ///
@@ -19,8 +19,8 @@ pub fn winner<'a>(
 ) -> Option<String> {
     others
         .into_iter()
+        .filter(|other| claims(other, target, defaults))
         .filter(|other| other.uid() != cr.uid() && age(other) < age(cr))
-        .filter(|other| claimed_target(other, defaults).as_ref() == Some(target))
         .filter(|other| holds(*other) || (!is_deleting(*other) && validate(other, defaults).is_ok()))
         .min_by_key(|other| age(other))
         .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
@@ -46,6 +46,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::validate::claimed_target;
 
     fn cr(name: &str, created: &str, more: serde_json::Value) -> AliyunLogConfig {
         let mut object = json!({

@@ -4,6 +4,7 @@
 
 mod memory;
 pub mod reconcile;
+mod release;
 mod trigger;
 
 use std::future::Future;

@@ -80,6 +80,16 @@ impl Failure {
         }
     }
 
+    /// Something that cannot be created because it exists, and cannot be seen either.
+    pub fn invisible(step: &'static str, error: &ClientError) -> Self {
+        let mut failure = Self::new(step, error);
+        failure.class = Class::Busy;
+        failure.message.push_str(
+            "; but it cannot be seen with the operator's credentials: names of projects are shared by all accounts, choose another",
+        );
+        failure
+    }
+
     /// An endpoint or credentials with which nothing can be sent at all.
     pub fn unusable(error: &SlsError) -> Self {
         let (class, code) = match error {
@@ -133,7 +143,7 @@ const ALREADY_EXIST: [&str; 6] = [
 
 fn remedy(class: Class) -> &'static str {
     match class {
-        Class::Spec => "; correct the object, it is not sent again before it changes",
+        Class::Spec => "; correct the object",
         Class::Auth => "; check the operator's credentials (--credentials-file) and their permissions",
         Class::NotYet | Class::Busy => "",
         Class::Unreachable => "; is Log Service running, and is --sls-endpoint right?",

@@ -26,7 +26,12 @@ const CODE_CONFLICT: i32 = 409;
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'a> {
     /// The spec is wrong; nothing was sent.
-    Invalid(&'a Refused),
+    Invalid {
+        /// Everything found.
+        refused: &'a Refused,
+        /// The config that the object would own.
+        target: Option<&'a Target>,
+    },
     /// The object is not even of the right shape; nothing was sent.
     Undecodable(&'a str),
     /// An older object owns the config; nothing was sent.
@@ -85,7 +90,8 @@ pub fn next(
     status.last_error = None;
     let mut conditions = Conditions::new(previous.conditions.as_deref(), subject.generation, now);
     match verdict {
-        Verdict::Invalid(refused) => {
+        Verdict::Invalid { refused, target } => {
+            name_target(&mut status, target);
             let message = problem_list(refused);
             conditions.not_accepted("InvalidSpec", &message, &refused.warnings);
             fail(&mut status, CODE_INVALID, &message);
@@ -98,6 +104,7 @@ pub fn next(
             fail(&mut status, CODE_INVALID, &message);
         }
         Verdict::Conflict { target, winner } => {
+            name_target(&mut status, Some(target));
             let message = format!(
                 "{target} belongs to the older object {winner}; use another configName, or delete that object"
             );
@@ -106,8 +113,7 @@ pub fn next(
         }
         Verdict::Tried { progress, warnings, retry } => {
             conditions.tried(progress, warnings);
-            status.project = Some(progress.desired.target.project.to_string());
-            status.config_name = Some(progress.desired.target.config.to_string());
+            name_target(&mut status, Some(&progress.desired.target));
             status.applied_machine_groups =
                 Some(progress.bound_by_us.iter().map(ToString::to_string).collect());
             match &progress.failure {
@@ -157,6 +163,13 @@ fn problem_list(refused: &Refused) -> String {
         text = format!("{text}; also look at {}: {warning}", warning.field());
     }
     text
+}
+
+fn name_target(status: &mut AliyunLogConfigStatus, target: Option<&Target>) {
+    if let Some(target) = target {
+        status.project = Some(target.project.to_string());
+        status.config_name = Some(target.config.to_string());
+    }
 }
 
 fn fail(status: &mut AliyunLogConfigStatus, code: i32, message: &str) {

@@ -21,6 +21,10 @@ use crate::retry::Waits;
 use crate::sls::{Clients, SlsConfig, SlsError};
 use crate::validate::Defaults;
 
+/// What is logged unless RUST_LOG says otherwise. kube logs every failed request as an error; the operator
+/// tells the same failures itself, once and with their remedy.
+const LOG_FILTER: &str = "info,kube_client::client::builder=off";
+
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service
@@ -193,7 +197,7 @@ impl Signals {
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

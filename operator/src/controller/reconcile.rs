@@ -15,11 +15,11 @@ use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::memory::Memories;
+use super::release::applied_target;
 use super::{Guarded, Waker};
 use crate::apply::{Applied, apply};
 use crate::conflict::{self, holds, is_deleting};
-use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER, FORCE_DELETE_ANNOTATION};
-use crate::delete::delete;
+use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER};
 use crate::desired::{Desired, Target};
 use crate::failure::{Class, Failure};
 use crate::metrics::{Looked, Metrics};
@@ -97,15 +97,16 @@ fn kubernetes_retry(object: &Guarded, context: &Context) -> Action {
     Action::requeue(context.waits.after_failure(Class::Unreachable, attempts, fastrand::f64()))
 }
 
+/// The object as events name it: without its version, so that kube counts repeated events as one.
 fn reference(object: &Guarded) -> ObjectReference {
-    object.object_ref(&())
+    ObjectReference { resource_version: None, ..object.object_ref(&()) }
 }
 
 /// A look under way.
-struct Look<'a> {
-    context: &'a Context,
-    reference: ObjectReference,
-    meta: &'a ObjectMeta,
+pub(super) struct Look<'a> {
+    pub(super) context: &'a Context,
+    pub(super) reference: ObjectReference,
+    pub(super) meta: &'a ObjectMeta,
 }
 
 impl Look<'_> {
@@ -124,9 +125,15 @@ impl Look<'_> {
         let valid = match validate(cr, &self.context.defaults) {
             Ok(valid) => valid,
             Err(refused) => {
+                let claim = claimed_target(cr, &self.context.defaults);
                 let mut notices = notices::invalid(&refused.problems, self.meta.generation);
                 notices.extend(notices::warnings(&refused.warnings, self.meta.generation));
-                self.refuse(&previous, Verdict::Invalid(&refused), &notices).await?;
+                self.refuse(
+                    &previous,
+                    Verdict::Invalid { refused: &refused, target: claim.as_ref() },
+                    &notices,
+                )
+                .await?;
                 return Ok((Action::await_change(), Looked::Invalid));
             }
         };
@@ -190,17 +197,20 @@ impl Look<'_> {
                 Err(error) => return Progress::unusable(desired, memory, &error),
             };
         let mut done = Vec::new();
-        let mut rounds = 0;
+        let mut round = 0;
         loop {
-            rounds += 1;
+            round += 1;
             let observed = match observe(&sls, &desired).await {
                 Ok(observed) => observed,
                 Err(error) => return Progress::new(desired, memory, Err(error), Applied::default(), done),
             };
             let steps = plan(&desired, &observed, memory);
-            let applied = apply(&sls, &desired, steps).await;
+            let mut applied = apply(&sls, &desired, steps).await;
             done.extend(applied.done.iter().cloned());
-            if !applied.raced || applied.failed.is_some() || rounds >= ROUNDS_MAX {
+            if round >= ROUNDS_MAX && applied.failed.is_none() {
+                applied.failed = applied.raced.take();
+            }
+            if applied.raced.is_none() || applied.failed.is_some() {
                 return Progress::new(desired, memory, Ok(observed), applied, done);
             }
         }
@@ -241,64 +251,12 @@ impl Look<'_> {
         Ok((Action::await_change(), Looked::Invalid))
     }
 
-    /// Deletes what the object has in Log Service, then lets go of it.
-    async fn release(&self, cr: &AliyunLogConfig) -> Result<(Action, Looked), Error> {
-        let previous = self.previous(cr.status.clone());
-        let target = applied_target(&previous.ours).or_else(|| claimed_target(cr, &self.context.defaults));
-        // The loser of a name conflict has nothing in Log Service.
-        let target = target.filter(|target| self.winner(cr, target).is_none());
-        let endpoint = cr.spec.endpoint.clone().filter(|endpoint| !endpoint.is_empty());
-        let cleanup = |_| self.clean_up(target, endpoint, &previous);
-        let api = self.objects();
-        finalizer(&api, FINALIZER, Arc::new(cr.clone()), cleanup)
-            .await
-            .map_err(|error| Error::Finalizer(Box::new(error)))?;
-        self.context.memories.forget(self.uid());
-        Ok((Action::await_change(), Looked::Deleted))
-    }
-
-    async fn clean_up(
-        &self,
-        target: Option<Target>,
-        endpoint: Option<String>,
-        previous: &Previous,
-    ) -> Result<Action, Error> {
-        let Some(target) = target else { return Ok(Action::await_change()) };
-        if self.is_forced() {
-            let notice = notices::forced(&target.to_string());
-            self.context.publisher.publish(&[notice], &self.reference).await;
-            return Ok(Action::await_change());
-        }
-        let result = match self.context.clients.project(target.project.clone(), endpoint.as_deref()) {
-            Ok(sls) => delete(&sls, &target).await,
-            Err(error) => Err(Failure::unusable(&error)),
-        };
-        let failure = match result {
-            Ok(deleted) => {
-                self.succeeded();
-                let notice = notices::deleted(&target, &deleted);
-                self.context.publisher.publish(&[notice], &self.reference).await;
-                return Ok(Action::await_change());
-            }
-            // A deletion has nothing to wait for that the user could correct in the object.
-            Err(failure) if failure.class == Class::Spec => Failure { class: Class::Busy, ..failure },
-            Err(failure) => failure,
-        };
-        let wait = self.failed(&failure);
-        let now = Timestamp::now();
-        if self.context.memories.worth_telling(self.uid(), &failure, Instant::now()) {
-            let notice = notices::deleting(&target, &failure);
-            self.context.publisher.publish(&[notice], &self.reference).await;
-        }
-        let retry = self.retry(now, wait);
-        let verdict = Verdict::Deleting { target: &target, failure: &failure, retry };
-        let status = status::next(&previous.ours, self.subject(), verdict, now);
-        self.write(previous, &status).await?;
-        Err(Error::NotDeleted { wait })
-    }
-
     /// Writes `status` if it says anything new.
-    async fn write(&self, previous: &Previous, status: &AliyunLogConfigStatus) -> Result<(), Error> {
+    pub(super) async fn write(
+        &self,
+        previous: &Previous,
+        status: &AliyunLogConfigStatus,
+    ) -> Result<(), Error> {
         if *status == previous.ours && *status == previous.shown {
             return Ok(());
         }
@@ -323,13 +281,13 @@ impl Look<'_> {
         }
     }
 
-    fn previous(&self, shown: Option<AliyunLogConfigStatus>) -> Previous {
+    pub(super) fn previous(&self, shown: Option<AliyunLogConfigStatus>) -> Previous {
         let shown = shown.unwrap_or_default();
         let ours = self.context.memories.status(self.uid()).unwrap_or_else(|| shown.clone());
         Previous { shown, ours }
     }
 
-    fn winner(&self, cr: &AliyunLogConfig, target: &Target) -> Option<String> {
+    pub(super) fn winner(&self, cr: &AliyunLogConfig, target: &Target) -> Option<String> {
         let others = self.context.store.state();
         let others = others.iter().filter_map(|other| other.0.as_ref().ok());
         conflict::winner(cr, target, others, &self.context.defaults)
@@ -343,13 +301,13 @@ impl Look<'_> {
         Memory { bound_by_us, applied_before: applied.is_some() && applied == self.meta.generation }
     }
 
-    fn succeeded(&self) {
+    pub(super) fn succeeded(&self) {
         self.context.memories.succeeded(self.uid());
         self.context.waker.wake(Class::Unreachable);
     }
 
     /// Counts the failure; the time to wait before the next attempt.
-    fn failed(&self, failure: &Failure) -> Duration {
+    pub(super) fn failed(&self, failure: &Failure) -> Duration {
         let attempts = self.context.memories.failed(self.uid());
         if matches!(failure.class, Class::Unreachable | Class::Auth) {
             let object = ObjectRef::<Guarded>::new(self.name()).within(self.namespace());
@@ -369,55 +327,42 @@ impl Look<'_> {
         wait
     }
 
-    fn retry(&self, now: Timestamp, wait: Duration) -> Retry {
+    pub(super) fn retry(&self, now: Timestamp, wait: Duration) -> Retry {
         let at = now.checked_add(wait).unwrap_or(now);
         Retry { attempts: self.context.memories.attempts(self.uid()), at }
     }
 
-    fn is_forced(&self) -> bool {
-        let annotation = self.meta.annotations.as_ref().and_then(|all| all.get(FORCE_DELETE_ANNOTATION));
-        annotation.is_some_and(|value| value == "true")
-    }
-
-    fn objects(&self) -> Api<AliyunLogConfig> {
+    pub(super) fn objects(&self) -> Api<AliyunLogConfig> {
         Api::namespaced(self.context.kube.clone(), self.namespace())
     }
 
     /// The same objects without a type, for those that may not be of the right shape.
-    fn untyped(&self) -> Api<DynamicObject> {
+    pub(super) fn untyped(&self) -> Api<DynamicObject> {
         let resource = ApiResource::erase::<AliyunLogConfig>(&());
         Api::namespaced_with(self.context.kube.clone(), self.namespace(), &resource)
     }
 
-    fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject { namespace: self.namespace(), name: self.name(), generation: self.meta.generation }
     }
 
-    fn uid(&self) -> &str {
+    pub(super) fn uid(&self) -> &str {
         self.meta.uid.as_deref().unwrap_or_default()
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.meta.name.as_deref().unwrap_or_default()
     }
 
-    fn namespace(&self) -> &str {
+    pub(super) fn namespace(&self) -> &str {
         self.meta.namespace.as_deref().unwrap_or_default()
     }
 }
 
 /// The status before a look.
-struct Previous {
+pub(super) struct Previous {
     /// As the watch shows it.
-    shown: AliyunLogConfigStatus,
+    pub(super) shown: AliyunLogConfigStatus,
     /// As the operator last wrote it, which the watch may not show yet; the same after a restart.
-    ours: AliyunLogConfigStatus,
-}
-
-/// The config that the status says was applied.
-fn applied_target(status: &AliyunLogConfigStatus) -> Option<Target> {
-    Some(Target {
-        project: status.project.as_deref()?.parse().ok()?,
-        config: status.config_name.as_deref()?.parse().ok()?,
-    })
+    pub(super) ours: AliyunLogConfigStatus,
 }

@@ -290,7 +290,7 @@ pub struct LogtailConfigSpec {
     /// How logs are read: file (tail files) or plugin (the inputs of inputDetail.plugin).
     pub input_type: InputType,
 
-    /// A sample of the log, less than 1500 bytes. Regular expressions are tried on it.
+    /// A sample of the log, less than 1500 bytes, kept with the config for people.
     #[schemars(length(max = 1499))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_sample: Option<String>,

@@ -111,7 +111,7 @@ fn a_failed_step_is_told_where_it_happened_and_in_ready() {
         done: done.clone(),
         failed: Some((Step::CreateConfig, failed)),
         pending: vec![bind],
-        raced: false,
+        raced: None,
     };
     progress = Progress::new(progress.desired, &Memory::default(), Ok(Observed::default()), applied, done);
     let status = tried(&AliyunLogConfigStatus::default(), &progress, at(0));
@@ -178,7 +178,7 @@ fn an_invalid_spec_lists_every_problem_and_keeps_what_was_applied() {
     ];
     let refused = Refused { problems, warnings: vec![Warning::TagsNotSent] };
     let subject = Subject { generation: Some(2), ..SUBJECT };
-    let status = next(&ready, subject, Verdict::Invalid(&refused), at(10));
+    let status = next(&ready, subject, Verdict::Invalid { refused: &refused, target: None }, at(10));
     check(
         &status,
         expect![[r#"
@@ -195,7 +195,7 @@ fn an_invalid_spec_lists_every_problem_and_keeps_what_was_applied() {
     );
     assert_eq!(status.applied_machine_groups, ready.applied_machine_groups);
     assert_eq!(status.observed_generation, Some(2));
-    assert_eq!(next(&status, subject, Verdict::Invalid(&refused), at(20)), status);
+    assert_eq!(next(&status, subject, Verdict::Invalid { refused: &refused, target: None }, at(20)), status);
 }
 
 #[test]

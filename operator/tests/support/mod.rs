@@ -97,7 +97,7 @@ impl Bed {
     }
 
     pub async fn with(options: Options) -> Self {
-        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "off".into());
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let sim = kube_sim::KubeSim::start(kube_sim::Config::default()).await.expect("kube-sim starts");
         let kube = client(&sim);
