@@ -123,7 +123,9 @@ impl<'a, C: Collect> Control<'a, C> {
         self.collect.apply(stored);
         if self.instance.config_servers.is_empty() {
             error!("{}", NoConfigServer { instance: self.instance, stored: self.session.config_count() });
-            ready.send_replace(has_stored);
+            if has_stored {
+                tell_ready(&ready);
+            }
             return std::future::pending().await;
         }
         let mut failures = 0u32;
@@ -132,17 +134,17 @@ impl<'a, C: Collect> Control<'a, C> {
             match self.exchange().await {
                 Exchange::Changed if at_once < AT_ONCE_MAX => {
                     (failures, at_once) = (0, at_once + 1);
-                    ready.send_replace(true);
+                    tell_ready(&ready);
                     continue;
                 }
                 Exchange::Changed | Exchange::Unchanged => {
                     (failures, at_once) = (0, 0);
-                    ready.send_replace(true);
+                    tell_ready(&ready);
                 }
                 Exchange::Failed => {
                     failures = failures.saturating_add(1);
                     if has_stored {
-                        ready.send_replace(true);
+                        tell_ready(&ready);
                     }
                 }
             }
@@ -290,6 +292,11 @@ impl<'a, C: Collect> Control<'a, C> {
         }
         self.problems_said = problems;
     }
+}
+
+/// Wakes the listener at the first time only.
+fn tell_ready(ready: &watch::Sender<bool>) {
+    ready.send_if_modified(|ready| !std::mem::replace(ready, true));
 }
 
 fn because(server: &HostPort, error: &TransportError) -> String {

@@ -86,6 +86,8 @@ struct Process<'a> {
     home: Home,
     /// Unix seconds.
     startup_time: i64,
+    /// Becomes true when a thread or task has panicked.
+    panicked: watch::Receiver<bool>,
 }
 
 fn try_run(env: &Env, options: &Options) -> Result<u8, Failure> {
@@ -99,13 +101,24 @@ fn try_run(env: &Env, options: &Options) -> Result<u8, Failure> {
     let home = home.map_err(Failure::new)?;
     let _pid_file = PidFile::claim(&home.pid_file()).map_err(Failure::new)?;
     let mut vitals = Vitals::open(home.run_state())?;
+    let panicked = watch_for_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
     let startup_time = jiff::Timestamp::now().as_second();
-    let process = Process { env, options, layout, home, startup_time };
+    let process = Process { env, options, layout, home, startup_time, panicked };
     let code = runtime.block_on(process.live(&mut vitals));
     // A name lookup may still hang in a thread; nobody waits for its answer.
     runtime.shutdown_background();
     code
+}
+
+/// Panics go to the log, and end the process: a collector that only seems to run loses lines.
+fn watch_for_panics() -> watch::Receiver<bool> {
+    let (tell, panicked) = watch::channel(false);
+    std::panic::set_hook(Box::new(move |panic| {
+        error!("internal error: {panic}");
+        tell.send_replace(true);
+    }));
+    panicked
 }
 
 fn start_logging(env: &Env, options: &Options, home: Option<&Home>) {
@@ -147,6 +160,13 @@ impl Process<'_> {
             let control = Control::new(agent, self.env, &self.layout, &instance, store, &data);
             let ending = match self.collect(control, &instance, vitals, &mut stop).await {
                 End::Stop(ending) => ending,
+                End::Broken => {
+                    std::mem::forget(data);
+                    return Err(Failure::new(
+                        "a part of the collector has failed, see above; ending so that it is started anew \
+                         and goes on at the last acknowledged positions",
+                    ));
+                }
                 End::Reload => {
                     info!("{} names a config server now", instance.path.display());
                     data.hand_over(Instant::now() + DRAIN_SLACK).await;
@@ -175,10 +195,12 @@ impl Process<'_> {
         let mut conversation = std::pin::pin!(control.run(ready));
         let mut beat = tokio::time::interval(BEAT_INTERVAL);
         let mut recheck = tokio::time::interval(CONFIG_RECHECK);
+        let mut panicked = self.panicked.clone();
         loop {
             tokio::select! {
                 biased;
                 ending = stop.next() => return End::Stop(ending),
+                _ = panicked.wait_for(|panicked| *panicked) => return End::Broken,
                 never = &mut conversation => match never {},
                 Ok(()) = became_ready.changed() => vitals.enter(Phase::Ready),
                 _ = beat.tick() => vitals.beat(),
@@ -294,6 +316,8 @@ enum End {
     /// The config file names a config server now.
     Reload,
     Stop(Ending),
+    /// A thread or task has panicked: what it did is not done any more.
+    Broken,
 }
 
 /// Who ends beside the collector.

@@ -206,10 +206,13 @@ impl Session {
         if self.configs.get(name).is_some_and(|held| held.version == update.version) {
             return Change::None;
         }
-        if self.configs.len() >= CONFIGS_MAX && !self.configs.contains_key(name) {
+        let running = self.configs.values().filter(|held| held.running.is_some()).count();
+        if running >= CONFIGS_MAX && !self.configs.contains_key(name) {
             let message =
                 format!("more than {CONFIGS_MAX} configs for one collector; bind fewer to its groups");
-            return Change::Failed { message };
+            let invalid =
+                pipeline_json::Invalid(vec![pipeline_json::Problem { field: String::new(), message }]);
+            return Change::Failed { message: self.fail(name, update.version, &invalid) };
         }
         let accepted = pipeline_json::parse(name, update.version, &update.detail, instance);
         match accepted {
