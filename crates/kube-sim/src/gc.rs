@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -84,12 +86,13 @@ fn is_owned_by(object: &Value, uid: &str) -> bool {
     owners(object).iter().any(|o| meta::str_at(o, &["uid"]) == uid)
 }
 
-/// Runs until the server is shut down.
+/// Runs for ever; the owner of the task aborts it.
 pub async fn run(state: Arc<State>) {
+    let mut sweep = tokio::time::interval(EVENT_SWEEP_INTERVAL);
     loop {
         tokio::select! {
-            () = state.cancel.cancelled() => return,
             () = state.gc.wake.notified() => {}
+            _ = sweep.tick() => expire_events(&state, Timestamp::now()),
         }
         loop {
             step(&state);
@@ -98,6 +101,31 @@ pub async fn run(state: Arc<State>) {
             }
             // Lets requests in between steps of a long collection.
             tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// How long events are kept. Source: kube-apiserver's default.
+const EVENT_TTL_SECONDS: i64 = 3600;
+/// Time between looks for old events.
+const EVENT_SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Removes events that nobody has touched for a while.
+fn expire_events(state: &State, now: Timestamp) {
+    let Some(events) = state.registry.find("", "v1", "events") else { return };
+    for ((namespace, name), event) in state.store.snapshot(&events.storage).objects {
+        let fields: [&[&str]; 4] = [
+            &["series", "lastObservedTime"],
+            &["lastTimestamp"],
+            &["eventTime"],
+            &["metadata", "creationTimestamp"],
+        ];
+        let last =
+            fields.iter().filter_map(|path| meta::str_at(&event, path).parse::<Timestamp>().ok()).max();
+        if last.is_some_and(|at| now.as_second() - at.as_second() > EVENT_TTL_SECONDS) {
+            let key = Key { resource: events.storage.clone(), namespace, name };
+            // Failing means that someone else was faster.
+            let _ = delete::delete(state, &events, &key, &Options::default());
         }
     }
 }
@@ -258,5 +286,27 @@ fn finish(state: &State, resource: &Resource, key: &Key, current: &Object, last:
             Ok(object) => write::after_write(state, resource, &object),
             Err(_) => state.gc.wake.notify_one(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn events_are_kept_for_an_hour_after_their_last_occurrence() {
+        let state = State::new(10, Duration::from_secs(1), None);
+        let now: Timestamp = "2026-01-01T10:00:00Z".parse().unwrap();
+        for (name, series) in [("old", "2026-01-01T08:59:59Z"), ("seen", "2026-01-01T09:30:00Z")] {
+            let key = Key { resource: "events".into(), namespace: "default".into(), name: name.into() };
+            let event = json!({"metadata": {"name": name, "namespace": "default",
+                "creationTimestamp": "2026-01-01T01:00:00Z"}, "series": {"count": 2, "lastObservedTime": series}});
+            state.store.create(&key, event).unwrap();
+        }
+        expire_events(&state, now);
+        let left: Vec<String> =
+            state.store.snapshot("events").objects.into_keys().map(|(_, name)| name).collect();
+        assert_eq!(left, ["seen"]);
     }
 }

@@ -22,7 +22,7 @@ pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// Serves until the state is cancelled.
 pub async fn serve(listener: TcpListener, state: Arc<State>) -> std::io::Result<()> {
-    let cancelled = state.cancel.clone().cancelled_owned();
+    let cancelled = state.cancel().cancelled_owned();
     let app = Router::new().fallback(handle).with_state(state);
     axum::serve(listener, app).with_graceful_shutdown(cancelled).await
 }
@@ -88,6 +88,12 @@ fn document(state: &State, path: &str, headers: &HeaderMap) -> Result<Response, 
         ["apis", group] => discovery::group(registry, group).ok_or(ApiError::NoSuchPath)?,
         ["apis", group, version] => {
             discovery::resource_list(registry, group, version).ok_or(ApiError::NoSuchPath)?
+        }
+        ["openapi", "v2"] => {
+            let mut response = Response::new(Body::from(openapi::EMPTY_V2.as_slice()));
+            let media = HeaderValue::from_static(openapi::EMPTY_V2_TYPE);
+            response.headers_mut().insert(header::CONTENT_TYPE, media);
+            return Ok(response);
         }
         ["openapi", "v3"] => openapi::index(registry, registry.revision()),
         ["openapi", "v3", rest @ ..] => {

@@ -28,6 +28,9 @@ pub fn prepare_create(resource: &Resource, object: &mut Value) {
     match resource.kind.as_str() {
         "Pod" => {
             let qos = pod::qos_class(object);
+            if let Some(spec) = part(object, "spec") {
+                pod::set_service_account(spec);
+            }
             if let Some(status) = part(object, "status") {
                 status.insert("phase".into(), "Pending".into());
                 status.insert("qosClass".into(), qos.into());

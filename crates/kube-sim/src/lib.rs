@@ -186,21 +186,41 @@ impl Running {
         self.state.faults.clear();
     }
 
-    /// Stops the server: ends watches and log streams, then waits a short time
-    /// for requests to finish.
-    pub async fn shutdown(mut self) {
-        self.state.cancel.cancel();
+    /// Stops listening and ends all connections, but keeps the objects: what
+    /// clients see of a server that is down. [`Running::resume`] undoes it.
+    pub async fn stop(&mut self) {
+        self.state.cancel().cancel();
         if let Some(mut server) = self.server.take()
             && tokio::time::timeout(SHUTDOWN_GRACE, &mut server).await.is_err()
         {
             server.abort();
         }
     }
+
+    /// Listens again, at the same address, after [`Running::stop`]. Does
+    /// nothing if the server is listening.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub async fn resume(&mut self) -> io::Result<()> {
+        if self.server.is_none() {
+            let listener = TcpListener::bind(self.address).await?;
+            self.state.renew_cancel();
+            self.server = Some(tokio::spawn(http_server::serve(listener, self.state.clone())));
+        }
+        Ok(())
+    }
+
+    /// Stops the server: ends watches and log streams, then waits a short time
+    /// for requests to finish.
+    pub async fn shutdown(mut self) {
+        self.stop().await;
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.state.cancel.cancel();
+        self.state.cancel().cancel();
         if let Some(server) = &self.server {
             server.abort();
         }

@@ -96,7 +96,7 @@ pub fn handle(
         PodLogsError::NotStarted { .. } | PodLogsError::NotFound(_) => ApiError::BadRequest(e.to_string()),
         PodLogsError::Io(_) => ApiError::Internal(e.to_string()),
     })?;
-    let cancelled = state.cancel.clone().cancelled_owned();
+    let cancelled = state.cancel().cancelled_owned();
     let mut response = Body::from_stream(stream.take_until(cancelled)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     Ok(response)

@@ -8,6 +8,13 @@ use serde_json::{Map, Value, json};
 
 use crate::registry::{Registry, Resource};
 
+/// `/openapi/v2`: a document without paths, as protobuf (swagger "2.0", an
+/// info, no paths). kubectl falls back to it for kinds that no version 3
+/// document has, and then says that there is no such kind.
+pub const EMPTY_V2: [u8; 12] = [0x0a, 3, b'2', b'.', b'0', 0x12, 5, 0x0a, 1, b'-', 0x12, 0];
+/// Media type of [`EMPTY_V2`].
+pub const EMPTY_V2_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 fn group_path(group: &str, version: &str) -> String {
     if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
 }

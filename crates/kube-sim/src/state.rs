@@ -31,8 +31,9 @@ pub struct State {
     pub faults: Faults,
     /// Time between bookmarks of a watch.
     pub bookmark_interval: Duration,
-    /// Ends watches, log streams and the collector.
-    pub cancel: CancellationToken,
+    /// Ends watches, log streams and connections; a new one for each time the
+    /// server listens.
+    cancel: RwLock<CancellationToken>,
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
 }
 
@@ -45,9 +46,19 @@ impl State {
             gc: Gc::default(),
             faults: Faults::default(),
             bookmark_interval,
-            cancel: CancellationToken::new(),
+            cancel: RwLock::new(CancellationToken::new()),
             logs: RwLock::new(logs),
         }
+    }
+
+    /// What ends the present time of listening.
+    pub fn cancel(&self) -> CancellationToken {
+        self.cancel.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins a new time of listening.
+    pub fn renew_cancel(&self) {
+        *self.cancel.write().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
     }
 
     /// Replaces the source of container logs.

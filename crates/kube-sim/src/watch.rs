@@ -14,6 +14,7 @@ use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 use crate::meta;
@@ -25,6 +26,7 @@ use crate::selector::Selector;
 use crate::state::State;
 use crate::store::{Change, Compacted, Happened, Object, SnapshotError};
 use crate::table;
+use crate::view;
 
 /// How long a watch lasts if the client does not say; the real server picks
 /// between this and twice as long.
@@ -47,6 +49,7 @@ struct Watch {
     epoch: u64,
     changed: Receiver<u64>,
     cuts: Receiver<u64>,
+    cancel: CancellationToken,
     deadline: Instant,
     next_bookmark: Instant,
     /// True once the column definitions of a table were sent.
@@ -87,6 +90,7 @@ impl Watch {
             name: call.name.clone(),
             resource: call.resource.clone(),
             cuts: call.state.faults.watch_cuts(),
+            cancel: call.state.cancel(),
             state: call.state.clone(),
             version: 0,
             told: 0,
@@ -168,7 +172,7 @@ impl Watch {
             }
             tokio::select! {
                 changed = self.changed.changed() => changed.ok()?,
-                () = self.state.cancel.cancelled() => return None,
+                () = self.cancel.cancelled() => return None,
                 _ = self.cuts.changed() => return None,
                 () = tokio::time::sleep_until(self.deadline) => {
                     // A last bookmark lets the client resume where it is.
@@ -246,7 +250,8 @@ impl Watch {
                     &list_meta,
                 )
             }
-            form => respond::represent_as(form, &self.resource, object),
+            Representation::Full => return line(kind, &view::to_wire(&self.resource, object)),
+            Representation::Metadata(version) => respond::partial(object, version),
         };
         line(kind, &body)
     }
@@ -293,5 +298,5 @@ fn expired(gone: Compacted) -> String {
 }
 
 fn line(kind: &str, object: &Value) -> String {
-    format!("{}\n", json!({"type": kind, "object": object}))
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
 }

@@ -150,6 +150,8 @@ async fn kubectl_applies_shows_changes_and_deletes() {
 async fn kubectl_reports_mistakes_of_manifests() {
     let (server, _client) = start().await;
     let Some(kubectl) = Kubectl::find(&server).await else { return };
+    let (good, text) = kubectl.run(&["apply", "-f", "-"], MANIFEST).await;
+    assert!(!good && text.contains("ensure CRDs are installed first"), "{text}");
     let crd = include_str!("data/aliyunlogconfig-crd.yaml");
     kubectl.check(kubectl.run(&["apply", "-f", "-"], crd).await, &["created"]);
     for (from, to, expected) in [

@@ -334,3 +334,29 @@ async fn shutdown_ends_open_watches() {
         drop(event);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_was_down_comes_back_with_its_objects_and_watches_go_on() {
+    let (mut server, client) = start().await;
+    make(&client, "a", "x").await;
+    let mut stream = watcher(config_maps(&client), watcher::Config::default()).default_backoff().boxed();
+    let mut seen = Vec::new();
+    let mut relists = 0;
+    while seen.len() < 2 {
+        match tokio::time::timeout(PATIENCE, stream.next()).await.expect("an event").expect("no end") {
+            Ok(watcher::Event::Init) => relists += 1,
+            Ok(watcher::Event::InitApply(o) | watcher::Event::Apply(o)) => seen.push(o.name_any()),
+            Ok(watcher::Event::InitDone) => {
+                server.stop().await;
+                server.resume().await.unwrap();
+                make(&common::client(&server).await, "b", "x").await;
+            }
+            Ok(watcher::Event::Delete(_)) | Err(_) => {}
+        }
+    }
+    assert_eq!(
+        (seen, relists),
+        (vec!["a".to_owned(), "b".to_owned()], 1),
+        "it resumes without listing again"
+    );
+}

@@ -31,6 +31,15 @@ pub fn default_spec(spec: &mut Map<String, Value>) {
     }
 }
 
+/// Sets what the admission of service accounts sets; no token is mounted.
+pub fn set_service_account(spec: &mut Map<String, Value>) {
+    default_to(spec, "serviceAccountName", "default");
+    if let Some(name) = spec.get("serviceAccountName").cloned() {
+        spec.insert("serviceAccount".into(), name);
+    }
+    default_to(spec, "enableServiceLinks", true);
+}
+
 fn default_container(container: &mut Map<String, Value>) {
     let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
     let last = image.rsplit('/').next().unwrap_or_default();

@@ -108,6 +108,23 @@ pub fn deleted(call: &Call, deleted: &Deleted) -> Result<Response, ApiError> {
     }
 }
 
+fn text_response(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A list as text: whole collections are not copied before they are printed.
+fn full_list(resource: &Resource, page: &Page, list_meta: &Map<String, Value>) -> String {
+    let items: Vec<String> = page.objects.iter().map(|o| view::to_wire(resource, o).to_string()).collect();
+    let (kind, version) = (json!(resource.list_kind), json!(resource.api_version()));
+    let metadata = Value::Object(list_meta.clone());
+    format!(
+        "{{\"kind\":{kind},\"apiVersion\":{version},\"metadata\":{metadata},\"items\":[{}]}}",
+        items.join(",")
+    )
+}
+
 /// A page of a collection.
 pub fn list(call: &Call, page: &Page) -> Result<Response, ApiError> {
     let resource = &call.resource;
@@ -128,12 +145,7 @@ pub fn list(call: &Call, page: &Page) -> Result<Response, ApiError> {
             json!({"kind": "PartialObjectMetadataList", "apiVersion": format!("meta.k8s.io/{version}"),
                    "metadata": list_meta, "items": items})
         }
-        Representation::Full => {
-            let items: Vec<Value> =
-                page.objects.iter().map(|o| Value::clone(&view::to_wire(resource, o))).collect();
-            json!({"kind": resource.list_kind, "apiVersion": resource.api_version(),
-                   "metadata": list_meta, "items": items})
-        }
+        Representation::Full => return Ok(text_response(full_list(resource, page, &list_meta))),
     };
     value(&body)
 }
