@@ -26,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::notices::Publisher;
 use crate::retry::Waits;
 use crate::sls::Clients;
+use crate::text::innermost;
 use crate::validate::Defaults;
 use memory::Memories;
 use reconcile::{Context, error_policy, reconcile};
@@ -175,7 +176,7 @@ async fn wait_for_crd(objects: &Api<AliyunLogConfig>) {
                     status.message
                 )
             }
-            Err(error) => format!("the Kubernetes API cannot be used: {error}"),
+            Err(error) => format!("the Kubernetes API cannot be used: {}", innermost(&error)),
         };
         if reason != told {
             tracing::warn!("waiting: {reason}");

@@ -94,7 +94,8 @@ impl Failure {
     pub fn unusable(error: &SlsError) -> Self {
         let (class, code) = match error {
             SlsError::Credentials(_) => (Class::Auth, "CredentialsUnusable"),
-            SlsError::Endpoint { .. } => (Class::Spec, "EndpointUnusable"),
+            SlsError::Endpoint(_) => (Class::Spec, "EndpointUnusable"),
+            SlsError::Client { .. } => (Class::Auth, "CredentialsUnusable"),
         };
         let message = format!("{error}{}", remedy(class));
         Self { step: "Connect", class, code: code.to_owned(), message, http_status: None, request_id: None }

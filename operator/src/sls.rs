@@ -8,7 +8,7 @@ use std::time::Duration;
 use sls_api::names::ProjectName;
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
-use sls_client::{Client, ClientConfig, ClientError, Retry};
+use sls_client::{Client, ClientConfig, ClientError, EndpointError, Retry};
 
 use crate::credentials::{Credentials, CredentialsError, Source};
 use crate::metrics::Metrics;
@@ -37,8 +37,10 @@ pub struct SlsConfig {
 pub enum SlsError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    #[error("endpoint {endpoint:?} cannot be used: {reason}; write host, host:port or a URL without a path")]
-    Endpoint { endpoint: String, reason: String },
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("no client for endpoint {endpoint}: {source}")]
+    Client { endpoint: String, source: sls_client::ConfigError },
 }
 
 /// Makes clients and keeps them.
@@ -95,9 +97,8 @@ impl Clients {
     }
 
     fn connect(&self, endpoint: &str, credentials: &Credentials) -> Result<Client, SlsError> {
-        let refused = |reason: String| SlsError::Endpoint { endpoint: endpoint.to_owned(), reason };
         let config = ClientConfig {
-            endpoint: endpoint.parse().map_err(|e: sls_client::EndpointError| refused(e.to_string()))?,
+            endpoint: endpoint.parse()?,
             access_key: AccessKey {
                 id: credentials.access_key_id.clone(),
                 secret: credentials.access_key_secret.clone(),
@@ -111,7 +112,7 @@ impl Clients {
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         };
-        Client::new(config).map_err(|e| refused(e.to_string()))
+        Client::new(config).map_err(|source| SlsError::Client { endpoint: endpoint.to_owned(), source })
     }
 
     /// The state; its invariants hold between any two statements, so a panic elsewhere does not matter.
