@@ -14,6 +14,8 @@ mod json_leaf;
 mod lex;
 pub mod log_view;
 pub mod matcher;
+#[cfg(test)]
+mod model_tests;
 mod needle;
 pub mod parse;
 pub mod request;

@@ -224,7 +224,7 @@ fn analyse(
     source: &mut dyn LogSource,
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
-    let plan = sql::plan(sql, &indexes.current, sql::Session::new(request.logstore, request.now))?;
+    let plan = sql::plan(sql, indexes, sql::Session::new(request.logstore, request.now))?;
     let mut scanned = Scanned::default();
     let result = plan.execute(cancel, |table, shift| {
         let scan = Scan { window: request.window.earlier(shift), topic: request.topic, newest_first: false };
@@ -252,8 +252,8 @@ struct Feed<'t, 'c> {
 }
 
 impl Visitor for Feed<'_, '_> {
-    fn found(&mut self, _: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
-        match self.table.push(log) {
+    fn found(&mut self, block: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
+        match self.table.push(log, block.index_generation) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Some(error.into())),
         }

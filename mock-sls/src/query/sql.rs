@@ -22,9 +22,10 @@ mod tests;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::SqlError;
+use execute::Generations;
 pub use execute::{Plan, Table};
 
-use super::index::IndexConfig;
+use super::source::Indexes;
 use schema::Schema;
 use translate::Translator;
 
@@ -66,16 +67,21 @@ impl Session {
     }
 }
 
-/// Makes a statement ready to run over logs of `index`.
+/// Makes a statement ready to run over logs of the current index and those before it.
 ///
 /// # Errors
 /// Syntax, unknown names, types that do not fit, constructs that are not supported.
-pub fn plan(sql: &str, index: &IndexConfig, session: Session) -> Result<Plan, SqlError> {
+pub fn plan(sql: &str, indexes: &Indexes, session: Session) -> Result<Plan, SqlError> {
     let query = parse::parse(sql)?;
-    let schema = Schema::new(index);
+    let schema = Schema::new(&indexes.current);
     let mut translator = Translator::new(&schema, &session);
     let translated = translator.statement(&query)?;
-    let used = translator.used.into_iter().collect();
+    let used: Vec<usize> = translator.used.into_iter().collect();
     let shifts = translator.shifts.into_iter().collect();
-    Ok(Plan { schema, translated, used, shifts, session })
+    let earlier = indexes.earlier.iter().map(|(generation, index)| {
+        let had = Schema::new(index);
+        (*generation, used.iter().map(|&at| had.has(&schema, at)).collect())
+    });
+    let generations = Generations { since: indexes.since, earlier: earlier.collect() };
+    Ok(Plan { schema, translated, used, shifts, generations, session })
 }

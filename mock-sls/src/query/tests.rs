@@ -258,6 +258,7 @@ fn logs_keep_the_index_they_were_written_under() {
         assert_eq!(bed.found("*"), found, "{generation}");
     }
     bed.groups[0].1 = 2;
+    assert_eq!(bed.rows("select i, n, x order by n limit 1"), "i=null n=null x=null");
     check(
         &mut bed,
         &["i:1", "t:get", "not t:get", "get", "n > 0"],

@@ -9,7 +9,7 @@ use sls_api::{
 
 use super::{
     ROWS_MAX, Session, SqlError, format, functions,
-    schema::{Column, Schema},
+    schema::{Column, Schema, Value},
     translate::{Translated, table_name},
     types::Type,
 };
@@ -33,12 +33,25 @@ pub struct Plan {
     pub(super) used: Vec<usize>,
     /// How many seconds earlier the logs of each table are.
     pub(super) shifts: Vec<i64>,
+    /// Which of the used columns the earlier indexes had.
+    pub(super) generations: Generations,
     pub(super) session: Session,
+}
+
+/// What logs written under earlier indexes have of the used columns: a column that their index did
+/// not have is NULL. Source: document "Configure indexes" (later logs only).
+#[derive(Debug)]
+pub(super) struct Generations {
+    /// Logs of this and later generations have all.
+    pub since: i64,
+    /// For an earlier generation, one entry per used column.
+    pub earlier: Vec<(i64, Vec<bool>)>,
 }
 
 /// The table `log` while it is filled.
 pub struct Table<'c> {
     insert: Statement<'c>,
+    generations: &'c Generations,
     schema: &'c Schema,
     columns: Vec<&'c Column>,
 }
@@ -98,7 +111,7 @@ impl Plan {
         let table = table_name(shift);
         db.execute_batch(&format!("CREATE TABLE {table} ({names})"))?;
         let insert = db.prepare(&format!("INSERT INTO {table} VALUES ({values})"))?;
-        Ok(Table { insert, schema: &self.schema, columns })
+        Ok(Table { insert, generations: &self.generations, schema: &self.schema, columns })
     }
 
     fn rows(&self, db: &Connection) -> Result<ResultSet, SqlError> {
@@ -134,13 +147,20 @@ impl Plan {
 }
 
 impl Table<'_> {
-    /// Adds a log.
+    /// Adds a log that was written under the index of `generation`.
     ///
     /// # Errors
     /// The table is too large, or the query is not wanted any more.
-    pub fn push(&mut self, log: &LogView<'_>) -> Result<(), SqlError> {
+    pub fn push(&mut self, log: &LogView<'_>, generation: i64) -> Result<(), SqlError> {
+        let had = match generation >= self.generations.since {
+            true => None,
+            false => self.generations.earlier.iter().find(|(known, _)| *known == generation),
+        };
         for (index, column) in self.columns.iter().enumerate() {
-            let value = self.schema.value(column, log);
+            let value = match had.and_then(|(_, had)| had.get(index)) {
+                Some(false) => Value::Null,
+                Some(true) | None => self.schema.value(column, log),
+            };
             self.insert.raw_bind_parameter(index + 1, value).map_err(failed)?;
         }
         self.insert.raw_execute().map_err(failed)?;

@@ -69,6 +69,14 @@ impl Schema {
         Self { columns, max_text_len: index.max_text_len }
     }
 
+    /// Whether this schema has the column at `index` of another one, of the same type.
+    pub fn has(&self, other: &Self, index: usize) -> bool {
+        let same = |wanted: &Column| {
+            self.columns.iter().any(|known| known.name == wanted.name && known.ty == wanted.ty)
+        };
+        other.columns.get(index).is_some_and(same)
+    }
+
     /// The value of column `column` in a log.
     pub fn value<'l>(&self, column: &Column, log: &LogView<'l>) -> Value<'l> {
         let text = match &column.place {

@@ -1,0 +1,157 @@
+//! Searches against a model: a naive evaluator that splits every value into its words must find
+//! the same logs as the matcher, whose search in place and early ruling-out it knows nothing of.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{
+    expr::{Glyph, Number, SearchExpr, Test, Text},
+    parse,
+    testing::{Bed, config},
+};
+
+/// Fields of the test logs with their delimiters; `e` has no index of its own.
+const FIELDS: [(&str, &str); 3] = [("a", " ,"), ("b", ""), ("c", " .")];
+const LINE: &str = " ;";
+
+fn bed(logs: &[Value], line: bool) -> Bed {
+    let tokens = |delimiters: &str| delimiters.chars().map(String::from).collect::<Vec<_>>();
+    let mut keys = serde_json::Map::new();
+    for (name, delimiters) in FIELDS {
+        let sensitive = name == "c";
+        keys.insert(
+            name.to_owned(),
+            json!({"type": "text", "token": tokens(delimiters), "caseSensitive": sensitive}),
+        );
+    }
+    keys.insert("i".to_owned(), json!({"type": "long"}));
+    let mut index = json!({"keys": keys});
+    if line {
+        index["line"] = json!({"token": tokens(LINE)});
+    }
+    Bed::new(config(index), logs)
+}
+
+fn holds(expr: &SearchExpr, log: &Value, line: bool) -> bool {
+    match expr {
+        SearchExpr::All => true,
+        SearchExpr::And(parts) => parts.iter().all(|part| holds(part, log, line)),
+        SearchExpr::Or(parts) => parts.iter().any(|part| holds(part, log, line)),
+        SearchExpr::Not(part) => !holds(part, log, line),
+        SearchExpr::FullText(text) => full_text(text, log, line),
+        SearchExpr::Field(key, test) => log.get(key.as_str()).is_some_and(|value| {
+            let value = value.as_str().unwrap_or_default();
+            match test {
+                Test::Present => true,
+                Test::Empty => value.is_empty(),
+                Test::Within(range) => value.parse().is_ok_and(|n| range.contains(Number::Long(n))),
+                Test::Text(text) => {
+                    words_of(text, key.as_str()).iter().all(|word| has(value, word, key.as_str()))
+                }
+            }
+        }),
+    }
+}
+
+fn full_text(text: &Text, log: &Value, line: bool) -> bool {
+    let mut ways: Vec<&str> = FIELDS.map(|(name, _)| name).to_vec();
+    if line {
+        ways.push("e");
+    }
+    let fields = || log.as_object().into_iter().flatten().filter(|(name, _)| ways.contains(&name.as_str()));
+    // Found if the words that one way of cutting makes are in fields that are cut into the same.
+    ways.iter().any(|way| {
+        let words = words_of(text, way);
+        words.iter().all(|word| {
+            let in_values = fields().any(|(name, value)| {
+                words_of(text, name) == words && has(value.as_str().unwrap_or_default(), word, name)
+            });
+            let names = log.as_object().into_iter().flatten().map(|(name, _)| name);
+            in_values
+                || (line
+                    && words_of(text, "e") == words
+                    && names.into_iter().any(|name| has(name, word, "e")))
+        })
+    })
+}
+
+fn delimiters(field: &str) -> &'static str {
+    FIELDS.iter().find(|(name, _)| *name == field).map_or(LINE, |(_, delimiters)| delimiters)
+}
+
+fn words_of(text: &Text, field: &str) -> Vec<Vec<Glyph>> {
+    let glyphs = match text {
+        Text::Bare(glyphs) => glyphs.clone(),
+        Text::Quoted(text) | Text::Phrase(text) => text.chars().map(Glyph::Char).collect(),
+    };
+    let is_delimiter = |glyph: &Glyph| matches!(glyph, Glyph::Char(c) if delimiters(field).contains(*c));
+    let words = glyphs.split(is_delimiter).filter(|word| word.iter().any(|glyph| *glyph != Glyph::AnyRun));
+    words.map(<[Glyph]>::to_vec).collect()
+}
+
+fn has(value: &str, word: &[Glyph], field: &str) -> bool {
+    let fold = |text: &str| if field == "c" { text.to_owned() } else { text.to_lowercase() };
+    let pattern: String = word
+        .iter()
+        .map(|glyph| match glyph {
+            Glyph::Char(c) => regex::escape(&fold(&c.to_string())),
+            Glyph::AnyOne => ".".to_owned(),
+            Glyph::AnyRun => ".*".to_owned(),
+        })
+        .collect();
+    let pattern = regex::Regex::new(&format!("^(?s:{pattern})$")).expect("a valid pattern");
+    value
+        .split(|c| delimiters(field).contains(c))
+        .any(|word| !word.is_empty() && pattern.is_match(&fold(word)))
+}
+
+fn search() -> impl Strategy<Value = String> {
+    let word = r"[abX][abX.;,]{0,2}[*?]?[ab]{0,1}";
+    let quoted = r"[abX .;,*]{1,5}".prop_map(|text| format!("\"{text}\""));
+    let text = prop_oneof![3 => word.prop_map(String::from), 1 => quoted];
+    let term = prop_oneof![
+        4 => text.clone(),
+        4 => ("[abc]", text).prop_map(|(field, text)| format!("{field}:{text}")),
+        1 => "[abc]:\\*",
+        1 => "[abc]:\"\"",
+        1 => "i (>|<|>=) [0-9]",
+    ];
+    term.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|parts| parts.join(" ")),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|parts| format!("({})", parts.join(" or "))),
+            inner.prop_map(|part| format!("not ({part})")),
+        ]
+    })
+}
+
+fn logs() -> impl Strategy<Value = Vec<Value>> {
+    let value = "[abX .;,*é]{0,7}";
+    let log = prop::collection::btree_map("[abce]", value, 0..4);
+    prop::collection::vec(log, 1..6).prop_map(|logs| {
+        logs.into_iter()
+            .enumerate()
+            .map(|(i, mut log)| {
+                log.insert("i".to_owned(), i.to_string());
+                json!(log)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_matcher_finds_what_the_model_finds(logs in logs(), search in search(), line in any::<bool>()) {
+        let expr = parse::parse(&search);
+        let found = bed(&logs, line).found(&search);
+        let Ok(expr) = expr else { return Ok(()) };
+        if found.starts_with("ErrorType:") {
+            return Ok(());
+        }
+        let expected: Vec<String> =
+            logs.iter().enumerate().filter(|(_, log)| holds(&expr, log, line)).map(|(i, _)| i.to_string()).collect();
+        prop_assert_eq!(found, expected.join(" "));
+    }
+}

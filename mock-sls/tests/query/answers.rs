@@ -1,0 +1,213 @@
+//! Answers of the query operations: both forms, histograms, parameters, and abandoned queries.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use serde_json::json;
+use sls_api::log_group::{Content, Log, LogGroup, LogTag};
+use sls_api::ops::InLogstore;
+use sls_api::ops::logs::{
+    GetHistogramsOfIndex, GetLogsQuery, GetLogsRequest, GetLogsV1, HistogramQuery, Progress,
+};
+use sls_client::ClientError;
+
+use crate::bed::Bed;
+
+const START: i64 = 1_700_000_000;
+
+async fn bed_with_logs(count: u32) -> (Bed, InLogstore) {
+    let bed = Bed::start().await;
+    let logstore = bed.create_logstore("answers").await;
+    let keys = json!({"n": {"type": "long", "doc_value": true}});
+    let index = json!({"line": {"token": [" ", ","]}, "keys": keys});
+    bed.create_index(&logstore, &serde_json::from_value(index).expect("a valid index")).await;
+    bed.put(&logstore, &group(0..count)).await;
+    (bed, logstore)
+}
+
+fn group(numbers: std::ops::Range<u32>) -> LogGroup {
+    let log = |n: u32| Log {
+        time: START as u32 + n,
+        contents: vec![Content::new("n", n.to_string()), Content::new("text", vec![b'a', b' ', 0xff])],
+        time_ns: (n % 2 == 1).then_some(5),
+    };
+    LogGroup {
+        logs: numbers.map(log).collect(),
+        topic: Some("t".to_owned()),
+        source: Some("10.0.0.1".to_owned()),
+        log_tags: vec![LogTag { key: "k".to_owned(), value: "v".to_owned() }],
+        ..LogGroup::default()
+    }
+}
+
+fn request(query: &str) -> GetLogsRequest {
+    GetLogsRequest { from: START, to: START + 3600, query: query.to_owned(), ..GetLogsRequest::default() }
+}
+
+fn shown<T>(outcome: Result<T, ClientError>) -> String {
+    match outcome {
+        Ok(_) => "ok".to_owned(),
+        Err(ClientError::Api { status, code, message, .. }) => format!("{status} {code}: {message}"),
+        Err(other) => other.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn both_forms_give_the_same_rows_and_statistics() {
+    let (bed, logstore) = bed_with_logs(2).await;
+    let third = bed.get_logs(&logstore, request("a")).await.expect("logs");
+    expect![[r#"
+        [
+          {
+            "n": "0",
+            "text": "a �",
+            "__topic__": "t",
+            "__source__": "10.0.0.1",
+            "__tag__:k": "v",
+            "__time__": "1700000000"
+          },
+          {
+            "n": "1",
+            "text": "a �",
+            "__topic__": "t",
+            "__source__": "10.0.0.1",
+            "__tag__:k": "v",
+            "__time__": "1700000001",
+            "__time_ns_part__": "5"
+          }
+        ]"#]]
+    .assert_eq(&serde_json::to_string_pretty(&third.data).expect("rows are JSON"));
+    let meta = &third.meta;
+    assert_eq!(
+        (meta.progress, meta.count, meta.processed_rows, meta.has_sql),
+        (Progress::Complete, 2, 2, false)
+    );
+    assert_eq!((meta.where_query.as_str(), meta.telementry_type.as_str()), ("a", "logging"));
+
+    let query =
+        GetLogsQuery { from: START, to: START + 3600, query: "a".to_owned(), ..GetLogsQuery::default() };
+    let first = bed.send::<GetLogsV1>(&logstore, &query, &()).await.expect("logs").0;
+    assert_eq!(first.data, third.data);
+    assert_eq!((first.meta.progress, first.meta.count), (Progress::Complete, 2));
+}
+
+#[tokio::test]
+async fn rows_of_sql_name_their_columns_in_order() {
+    let (bed, logstore) = bed_with_logs(3).await;
+    let reply = bed.get_logs(&logstore, request("* | select n as z, n * 2.0 as a order by n desc")).await;
+    let reply = reply.expect("rows");
+    assert_eq!(reply.meta.keys, ["z", "a"]);
+    assert_eq!(reply.meta.column_types, ["bigint", "double"]);
+    assert!(reply.meta.has_sql);
+    let row = serde_json::to_string(&reply.data[0]).expect("a row is JSON");
+    assert_eq!(row, r#"{"z":"2","a":"4.0","__source__":"","__time__":"1700000000"}"#);
+}
+
+#[tokio::test]
+async fn histograms_are_the_same_under_both_paths() {
+    let (bed, logstore) = bed_with_logs(100).await;
+    let query = HistogramQuery {
+        from: START + 10,
+        to: START + 95,
+        query: "n >= 20".to_owned(),
+        interval: Some(30),
+        ..HistogramQuery::default()
+    };
+    let one = bed.histograms(&logstore, query.clone()).await.expect("a histogram");
+    let buckets: Vec<_> = one.buckets.iter().map(|b| (b.from - START, b.to - START, b.count)).collect();
+    assert_eq!(buckets, [(10, 40, 20), (40, 70, 30), (70, 95, 25)]);
+    let other = bed.send::<GetHistogramsOfIndex>(&logstore, &query, &()).await.expect("a histogram");
+    assert_eq!(one, other);
+    let analysed =
+        bed.histograms(&logstore, HistogramQuery { query: "* | select n".to_owned(), ..query }).await;
+    assert!(shown(analysed).starts_with("400 ParameterInvalid"));
+}
+
+#[tokio::test]
+async fn pages_end_with_an_empty_one() {
+    let (bed, logstore) = bed_with_logs(230).await;
+    for reverse in [false, true] {
+        let mut found = Vec::new();
+        loop {
+            let offset = Some(found.len() as i64);
+            let page = GetLogsRequest { offset, reverse: Some(reverse), ..request("*") };
+            let reply = bed.get_logs(&logstore, page).await.expect("a page");
+            if reply.data.is_empty() {
+                break;
+            }
+            found.extend(reply.data.iter().map(|row| row.get("n").and_then(|n| n.parse::<u32>().ok())));
+        }
+        let mut expected: Vec<_> = (0..230).map(Some).collect();
+        if reverse {
+            expected.reverse();
+        }
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused_with_the_codes_that_clients_know() {
+    let (bed, logstore) = bed_with_logs(1).await;
+    let bare = bed.create_logstore("no-index").await;
+    let missing = InLogstore { logstore: "missing".parse().expect("a valid name") };
+    let histogram = HistogramQuery { from: START, to: START + 1, ..HistogramQuery::default() };
+    let outcomes = [
+        shown(bed.get_logs(&bare, request("*")).await),
+        shown(bed.histograms(&bare, histogram.clone()).await),
+        shown(bed.get_logs(&missing, request("*")).await),
+        shown(bed.histograms(&missing, histogram.clone()).await),
+        shown(bed.get_logs(&logstore, GetLogsRequest { to: START, ..request("*") }).await),
+        shown(bed.histograms(&logstore, HistogramQuery { to: START - 1, ..histogram.clone() }).await),
+        shown(bed.get_logs(&logstore, GetLogsRequest { from: -5, ..request("*") }).await),
+        shown(bed.get_logs(&logstore, GetLogsRequest { line: Some(-1), ..request("*") }).await),
+        shown(bed.get_logs(&logstore, GetLogsRequest { offset: Some(2_000_000), ..request("*") }).await),
+        shown(bed.get_logs(&logstore, GetLogsRequest { topic: Some("t".to_owned()), ..request("a") }).await),
+    ];
+    expect![[r#"
+        400 IndexConfigNotExist: logstore without index config
+        400 IndexConfigNotExist: logstore without index config
+        404 LogStoreNotExist: logstore missing does not exist
+        404 LogStoreNotExist: logstore missing does not exist
+        400 InvalidTimeRange: The time range [1700000000, 1700000000) is empty: from must be less than to.
+        400 InvalidTimeRange: The time range [1700000000, 1699999999) is empty: from must be less than to.
+        400 ParameterInvalid: The parameter from must be a positive integer
+        400 ParameterInvalid: ErrorType:OLSQueryParseError.ErrorMessage:limit expression is required, line and offset must not be negative
+        400 ParameterInvalid: reading data with pagination only allow reading max 1000000
+        ok"#]].assert_eq(&outcomes.join("\n"));
+}
+
+#[tokio::test]
+async fn a_log_is_found_right_after_it_was_taken() {
+    let (bed, logstore) = bed_with_logs(0).await;
+    for n in 0..100 {
+        bed.put(&logstore, &group(n..n + 1)).await;
+        let reply = bed.get_logs(&logstore, request(&format!("n = {n}"))).await.expect("logs");
+        assert_eq!(reply.meta.count, 1, "log {n}");
+    }
+}
+
+#[tokio::test]
+async fn a_topic_limits_the_search() {
+    let (bed, logstore) = bed_with_logs(3).await;
+    let other = LogGroup { topic: Some("u".to_owned()), ..group(3..5) };
+    bed.put(&logstore, &other).await;
+    for (topic, count) in [("", 5), ("t", 3), ("u", 2), ("v", 0)] {
+        let of_topic = GetLogsRequest { topic: Some(topic.to_owned()), ..request("*") };
+        let reply = bed.get_logs(&logstore, of_topic).await.expect("logs");
+        assert_eq!(reply.meta.count, count, "{topic}");
+    }
+}
+
+/// Every reader of the server is kept busy by queries that would take hours. If these went on
+/// after their clients left, the last query would find no reader.
+#[tokio::test]
+async fn queries_of_clients_that_went_away_make_room() {
+    let (bed, logstore) = bed_with_logs(300).await;
+    let endless = request("* | select count(*) from log a, log b, log c, log d where a.n + b.n + c.n = d.n");
+    for _ in 0..8 {
+        let query = bed.get_logs(&logstore, endless.clone());
+        let _gave_up = tokio::time::timeout(Duration::from_millis(100), query).await;
+    }
+    let reply = bed.get_logs(&logstore, request("* | select count(*) as c")).await.expect("rows");
+    assert_eq!(reply.data[0].get("c"), Some("300"));
+}
