@@ -16,7 +16,7 @@ use super::{
 use crate::query::{QueryError, log_view::LogView, source::Cancel};
 
 /// Memory that table, sorting and result may take, bytes. Own choice.
-const MEMORY_BYTES_MAX: u64 = 1 << 30;
+const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Size of an SQLite page, bytes.
 const PAGE_BYTES: u64 = 4096;
 /// Text of a result, bytes. Own choice; clients read at most 64 MiB.

@@ -191,6 +191,7 @@ fn texts_numbers_and_conversions() {
             "select regexp_like(t, '^x=\\d') a, regexp_extract(t, '(\\w)=(\\d)', 2) b, regexp_extract_all(t, '\\w=\\d') c, regexp_replace(t, '(\\w)=', '$1:') d, regexp_extract(t, 'q') e where i = '4'",
             "select abs(-3) a, round(2.5) b, round(-1.256, 2) c, floor(1.9) d, ceil(1.1) e, ceiling(2) f, power(2, 10) g, sqrt(2) h, mod(7, 3) i, 7.5 % 2 j, 7 / 2 k, 7 / 2.0 l, sign(-2) m limit 1",
             "select cast(n as varchar) a, cast(x as varchar) b, cast('12' as bigint) c, cast(2.5 as bigint) d, try_cast(s as bigint) e, cast(i as double) f, cast(true as varchar) g where i = '1'",
+            "select try(cast(s as bigint)) a, try(cast(n as varchar)) b where i = '1'",
             "select json_extract_scalar(j, '$.b.c') a, json_extract(j, '$.l') b, json_extract_scalar(j, '$.l[1]') c, json_extract_scalar(j, '$[\"a\"]') d, json_extract_scalar(j, '$.zz') e, json_array_length(json_extract(j, '$.l')) f where i = '1'",
             "select coalesce(n, -1) a, coalesce(t, 'none') b, if(n > 5, 'big', 'small') c, nullif(s, 'PUT') d, greatest(1, 2.5) e, least(3, 2) f where i > '3' order by i",
             "select n = 10 a, n is null b, not (n > 5) c, s like 'G%' d, s like 'g%' e, s in ('GET', 'x') f, n between 5 and 15 g, null h where i = '1'",
@@ -211,6 +212,8 @@ fn texts_numbers_and_conversions() {
             a=3 b=3.0 c=-1.26 d=1.0 e=2.0 f=2 g=1024.0 h=1.4142135623730951 i=1 j=1.5 k=3 l=3.5 m=-1
             > select cast(n as varchar) a, cast(x as varchar) b, cast('12' as bigint) c, cast(2.5 as bigint) d, try_cast(s as bigint) e, cast(i as double) f, cast(true as varchar) g where i = '1'
             a=10 b=0.5 c=12 d=3 e=null f=1.0 g=true
+            > select try(cast(s as bigint)) a, try(cast(n as varchar)) b where i = '1'
+            a=null b=10
             > select json_extract_scalar(j, '$.b.c') a, json_extract(j, '$.l') b, json_extract_scalar(j, '$.l[1]') c, json_extract_scalar(j, '$["a"]') d, json_extract_scalar(j, '$.zz') e, json_array_length(json_extract(j, '$.l')) f where i = '1'
             a=7 b=[1,"z"] c=z d=p e=null f=2
             > select coalesce(n, -1) a, coalesce(t, 'none') b, if(n > 5, 'big', 'small') c, nullif(s, 'PUT') d, greatest(1, 2.5) e, least(3, 2) f where i > '3' order by i

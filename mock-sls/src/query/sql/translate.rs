@@ -59,6 +59,8 @@ pub struct Translator<'s> {
     pub shifts: BTreeSet<i64>,
     depth: usize,
     saw_aggregate: bool,
+    /// Inside of `try`, where a cast that fails gives NULL.
+    lenient: bool,
 }
 
 /// What an expression may use.
@@ -113,6 +115,7 @@ impl<'s> Translator<'s> {
             shifts: BTreeSet::new(),
             depth: 0,
             saw_aggregate: false,
+            lenient: false,
         }
     }
 

@@ -42,7 +42,11 @@ impl Translator<'_> {
         self.saw_aggregate |= aggregate;
         // The rows that an aggregate takes are those before grouping.
         let inner = if aggregate { context.with_mode(Mode::Rows) } else { context };
-        let args = arguments.exprs.iter().map(|arg| self.expr(arg, inner)).collect::<Result<Vec<_>, _>>()?;
+        let lenient = self.lenient;
+        self.lenient |= name == "try";
+        let args = arguments.exprs.iter().map(|arg| self.expr(arg, inner)).collect::<Result<Vec<_>, _>>();
+        self.lenient = lenient;
+        let args = args?;
         let call = match (arguments.wildcard, arguments.distinct) {
             (true, _) if name == "count" => Typed::new(Type::Bigint, "count(*)"),
             (true, _) => return Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),

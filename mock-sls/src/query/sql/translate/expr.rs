@@ -345,6 +345,7 @@ impl Translator<'_> {
     /// `cast` and, with `lenient`, `try_cast`, which gives NULL where the other fails.
     fn cast(&mut self, value: &Typed, target: &DataType, lenient: bool) -> Result<Typed, SqlError> {
         use DataType as D;
+        let lenient = lenient || self.lenient;
         let ty = match target {
             D::BigInt(_) | D::Int(_) | D::Integer(_) | D::SmallInt(_) | D::TinyInt(_) => Type::Bigint,
             D::Double(_) | D::DoublePrecision | D::Real | D::Float(_) | D::Decimal(_) => Type::Double,
