@@ -16,6 +16,10 @@ const NAMESPACE: &str = "default";
 /// Time between the start of the writers and the outage.
 const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
 
+/// Most access lines per second and replica in the scaling scenario, whose writers write for as
+/// long as the scaling takes: every line is checked afterwards.
+const SCALING_RATE_MAX: u32 = 100;
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -63,7 +67,7 @@ async fn scenarios(bed: &mut Embedded, ctx: &Context, plan: &Plan, report: &mut 
     report.merge(configs::repaired_become_ready(ctx).await?);
     let (job, scaled, outage) = tokio::join!(
         sidecar_job::run(ctx, plan.load),
-        scaling::run(ctx, plan.load.per_second),
+        scaling::run(ctx, plan.load.per_second.min(SCALING_RATE_MAX)),
         outage(bed, plan.outage),
     );
     // What one found counts even where another failed.

@@ -59,8 +59,12 @@ fn logtail(service: &Service) -> Image {
             ("/etc/init.d/loongcollectord".into(), name::LOONGCOLLECTORD.to_owned()),
         ],
         files,
-        // The pod runner's pods have no network interface of their own to take the address from.
-        env: vec![("ALIYUN_LOGTAIL_WORKING_IP".to_owned(), "$(POD_IP)".to_owned())],
+        // The pod runner's pods have no network interface of their own to take the address from, and
+        // without namespaces no host name either.
+        env: vec![
+            ("ALIYUN_LOGTAIL_WORKING_IP".to_owned(), "$(POD_IP)".to_owned()),
+            ("ALIYUN_LOGTAIL_WORKING_HOSTNAME".to_owned(), "$(POD_NAME)".to_owned()),
+        ],
         ..Image::default()
     }
 }
