@@ -1,7 +1,6 @@
 //! The run of `cargo e2e`, as a test: with namespaces where the system allows them, and without.
 
-mod bed;
-
+use crate::bed;
 use e2e::example::{self, Plan};
 use e2e::pods::Isolation;
 use e2e::progress::Progress;

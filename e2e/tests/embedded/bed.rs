@@ -8,7 +8,7 @@ use e2e::progress::Progress;
 use e2e::scenario::Context;
 
 /// Namespace of the tests' objects.
-pub const NAMESPACE: &str = "default";
+const NAMESPACE: &str = "default";
 
 /// Where a bed's logs and data go; kept when the test panics, for post-mortem.
 pub struct Folder(PathBuf);

@@ -1,10 +1,9 @@
 //! What a user gets wrong, and what fails around the programs: each says what, where and what to
 //! do; what can be put right later loses no line meanwhile.
 
-mod bed;
-
 use std::time::Duration;
 
+use crate::bed;
 use anyhow::Result;
 use e2e::eventually::{Look, eventually};
 use e2e::kubernetes;

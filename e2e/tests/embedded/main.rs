@@ -1,0 +1,5 @@
+//! The embedded bed, driven as a user would drive it.
+
+mod bad_input;
+mod bed;
+mod example;
