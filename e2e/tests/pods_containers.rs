@@ -300,6 +300,31 @@ async fn dropping_a_container_kills_it() {
     }
 }
 
+/// The parent of a process, from `/proc`.
+fn parent(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_killed_shim_takes_the_program_with_it() {
+    for (number, mode) in modes().await.into_iter().enumerate() {
+        let bench = Bench::new(mode);
+        let marker = format!("47140{number}");
+        let started = bench.start(&format!("echo ready; exec sleep {marker}"), |_| ()).await;
+        started.has_written("ready").await;
+        let shim = rustix::process::Pid::from_raw(parent(started.container.pid)).unwrap();
+        rustix::process::kill_process(shim, Signal::KILL).unwrap();
+        assert_eq!(started.finish().await.0, Exit::Signal(9));
+        let gone = async {
+            while runs(&marker) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(HANG, gone).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_command_runs_inside_a_running_container() {
     for mode in modes().await {

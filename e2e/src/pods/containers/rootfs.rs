@@ -314,15 +314,12 @@ impl Tree<'_> {
         std::fs::write(place, bytes)
     }
 
-    /// Puts the bed's executable at `path`. Under [`Mode::Prefix`] a hard link is preferred, so
-    /// that a program that asks for its own path finds the name it was started by.
     fn program(&mut self, path: &Path, layout: &Layout<'_>) -> io::Result<()> {
         let place = self.at(path);
         make_parent(&place)?;
         remove_link_or_file(&place)?;
         match layout.mode {
-            Mode::Prefix => std::fs::hard_link(layout.component_exe, &place)
-                .or_else(|_| symlink(layout.component_exe, &place)),
+            Mode::Prefix => symlink(layout.component_exe, &place),
             Mode::Namespaces { .. } => {
                 std::fs::File::create(place)?;
                 self.bind(layout.component_exe, path, true);

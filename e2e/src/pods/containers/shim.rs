@@ -88,7 +88,8 @@ fn supervise(control: &mut UnixStream, spec: &ShimSpec, path: &Path) -> io::Resu
     ours.read_exact(&mut [0])?;
     ours.write_all(&[1])?;
     let started = attend(control, &inner, ours);
-    if started.is_err() {
+    // Without a pid namespace, what else the program started does not end with it.
+    if started.is_err() || spec.mode == Mode::Prefix {
         inner.kill_group();
     }
     let exit = inner.reap()?;

@@ -4,7 +4,7 @@
 //! threads: a process that has left its pid namespace for its children cannot.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 
@@ -43,7 +43,7 @@ impl Watched {
     /// Sends a signal; nothing happens when the child has ended.
     pub fn signal(&self, signal: Signal) {
         #[cfg(target_os = "linux")]
-        rustix::process::pidfd_send_signal(self.ended.as_fd(), signal).ok();
+        rustix::process::pidfd_send_signal(&self.ended, signal).ok();
         #[cfg(not(target_os = "linux"))]
         rustix::process::kill_process(self.pid(), signal).ok();
     }

@@ -104,10 +104,44 @@ fn status_of(answer: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_status_is_the_second_word_of_the_answer() {
-        assert_eq!(super::status_of(b"HTTP/1.1 204 No Content\r\nA: b\r\n"), Some(204));
-        assert_eq!(super::status_of(b"SSH-2.0 200\r\n"), None);
-        assert_eq!(super::status_of(b""), None);
+        assert_eq!(status_of(b"HTTP/1.1 204 No Content\r\nA: b\r\n"), Some(204));
+        assert_eq!(status_of(b"SSH-2.0 200\r\n"), None);
+        assert_eq!(status_of(b""), None);
+    }
+
+    /// Answers one request with `answer` and returns what was asked.
+    async fn server(answer: &'static str) -> (u16, tokio::task::JoinHandle<String>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).await.unwrap();
+                request.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        (port, asked)
+    }
+
+    #[tokio::test]
+    async fn an_http_probe_judges_the_status() {
+        let (port, asked) = server("HTTP/1.1 302 Found\r\n\r\n").await;
+        let headers = [("X-A".to_owned(), "b".to_owned())];
+        http_get("127.0.0.1", port, "/health?x=1", &headers).await.unwrap();
+        let asked = asked.await.unwrap();
+        assert!(asked.starts_with("GET /health?x=1 HTTP/1.1\r\n") && asked.contains("X-A: b\r\n"), "{asked}");
+        let (port, _asked) = server("HTTP/1.1 503 Busy\r\n\r\n").await;
+        let error = http_get("127.0.0.1", port, "/", &[]).await.unwrap_err();
+        assert_eq!(error, "HTTP probe failed with statuscode: 503");
+        let error = http_get("127.0.0.1", 1, "/", &[]).await.unwrap_err();
+        assert!(error.starts_with("dial tcp 127.0.0.1:1: "), "{error}");
     }
 }
