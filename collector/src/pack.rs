@@ -200,8 +200,11 @@ mod tests {
     use super::*;
     use crate::parse::Span;
 
-    /// Packs `logs` (stamp, fields) by our writer.
-    fn pack(logs: &[(Stamp, Vec<(String, Vec<u8>)>)], footer: &Footer, pack_id: &str) -> Vec<u8> {
+    /// Stamp and fields.
+    type PlainLog = (Stamp, Vec<(String, Vec<u8>)>);
+
+    /// Packs `logs` by our writer.
+    fn pack(logs: &[PlainLog], footer: &Footer, pack_id: &str) -> Vec<u8> {
         let mut group = Group::in_buffer(b"left over".to_vec());
         for (stamp, fields) in logs {
             let mut event = Vec::new();
@@ -224,7 +227,7 @@ mod tests {
     }
 
     /// The same by message objects.
-    fn message(logs: &[(Stamp, Vec<(String, Vec<u8>)>)]) -> LogGroup {
+    fn message(logs: &[PlainLog]) -> LogGroup {
         let logs = logs
             .iter()
             .map(|(stamp, fields)| Log {
@@ -247,7 +250,7 @@ mod tests {
         Footer::new(b"t", "10.0.0.9", "u-1", [("__hostname__", &b"pod-1"[..])])
     }
 
-    fn any_logs() -> impl Strategy<Value = Vec<(Stamp, Vec<(String, Vec<u8>)>)>> {
+    fn any_logs() -> impl Strategy<Value = Vec<PlainLog>> {
         let value = prop_oneof![
             prop::collection::vec(any::<u8>(), 0..40),
             (100usize..40_000).prop_map(|n| vec![b'x'; n]),

@@ -4,6 +4,7 @@
 //! the scratch memory that its regex needs, so that parsing allocates nothing.
 
 mod regex;
+mod spans;
 pub mod time;
 
 use crate::pack::Key;

@@ -285,9 +285,13 @@ impl Tail {
 
     /// Fills `block` with the pending bytes and up to `max_new` bytes that follow them.
     ///
+    /// The bytes right before the position are compared in any case. With `checks_head` so is the head
+    /// of the file: lines that all end alike (the same user agent, say) still begin with another time.
+    /// It may be left out between reads that follow each other closely.
+    ///
     /// After `Read`, `block.data()` begins at `self.position()`; the caller hands over a prefix of
     /// it and then calls [`Self::keep`]. After `Replaced` or an error the tail is unchanged.
-    pub fn read(&mut self, block: &mut Block, max_new: usize) -> io::Result<ReadOutcome> {
+    pub fn read(&mut self, block: &mut Block, max_new: usize, checks_head: bool) -> io::Result<ReadOutcome> {
         let max_new = max_new.max(SIGNATURE_BYTES_MAX);
         block.prepare(&self.before, &self.carry, max_new);
         let known = block.known;
@@ -302,7 +306,7 @@ impl Tail {
             return Ok(ReadOutcome::Replaced);
         }
         let new = got - check_len;
-        if self.read_position() < SIGNATURE_BYTES_MAX as u64 && !self.has_same_head()? {
+        if checks_head && !self.has_same_head()? {
             return Ok(ReadOutcome::Replaced);
         }
         block.end = known + new;
@@ -310,8 +314,6 @@ impl Tail {
         Ok(ReadOutcome::Read { new, at_end: new < max_new })
     }
 
-    /// Near the start of a file the head tells more than the bytes before the position: lines that
-    /// end alike begin differently.
     fn has_same_head(&self) -> io::Result<bool> {
         let mut head = [0; SIGNATURE_BYTES_MAX];
         let n = read_full_at(&self.file, &mut head, 0)?;

@@ -17,6 +17,9 @@ use crate::tail::{Block, ReadOutcome};
 
 /// Bytes of an event that a message shows.
 const SAMPLE_BYTES_MAX: usize = 200;
+/// After a pause of this length a file's head is compared again before reading on: time enough for a
+/// truncation and new content of the old length.
+const HEAD_CHECK_PAUSE: Duration = Duration::from_millis(50);
 /// Events that do not match are reported, with a sample, at most this often for each pipeline.
 const PARSE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -30,7 +33,9 @@ impl Reader {
         if !self.outbox.has_room(file.lane) {
             return self.outbox.block(file.lane, key);
         }
-        match file.tail.read(&mut self.block, self.settings.limits.block_bytes) {
+        let pause = now.mono.saturating_duration_since(file.read_at);
+        let checks_head = file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0;
+        match file.tail.read(&mut self.block, self.settings.limits.block_bytes, checks_head) {
             Ok(ReadOutcome::Replaced) => self.replaced(key, now),
             Ok(ReadOutcome::Read { new, at_end }) => {
                 file.at_end = at_end;

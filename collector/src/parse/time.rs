@@ -227,19 +227,19 @@ impl Clock {
             days * SECONDS_PER_DAY + of_day
         };
         match said.year {
-            Some(year) => Some(self.to_utc(said, in_year(year))),
+            Some(year) => Some(self.utc_of(said, in_year(year))),
             None => {
                 let this_year = year_of(now_seconds);
                 // The day after New Year in another zone is a year further than ours.
                 [this_year + 1, this_year, this_year - 1]
                     .into_iter()
-                    .map(|year| self.to_utc(said, in_year(year)))
+                    .map(|year| self.utc_of(said, in_year(year)))
                     .find(|seconds| *seconds <= now_seconds + YEARLESS_AHEAD_SECONDS_MAX)
             }
         }
     }
 
-    fn to_utc(&mut self, said: &Said, local: i64) -> i64 {
+    fn utc_of(&mut self, said: &Said, local: i64) -> i64 {
         let offset = match (said.offset_seconds, &self.zone) {
             (Some(offset), _) => offset,
             (None, Zone::Fixed(offset)) => *offset,

@@ -1,0 +1,379 @@
+//! What the data path costs, beside a plain collector of the same run: `cargo bench -p collector`.
+//!
+//! Prints CPU seconds per GB of log text and MB/s of CPU time for
+//! - `reader`: tail, cut, parse, pack, compress, checkpoint on one thread, requests thrown away;
+//! - `plain`: the obvious program (a `String` a line, `regex` captures, message objects, lz4);
+//! - `engine`: the whole engine, all its threads, signed requests over HTTP to a sink process;
+//!
+//! then the resident memory and the wake-ups of an idle engine. Lines differ from each other, as in
+//! performance.md. Wall-clock time is not measured: the machine is shared. Arguments: a size in MB
+//! (default 100); `--bench` (cargo's) is ignored.
+
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use collector::checkpoint::{ParcelId, Store};
+use collector::engine::outbox::{Carrier, Outcome, Parcel};
+use collector::engine::reader::{Now, Reader, Settings};
+use collector::engine::status::Board;
+use collector::engine::{Engine, EngineConfig, Limits};
+use collector::pipeline::{
+    Destination, FileInput, Multiline, Parse, Pipeline, TimeRule, TopicRule, Unmatched, full_match,
+};
+use collector::tags::Host;
+use collector::watch::Watcher;
+use prost::Message;
+use sls_api::codec::{Compression, compress};
+use sls_api::log_group::{Content, Log, LogGroup};
+use sls_api::sign::AccessKey;
+use sls_client::{Client, ClientConfig};
+
+/// The document's expression, repaired.
+const ACCESS: &str =
+    r#"(\S+)\s(\S+)\s\S+\s\S+\s"(\S+)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*"#;
+/// The same with an alternation, so that no fast path takes it.
+const ACCESS_BY_ENGINE: &str = r#"(\S+)\s(\S+)\s\S+\s\S+\s"(GET|POST|PUT)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*"#;
+const KEYS: [&str; 11] = [
+    "time",
+    "ip",
+    "method",
+    "url",
+    "protocol",
+    "latency",
+    "payload",
+    "status",
+    "response-size",
+    "ref-url",
+    "user-agent",
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    match arguments.first().map(String::as_str) {
+        Some("sink") => sink(),
+        Some("engine") => engine(&arguments[1], Path::new(&arguments[2]), &arguments[3]),
+        Some("idle") => idle(Path::new(&arguments[1])),
+        size => all(size.and_then(|s| s.parse().ok()).unwrap_or(100)),
+    }
+    ExitCode::SUCCESS
+}
+
+fn all(megabytes: usize) {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let log = dir.path().join("access.log");
+    let bytes = generate(&log, megabytes * 1_000_000);
+    println!("{megabytes} MB, {} lines of {:.0} bytes", bytes.1, bytes.0 as f64 / bytes.1 as f64);
+    println!("{:<28} {:>12} {:>12} {:>10}", "", "cpu-s/GB", "MB/cpu-s", "peak MiB");
+    let show = |name: &str, cpu: Duration, peak: Option<u64>| {
+        let per_gb = cpu.as_secs_f64() / bytes.0 as f64 * 1e9;
+        let peak = peak.map_or(String::new(), |kib| format!("{:.1}", kib as f64 / 1024.0));
+        println!("{name:<28} {per_gb:>12.2} {:>12.0} {peak:>10}", 1000.0 / per_gb);
+    };
+    for (mode, pipeline) in modes(dir.path()) {
+        show(&format!("reader {mode}"), by_reader(dir.path(), pipeline.clone()), None);
+        let plain = by_plain_program(&log, &pipeline);
+        show(&format!("plain  {mode}"), plain, None);
+        let (cpu, peak) = by_engine(dir.path(), mode);
+        show(&format!("engine {mode}"), cpu, Some(peak));
+    }
+    run_self(&["idle", &dir.path().join("quiet").display().to_string()], |line| println!("{line}"));
+}
+
+fn modes(root: &Path) -> [(&'static str, Pipeline); 3] {
+    let regex = |expression: &str| Parse::Regex {
+        regex: full_match(expression).expect("the expression"),
+        keys: KEYS.iter().map(|k| (*k).to_owned()).collect(),
+    };
+    [
+        ("simple", pipeline(root, Parse::Simple { key: "content".to_owned() })),
+        ("regex", pipeline(root, regex(ACCESS))),
+        ("regex by engine", pipeline(root, regex(ACCESS_BY_ENGINE))),
+    ]
+}
+
+fn pipeline(directory: &Path, parse: Parse) -> Pipeline {
+    Pipeline {
+        name: "bench".to_owned(),
+        version: 1,
+        input: FileInput {
+            directory: directory.to_owned(),
+            file_pattern: "access.log".to_owned(),
+            max_depth: 0,
+            tail_existing: false,
+            tail_bytes: 1 << 20,
+            flush_timeout: Duration::from_secs(60),
+        },
+        multiline: Multiline::SingleLine,
+        parse,
+        time: TimeRule::Collected,
+        topic: TopicRule::None,
+        unmatched: Unmatched::KeepRaw,
+        destination: Destination {
+            project: "bench-project".parse().expect("project"),
+            logstore: "bench".parse().expect("Logstore"),
+            region: "cn-hangzhou".to_owned(),
+            endpoint: None,
+            compression: Compression::Lz4,
+        },
+    }
+}
+
+/// Settles everything at once.
+#[derive(Clone, Default)]
+struct Nowhere(Arc<std::sync::Mutex<Vec<ParcelId>>>);
+
+impl Carrier for Nowhere {
+    fn carry(&mut self, parcel: Parcel) {
+        self.0.lock().expect("carrier").push(parcel.id);
+    }
+}
+
+fn by_reader(root: &Path, pipeline: Pipeline) -> Duration {
+    let state = tempfile::tempdir().expect("temporary directory");
+    let carrier = Nowhere::default();
+    let settings = Settings {
+        root: None,
+        host: Host { source_ip: "10.0.0.1".to_owned(), hostname: "bench".to_owned(), ..Host::default() },
+        limits: Limits::default(),
+        zone: jiff::tz::TimeZone::UTC,
+        old_before: SystemTime::UNIX_EPOCH,
+    };
+    let board = Arc::new(Board::default());
+    let size = fs::metadata(root.join("access.log")).expect("stat").len();
+    let (store, _) = Store::load(state.path());
+    let started = thread_cpu();
+    let mut reader =
+        Reader::new(settings, store, Watcher::new(), Box::new(carrier.clone()), Arc::clone(&board));
+    reader.apply(vec![pipeline], Now::real());
+    while board.total(collector::metrics::Counter::BytesRead) < size {
+        let now = Now::real();
+        reader.turn(now);
+        let done = std::mem::take(&mut *carrier.0.lock().expect("carrier"));
+        for parcel in done {
+            reader.settle(parcel, &Outcome::Acknowledged, now);
+        }
+    }
+    thread_cpu() - started
+}
+
+/// What one would write first.
+fn by_plain_program(log: &Path, pipeline: &Pipeline) -> Duration {
+    let started = thread_cpu();
+    let regex = match &pipeline.parse {
+        Parse::Simple { .. } => None,
+        Parse::Regex { regex, .. } => Some(regex::Regex::new(regex.as_str()).expect("the expression")),
+    };
+    let mut group = LogGroup::default();
+    let mut text = 0;
+    let mut body = Vec::new();
+    for line in BufReader::new(fs::File::open(log).expect("open")).lines() {
+        let line = line.expect("read");
+        text += line.len();
+        let contents = match regex.as_ref().map(|r| r.captures(&line)) {
+            Some(Some(found)) => {
+                KEYS.iter().enumerate().map(|(i, key)| Content::new(*key, found[i + 1].to_owned())).collect()
+            }
+            Some(None) => vec![Content::new("__raw_log__", line.clone())],
+            None => vec![Content::new("content", line.clone())],
+        };
+        group.logs.push(Log { time: Now::real().unix_seconds() as u32, contents, time_ns: None });
+        if text > 512 * 1024 {
+            body.clear();
+            compress(&group.encode_to_vec(), Compression::Lz4, &mut body).expect("compress");
+            std::hint::black_box(&body);
+            (text, group) = (0, LogGroup::default());
+        }
+    }
+    thread_cpu() - started
+}
+
+/// In a process of its own, so that its memory and all its threads are counted, and nothing else.
+fn by_engine(root: &Path, mode: &str) -> (Duration, u64) {
+    let mut sink = Command::new(std::env::current_exe().expect("this program"))
+        .arg("sink")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the sink starts");
+    let mut port = String::new();
+    BufReader::new(sink.stdout.as_mut().expect("stdout")).read_line(&mut port).expect("a port");
+    let (mut cpu, mut peak) = (Duration::ZERO, 0);
+    run_self(&["engine", port.trim(), &root.display().to_string(), mode], |line| {
+        let mut words = line.split(' ');
+        cpu = Duration::from_micros(words.next().and_then(|w| w.parse().ok()).expect("microseconds"));
+        peak = words.next().and_then(|w| w.parse().ok()).expect("KiB");
+    });
+    sink.kill().expect("the sink ends");
+    sink.wait().expect("the sink ended");
+    (cpu, peak)
+}
+
+fn run_self(arguments: &[&str], mut line: impl FnMut(&str)) {
+    let this = std::env::current_exe().expect("this program");
+    let output = Command::new(this).args(arguments).stderr(Stdio::inherit()).output().expect("it runs");
+    assert!(output.status.success(), "{arguments:?} failed");
+    for text in String::from_utf8_lossy(&output.stdout).lines() {
+        line(text);
+    }
+}
+
+fn start_engine(state_dir: PathBuf, port: &str, pipeline: Pipeline) -> Engine {
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let clients = move |_: &Destination| {
+        let endpoint = endpoint.parse().map_err(|e| format!("{e}"))?;
+        Client::new(ClientConfig::new(endpoint, AccessKey::new("id", "secret"))).map_err(|e| e.to_string())
+    };
+    let config = EngineConfig { state_dir, source_ip: "10.0.0.1".to_owned(), ..EngineConfig::default() };
+    let engine = Engine::start(config, clients).expect("the engine starts");
+    engine.apply(vec![pipeline]);
+    engine
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
+}
+
+/// Reads and sends everything; prints the CPU time in microseconds and the peak memory in KiB.
+fn engine(port: &str, root: &Path, mode: &str) {
+    let state = tempfile::tempdir().expect("temporary directory");
+    let pipeline = modes(root).into_iter().find(|(name, _)| *name == mode).expect("mode").1;
+    let cpu = runtime().block_on(async {
+        let engine = start_engine(state.path().to_owned(), port, pipeline);
+        let report = engine.stop(Instant::now() + Duration::from_secs(600)).await;
+        assert!(report.is_complete && report.logs_sent > 0, "{report}");
+        process_cpu()
+    });
+    println!("{} {}", cpu.as_micros(), status_kib("VmHWM"));
+}
+
+/// Prints memory and wake-ups of an engine that follows one quiet file.
+fn idle(root: &Path) {
+    fs::create_dir_all(root).expect("mkdir");
+    fs::write(root.join("access.log"), "one line\n").expect("write");
+    let parse = Parse::Simple { key: "content".to_owned() };
+    runtime().block_on(async {
+        // Nobody listens: the engine keeps its line and tries again now and then.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+        let port = listener.local_addr().expect("address").port().to_string();
+        std::thread::spawn(move || serve(&listener));
+        let engine = start_engine(root.join("state"), &port, pipeline(root, parse));
+        while engine.status().pipelines.first().is_none_or(|p| p.lines_sent == 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let before = wake_ups();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let after = wake_ups();
+        let rss = status_kib("VmRSS") as f64 / 1024.0;
+        println!("idle engine: {rss:.1} MiB resident, {} wake-ups of the reader in 10 s", after - before);
+    });
+}
+
+/// Takes requests and throws them away; prints its port first.
+fn sink() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    println!("{}", listener.local_addr().expect("address").port());
+    serve(&listener);
+}
+
+fn serve(listener: &std::net::TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("accept");
+        std::thread::spawn(move || {
+            let mut received = Vec::new();
+            let mut piece = vec![0; 256 * 1024];
+            loop {
+                let head = received.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+                if let Some(head) = head {
+                    let text = String::from_utf8_lossy(&received[..head]).to_lowercase();
+                    let length = text.split("content-length: ").nth(1).and_then(|t| t.lines().next());
+                    let whole = head + length.and_then(|l| l.trim().parse::<usize>().ok()).unwrap_or(0);
+                    if received.len() >= whole {
+                        received.drain(..whole);
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+                        continue;
+                    }
+                }
+                match stream.read(&mut piece) {
+                    Ok(0) | Err(_) => return,
+                    Ok(n) => received.extend_from_slice(&piece[..n]),
+                }
+            }
+        });
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
+}
+
+fn process_cpu() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
+}
+
+fn status_kib(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with(field)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// Times that the reader's thread went to sleep and woke again.
+fn wake_ups() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").expect("proc").flatten();
+    tasks
+        .filter(|t| fs::read_to_string(t.path().join("comm")).is_ok_and(|c| c.starts_with("collector-read")))
+        .filter_map(|t| fs::read_to_string(t.path().join("status")).ok())
+        .filter_map(|s| {
+            let line = s.lines().find(|l| l.starts_with("voluntary_ctxt_switches"))?.to_owned();
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+/// Access lines, no two alike; returns bytes and lines.
+fn generate(path: &Path, bytes: usize) -> (usize, usize) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut out = BufWriter::new(fs::File::create(path).expect("create"));
+    let agents = [
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
+        "curl/8.8.0",
+        "kube-probe/1.30",
+    ];
+    let pages =
+        ["/index.html", "/api/v1/orders/search", "/static/js/vendor.min.js", "/health/ready", "/img/a.webp"];
+    let methods = ["GET", "GET", "GET", "POST", "PUT"];
+    let (mut written, mut lines) = (0, 0);
+    while written < bytes {
+        let line = format!(
+            "13/Nov/2018:{:02}:{:02}:{:02} {}.{}.{}.{} - - \"{} {}?seq={lines:010}&token={:016x} HTTP/1.1\" 0.{:03} {} {} {} https://www.example.com/{} \"{}\" {}\n",
+            lines / 3_600_000 % 24,
+            lines / 60_000 % 60,
+            lines / 1_000 % 60,
+            random.u8(1..224),
+            random.u8(..),
+            random.u8(..),
+            random.u8(..),
+            random.choice(methods).expect("method"),
+            random.choice(pages).expect("page"),
+            random.u64(..),
+            random.u16(..1000),
+            random.u16(100..2000),
+            random.choice([200, 200, 304, 404, 500]).expect("status"),
+            random.u32(10..100_000),
+            random.u16(..),
+            random.choice(agents).expect("agent"),
+            random.u32(..),
+        );
+        out.write_all(line.as_bytes()).expect("write");
+        written += line.len();
+        lines += 1;
+    }
+    out.flush().expect("flush");
+    (written, lines)
+}
