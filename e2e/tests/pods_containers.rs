@@ -192,7 +192,7 @@ async fn programs_and_files_of_the_image_are_at_their_paths() {
             .await;
         let (_, text) = started.finish().await;
         // The two streams are not in order of each other.
-        for part in ["content\n1 manifest /", "usage: pod-exec", "\n128\n"] {
+        for part in ["content\n", "1 manifest /", "usage: pod-exec", "128\n"] {
             assert!(text.contains(part), "{part:?} is missing in {text}");
         }
     }

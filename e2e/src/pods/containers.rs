@@ -13,6 +13,7 @@ mod mounts;
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod orphans;
+mod paths;
 pub mod rootfs;
 pub mod shim;
 pub mod spec;
@@ -217,7 +218,7 @@ fn environment(
         for (name, value) in &mut env {
             match name.as_str() {
                 "PATH" => *value = prefixed_path(root, value),
-                "HOME" => *value = rootfs::within(root, Path::new(value)).display().to_string(),
+                "HOME" => *value = paths::within(root, Path::new(value)).display().to_string(),
                 _ => {}
             }
         }
@@ -228,7 +229,7 @@ fn environment(
 
 /// Each directory of `path` below the root first, then the machine's.
 fn prefixed_path(root: &Path, path: &str) -> String {
-    let inside = path.split(':').map(|directory| rootfs::within(root, Path::new(directory)));
+    let inside = path.split(':').map(|directory| paths::within(root, Path::new(directory)));
     let mut list: Vec<String> = inside.map(|directory| directory.display().to_string()).collect();
     list.push(path.to_owned());
     list.join(":")

@@ -3,7 +3,8 @@
 //! The container runtime writes through [`LogWriter`]; `kubectl logs` and the bed read through
 //! [`read`]. A file has one line per line of output, as container runtimes write it:
 //! `TIMESTAMP STREAM TAG TEXT`, where the tag `P` marks a line that was too long and goes on in
-//! the next one, and `F` its end. Files stay after the pod is gone.
+//! the next one, and `F` its end. A log that has become too long goes on in a new file; of the
+//! earlier ones the last is kept, with the ending `.1`. Files stay after the pod is gone.
 
 pub mod read;
 pub mod registry;
@@ -19,13 +20,21 @@ use tokio::sync::watch;
 /// Bytes of output per line of the file; the number of the container runtimes.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of a file after which the log goes on in a new one; with the one before it, twice as much
+/// is kept of each instance of a container. A guess: the kubelet keeps five files of 10 MiB.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
 /// Bytes read from a stream at once; the size of a pipe.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How far a log file has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a log has come. Offsets count from the beginning of the log, over all its files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes in the file, always whole lines.
+    /// Offset of the first byte that is still there.
+    pub first: u64,
+    /// Offset of the first byte of the present file.
+    pub base: u64,
+    /// Offset behind the last byte; always the end of a line.
     pub bytes: u64,
     /// Nothing will be added any more.
     pub closed: bool,
@@ -45,6 +54,7 @@ pub struct LogFile {
 pub struct LogWriter {
     file: File,
     path: PathBuf,
+    file_bytes_max: u64,
     progress: watch::Sender<Progress>,
 }
 
@@ -55,8 +65,8 @@ impl LogWriter {
             std::fs::create_dir_all(parent)?;
         }
         let file = File::create(path)?;
-        let (progress, _) = watch::channel(Progress { bytes: 0, closed: false });
-        Ok(Self { file, path: path.to_owned(), progress })
+        let (progress, _) = watch::channel(Progress::default());
+        Ok(Self { file, path: path.to_owned(), file_bytes_max: FILE_BYTES_MAX, progress })
     }
 
     /// The reading end.
@@ -98,8 +108,39 @@ impl LogWriter {
             tracing::warn!(path = %self.path.display(), %error, "a container's output was lost");
             return;
         }
-        self.progress.send_modify(|progress| progress.bytes += text.len() as u64);
+        let length = text.len() as u64;
+        self.progress.send_modify(|progress| progress.bytes += length);
+        if let Err(error) = self.change_file() {
+            tracing::warn!(path = %self.path.display(), %error, "a container's log grows without bound");
+            self.file_bytes_max = u64::MAX;
+        }
     }
+
+    /// Begins a new file when this one is long enough. Readers look at the progress while they
+    /// open files, so names and offsets change in one step for them.
+    fn change_file(&mut self) -> io::Result<()> {
+        let Progress { base, bytes, .. } = *self.progress.borrow();
+        if bytes - base < self.file_bytes_max {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        self.progress.send_modify(|progress| {
+            result = std::fs::rename(&self.path, previous(&self.path)).and_then(|()| {
+                self.file = File::create(&self.path)?;
+                progress.first = progress.base;
+                progress.base = progress.bytes;
+                Ok(())
+            });
+        });
+        result
+    }
+}
+
+/// The file before the present one.
+fn previous(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".1");
+    PathBuf::from(name)
 }
 
 impl Drop for LogWriter {

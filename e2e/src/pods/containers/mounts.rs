@@ -15,7 +15,7 @@ use rustix::mount::{
     mount_remount, unmount,
 };
 
-use super::rootfs::within;
+use super::paths::within;
 use super::spec::{Bind, ShimSpec};
 
 /// Device nodes taken from the machine.

@@ -12,8 +12,9 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::paths::{resolve, within};
 use super::spec::{Bind, Mode};
 use crate::pods::image::Image;
 
@@ -146,9 +147,6 @@ const TOOLS: [&str; 84] = [
     "wc",
     "xargs",
 ];
-
-/// Symlinks followed while resolving one path; more is taken for a loop, as Linux does (`ELOOP`).
-const SYMLINKS_MAX: usize = 40;
 
 /// One volume to show inside a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -363,54 +361,6 @@ impl Tree<'_> {
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         resolve(self.root, path)
     }
-}
-
-/// `path` of a container as a path of the machine, without following links.
-pub fn within(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-/// Follows links the way the container will see them, never leaving `root`. Components that do
-/// not exist yet are kept. The result is an absolute path inside the container.
-pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
-    let mut done = PathBuf::from("/");
-    let mut todo: Vec<PathBuf> = components_reversed(path);
-    let mut links = 0;
-    while let Some(component) = todo.pop() {
-        if component == Path::new("..") {
-            done.pop();
-            continue;
-        }
-        let next = done.join(&component);
-        match std::fs::read_link(within(root, &next)) {
-            Ok(target) => {
-                links += 1;
-                if links > SYMLINKS_MAX {
-                    return Err(io::Error::other(format!(
-                        "too many symbolic links in {} inside the container",
-                        path.display()
-                    )));
-                }
-                if target.is_absolute() {
-                    done = PathBuf::from("/");
-                }
-                todo.extend(components_reversed(&target));
-            }
-            Err(_) => done = next,
-        }
-    }
-    Ok(done)
-}
-
-fn components_reversed(path: &Path) -> Vec<PathBuf> {
-    path.components()
-        .rev()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(PathBuf::from(name)),
-            Component::ParentDir => Some(PathBuf::from("..")),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
 }
 
 fn make_parent(place: &Path) -> io::Result<()> {

@@ -232,7 +232,7 @@ pub(super) fn command(spec: &ShimSpec, argv: &[String]) -> io::Result<Command> {
     };
     let place = |path: &Path| match spec.mode {
         Mode::Namespaces { .. } => path.to_owned(),
-        Mode::Prefix => super::rootfs::within(&spec.root, path),
+        Mode::Prefix => super::paths::within(&spec.root, path),
     };
     let cwd = place(&spec.cwd);
     let program = find_program(spec, name, &place)?;

@@ -348,6 +348,12 @@ impl Worker {
     fn stop(&mut self, index: usize, deadline: Instant) {
         let Some(live) = self.live.get_mut(&index) else { return };
         let again = std::mem::replace(&mut live.stopping, true);
+        // What is being stopped has nothing more to prove.
+        for (kind, prober) in &live.probers {
+            if *kind != ProbeKind::Readiness {
+                prober.abort();
+            }
+        }
         let container = Arc::clone(&live.container);
         let hook = self.manifest.containers[index].pre_stop.clone();
         let (pod, recorder) = (self.pod.clone(), self.node.recorder.clone());

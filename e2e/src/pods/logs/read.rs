@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use k8s_openapi::jiff::Timestamp;
-use tokio::sync::watch;
 
 use super::{LogFile, Progress};
 
@@ -33,21 +32,17 @@ pub struct ReadOptions {
     pub timestamps: bool,
 }
 
-/// Opens a log. The stream ends where the file ends now, or with `follow` when it is complete.
+/// Opens a log. The stream ends where the log ends now, or with `follow` when it is complete.
 ///
 /// # Errors
-/// When the file cannot be opened or read.
+/// When a file cannot be opened or read.
 pub fn open(log: &LogFile, options: ReadOptions) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
-    let present = *log.progress.borrow();
-    let mut file = BufReader::new(File::open(&log.path)?);
-    let mut offset = 0;
+    let mut cursor = Cursor::open(log.clone(), 0)?;
     if let Some(lines) = options.tail_lines {
-        offset = tail_offset(&mut file, present.bytes, lines)?;
+        cursor = Cursor::open(log.clone(), tail_offset(cursor, lines)?)?;
     }
-    file.seek(SeekFrom::Start(offset))?;
     let left = options.limit_bytes.unwrap_or(u64::MAX);
-    let progress = log.progress.clone();
-    let reader = Reader { file, offset, present, progress, options, left, in_line: false };
+    let reader = Reader { cursor, options, left, in_line: false };
     let chunks = stream::unfold(reader, |mut reader| async move {
         let chunk = reader.next().await.transpose()?;
         Some((chunk, reader))
@@ -55,34 +50,77 @@ pub fn open(log: &LogFile, options: ReadOptions) -> io::Result<BoxStream<'static
     Ok(chunks.boxed())
 }
 
-/// Where the last `lines` complete lines of output begin.
-fn tail_offset(file: &mut BufReader<File>, bytes: u64, lines: usize) -> io::Result<u64> {
-    let mut starts = VecDeque::new();
-    let (mut offset, mut in_line) = (0, false);
-    let mut line = Vec::new();
-    while offset < bytes {
+/// A place in a log, which may go on in another file.
+struct Cursor {
+    log: LogFile,
+    file: BufReader<File>,
+    /// Offset of the first byte of `file`.
+    base: u64,
+    offset: u64,
+    /// How far the log was known to have come.
+    known: Progress,
+}
+
+impl Cursor {
+    /// Goes to `offset`, or to the first byte that is still there.
+    fn open(log: LogFile, offset: u64) -> io::Result<Self> {
+        let (file, base, offset, known) = {
+            // No file changes its name while we look.
+            let known = log.progress.borrow();
+            let offset = offset.max(known.first);
+            let (path, base) = if offset < known.base {
+                (super::previous(&log.path), known.first)
+            } else {
+                (log.path.clone(), known.base)
+            };
+            (File::open(path)?, base, offset, *known)
+        };
+        let mut file = BufReader::new(file);
+        file.seek(SeekFrom::Start(offset - base))?;
+        Ok(Self { log, file, base, offset, known })
+    }
+
+    /// The next line of the file; false at the end of what is known.
+    fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         line.clear();
-        let n = file.read_until(b'\n', &mut line)?;
-        if n == 0 {
-            break;
+        while self.offset < self.known.bytes {
+            let n = self.file.read_until(b'\n', line)?;
+            if n > 0 {
+                self.offset += n as u64;
+                return Ok(true);
+            }
+            if self.base == self.log.progress.borrow().base {
+                return Err(io::Error::other("the log file has become shorter"));
+            }
+            // The log goes on in another file.
+            let known = self.known;
+            *self = Self::open(self.log.clone(), self.offset)?;
+            self.known = Progress { bytes: known.bytes.max(self.offset), ..known };
         }
+        Ok(false)
+    }
+}
+
+/// Where the last `lines` complete lines of output begin.
+fn tail_offset(mut cursor: Cursor, lines: usize) -> io::Result<u64> {
+    let mut starts = VecDeque::new();
+    let (mut line, mut in_line) = (Vec::new(), false);
+    let mut start = cursor.offset;
+    while cursor.next_line(&mut line)? {
         if !in_line {
-            starts.push_back(offset);
+            starts.push_back(start);
             if starts.len() > lines {
                 starts.pop_front();
             }
         }
         in_line = parse(&line).is_some_and(|entry| !entry.complete);
-        offset += n as u64;
+        start = cursor.offset;
     }
-    Ok(starts.front().copied().unwrap_or(offset))
+    Ok(starts.front().copied().unwrap_or(cursor.offset))
 }
 
 struct Reader {
-    file: BufReader<File>,
-    offset: u64,
-    present: Progress,
-    progress: watch::Receiver<Progress>,
+    cursor: Cursor,
     options: ReadOptions,
     left: u64,
     /// The last line of the file read was the beginning of a longer line of output.
@@ -96,30 +134,25 @@ impl Reader {
             if !text.is_empty() {
                 return Ok(Some(self.limited(text)));
             }
-            if !self.options.follow || self.present.closed {
+            if !self.options.follow || self.cursor.known.closed {
                 return Ok(None);
             }
-            let at = self.offset;
+            let at = self.cursor.offset;
+            let mut progress = self.cursor.log.progress.clone();
             // The sender says `closed` before it goes.
-            match self.progress.wait_for(|now| now.bytes > at || now.closed).await {
-                Ok(now) => self.present = *now,
-                Err(_) => self.present.closed = true,
+            match progress.wait_for(|now| now.bytes > at || now.closed).await {
+                Ok(now) => self.cursor.known = *now,
+                Err(_) => self.cursor.known.closed = true,
             }
         }
         Ok(None)
     }
 
-    /// The wanted output between the offset and the known end, a chunk at most.
+    /// The wanted output between the cursor and the known end, a chunk at most.
     fn available(&mut self) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         let mut line = Vec::new();
-        while self.offset < self.present.bytes && text.len() < CHUNK_BYTES {
-            line.clear();
-            let n = self.file.read_until(b'\n', &mut line)?;
-            if n == 0 {
-                return Err(io::Error::other("the log file has become shorter"));
-            }
-            self.offset += n as u64;
+        while text.len() < CHUNK_BYTES && self.cursor.next_line(&mut line)? {
             let Some(entry) = parse(&line) else { continue };
             if self.options.since.is_none_or(|since| entry.time >= since) {
                 if self.options.timestamps && !self.in_line {
@@ -235,6 +268,39 @@ mod tests {
         drop(pipe);
         assert!(follower.next().await.is_none());
         capture.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_long_log_keeps_its_last_two_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::create(&directory.path().join("log")).unwrap();
+        writer.file_bytes_max = 1000;
+        let log = writer.file();
+        let mut follower = open(&log, ReadOptions { follow: true, ..ReadOptions::default() }).unwrap();
+        let (mut pipe, stdout) = tokio::io::duplex(64);
+        let capture = writer.capture(Some(stdout), None::<&[u8]>);
+        let expected: String = (0..500).map(|n| format!("line {n}\n")).collect();
+        let mut followed = String::new();
+        for line in expected.split_inclusive('\n') {
+            pipe.write_all(line.as_bytes()).await.unwrap();
+            while followed.lines().count() <= line[5..].trim().parse().unwrap() {
+                followed += std::str::from_utf8(&follower.next().await.unwrap().unwrap()).unwrap();
+            }
+        }
+        assert_eq!(followed, expected);
+        drop(pipe);
+        capture.await.unwrap();
+        let kept = all(&log, ReadOptions::default()).await;
+        assert!(
+            expected.ends_with(&kept) && kept.len() < expected.len() && kept.lines().count() > 15,
+            "{kept}"
+        );
+        let tail = ReadOptions { tail_lines: Some(3), ..ReadOptions::default() };
+        assert_eq!(all(&log, tail).await, "line 497\nline 498\nline 499\n");
+        let across = kept.lines().count() - 2;
+        let tail = ReadOptions { tail_lines: Some(across), ..ReadOptions::default() };
+        assert_eq!(all(&log, tail).await.lines().count(), across);
+        assert!(directory.path().join("log.1").exists());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The life of pods, told as what happens and what the kubelet does.
 
+use super::container::Tally;
 use super::*;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Value, json};
