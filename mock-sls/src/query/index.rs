@@ -39,6 +39,9 @@ pub struct LineIndex {
 impl LineIndex {
     /// Whether the field called `key` belongs to the full text.
     pub fn covers(&self, key: &[u8]) -> bool {
+        if self.include.is_none() && self.exclude.is_empty() {
+            return true;
+        }
         let Ok(key) = std::str::from_utf8(key) else {
             return self.include.is_none();
         };

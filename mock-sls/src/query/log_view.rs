@@ -107,7 +107,19 @@ fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u32, 
     Ok((time, time_ns))
 }
 
+/// A key and a value. Nearly all are written the shortest way: key first, lengths of one byte.
 fn pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
+    if let [0x0a, key_length @ 0..0x80, rest @ ..] = bytes
+        && let Some((key, [0x12, value_length @ 0..0x80, value @ ..])) =
+            rest.split_at_checked(usize::from(*key_length))
+        && value.len() == usize::from(*value_length)
+    {
+        return Ok((key, value));
+    }
+    any_pair(bytes)
+}
+
+fn any_pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
     let mut field: Field<'_> = (&[], &[]);
     let mut reader = Reader { bytes, at: 0 };
     while let Some((number, value)) = reader.field()? {
@@ -155,6 +167,15 @@ impl<'a> Reader<'a> {
     }
 
     fn varint(&mut self) -> Result<u64, DamagedGroup> {
+        if let Some(&byte @ 0..0x80) = self.bytes.get(self.at) {
+            self.at += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint()
+    }
+
+    #[cold]
+    fn long_varint(&mut self) -> Result<u64, DamagedGroup> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or_else(|| self.damaged())?;

@@ -32,6 +32,9 @@ pub struct FullText {
     names: bool,
     ways: Vec<Way>,
     groups: Vec<Group>,
+    /// Whether the words of the only group are in a field's text as they are, not behind the
+    /// escapes of JSON; one needle per word that rules most fields out before they are looked up.
+    plain: Option<Box<[Needle]>>,
     /// A phrase, which must stand as written in one field.
     phrase: bool,
 }
@@ -82,8 +85,15 @@ impl FullText {
     /// `text`, searched in what `index` covers. A phrase must stand as written if `exact`.
     pub fn new(text: &Text, index: &IndexConfig, names: bool, exact: bool) -> Result<Self, QueryError> {
         let phrase = exact && matches!(text, Text::Phrase(_));
-        let mut made =
-            Self { fields: Box::default(), line: None, names, ways: Vec::new(), groups: Vec::new(), phrase };
+        let mut made = Self {
+            fields: Box::default(),
+            line: None,
+            names,
+            ways: Vec::new(),
+            groups: Vec::new(),
+            plain: None,
+            phrase,
+        };
         let mut fields = Vec::new();
         for key in index.keys().iter().filter(|key| !key.name.starts_with("__tag__:")) {
             let values = match &key.kind {
@@ -97,7 +107,20 @@ impl FullText {
         if let Some(line) = &index.line {
             made.line = Some((line.clone(), made.way(text, &line.tokenizer)?));
         }
+        made.plain = made.plain_needles();
         Ok(made)
+    }
+
+    fn plain_needles(&self) -> Option<Box<[Needle]>> {
+        let json = self.fields.iter().any(|field| matches!(field.values, Values::Json(..)));
+        match self.groups.as_slice() {
+            [_] if !json => {
+                // A needle for which case does not matter also finds what the others find.
+                let folding = self.ways.iter().find(|way| !way.tokenizer.case_sensitive());
+                folding.or(self.ways.first()).map(|way| way.needles.clone())
+            }
+            _ => None,
+        }
     }
 
     /// The way of cutting that `tokenizer` stands for; equal ones share it.
@@ -123,19 +146,30 @@ impl FullText {
     pub fn matches(&self, log: &LogView<'_>) -> bool {
         let words_found = self.groups.iter().enumerate().any(|(id, group)| {
             (0..group.words.len()).all(|word| {
-                self.any_text(log, |value, way| {
+                let plain = self.plain.as_ref().and_then(|plain| plain.get(word));
+                let may = |text: &[u8]| plain.is_none_or(|needle| needle.may_be_in(text));
+                self.any_text(log, may, |value, way| {
                     way.group == id && way.needles.get(word).is_some_and(|it| it.is_in(value, &way.tokenizer))
                 })
             })
         });
-        words_found && (!self.phrase || self.any_text(log, Way::has_phrase))
+        words_found && (!self.phrase || self.any_text(log, |_| true, Way::has_phrase))
     }
 
-    /// Whether `holds` is true of any searchable text of the log, given how it is cut.
-    fn any_text(&self, log: &LogView<'_>, holds: impl Fn(&[u8], &Way) -> bool) -> bool {
+    /// Whether `holds` is true of any searchable text of the log, given how it is cut. `may` rules
+    /// texts out before it is known how they are cut.
+    fn any_text(
+        &self,
+        log: &LogView<'_>,
+        may: impl Fn(&[u8]) -> bool,
+        holds: impl Fn(&[u8], &Way) -> bool,
+    ) -> bool {
         let holds = |text: &[u8], way: WayId| self.ways.get(way).is_some_and(|way| holds(text, way));
         log.contents.iter().any(|&(key, value)| {
             let value = indexed_part(value);
+            if !(may(value) || self.names && may(key)) {
+                return false;
+            }
             let own = self.fields.iter().find(|field| *field.name == *key);
             let line = self.line.as_ref().filter(|(line, _)| line.covers(key));
             let in_value = match (own, line) {
@@ -149,15 +183,7 @@ impl FullText {
 
     /// A text that the encoded log must contain to be found, if there is one.
     pub fn required(&self) -> Option<&Needle> {
-        let json = self.fields.iter().any(|field| matches!(field.values, Values::Json(..)));
-        match (self.groups.as_slice(), self.ways.as_slice()) {
-            // Escapes in JSON hide the text, and several ways may differ in letter case.
-            ([_], ways) if !json => ways
-                .iter()
-                .filter(|way| !way.tokenizer.case_sensitive() || ways.len() == 1)
-                .find_map(|way| way.needles.iter().max_by_key(|needle| needle.head_bytes())),
-            _ => None,
-        }
+        self.plain.iter().flatten().max_by_key(|needle| needle.head_bytes())
     }
 }
 
