@@ -108,6 +108,13 @@ impl Embedded {
         .await
         .context("the pod runner cannot start")?;
         kube.set_pod_logs(pods.pod_logs());
+        let isolation = pods.isolation();
+        match &isolation.shortcoming {
+            None => progress.done(format!("containers are isolated by {}", isolation.mode.name())),
+            Some(why) => progress.done(format!(
+                "containers are not isolated; their files lie below a path prefix of the bed's folder: {why}"
+            )),
+        }
 
         progress.step("starting the operator");
         let operator = start_operator(&options, &kubeconfig, sls_address)?;
