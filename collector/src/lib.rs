@@ -25,7 +25,6 @@ pub mod layout;
 pub mod lines;
 pub mod logging;
 pub mod metrics;
-pub mod nearest;
 pub mod pack;
 pub mod parse;
 pub mod pipeline;

@@ -148,7 +148,7 @@ pub fn check(region: &str) -> Result<(), UnknownRegion> {
     }
     Err(UnknownRegion {
         region: region.to_owned(),
-        nearest: crate::nearest::nearest(region, KNOWN.iter().copied()),
+        nearest: sls_api::nearest::nearest(region, KNOWN.iter().copied()),
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use regex::Regex;
 use serde_json::{Map, Value};
+use sls_api::nearest::nearest;
 
 /// A place in an object and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,37 +143,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     }
-}
-
-/// The known name that is most like `name`, if any is much like it.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Changes of a character at which two names are still alike.
-    const DISTANCE_MAX: usize = 3;
-    known
-        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= DISTANCE_MAX.min(candidate.len() / 2))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Characters to insert, delete or replace to make `a` into `b` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let best = (diagonal + usize::from(x != *y)).min(left + 1).min(*cell + 1);
-            diagonal = *cell;
-            *cell = best;
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

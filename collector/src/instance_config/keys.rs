@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sls_api::sign::Secret;
 
 use crate::env::Env;
-use crate::nearest::nearest;
+use sls_api::nearest::nearest;
 
 /// Keys with an effect here.
 const USED: &[&str] = &[

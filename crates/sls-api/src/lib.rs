@@ -18,6 +18,7 @@ pub mod header;
 pub mod log_group;
 pub mod logtail;
 pub mod names;
+pub mod nearest;
 pub mod operation;
 pub mod ops;
 pub mod sign;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Report;
+use crate::nearest::nearest;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -109,41 +110,4 @@ fn unknown(name: &str, report: &mut Report) {
         None => format!("{shown:?} is not a field and has no effect: remove it"),
     };
     report.warning(name, message);
-}
-
-/// The name most like `name`: the same but for case and underscores, or at most two letters off.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Longer texts are no misspelt field names.
-    const LENGTH_MAX: usize = 40;
-    /// Letters that a misspelling may be off.
-    const DISTANCE_MAX: usize = 2;
-    if name.len() > LENGTH_MAX {
-        return None;
-    }
-    let plain = |text: &str| text.replace(['_', '-', ' '], "").to_ascii_lowercase();
-    let wanted = plain(name);
-    known
-        .map(|candidate| (distance(&wanted, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= DISTANCE_MAX && *distance * 2 < candidate.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.iter().zip(row.iter().skip(1)) {
-            let replaced = diagonal + usize::from(x != *y);
-            left = replaced.min(above + 1).min(left + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -1,10 +1,11 @@
 //! Fields with few or bounded values: paths, choices, ranges.
 
-use super::{Known, Report, known::nearest};
+use super::{Known, Report};
 use crate::logtail::{
     regex_shape::capture_groups,
     translate::{CONSTANT_TOPIC, LOG_TYPES},
 };
+use crate::nearest::nearest;
 
 /// Levels below `logPath`. Source: API document; -1 is the agent's word for "all".
 const MAX_DEPTH: std::ops::RangeInclusive<i64> = -1..=1000;
