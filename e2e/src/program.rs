@@ -119,8 +119,8 @@ async fn up(up: Up) -> Result<ExitCode> {
              Kubernetes    {config}\n\
              Logs, data    {root}\n\n\
              kubectl --kubeconfig {config} get aliyunlogconfigs,deployments,pods,jobs\n\
-             cargo e2e query --endpoint {endpoint} '* | select status, count(*) as n group by status'\n\
-             HTTP_PROXY={endpoint} aliyunlog log get_logs --project={PROJECT} --logstore={ACCESS_LOGSTORE} \\\n    \
+             cargo e2e query --endpoint {endpoint} '* | select \"__tag__:_pod_name_\" as pod, count(*) as n group by pod'\n\
+             HTTP_PROXY={endpoint} aliyunlog log get_log --project={PROJECT} --logstore={ACCESS_LOGSTORE} \\\n    \
              --from_time='5 minutes ago' --to_time=now --query='*' --region-endpoint=http://sls.test \\\n    \
              --access-id={id} --access-key={secret}",
             config = kubeconfig.display(),
