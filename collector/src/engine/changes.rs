@@ -105,7 +105,9 @@ impl Reader {
             not_watched: None,
         };
         matcher.walk(self.settings.root.as_deref(), &mut listing);
-        let Listing { directories, files, problems, not_watched, .. } = listing;
+        let Listing { directories, mut files, problems, not_watched, .. } = listing;
+        // Live files before those whose names are longer by a number: copies are judged by them.
+        files.sort_by_key(|at| at.real.as_os_str().len());
         running.problems = problems;
         if let Some(reason) = not_watched
             && !std::mem::replace(&mut self.must_poll, true)
@@ -114,17 +116,17 @@ impl Reader {
         }
         self.use_directories(id, directories);
         let found: HashSet<&Path> = files.iter().map(|f| f.real.as_path()).collect();
-        let missing: Vec<Located> = self
+        let missing: Vec<FileKey> = self
             .files
             .values()
             .filter(|f| f.pipeline == id && f.place == Place::Here && !found.contains(f.at.real.as_path()))
-            .map(|f| f.at.clone())
+            .map(|f| f.key)
             .collect();
         for at in &files {
             self.look(id, at, existed, now);
         }
-        for at in &missing {
-            self.look(id, at, false, now);
+        for key in missing {
+            self.look_again(key, now);
         }
         if self.must_poll && !existed {
             let since = self.pipelines.get(&id).and_then(|r| r.listed_before);
@@ -360,20 +362,12 @@ impl Reader {
         keys.iter().filter_map(|key| self.files.get(key)).find(|f| f.pipeline == id)
     }
 
-    pub(super) fn look_again(&mut self, key: FileKey, now: Now) {
+    /// Sees whether a file is still where it was found. (What is there instead comes by itself.)
+    fn look_again(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
-        let (id, at) = (file.pipeline, file.at.clone());
-        let matches = at
-            .real
-            .file_name()
-            .is_some_and(|name| self.pipelines.get(&id).is_some_and(|r| r.matcher.matches_name(name)));
-        match std::fs::metadata(&at.real) {
-            Ok(meta) if meta.is_file() && !matches => {
-                // A rotated name was taken over by the next file; that one is looked at by itself.
-                self.detach_all_at(id, &at.real, Some(FileIdentity::of(&meta)), now);
-            }
-            _ => self.look(id, &at, false, now),
-        }
+        let (id, path) = (file.pipeline, file.at.real.clone());
+        let there = std::fs::metadata(&path).ok().map(|meta| FileIdentity::of(&meta));
+        self.detach_all_at(id, &path, there, now);
     }
 
     pub(super) fn note_problem(&mut self, id: PipelineId, shown: &Path, error: &io::Error) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::reader::{Now, Reader};
-use super::resume::Found;
+use super::resume::{Copied, Found};
 use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
 use super::writers::{self, Writers};
 use crate::checkpoint::Progress;
@@ -39,7 +39,17 @@ impl Reader {
             return self.relocate(key, &at.real, now);
         }
         self.note_success(id, &at.shown);
-        let started = match self.known_generation(id, identity, &file) {
+        let found = Found { file, identity, path: at.real.clone(), size: meta.len() };
+        let known = match self.known_generation(id, identity, &found.file) {
+            Some(known) => Some(known),
+            None => match self.judge_copy(id, at, &found) {
+                Copied::No => None,
+                Copied::Continues(key, bookmark) => Some((key, bookmark)),
+                Copied::FromLive => return,
+            },
+        };
+        let file = found.file;
+        let started = match known {
             Some((key, bookmark)) => {
                 Tail::from_position(file, identity, bookmark.position).map(|tail| (key, tail))
             }

@@ -33,7 +33,42 @@ pub(super) struct Found {
     pub size: u64,
 }
 
+/// Whether a file whose name matches is a copy of one that the pipeline reads.
+pub(super) enum Copied {
+    No,
+    /// Of content that is no longer where it was read: reading goes on in the copy.
+    Continues(FileKey, Bookmark),
+    /// Of content that is read elsewhere (or nothing yet): not to be read now.
+    FromLive,
+}
+
 impl Reader {
+    /// Judges a new file that may be a rotated copy of another that matches too (`a.log*`).
+    pub(super) fn judge_copy(&self, id: PipelineId, at: &Located, found: &Found) -> Copied {
+        let Some(running) = self.pipelines.get(&id) else { return Copied::No };
+        let is_beside = |shown: &Path| {
+            let names = shown.file_name().zip(at.shown.file_name());
+            shown.parent() == at.shown.parent()
+                && names.is_some_and(|(live, name)| may_be_rotated(live, name))
+        };
+        let mut originals = self.files.values().filter(|f| f.pipeline == id && is_beside(&f.at.shown));
+        if let Some(original) = originals.next().map(|f| f.at.shown.clone())
+            && (found.size == 0 || self.is_known(id, &original, found))
+        {
+            return Copied::FromLive;
+        }
+        let mut orphans = self.store.entries().filter(|e| {
+            e.pipeline == running.config.name
+                && !self.files.contains_key(&FileKey(e.generation))
+                && is_beside(&e.shown)
+                && !e.bookmark().is_blank()
+        });
+        match orphans.find(|e| e.bookmark().fits(&found.file).unwrap_or(false)) {
+            Some(entry) => Copied::Continues(FileKey(entry.generation), entry.bookmark()),
+            None => Copied::No,
+        }
+    }
+
     /// A file beside `at`, not followed yet by this pipeline, with the content of `bookmark`.
     pub(super) fn find_content(&self, id: PipelineId, at: &Located, bookmark: &Bookmark) -> Option<Found> {
         if bookmark.is_blank() {
