@@ -5,9 +5,11 @@
 //! ReplicaSet [`controllers`], and a [`kubelet`] with a container runtime ([`containers`]). All of
 //! it speaks through the client only.
 //!
-//! What is not there: limits of resources (accepted and ignored), networks of pods (they share the
-//! machine's; a pod's address is one of 127.0.0.0/8, so two pods cannot listen on the same port of
-//! all addresses), users other than root inside a container, service accounts' tokens.
+//! What is not there: limits and requests of resources (accepted and ignored), networks of pods
+//! (they share the machine's; a pod's address is one of 127.0.0.0/8, so two pods cannot listen on
+//! the same port of all addresses), security contexts (a container runs as root of its user
+//! namespace, with the capabilities that container runtimes leave by default), service accounts'
+//! tokens, exec and attach from outside.
 
 pub mod containers;
 mod controllers;

@@ -227,13 +227,27 @@ async fn a_container_sees_its_own_machine() {
         grep demo-pod /etc/hosts; touch /tmp/x /usr/local/x /etc/ilogtail && echo writable
         touch /usr/share/x 2>/dev/null || echo read-only
         ls /work /boot 2>/dev/null; cat /proc/mounts | grep -c ' / '; echo $SLS_PATH_PREFIX
+        touch /sys/x 2>/dev/null || echo sys-read-only
+        mount -t tmpfs none /mnt 2>/dev/null || echo no-mount
         ls /proc | grep -c '^[0-9]'";
     let started = bench.start(script, |_| ()).await;
     let (exit, text) = started.finish().await;
     assert_eq!(exit, Exit::Code(0));
     let mut lines: Vec<&str> = text.lines().collect();
     let processes: u32 = lines.pop().unwrap().parse().unwrap();
-    let expected = ["demo-pod", "0", "1", "dev", "127.9.9.9\tdemo-pod", "writable", "read-only", "1", ""];
+    let expected = [
+        "demo-pod",
+        "0",
+        "1",
+        "dev",
+        "127.9.9.9\tdemo-pod",
+        "writable",
+        "read-only",
+        "1",
+        "",
+        "sys-read-only",
+        "no-mount",
+    ];
     assert_eq!(lines, expected, "{text}");
     // Where the kernel refuses an own /proc, the container says so.
     assert!(processes < 5 || !started.container.warnings.is_empty(), "{text}");
@@ -300,6 +314,16 @@ async fn dropping_a_container_kills_it() {
     }
 }
 
+/// Waits until no process has `marker` in its command line.
+async fn gone(marker: &str) {
+    let gone = async {
+        while runs(marker) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(HANG, gone).await.unwrap();
+}
+
 /// The parent of a process, from `/proc`.
 fn parent(pid: i32) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -316,12 +340,7 @@ async fn a_killed_shim_takes_the_program_with_it() {
         let shim = rustix::process::Pid::from_raw(parent(started.container.pid)).unwrap();
         rustix::process::kill_process(shim, Signal::KILL).unwrap();
         assert_eq!(started.finish().await.0, Exit::Signal(9));
-        let gone = async {
-            while runs(&marker) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(HANG, gone).await.unwrap();
+        gone(&marker).await;
     }
 }
 
@@ -345,7 +364,7 @@ async fn a_command_runs_inside_a_running_container() {
             "{mode:?}"
         );
         assert_eq!(exec("sleep 47130", Duration::from_millis(300)).await, ExecOutcome::TimedOut);
-        assert!(!runs("47130"));
+        gone("47130").await;
         let missing = started.container.exec(&["no-such".into()], HANG).await;
         assert!(
             matches!(&missing, ExecOutcome::Ended { code: 128, output } if output.contains("not found")),

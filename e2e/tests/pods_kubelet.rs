@@ -109,6 +109,71 @@ async fn the_environment_is_the_manifests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn volumes_of_every_kind_are_mounted() {
+    for isolation in [Isolation::Auto, Isolation::Prefix] {
+        let bench = Bench::start_with(|config| config.isolation = isolation).await;
+        let host = tempfile::tempdir().unwrap();
+        std::fs::write(host.path().join("file"), "from-host\n").unwrap();
+        bench
+            .create::<ConfigMap>(json!({"metadata": {"name": "cm"}, "data": {"a": "A\n", "b": "B\n"}}))
+            .await;
+        bench.create::<Secret>(json!({"metadata": {"name": "s"}, "stringData": {"p": "P\n"}})).await;
+        let p = bench.path("");
+        let script = format!(
+            "cat {p}/host/file {p}/cm/sub/a {p}/all/p {p}/all/b {p}/one/file
+             cat {p}/info/labels; echo; echo x > {p}/sub/x; ls {p}/whole/inner"
+        );
+        let mounts = json!({"volumeMounts": [
+            {"name": "host", "mountPath": "/host", "readOnly": true},
+            {"name": "host", "mountPath": "/one/file", "subPath": "file"},
+            {"name": "cm", "mountPath": "/cm"},
+            {"name": "all", "mountPath": "/all"},
+            {"name": "info", "mountPath": "/info"},
+            {"name": "empty", "mountPath": "/whole"},
+            {"name": "empty", "mountPath": "/sub", "subPathExpr": "$(WHERE)"},
+        ], "env": [{"name": "WHERE", "value": "inner"}]});
+        let spec = json!({
+            "restartPolicy": "Never",
+            "containers": [with(sh("main", &script), mounts)],
+            "volumes": [
+                {"name": "host", "hostPath": {"path": host.path(), "type": "Directory"}},
+                {"name": "cm", "configMap": {"name": "cm", "items": [{"key": "a", "path": "sub/a"}]}},
+                {"name": "all", "projected": {"sources": [
+                    {"configMap": {"name": "cm"}}, {"secret": {"name": "s"}},
+                ]}},
+                {"name": "info", "downwardAPI": {"items": [
+                    {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+                ]}},
+                {"name": "empty", "emptyDir": {}},
+            ],
+        });
+        let mut object = pod("volumes", spec);
+        object["metadata"]["labels"] = json!({"app": "demo"});
+        bench.create::<Pod>(object).await;
+        bench.wait_for_phase("volumes", "Succeeded").await;
+        let log = bench.log("volumes", "main").await;
+        assert_eq!(log, "from-host\nA\nP\nB\nfrom-host\napp=\"demo\"\nx\n");
+        bench.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_cannot_be_had_is_named() {
+    let bench = Bench::start().await;
+    let with_volume = |volume: Value| {
+        let mounts = json!({"volumeMounts": [{"name": "v", "mountPath": "/v"}]});
+        json!({"containers": [with(sh("main", "exit 0"), mounts)], "volumes": [volume]})
+    };
+    let missing = json!({"name": "v", "hostPath": {"path": "/no/such", "type": "Directory"}});
+    bench.create::<Pod>(pod("missing", with_volume(missing))).await;
+    bench.wait_for_event("FailedMount: MountVolume.SetUp failed: volume \"v\": hostPath /no/such").await;
+    let claim = json!({"name": "v", "persistentVolumeClaim": {"claimName": "x"}});
+    bench.create::<Pod>(pod("claim", with_volume(claim))).await;
+    bench.wait_for_event("volume \"v\": only emptyDir").await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_secret_holds_the_container_until_it_comes() {
     let bench = Bench::start().await;
     let env = json!({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "late", "key": "k"}}}]});

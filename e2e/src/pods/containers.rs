@@ -5,6 +5,8 @@
 //! processes of the bed's own executable between it and the bed, see [`shim`]. Nothing here knows
 //! of Kubernetes objects.
 
+#[cfg(target_os = "linux")]
+mod capabilities;
 pub mod exec;
 pub mod isolation;
 #[cfg(target_os = "linux")]

@@ -50,7 +50,10 @@ fn run(args: &[OsString]) -> io::Result<Exit> {
 #[cfg(target_os = "linux")]
 fn join(mode: Mode, pid: i32) -> io::Result<()> {
     match mode {
-        Mode::Namespaces { user } => super::namespaces::join(pid, user),
+        Mode::Namespaces { user } => {
+            super::namespaces::join(pid, user)?;
+            super::capabilities::limit()
+        }
         Mode::Prefix => Ok(()),
     }
 }

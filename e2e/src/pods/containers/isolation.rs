@@ -2,15 +2,22 @@
 //!
 //! Called once when the pod runner starts. Whether namespaces may be made depends on privileges,
 //! kernel settings, seccomp filters and security modules, which cannot all be asked for; a
-//! container that runs `true` is the answer.
+//! container in which a command can be run is the answer. (The kernel must be 5.8 or later, for
+//! joining all namespaces of a process at once.)
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::spec::{Exit, Mode};
-use super::{ContainerConfig, Runtime};
+use rustix::process::Signal;
+
+use super::spec::Mode;
+use super::{ContainerConfig, ExecOutcome, Runtime};
 use crate::pods::Isolation;
 use crate::pods::image::Image;
 use crate::pods::logs::LogWriter;
+
+/// Time that a command in the trial container may take; far more than it does.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The isolation found, and why it is not a better one.
 #[derive(Clone, Debug)]
@@ -67,15 +74,22 @@ async fn works(mode: Mode, root: &Path, exe: &Path) -> Result<(), String> {
         pod_name: "isolation-trial",
         pod_ip: "127.0.0.1",
         image: &Image::default(),
-        argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), "exit 0".to_owned()],
+        argv: shell("exec sleep 60"),
         env: Vec::new(),
         cwd: "/".into(),
         volumes: Vec::new(),
     };
     let runtime = Runtime { component_exe: exe.to_owned(), mode };
     let container = runtime.start(config, log).await.map_err(|error| error.to_string())?;
-    match container.ended().await {
-        Exit::Code(0) => Ok(()),
-        other => Err(format!("a trial container ended with {other:?}")),
-    }
+    let result = match container.exec(&shell("exit 0"), EXEC_TIMEOUT).await {
+        ExecOutcome::Ended { code: 0, .. } => Ok(()),
+        other => Err(format!("a command inside a trial container ended with {other:?}")),
+    };
+    container.signal(Signal::KILL).await;
+    container.ended().await;
+    result
+}
+
+fn shell(script: &str) -> Vec<String> {
+    ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
 }

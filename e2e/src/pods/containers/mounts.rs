@@ -39,8 +39,9 @@ pub fn enter_root(spec: &ShimSpec, mut warn: impl FnMut(String) -> io::Result<()
     }
     proc(&spec.root, &mut warn)?;
     devices(&spec.root)?;
-    if let Err(error) = mount_bind_recursive("/sys", spec.root.join("sys")) {
-        warn(format!("/sys is empty: {error}"))?;
+    let sys = Bind { source: "/sys".into(), target: "/sys".into(), read_only: true };
+    if let Err(error) = make_bind(&root, &sys) {
+        warn(error.to_string())?;
     }
     rustix::system::sethostname(spec.hostname.as_bytes())
         .map_err(|error| at("set the host name", Path::new(&spec.hostname), error))?;

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{Exit, Mode, Report, ShimSpec};
 use super::watched::Watched;
 #[cfg(target_os = "linux")]
-use super::{mounts, namespaces, orphans};
+use super::{capabilities, mounts, namespaces, orphans};
 
 /// The base name under which the bed's executable acts as this shim.
 pub const NAME: &str = "pod-init";
@@ -214,7 +214,10 @@ fn tell(mut outer: &UnixStream, what: &InnerReport) -> io::Result<()> {
 fn become_program(spec: &ShimSpec, warn: impl FnMut(String) -> io::Result<()>) -> io::Result<Infallible> {
     match spec.mode {
         #[cfg(target_os = "linux")]
-        Mode::Namespaces { .. } => mounts::enter_root(spec, warn)?,
+        Mode::Namespaces { .. } => {
+            mounts::enter_root(spec, warn)?;
+            capabilities::limit()?;
+        }
         #[cfg(not(target_os = "linux"))]
         Mode::Namespaces { .. } => return Err(io::Error::other("no mount namespaces here")),
         Mode::Prefix => drop(warn),

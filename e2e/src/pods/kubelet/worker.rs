@@ -273,6 +273,9 @@ impl Worker {
     }
 
     fn probed(&mut self, index: usize, kind: ProbeKind, result: Result<(), String>) {
+        if !self.state.containers[index].heeds(kind) {
+            return;
+        }
         let manifest = Arc::clone(&self.manifest);
         let container = &manifest.containers[index];
         if let Err(why) = &result {
@@ -348,12 +351,6 @@ impl Worker {
     fn stop(&mut self, index: usize, deadline: Instant) {
         let Some(live) = self.live.get_mut(&index) else { return };
         let again = std::mem::replace(&mut live.stopping, true);
-        // What is being stopped has nothing more to prove.
-        for (kind, prober) in &live.probers {
-            if *kind != ProbeKind::Readiness {
-                prober.abort();
-            }
-        }
         let container = Arc::clone(&live.container);
         let hook = self.manifest.containers[index].pre_stop.clone();
         let (pod, recorder) = (self.pod.clone(), self.node.recorder.clone());

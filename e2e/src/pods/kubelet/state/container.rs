@@ -295,8 +295,20 @@ impl ContainerState {
         }
     }
 
-    /// Takes in the result of a probe.
+    /// True while results of this kind of probe mean something: what is being stopped has nothing
+    /// more to prove.
+    pub fn heeds(&self, kind: ProbeKind) -> bool {
+        match &self.phase {
+            Phase::Running(running) => kind == ProbeKind::Readiness || running.stop_by.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Takes in the result of a probe, if it is heeded.
     pub fn probed(&mut self, container: &ContainerManifest, kind: ProbeKind, passed: bool) -> Verdict {
+        if !self.heeds(kind) {
+            return Verdict::Nothing;
+        }
         let tally = &mut self.tallies.0[kind as usize];
         if passed {
             tally.passed += 1;

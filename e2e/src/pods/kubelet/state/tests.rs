@@ -316,6 +316,8 @@ fn probes_act_only_at_their_thresholds() {
     assert_eq!(life.probed("a", ProbeKind::Liveness, true), Verdict::Nothing);
     assert_eq!(life.probed("a", ProbeKind::Liveness, false), Verdict::Nothing);
     assert_eq!(life.probed("a", ProbeKind::Liveness, false), Verdict::Kill);
+    assert!(life.state.containers[0].begin_stop(life.now));
+    assert_eq!(life.probed("a", ProbeKind::Liveness, false), Verdict::Nothing);
     let tallies = life.state.containers[0].tallies;
     assert_eq!(tallies.of(ProbeKind::Liveness), Tally { passed: 1, failed: 3 });
     assert_eq!(tallies.of(ProbeKind::Startup), Tally { passed: 1, failed: 1 });
