@@ -61,7 +61,9 @@ e2e-kubectl:
 
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
-    cargo bench --workspace
+    cargo run --release --package mock-sls --example figures
+    cargo bench --package mock-sls --bench search
+    cargo bench --package collector --bench data_path --bench idle
 
 # Licences and sources of the dependencies (needs cargo-deny).
 deny:
