@@ -53,6 +53,20 @@ pub enum Finish {
     },
 }
 
+const DEADLINE: &str = "DeadlineExceeded";
+
+impl Finish {
+    fn late() -> Self {
+        let message = "Job was active longer than specified deadline".to_owned();
+        Self::Failed { reason: DEADLINE, message }
+    }
+
+    fn hopeless() -> Self {
+        let message = "Job has reached the specified backoff limit".to_owned();
+        Self::Failed { reason: "BackoffLimitExceeded", message }
+    }
+}
+
 /// Decides what to do now.
 pub fn plan(job: &Job, pods: &[Pod], backoff: Duration, now: Timestamp) -> Plan {
     let empty = JobSpec::default();
@@ -66,7 +80,8 @@ pub fn plan(job: &Job, pods: &[Pod], backoff: Duration, now: Timestamp) -> Plan 
         plan.expire(spec, finished, now);
         return plan;
     }
-    let finish = view.finish(spec, before.start_time.as_ref().map(|time| time.0), now);
+    let finish =
+        decided(&before).or_else(|| view.finish(spec, before.start_time.as_ref().map(|time| time.0), now));
     if finish.is_some() || spec.suspend == Some(true) {
         plan.delete = view.active_names();
         set_suspended(&mut plan.status, spec.suspend == Some(true) && finish.is_none(), now);
@@ -196,12 +211,11 @@ impl<'a> View<'a> {
     }
 
     fn finish(&self, spec: &JobSpec, start: Option<Timestamp>, now: Timestamp) -> Option<Finish> {
-        let failed = |reason, message: &str| Some(Finish::Failed { reason, message: message.to_owned() });
         let limit = spec.backoff_limit.unwrap_or(BACKOFF_LIMIT).max(0);
         let over = i64::try_from(self.failed).unwrap_or(i64::MAX) > i64::from(limit)
             || (self.restarts_in_place && self.restarts > 0 && self.restarts >= i64::from(limit));
         if over {
-            return failed("BackoffLimitExceeded", "Job has reached the specified backoff limit");
+            return Some(Finish::hopeless());
         }
         let done = match self.completions {
             Some(wanted) => self.succeeded >= wanted,
@@ -214,10 +228,7 @@ impl<'a> View<'a> {
         let deadline = start
             .zip(spec.active_deadline_seconds)
             .map(|(start, seconds)| start + SignedDuration::from_secs(seconds));
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return failed("DeadlineExceeded", "Job was active longer than specified deadline");
-        }
-        None
+        deadline.filter(|deadline| now >= *deadline).map(|_| Finish::late())
     }
 
     /// How many pods should be active.
@@ -267,6 +278,17 @@ fn end_time(pod: &Pod) -> Option<Timestamp> {
     let status = pod.status.as_ref()?;
     let states = status.container_statuses.iter().flatten().filter_map(|container| container.state.as_ref());
     states.filter_map(|state| state.terminated.as_ref()?.finished_at.as_ref()).map(|time| time.0).max()
+}
+
+/// The end that was decided before, while pods still ran; what they do since does not count.
+fn decided(status: &JobStatus) -> Option<Finish> {
+    let mut conditions = status.conditions.iter().flatten().filter(|condition| condition.status == "True");
+    conditions.find_map(|condition| match (condition.type_.as_str(), condition.reason.as_deref()) {
+        ("SuccessCriteriaMet", _) => Some(Finish::Complete),
+        ("FailureTarget", Some(DEADLINE)) => Some(Finish::late()),
+        ("FailureTarget", _) => Some(Finish::hopeless()),
+        _ => None,
+    })
 }
 
 fn finish_time(status: &JobStatus) -> Option<Timestamp> {

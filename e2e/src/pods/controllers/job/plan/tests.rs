@@ -108,6 +108,17 @@ fn the_deadline_counts_from_the_start() {
 }
 
 #[test]
+fn a_decided_end_stands_whatever_the_last_pods_do() {
+    let spec = json!({"completions": 1, "parallelism": 1, "activeDeadlineSeconds": 60});
+    let started = json!({"startTime": "2024-01-01T00:59:00Z"});
+    let decided = plan(&job(spec.clone(), started), &[pod("a", "Running")], BACKOFF, now()).status;
+    let job = job(spec, serde_json::to_value(decided).unwrap());
+    // Stopped by us, the pod ends well.
+    let ended = plan(&job, &[pod("a", "Succeeded")], BACKOFF, now());
+    assert_eq!(conditions(&ended), ["FailureTarget=True DeadlineExceeded", "Failed=True DeadlineExceeded"]);
+}
+
+#[test]
 fn an_indexed_job_hands_out_each_index_once() {
     let job = job(
         json!({"completions": 5, "parallelism": 5, "completionMode": "Indexed"}),
