@@ -5,7 +5,8 @@
 //! - `plain`: the obvious program (a `String` a line, `regex` captures, message objects, lz4);
 //! - `engine`: the whole engine, all its threads, signed requests over HTTP to a sink process;
 //!
-//! then the resident memory and the wake-ups of an idle engine. Lines differ from each other, as in
+//! then the share of a core that 1,000 files with a line a second take, and the resident memory and
+//! the wake-ups of an idle engine. Lines differ from each other, as in
 //! performance.md. Wall-clock time is not measured: the machine is shared. Arguments: a size in MB
 //! (default 100); `--bench` (cargo's) is ignored.
 
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Some("sink") => sink(),
         Some("engine") => engine(&arguments[1], Path::new(&arguments[2]), &arguments[3]),
         Some("idle") => idle(Path::new(&arguments[1])),
+        Some("follow") => follow(&arguments[1], Path::new(&arguments[2])),
         size => all(size.and_then(|s| s.parse().ok()).unwrap_or(100)),
     }
     ExitCode::SUCCESS
@@ -80,6 +82,7 @@ fn all(megabytes: usize) {
         let (cpu, peak) = by_engine(dir.path(), mode);
         show(&format!("engine {mode}"), cpu, Some(peak));
     }
+    many_files(&dir.path().join("many"));
     run_self(&["idle", &dir.path().join("quiet").display().to_string()], |line| println!("{line}"));
 }
 
@@ -193,15 +196,9 @@ fn by_plain_program(log: &Path, pipeline: &Pipeline) -> Duration {
 
 /// In a process of its own, so that its memory and all its threads are counted, and nothing else.
 fn by_engine(root: &Path, mode: &str) -> (Duration, u64) {
-    let mut sink = Command::new(std::env::current_exe().expect("this program"))
-        .arg("sink")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the sink starts");
-    let mut port = String::new();
-    BufReader::new(sink.stdout.as_mut().expect("stdout")).read_line(&mut port).expect("a port");
+    let (mut sink, port) = start_sink();
     let (mut cpu, mut peak) = (Duration::ZERO, 0);
-    run_self(&["engine", port.trim(), &root.display().to_string(), mode], |line| {
+    run_self(&["engine", &port, &root.display().to_string(), mode], |line| {
         let mut words = line.split(' ');
         cpu = Duration::from_micros(words.next().and_then(|w| w.parse().ok()).expect("microseconds"));
         peak = words.next().and_then(|w| w.parse().ok()).expect("KiB");
@@ -209,6 +206,17 @@ fn by_engine(root: &Path, mode: &str) -> (Duration, u64) {
     sink.kill().expect("the sink ends");
     sink.wait().expect("the sink ended");
     (cpu, peak)
+}
+
+fn start_sink() -> (std::process::Child, String) {
+    let mut sink = Command::new(std::env::current_exe().expect("this program"))
+        .arg("sink")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the sink starts");
+    let mut port = String::new();
+    BufReader::new(sink.stdout.as_mut().expect("stdout")).read_line(&mut port).expect("a port");
+    (sink, port.trim().to_owned())
 }
 
 fn run_self(arguments: &[&str], mut line: impl FnMut(&str)) {
@@ -247,6 +255,52 @@ fn engine(port: &str, root: &Path, mode: &str) {
         process_cpu()
     });
     println!("{} {}", cpu.as_micros(), status_kib("VmHWM"));
+}
+
+/// One line a second in each of many files, for some seconds.
+fn many_files(root: &Path) {
+    const FILES: usize = 1_000;
+    const SECONDS: usize = 12;
+    fs::create_dir_all(root).expect("mkdir");
+    let mut sink = start_sink();
+    let port = sink.1.clone();
+    let directory = root.to_owned();
+    let writer = std::thread::spawn(move || {
+        for second in 0..SECONDS {
+            for file in 0..FILES {
+                let path = directory.join(format!("{file}.log"));
+                let mut file = fs::OpenOptions::new().create(true).append(true).open(path).expect("open");
+                writeln!(
+                    file,
+                    "second {second} of a file among many, with a text of some length {:x}",
+                    fastrand::u128(..)
+                )
+                .expect("write");
+                std::thread::sleep(Duration::from_micros(900));
+            }
+        }
+    });
+    run_self(&["follow", &port, &root.display().to_string()], |line| println!("{line}"));
+    writer.join().expect("the writer ends");
+    sink.0.kill().expect("the sink ends");
+    sink.0.wait().expect("the sink ended");
+}
+
+/// Follows files that are written to; prints the share of a core that it takes.
+fn follow(port: &str, root: &Path) {
+    let state = tempfile::tempdir().expect("temporary directory");
+    let mut pipeline = pipeline(root, Parse::Simple { key: "content".to_owned() });
+    pipeline.input.file_pattern = "*.log".to_owned();
+    runtime().block_on(async {
+        let engine = start_engine(state.path().to_owned(), port, pipeline);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (cpu, sent) = (process_cpu(), engine.status().pipelines[0].lines_sent);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let percent = (process_cpu() - cpu).as_secs_f64() / 6.0 * 100.0;
+        let sent = (engine.status().pipelines[0].lines_sent - sent) / 6;
+        let rss = status_kib("VmHWM") as f64 / 1024.0;
+        println!("1,000 files: {percent:.1} % of a core at {sent} lines a second, peak {rss:.1} MiB");
+    });
 }
 
 /// Prints memory and wake-ups of an engine that follows one quiet file.

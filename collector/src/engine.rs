@@ -53,6 +53,8 @@ pub struct Limits {
     pub linger: Duration,
     /// Requests that are not full keep this distance.
     pub send_spacing: Duration,
+    /// Encoded bytes of logs that wait for company, in all files; above it the oldest go at once.
+    pub open_bytes_max: usize,
     /// Requests of one destination that may be under way or queued.
     pub lane_parcels_max: usize,
     /// Compressed bytes of them.
@@ -84,6 +86,7 @@ impl Default for Limits {
             group_logs_max: 4000,
             linger: Duration::from_secs(3),
             send_spacing: Duration::from_millis(50),
+            open_bytes_max: 4 * 1024 * 1024,
             lane_parcels_max: 8,
             lane_bytes_max: 2 * 1024 * 1024,
             under_way_bytes_max: 16 * 1024 * 1024,
@@ -137,6 +140,7 @@ impl Engine {
     /// # Errors
     /// The system refuses a thread or a pipe.
     pub fn start(config: EngineConfig, clients: impl Clients) -> Result<Self, EngineError> {
+        raise_limit_of_open_files();
         let (mailbox, wake) = Mailbox::new().map_err(EngineError::Thread)?;
         let board = Arc::new(Board::default());
         let report: ship::Report = {
@@ -195,6 +199,14 @@ impl Engine {
         // The channel closes only if the thread died or a later drain took over.
         report.await.unwrap_or_default()
     }
+}
+
+/// Every file that is followed is open; the soft limit is often 1,024 although more is allowed.
+fn raise_limit_of_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // If it is refused, a file that cannot be opened is reported by itself.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 impl Drop for Engine {

@@ -83,4 +83,8 @@ impl Carrier for Shipper {
         // acknowledged is sent by the next run.
         let _ = lane.send(parcel);
     }
+
+    fn forget(&mut self, destination: &Destination) {
+        self.lanes.remove(destination); // ends its task
+    }
 }

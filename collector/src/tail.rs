@@ -270,11 +270,6 @@ impl Tail {
         Self::from_start(self.file.try_clone()?, self.identity)
     }
 
-    /// Drops the cached pending bytes; the next read fetches them again.
-    pub fn forget_pending(&mut self) {
-        self.carry = Vec::new();
-    }
-
     fn check_bytes(&self, out: &mut Vec<u8>) {
         out.clear();
         let from_before = (MARK_BYTES_MAX.saturating_sub(self.carry.len())).min(self.before.len());

@@ -37,6 +37,8 @@ pub enum WatchError {
          raise sysctl {sysctl} on the node"
     )]
     Limit { what: &'static str, sysctl: &'static str, path: PathBuf },
+    #[error("{path} is on a network file system, whose changes are not notified, so it is polled")]
+    Remote { path: PathBuf },
     #[error("inotify is not available ({reason}), so {path} is polled instead")]
     Unavailable { reason: String, path: PathBuf },
     #[error("cannot watch {path}: {source}")]
@@ -52,6 +54,24 @@ pub struct Watcher {
     by_descriptor: HashMap<i32, Vec<PathBuf>>,
     #[cfg(target_os = "linux")]
     by_path: HashMap<PathBuf, i32>,
+}
+
+/// File systems on which others write without our kernel's knowledge. Source: statfs(2).
+#[cfg(target_os = "linux")]
+const REMOTE_FILE_SYSTEMS: [u32; 8] = [
+    0x6969,      // NFS
+    0x517b,      // SMB
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2
+    0x0102_1997, // 9p
+    0x6573_5546, // FUSE, virtiofs
+    0x00c3_6400, // Ceph
+    0x5346_414f, // AFS
+];
+
+#[cfg(target_os = "linux")]
+fn is_remote(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|fs| REMOTE_FILE_SYSTEMS.contains(&(fs.f_type as u32)))
 }
 
 /// Bytes of events taken from the kernel at once.
@@ -93,6 +113,9 @@ impl Watcher {
                 return Err(WatchError::Unavailable { reason: reason.clone(), path: path.to_owned() });
             }
         };
+        if is_remote(path) {
+            return Err(WatchError::Remote { path: path.to_owned() });
+        }
         let what = WatchFlags::MODIFY
             | WatchFlags::ATTRIB
             | WatchFlags::CLOSE_WRITE

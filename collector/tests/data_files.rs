@@ -179,7 +179,8 @@ fn a_file_deleted_before_it_was_read_is_read_all_the_same() {
 fn a_link_is_followed_and_so_is_its_change() {
     let mut rig = Rig::new();
     fs::create_dir(rig.dir.path().join("elsewhere")).expect("mkdir");
-    let target = |name: &str| rig.dir.path().join("elsewhere").join(name);
+    let elsewhere = rig.dir.path().join("elsewhere");
+    let target = |name: &str| elsewhere.join(name);
     fs::write(target("one"), "one\n").expect("write");
     fs::write(target("two"), "two\n").expect("write");
     let (one, two) = (target("one"), target("two"));
@@ -189,6 +190,34 @@ fn a_link_is_followed_and_so_is_its_change() {
     symlink(&two, rig.path("next")).expect("symlink");
     fs::rename(rig.path("next"), rig.path("a.log")).expect("rename");
     assert_eq!(rig.values(), ["two"]);
+    // What happens at the other end is seen too, without waiting for the next listing.
+    let append = |path: &std::path::Path, text: &str| {
+        use std::io::Write;
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).expect("open");
+        file.write_all(text.as_bytes()).expect("write");
+    };
+    append(&two, "three\n");
+    assert_eq!(rig.values(), ["three"]);
+    fs::rename(&two, target("two.1")).expect("rename");
+    append(&target("two.1"), "four\n");
+    append(&two, "five\n");
+    let mut values = rig.values();
+    values.sort();
+    assert_eq!(values, ["five", "four"]);
+}
+
+#[test]
+fn many_files_with_much_to_read_do_not_pile_up_in_memory() {
+    let mut rig = Rig::new();
+    rig.limits = Limits { open_bytes_max: 100_000, lane_parcels_max: 2, ..Limits::default() };
+    for i in 0..50 {
+        rig.append(&format!("{i}.log"), numbered(0..2_000)); // 24 kB each
+    }
+    rig.start(vec![simple_on(|input| input.file_pattern = "*.log".to_owned())]);
+    assert_eq!(rig.carried.len(), 2);
+    let read = rig.counter("read_bytes");
+    assert!(read < 300_000, "{read} bytes were read although nobody takes them");
+    assert_eq!(rig.values().len(), 100_000);
 }
 
 #[test]

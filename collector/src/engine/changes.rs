@@ -53,6 +53,14 @@ impl Visitor for Listing<'_> {
     }
 
     fn file(&mut self, file: &Located) {
+        // What happens to the target of a link is notified in the target's directory.
+        if file.real.is_symlink()
+            && let Ok(target) = file.real.canonicalize()
+            && let Some(real) = target.parent()
+            && self.directories.iter().all(|(dir, _)| dir.real != real)
+        {
+            self.directory(&Located { real: real.to_owned(), shown: real.to_owned() }, false);
+        }
         self.files.push(file.clone());
     }
 
@@ -282,7 +290,9 @@ impl Reader {
             }
             let at = Located { real: dir.join(name), shown: usage.shown.join(name) };
             let matches = self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
-            if matches {
+            if matches && at.real.is_symlink() {
+                self.walk_at.insert(usage.pipeline, now.mono); // its target's directory is watched too
+            } else if matches {
                 self.look(usage.pipeline, &at, false, now);
             } else if !self.follow_rename(usage.pipeline, &at.real, now) {
                 let dir = Located { real: dir.to_owned(), shown: usage.shown };

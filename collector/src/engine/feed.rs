@@ -30,7 +30,7 @@ impl Reader {
         if !file.is_read() {
             return;
         }
-        if !self.outbox.has_room(file.lane) {
+        if !self.outbox.may_read(file.lane) {
             return self.outbox.block(file.lane, key);
         }
         let pause = now.mono.saturating_duration_since(file.read_at);
@@ -206,7 +206,9 @@ impl Feeder<'_> {
                 self.file.open.insert(Group::in_buffer(self.outbox.buffer()))
             }
         };
+        let before = group.encoded_bytes();
         group.push(stamp, text, fields);
+        self.outbox.grew(group.encoded_bytes() - before);
         if group.logs() >= self.limits.group_logs_max
             || group.text_bytes() >= self.limits.group_text_bytes_max
         {

@@ -127,12 +127,17 @@ impl Reader {
         running.board.files.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.by_identity.insert((id, identity), key);
         self.by_path.entry(at.real.clone()).or_default().push(key);
+        let link_target = at.real.is_symlink().then(|| at.real.canonicalize().ok()).flatten();
+        if let Some(target) = &link_target {
+            self.by_path.entry(target.clone()).or_default().push(key);
+        }
         let file = Tracked {
             key,
             pipeline: id,
             lane: running.lane,
             footer: tags::footer(&self.settings.host, &running.config.topic, &at.shown),
             at,
+            link_target,
             place,
             progress: Progress::new(tail.bookmark()),
             tail,
@@ -305,6 +310,9 @@ impl Reader {
             self.by_identity.remove(&identity);
         }
         forget_path(&mut self.by_path, &file.at.real, key);
+        if let Some(target) = &file.link_target {
+            forget_path(&mut self.by_path, target, key);
+        }
         if let Some(at) = file.timer {
             self.timers.remove(&(at, key));
         }

@@ -4,7 +4,7 @@
 //! [`Carrier`]; the engine is told of the outcome and gives it to [`Outbox::settle`]. A lane that
 //! has no room stops the reading of its files (back-pressure), never drops. Called by `engine` only.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,6 +47,9 @@ pub enum Outcome {
 /// Takes parcels to the server; reports each one's outcome to the engine, at some time.
 pub trait Carrier: Send {
     fn carry(&mut self, parcel: Parcel);
+
+    /// Nothing more will come for this destination, and nothing is under way.
+    fn forget(&mut self, _destination: &Destination) {}
 }
 
 /// Names a lane.
@@ -72,7 +75,16 @@ struct Lane {
     /// Files with logs that are not in a parcel yet, the longest waiting first.
     open: VecDeque<(FileKey, Instant)>,
     /// Files that may not be read before there is room.
-    blocked: Vec<FileKey>,
+    blocked: BTreeSet<FileKey>,
+}
+
+impl Lane {
+    fn has_room(&self, limits: &Limits, all_under_way_bytes: usize) -> bool {
+        self.under_way == 0
+            || (self.under_way < limits.lane_parcels_max
+                && self.under_way_bytes < limits.lane_bytes_max
+                && all_under_way_bytes < limits.under_way_bytes_max)
+    }
 }
 
 /// All lanes.
@@ -83,6 +95,8 @@ pub struct Outbox {
     by_destination: HashMap<Destination, LaneId>,
     under_way: HashMap<ParcelId, Settled>,
     under_way_bytes: usize,
+    /// Encoded bytes of all logs that are not in a parcel yet.
+    open_bytes: usize,
     next_lane: u32,
     next_parcel: u64,
     scratch: Vec<u8>,
@@ -98,6 +112,7 @@ impl Outbox {
             by_destination: HashMap::new(),
             under_way: HashMap::new(),
             under_way_bytes: 0,
+            open_bytes: 0,
             next_lane: 0,
             next_parcel: 0,
             scratch: Vec::new(),
@@ -119,37 +134,64 @@ impl Outbox {
             under_way_bytes: 0,
             last_sent: None,
             open: VecDeque::new(),
-            blocked: Vec::new(),
+            blocked: BTreeSet::new(),
         };
         self.lanes.insert(id, lane);
         id
     }
 
-    /// True if logs read now for this lane can be sent without piling up.
-    pub fn has_room(&self, lane: LaneId) -> bool {
-        let Some(lane) = self.lanes.get(&lane) else { return false };
-        let total_full = self.under_way_bytes >= self.limits.under_way_bytes_max;
-        lane.under_way == 0
-            || (lane.under_way < self.limits.lane_parcels_max
-                && lane.under_way_bytes < self.limits.lane_bytes_max
-                && !total_full)
+    /// Keeps only lanes to `used` destinations, and those that have still something to deliver.
+    pub fn keep_lanes(&mut self, used: &HashSet<&Destination>) {
+        let carrier = &mut self.carrier;
+        self.lanes.retain(|_, lane| {
+            let keeps = used.contains(&*lane.destination) || lane.under_way > 0 || !lane.open.is_empty();
+            if !keeps {
+                carrier.forget(&lane.destination);
+            }
+            keeps
+        });
+        self.by_destination.retain(|_, id| self.lanes.contains_key(id));
+    }
+
+    fn may_send(&self, lane: LaneId) -> bool {
+        self.lanes.get(&lane).is_some_and(|l| l.has_room(&self.limits, self.under_way_bytes))
+    }
+
+    /// True if logs read now for this lane would not pile up.
+    pub fn may_read(&self, lane: LaneId) -> bool {
+        let has_nothing_open = self.lanes.get(&lane).is_some_and(|l| l.open.is_empty());
+        self.may_send(lane) && (has_nothing_open || !self.is_overfull())
+    }
+
+    /// So many logs wait for company that some should go without.
+    pub fn is_overfull(&self) -> bool {
+        self.open_bytes >= self.limits.open_bytes_max
+    }
+
+    /// The file that waits longest among those that could be sent.
+    pub fn longest_waiting(&self) -> Option<FileKey> {
+        let sendable = self.lanes.values().filter(|l| l.has_room(&self.limits, self.under_way_bytes));
+        sendable.filter_map(|l| l.open.front()).min_by_key(|(_, since)| *since).map(|(file, _)| *file)
     }
 
     /// `file` is not to be read before the lane has room.
     pub fn block(&mut self, lane: LaneId, file: FileKey) {
-        if let Some(lane) = self.lanes.get_mut(&lane)
-            && !lane.blocked.contains(&file)
-        {
-            lane.blocked.push(file);
+        if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.blocked.insert(file);
         }
     }
 
-    /// The files that were blocked, if there is room now.
-    pub fn unblocked(&mut self, lane: LaneId) -> Vec<FileKey> {
-        if !self.has_room(lane) {
-            return Vec::new();
+    /// The files that were blocked and may be read now.
+    pub fn take_unblocked(&mut self) -> Vec<FileKey> {
+        let waiting = self.lanes.iter().filter(|(_, lane)| !lane.blocked.is_empty());
+        let free: Vec<LaneId> = waiting.map(|(id, _)| *id).filter(|id| self.may_read(*id)).collect();
+        let mut files = Vec::new();
+        for id in free {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                files.extend(std::mem::take(&mut lane.blocked));
+            }
         }
-        self.lanes.get_mut(&lane).map(|l| std::mem::take(&mut l.blocked)).unwrap_or_default()
+        files
     }
 
     /// `file` has logs that are not in a parcel yet.
@@ -159,10 +201,18 @@ impl Outbox {
         }
     }
 
-    /// `file` has no such logs any more.
-    pub fn closed(&mut self, lane: LaneId, file: FileKey) {
-        if let Some(lane) = self.lanes.get_mut(&lane) {
-            lane.open.retain(|(f, _)| *f != file);
+    /// Such logs became more by this many encoded bytes.
+    pub fn grew(&mut self, bytes: usize) {
+        self.open_bytes += bytes;
+    }
+
+    /// `file` has no such logs any more; they had this many encoded bytes.
+    pub fn closed(&mut self, lane: LaneId, file: FileKey, bytes: usize) {
+        self.open_bytes = self.open_bytes.saturating_sub(bytes);
+        let Some(lane) = self.lanes.get_mut(&lane) else { return };
+        match lane.open.front() {
+            Some((first, _)) if *first == file => drop(lane.open.pop_front()),
+            _ => lane.open.retain(|(f, _)| *f != file),
         }
     }
 
@@ -174,13 +224,13 @@ impl Outbox {
         let lane_state = self.lanes.get(&lane)?;
         let (file, _) = lane_state.open.front()?;
         let due = at_once || self.due_at(lane_state).is_some_and(|at| at <= now);
-        (due && self.has_room(lane)).then_some(*file)
+        (due && self.may_send(lane)).then_some(*file)
     }
 
     /// The file whose logs have waited for [`Limits::linger`].
     pub fn lingering(&self, lane: LaneId, now: Instant) -> Option<FileKey> {
         let (file, since) = self.lanes.get(&lane)?.open.front()?;
-        (*since + self.limits.linger <= now && self.has_room(lane)).then_some(*file)
+        (*since + self.limits.linger <= now && self.may_send(lane)).then_some(*file)
     }
 
     fn due_at(&self, lane: &Lane) -> Option<Instant> {
@@ -195,7 +245,7 @@ impl Outbox {
 
     /// When [`Self::due`] may next have something that it has not now.
     pub fn next_due(&self) -> Option<Instant> {
-        let with_room = self.lanes.iter().filter(|(id, _)| self.has_room(**id));
+        let with_room = self.lanes.iter().filter(|(id, _)| self.may_send(**id));
         with_room.filter_map(|(_, lane)| self.due_at(lane)).min()
     }
 

@@ -157,6 +157,8 @@ impl Reader {
                 }
             }
         }
+        self.outbox.keep_lanes(&self.pipelines.values().map(|r| &r.config.destination).collect());
+        self.forget_old_checkpoints(now);
     }
 
     fn install(&mut self, id: PipelineId, config: Pipeline, now: Now) {
@@ -212,9 +214,7 @@ impl Reader {
     /// The outcome of a parcel.
     pub fn settle(&mut self, parcel: ParcelId, outcome: &Outcome, now: Now) {
         let Some(settled) = self.outbox.settle(parcel) else { return };
-        for key in self.outbox.unblocked(settled.lane) {
-            self.make_ready(key);
-        }
+        self.unblock();
         let Some(file) = self.files.get_mut(&settled.file) else { return };
         let moved = file.progress.confirm(parcel);
         if let Some(running) = self.pipelines.get(&file.pipeline) {
@@ -254,11 +254,17 @@ impl Reader {
                 file.in_ready_queue = false;
             }
             self.feed(key, now);
+            while self.outbox.is_overfull()
+                && let Some(waiting) = self.outbox.longest_waiting()
+            {
+                self.seal(waiting, now);
+            }
         }
         if blocks > 0 {
             self.release_at = Some(now.mono + RELEASE_MEMORY_AFTER);
         }
         self.send_what_is_due(now);
+        self.unblock();
         self.step_drain(now);
         self.save_if_due(now);
         self.release_memory_if_idle(now);
@@ -289,6 +295,13 @@ impl Reader {
         for id in due {
             self.walk(id, now);
             self.look_at_all_files_of(id);
+        }
+    }
+
+    /// Puts files back into the queue that waited for room.
+    fn unblock(&mut self) {
+        for key in self.outbox.take_unblocked() {
+            self.make_ready(key);
         }
     }
 

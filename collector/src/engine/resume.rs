@@ -1,6 +1,7 @@
 //! Content that is no longer under its name: files renamed while the collector was down, copies made
 //! by `copytruncate`, whole generations that came and went unseen.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
@@ -95,6 +96,20 @@ impl Reader {
     /// What the checkpoint says of a pipeline.
     pub(super) fn entries_of(&self, pipeline: &str) -> Vec<Entry> {
         self.store.entries().filter(|e| e.pipeline == pipeline).cloned().collect()
+    }
+
+    /// Drops checkpoints of pipelines that have been gone for long.
+    pub(super) fn forget_old_checkpoints(&mut self, now: Now) {
+        let running: HashSet<&str> = self.pipelines.values().map(|r| r.config.name.as_str()).collect();
+        let is_old = |e: &&Entry| {
+            let age = now.unix_seconds().saturating_sub(e.updated_us / 1_000_000);
+            !running.contains(e.pipeline.as_str()) && age > FORGET_AFTER.as_secs()
+        };
+        let old: Vec<u64> = self.store.entries().filter(is_old).map(|e| e.generation).collect();
+        for generation in old {
+            self.store.remove(generation);
+            self.request_save(now);
+        }
     }
 
     /// After a start, with what the checkpoint said *before* it: takes up what was renamed, copied or

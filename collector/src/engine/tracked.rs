@@ -106,6 +106,8 @@ pub struct Tracked {
     pub pipeline: PipelineId,
     pub lane: LaneId,
     pub at: Located,
+    /// Where the link led under whose name the file was found, if it was one.
+    pub link_target: Option<PathBuf>,
     pub place: Place,
     pub tail: Tail,
     /// Logs that are not in a parcel yet.
@@ -135,7 +137,7 @@ impl Tracked {
     /// Puts what was gathered into a parcel; everything before `end` is then handed over.
     pub fn seal(&mut self, outbox: &mut Outbox, end: Bookmark, now: Instant) {
         let Some(group) = self.open.take() else { return };
-        outbox.closed(self.lane, self.key);
+        outbox.closed(self.lane, self.key, group.encoded_bytes());
         let logs = group.logs();
         let bytes = group.finish(&self.footer, &self.pack_ids.take());
         let parcel = outbox.send(self.lane, self.key, bytes, logs, now);
