@@ -394,6 +394,28 @@ async fn an_active_deadline_fails_the_pod() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn interrupted_watches_and_refusals_lose_nothing() {
+    let bench = Bench::start().await;
+    bench.create::<Pod>(pod("first", json!({"containers": [sh("main", SERVE)]}))).await;
+    bench.wait_for_log("first", "main", "ready\n").await;
+    bench.server.compact();
+    bench.server.cut_watches();
+    bench.server.inject(kube_sim::Fault {
+        method: None,
+        path_contains: "/status".into(),
+        times: 3,
+        effect: kube_sim::Effect::Fail { code: 503, retry_after_seconds: None },
+    });
+    bench
+        .create::<Pod>(pod("second", json!({"restartPolicy": "Never", "containers": [sh("main", "exit 0")]})))
+        .await;
+    bench.api::<Pod>().delete("first", &DeleteParams::default()).await.unwrap();
+    bench.wait_for_phase("second", "Succeeded").await;
+    bench.wait_gone::<Pod>("first").await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn shutdown_and_drop_leave_no_process() {
     for drop_it in [false, true] {
         for isolation in [Isolation::Auto, Isolation::Prefix] {

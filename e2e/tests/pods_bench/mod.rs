@@ -25,7 +25,7 @@ pub struct Bench {
     pub client: Client,
     pub runner: Running,
     pub directory: tempfile::TempDir,
-    server: kube_sim::Running,
+    pub server: kube_sim::Running,
 }
 
 impl Bench {
