@@ -31,10 +31,6 @@ counters! {
     LogsSent = "logs_sent",
     /// Encoded bytes of those requests before compression.
     BytesSent = "sent_bytes",
-    /// Requests acknowledged.
-    Requests = "requests",
-    /// Requests that failed and were, or will be, tried again.
-    Retries = "retries",
     /// Events that the parser did not match (dropped or sent raw, as the config says).
     Unmatched = "unmatched_events",
     /// Events whose time could not be read; they carry the time of collection.

@@ -182,8 +182,9 @@ fn varint_len(value: u32) -> usize {
     }
 }
 
+/// Appends a protobuf varint.
 #[inline]
-fn put_varint(out: &mut Vec<u8>, mut value: u32) {
+pub fn put_varint(out: &mut Vec<u8>, mut value: u32) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -5,6 +5,7 @@
 //! bounds what is handed over, so queues here need no bound of their own. Called by `engine`.
 
 mod lane;
+mod piece;
 mod verdict;
 
 use std::collections::HashMap;

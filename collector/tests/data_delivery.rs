@@ -233,6 +233,33 @@ async fn several_pipelines_read_one_file_and_one_failing_logstore_holds_up_no_ot
 }
 
 #[tokio::test]
+async fn many_slow_files_share_requests() {
+    const FILES: usize = 200;
+    let bench = Bench::new().await;
+    let mut pipeline = simple();
+    pipeline.input.file_pattern = "*.log".to_owned();
+    let engine = bench.start(vec![pipeline]);
+    for round in 0..5 {
+        for file in 0..FILES {
+            bench.append(&format!("{file}.log"), &format!("{file}/{round}\n"));
+        }
+    }
+    let values = bench.sink.wait_for(5 * FILES).await;
+    assert!(bench.sink.requests() < 5 * FILES / 4, "{} requests", bench.sink.requests());
+    for file in 0..FILES {
+        let prefix = format!("{file}/");
+        let of_file: Vec<&String> = values.iter().filter(|v| v.starts_with(&prefix)).collect();
+        let expected: Vec<String> = (0..5).map(|round| format!("{file}/{round}")).collect();
+        assert_eq!(of_file, expected.iter().collect::<Vec<_>>());
+    }
+    bench.sink.refuse_above(1);
+    bench.append("1.log", "a\nb\nc\n");
+    bench.append("2.log", "d\n");
+    assert_eq!(bench.sink.wait_for(5 * FILES + 4).await.len(), 5 * FILES + 4);
+    assert!(engine.drain(far()).await.is_complete);
+}
+
+#[tokio::test]
 async fn a_directory_that_comes_later_is_found() {
     let bench = Bench::new().await;
     fs::remove_dir(bench.root().join("logs")).expect("rmdir");

@@ -209,7 +209,12 @@ fn a_link_is_followed_and_so_is_its_change() {
 #[test]
 fn many_files_with_much_to_read_do_not_pile_up_in_memory() {
     let mut rig = Rig::new();
-    rig.limits = Limits { open_bytes_max: 100_000, lane_parcels_max: 2, ..Limits::default() };
+    rig.limits = Limits {
+        open_bytes_max: 100_000,
+        lane_parcels_max: 2,
+        group_text_bytes_max: 50_000,
+        ..Limits::default()
+    };
     for i in 0..50 {
         rig.append(&format!("{i}.log"), numbered(0..2_000)); // 24 kB each
     }

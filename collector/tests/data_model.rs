@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use data_rig::{Rig, group_of, simple_on, values_of};
+use data_rig::{Rig, groups_of, simple_on, values_of};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -181,7 +181,7 @@ impl World {
     /// The server takes the oldest request. (The shipper sends those of one file in their order.)
     fn take(&mut self, answered: bool) {
         let Some(parcel) = self.rig.carried.front() else { return };
-        for line in values_of(&group_of(&parcel)) {
+        for line in groups_of(&parcel).iter().flat_map(values_of) {
             *self.received.entry(line).or_default() += 1;
         }
         if answered {

@@ -19,19 +19,25 @@ use crate::pipeline::Destination;
 /// Buffers kept for the next groups, each up to the size of a full group.
 const SPARE_BUFFERS_MAX: usize = 2;
 
-/// One request body under way.
+/// A LogGroup of one file, compressed.
+#[derive(Debug, Clone)]
+pub struct PackedGroup {
+    pub file: FileKey,
+    pub body: Bytes,
+    pub compression: Compression,
+    /// Bytes before compression.
+    pub raw_bytes: usize,
+    pub logs: u32,
+}
+
+/// One request under way.
 #[derive(Debug, Clone)]
 pub struct Parcel {
     pub id: ParcelId,
     pub destination: Arc<Destination>,
-    /// Parcels of the same file must arrive in the order in which they were given.
-    pub file: FileKey,
-    /// A LogGroup, compressed by `compression`.
-    pub body: Bytes,
-    pub compression: Compression,
-    /// Bytes of the LogGroup before compression.
-    pub raw_bytes: usize,
-    pub logs: u32,
+    /// At least one. Parcels with groups of the same file must arrive in the order in which they
+    /// were given.
+    pub groups: Vec<PackedGroup>,
 }
 
 /// What became of a parcel.
@@ -56,14 +62,19 @@ pub trait Carrier: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId(u32);
 
-/// A parcel that was settled.
+/// What a settled parcel held of one file.
 #[derive(Debug)]
 pub struct Settled {
-    pub lane: LaneId,
     pub file: FileKey,
     pub raw_bytes: usize,
     pub logs: u32,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    lane: LaneId,
     body_bytes: usize,
+    parts: Vec<Settled>,
 }
 
 #[derive(Debug)]
@@ -76,6 +87,8 @@ struct Lane {
     open: VecDeque<(FileKey, Instant)>,
     /// Files that may not be read before there is room.
     blocked: BTreeSet<FileKey>,
+    /// The parcel that is being filled.
+    filling: Option<Parcel>,
 }
 
 impl Lane {
@@ -93,7 +106,7 @@ pub struct Outbox {
     carrier: Box<dyn Carrier>,
     lanes: HashMap<LaneId, Lane>,
     by_destination: HashMap<Destination, LaneId>,
-    under_way: HashMap<ParcelId, Settled>,
+    under_way: HashMap<ParcelId, UnderWay>,
     under_way_bytes: usize,
     /// Encoded bytes of all logs that are not in a parcel yet.
     open_bytes: usize,
@@ -135,6 +148,7 @@ impl Outbox {
             last_sent: None,
             open: VecDeque::new(),
             blocked: BTreeSet::new(),
+            filling: None,
         };
         self.lanes.insert(id, lane);
         id
@@ -144,7 +158,8 @@ impl Outbox {
     pub fn keep_lanes(&mut self, used: &HashSet<&Destination>) {
         let carrier = &mut self.carrier;
         self.lanes.retain(|_, lane| {
-            let keeps = used.contains(&*lane.destination) || lane.under_way > 0 || !lane.open.is_empty();
+            let is_empty = lane.under_way == 0 && lane.open.is_empty() && lane.filling.is_none();
+            let keeps = used.contains(&*lane.destination) || !is_empty;
             if !keeps {
                 carrier.forget(&lane.destination);
             }
@@ -253,8 +268,9 @@ impl Outbox {
         self.lanes.keys().copied().collect()
     }
 
-    /// Sends the LogGroup `group`.
-    pub fn send(
+    /// Puts the LogGroup `group` into the next parcel of the lane, which is sent when it is full or by
+    /// [`Self::post`].
+    pub fn put(
         &mut self,
         lane_id: LaneId,
         file: FileKey,
@@ -262,45 +278,77 @@ impl Outbox {
         logs: u32,
         now: Instant,
     ) -> ParcelId {
-        let id = ParcelId(self.next_parcel);
-        self.next_parcel += 1;
-        let Some(lane) = self.lanes.get_mut(&lane_id) else { return id };
-        let raw_bytes = group.len();
+        let packed = self.pack(lane_id, file, &group, logs);
+        self.keep_spare(group);
+        let fresh = ParcelId(self.next_parcel);
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return fresh };
+        let destination = &lane.destination;
+        let parcel = lane.filling.get_or_insert_with(|| {
+            self.next_parcel += 1;
+            Parcel { id: fresh, destination: Arc::clone(destination), groups: Vec::new() }
+        });
+        let id = parcel.id;
+        parcel.groups.push(packed);
+        let raw_bytes: usize = parcel.groups.iter().map(|g| g.raw_bytes).sum();
+        if raw_bytes >= self.limits.group_text_bytes_max {
+            self.post(lane_id, now);
+        }
+        id
+    }
+
+    fn pack(&mut self, lane: LaneId, file: FileKey, group: &[u8], logs: u32) -> PackedGroup {
+        let wanted = self.lanes.get(&lane).map_or(Compression::None, |l| l.destination.compression);
         self.scratch.clear();
-        let wanted = lane.destination.compression;
-        let (body, compression) = match codec::compress(&group, wanted, &mut self.scratch) {
+        let (body, compression) = match codec::compress(group, wanted, &mut self.scratch) {
             Ok(()) => (Bytes::copy_from_slice(&self.scratch), wanted),
             Err(error) => {
                 tracing::warn!(%error, "a request is sent uncompressed");
-                (Bytes::copy_from_slice(&group), Compression::None)
+                (Bytes::copy_from_slice(group), Compression::None)
             }
         };
-        let body_bytes = body.len();
+        PackedGroup { file, body, compression, raw_bytes: group.len(), logs }
+    }
+
+    /// Sends the parcel that was being filled, if there is one.
+    pub fn post(&mut self, lane_id: LaneId, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
+        let Some(parcel) = lane.filling.take() else { return };
+        let body_bytes = parcel.groups.iter().map(|g| g.body.len()).sum();
         lane.under_way += 1;
         lane.under_way_bytes += body_bytes;
         lane.last_sent = Some(now);
         self.under_way_bytes += body_bytes;
-        self.under_way.insert(id, Settled { lane: lane_id, file, raw_bytes, logs, body_bytes });
-        let destination = Arc::clone(&lane.destination);
-        self.carrier.carry(Parcel { id, destination, file, body, compression, raw_bytes, logs });
-        self.keep_spare(group);
-        id
+        let part = |g: &PackedGroup| Settled { file: g.file, raw_bytes: g.raw_bytes, logs: g.logs };
+        let parts = parcel.groups.iter().map(part).collect();
+        self.under_way.insert(parcel.id, UnderWay { lane: lane_id, body_bytes, parts });
+        self.carrier.carry(parcel);
     }
 
-    /// A parcel came to its end; `None` if it is not known.
-    pub fn settle(&mut self, id: ParcelId) -> Option<Settled> {
-        let settled = self.under_way.remove(&id)?;
-        self.under_way_bytes -= settled.body_bytes;
-        if let Some(lane) = self.lanes.get_mut(&settled.lane) {
-            lane.under_way -= 1;
-            lane.under_way_bytes -= settled.body_bytes;
+    /// [`Self::post`] for all lanes: the end of a turn.
+    pub fn post_all(&mut self, now: Instant) {
+        let filling = self.lanes.iter().filter(|(_, lane)| lane.filling.is_some());
+        for lane in filling.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.post(lane, now);
         }
-        Some(settled)
+    }
+
+    /// A parcel came to its end: what it held.
+    pub fn settle(&mut self, id: ParcelId) -> Vec<Settled> {
+        let Some(ended) = self.under_way.remove(&id) else { return Vec::new() };
+        self.under_way_bytes -= ended.body_bytes;
+        if let Some(lane) = self.lanes.get_mut(&ended.lane) {
+            lane.under_way -= 1;
+            lane.under_way_bytes -= ended.body_bytes;
+        }
+        ended.parts
     }
 
     /// Parcels and logs that are not acknowledged yet.
     pub fn unsettled(&self) -> (usize, u64) {
-        (self.under_way.len(), self.under_way.values().map(|s| u64::from(s.logs)).sum())
+        (
+            self.under_way.len(),
+            self.under_way.values().flat_map(|p| &p.parts).map(|part| u64::from(part.logs)).sum(),
+        )
     }
 
     /// A buffer for the next group.

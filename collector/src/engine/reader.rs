@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::Limits;
 use super::changes::DirectoryUse;
 use super::drain::Drain;
-use super::outbox::{Carrier, Outbox, Outcome};
+use super::outbox::{Carrier, LaneId, Outbox, Outcome, Settled};
 use super::status::{Board, Trouble};
 use super::tracked::{FileKey, PipelineId, Running, Tracked};
 use crate::checkpoint::{Entry, ParcelId, Store};
@@ -213,25 +213,32 @@ impl Reader {
 
     /// The outcome of a parcel.
     pub fn settle(&mut self, parcel: ParcelId, outcome: &Outcome, now: Now) {
-        let Some(settled) = self.outbox.settle(parcel) else { return };
+        let parts = self.outbox.settle(parcel);
         self.unblock();
-        let Some(file) = self.files.get_mut(&settled.file) else { return };
+        let mut lost = match outcome {
+            Outcome::Acknowledged => 0,
+            Outcome::Refused { logs_lost } => *logs_lost,
+        };
+        for part in parts {
+            let lost_of_part = lost.min(part.logs);
+            lost -= lost_of_part;
+            self.settle_part(parcel, &part, lost_of_part, now);
+        }
+    }
+
+    fn settle_part(&mut self, parcel: ParcelId, part: &Settled, lost: u32, now: Now) {
+        let Some(file) = self.files.get_mut(&part.file) else { return };
         let moved = file.progress.confirm(parcel);
         if let Some(running) = self.pipelines.get(&file.pipeline) {
             let counters = &running.board.counters;
-            let lost = match outcome {
-                Outcome::Acknowledged => 0,
-                Outcome::Refused { logs_lost } => u64::from(*logs_lost),
-            };
-            counters.add(Counter::LogsSent, u64::from(settled.logs).saturating_sub(lost));
-            counters.add(Counter::LogsDropped, lost);
-            counters.add(Counter::BytesSent, settled.raw_bytes as u64);
-            counters.add(Counter::Requests, 1);
+            counters.add(Counter::LogsSent, u64::from(part.logs - lost));
+            counters.add(Counter::LogsDropped, u64::from(lost));
+            counters.add(Counter::BytesSent, part.raw_bytes as u64);
         }
         if moved {
-            self.record(settled.file, now);
+            self.record(part.file, now);
         }
-        self.retire_if_done(settled.file, now);
+        self.retire_if_done(part.file, now);
     }
 
     /// Sending to `destination` has a problem, or none any more.
@@ -306,25 +313,23 @@ impl Reader {
     }
 
     pub(super) fn send_what_is_due(&mut self, now: Now) {
-        if !self.ready.is_empty() && self.drain.is_none() {
-            // More is about to be read; only what waited for long goes out now.
-            return self.send_lingering(now);
-        }
+        let about_to_read: BTreeSet<LaneId> =
+            self.ready.iter().filter_map(|key| self.files.get(key)).map(|file| file.lane).collect();
         for lane in self.outbox.lane_ids() {
-            // All open files of an idle lane go together: the first would make it busy.
-            let at_once = self.drain.is_some() || self.outbox.due(lane, now.mono, false).is_some();
-            while let Some(key) = self.outbox.due(lane, now.mono, at_once) {
-                self.seal(key, now);
+            if about_to_read.contains(&lane) && self.drain.is_none() {
+                // More is about to come; only what waited for long goes out now.
+                while let Some(key) = self.outbox.lingering(lane, now.mono) {
+                    self.seal(key, now);
+                }
+            } else {
+                // All open files of a lane go together.
+                let at_once = self.drain.is_some() || self.outbox.due(lane, now.mono, false).is_some();
+                while let Some(key) = self.outbox.due(lane, now.mono, at_once) {
+                    self.seal(key, now);
+                }
             }
         }
-    }
-
-    fn send_lingering(&mut self, now: Now) {
-        for lane in self.outbox.lane_ids() {
-            while let Some(key) = self.outbox.lingering(lane, now.mono) {
-                self.seal(key, now);
-            }
-        }
+        self.outbox.post_all(now.mono);
     }
 
     pub(super) fn seal(&mut self, key: FileKey, now: Now) {

@@ -140,7 +140,7 @@ impl Tracked {
         outbox.closed(self.lane, self.key, group.encoded_bytes());
         let logs = group.logs();
         let bytes = group.finish(&self.footer, &self.pack_ids.take());
-        let parcel = outbox.send(self.lane, self.key, bytes, logs, now);
+        let parcel = outbox.put(self.lane, self.key, bytes, logs, now);
         self.progress.sent(parcel, end);
     }
 

@@ -4,11 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sls_api::NoQuery;
-use sls_api::codec::{self, Compression, RAW_BYTES_MAX};
 use sls_api::ops::InLogstore;
-use sls_api::ops::logs::{CompressedLogs, PutLogs};
+use sls_api::ops::logs::PutLogs;
 use sls_client::retry::backoff;
 use sls_client::{Client, ClientError};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -16,27 +14,23 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::piece::Piece;
 use super::verdict::MALFORMED_TRIES_MAX;
 use super::{Clients, News, Report, Trouble, Verdict, judge};
+use crate::checkpoint::ParcelId;
 use crate::engine::outbox::{Outcome, Parcel};
 use crate::engine::tracked::FileKey;
-use crate::pack;
 use crate::pipeline::Destination;
 
 /// A parcel with what is left of it to send: several pieces after a split.
 #[derive(Debug)]
 struct Job {
-    parcel: Parcel,
+    parcel: ParcelId,
+    files: Vec<FileKey>,
+    destination: Arc<Destination>,
     pieces: VecDeque<Piece>,
     malformed_tries: u32,
     logs_lost: u32,
-}
-
-#[derive(Debug, Clone)]
-struct Piece {
-    body: Bytes,
-    compression: Compression,
-    raw_bytes: usize,
 }
 
 /// See the module.
@@ -110,15 +104,25 @@ impl Lane {
         }
         let at_once = if self.failures > 0 { 1 } else { self.concurrency };
         while self.under_way.len() < at_once {
-            let next = self.queue.iter().position(|job| !self.busy.contains(&job.parcel.file));
-            let Some(job) = next.and_then(|i| self.queue.remove(i)) else { return };
+            let Some(job) = self.next_job() else { return };
             let Some(client) = self.client() else {
                 self.queue.push_front(job);
                 return;
             };
-            self.busy.insert(job.parcel.file);
+            self.busy.extend(&job.files);
             self.under_way.spawn(put(client, job));
         }
+    }
+
+    /// The first job that overtakes no other of the same file.
+    fn next_job(&mut self) -> Option<Job> {
+        let mut before: HashSet<FileKey> = self.busy.clone();
+        let next = self.queue.iter().position(|job| {
+            let is_free = job.files.iter().all(|file| !before.contains(file));
+            before.extend(&job.files);
+            is_free
+        });
+        self.queue.remove(next?)
     }
 
     fn client(&mut self) -> Option<Client> {
@@ -132,7 +136,9 @@ impl Lane {
     }
 
     fn ended(&mut self, mut job: Job, result: Result<(), ClientError>) {
-        self.busy.remove(&job.parcel.file);
+        for file in &job.files {
+            self.busy.remove(file);
+        }
         match result {
             Ok(()) => {
                 self.succeeded();
@@ -168,10 +174,10 @@ impl Lane {
                 0 => Outcome::Acknowledged,
                 logs_lost => Outcome::Refused { logs_lost },
             };
-            (self.report)(News::Settled(job.parcel.id, outcome));
+            (self.report)(News::Settled(job.parcel, outcome));
         } else {
             // Before all later ones of its file.
-            let at = self.queue.iter().position(|other| other.parcel.id > job.parcel.id);
+            let at = self.queue.iter().position(|other| other.parcel > job.parcel);
             self.queue.insert(at.unwrap_or(self.queue.len()), job);
         }
     }
@@ -202,19 +208,11 @@ impl Lane {
 }
 
 async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
-    let destination = Arc::clone(&job.parcel.destination);
-    let path = InLogstore { logstore: destination.logstore.clone() };
+    let path = InLogstore { logstore: job.destination.logstore.clone() };
     let result = match job.pieces.front() {
         None => Ok(()),
         Some(piece) => {
-            let body = CompressedLogs {
-                bytes: piece.body.clone(),
-                raw_size: piece.raw_bytes,
-                compression: piece.compression,
-                batch: false,
-                json: false,
-            };
-            client.send::<PutLogs>(Some(&destination.project), &path, &NoQuery {}, &body).await
+            client.send::<PutLogs>(Some(&job.destination.project), &path, &NoQuery {}, &piece.body()).await
         }
     };
     (job, result)
@@ -222,24 +220,24 @@ async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
 
 impl Job {
     fn new(parcel: Parcel) -> Self {
-        let piece =
-            Piece { body: parcel.body.clone(), compression: parcel.compression, raw_bytes: parcel.raw_bytes };
-        Self { parcel, pieces: VecDeque::from([piece]), malformed_tries: 0, logs_lost: 0 }
+        Self {
+            parcel: parcel.id,
+            files: parcel.groups.iter().map(|g| g.file).collect(),
+            destination: parcel.destination,
+            pieces: VecDeque::from([Piece::new(parcel.groups)]),
+            malformed_tries: 0,
+            logs_lost: 0,
+        }
     }
 
     /// The server calls the first piece too large: two halves take its place.
     fn split_first(&mut self, error: &ClientError) {
         let Some(piece) = self.pieces.front() else { return };
-        let halves = codec::decompress(&piece.body, piece.compression, piece.raw_bytes, RAW_BYTES_MAX)
-            .ok()
-            .and_then(|group| pack::split(&group));
-        match halves {
+        match piece.halves() {
             Some((first, second)) => {
-                let compression = piece.compression;
                 self.pieces.pop_front();
-                for half in [second, first] {
-                    self.pieces.push_front(Piece::new(&half, compression));
-                }
+                self.pieces.push_front(second);
+                self.pieces.push_front(first);
             }
             None => self.drop_first(error),
         }
@@ -249,22 +247,10 @@ impl Job {
     fn drop_first(&mut self, error: &ClientError) {
         let Some(piece) = self.pieces.pop_front() else { return };
         self.malformed_tries = 0;
-        let logs = codec::decompress(&piece.body, piece.compression, piece.raw_bytes, RAW_BYTES_MAX)
-            .map_or(0, |group| pack::logs_in(&group));
-        let logs = u32::try_from(logs).unwrap_or(u32::MAX).max(1);
+        let logs = piece.logs();
         self.logs_lost += logs;
-        let Destination { project, logstore, .. } = &*self.parcel.destination;
-        error!(%project, %logstore, logs, bytes = piece.raw_bytes, %error, "LOGS LOST: the server refuses them for good");
-    }
-}
-
-impl Piece {
-    fn new(group: &[u8], compression: Compression) -> Self {
-        let mut body = Vec::new();
-        let (body, compression) = match codec::compress(group, compression, &mut body) {
-            Ok(()) => (Bytes::from(body), compression),
-            Err(_) => (Bytes::copy_from_slice(group), Compression::None),
-        };
-        Self { body, compression, raw_bytes: group.len() }
+        let Destination { project, logstore, .. } = &*self.destination;
+        let bytes = piece.raw_bytes();
+        error!(%project, %logstore, logs, bytes, %error, "LOGS LOST: the server refuses them for good");
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use collector::checkpoint::Store;
 use collector::engine::Limits;
 use collector::engine::drain::{DrainReport, Until};
-use collector::engine::outbox::{Carrier, Outcome, Parcel};
+use collector::engine::outbox::{Carrier, Outcome, PackedGroup, Parcel};
 use collector::engine::reader::{Now, Reader, Settings};
 use collector::engine::status::{Board, PipelineStatus};
 use collector::pipeline::{
@@ -167,7 +167,7 @@ impl Rig {
     pub fn take(&mut self) -> Vec<LogGroup> {
         let mut groups = Vec::new();
         while let Some(parcel) = self.carried.pop() {
-            groups.push(group_of(&parcel));
+            groups.extend(groups_of(&parcel));
             self.acknowledge(&parcel);
         }
         groups
@@ -219,9 +219,12 @@ impl Rig {
     }
 }
 
-pub fn group_of(parcel: &Parcel) -> LogGroup {
-    let raw = decompress(&parcel.body, parcel.compression, parcel.raw_bytes, RAW_BYTES_MAX).expect("unpacks");
-    LogGroup::decode(&raw[..]).expect("a LogGroup")
+pub fn groups_of(parcel: &Parcel) -> Vec<LogGroup> {
+    let unpack = |g: &PackedGroup| {
+        let raw = decompress(&g.body, g.compression, g.raw_bytes, RAW_BYTES_MAX).expect("unpacks");
+        LogGroup::decode(&raw[..]).expect("a LogGroup")
+    };
+    parcel.groups.iter().map(unpack).collect()
 }
 
 /// The first field of every log.

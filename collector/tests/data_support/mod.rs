@@ -13,9 +13,9 @@ use collector::engine::{Engine, EngineConfig};
 use collector::pipeline::{
     Destination, FileInput, Multiline, Parse, Pipeline, TimeRule, TopicRule, Unmatched, full_match,
 };
-use prost::Message;
-use sls_api::codec::{Compression, RAW_BYTES_MAX, decompress};
+use sls_api::codec::{Compression, RAW_BYTES_MAX};
 use sls_api::log_group::LogGroup;
+use sls_api::ops::logs::CompressedLogs;
 use sls_api::sign::AccessKey;
 use sls_client::{Client, ClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,14 +85,15 @@ impl Sink {
         self.with(|inner| {
             inner.requests += 1;
             let fault = inner.faults.pop_front().or(inner.standing);
-            let group = request.log_group();
-            if inner.refuse_above_logs.is_some_and(|max| group.logs.len() > max) {
+            let groups = request.log_groups();
+            let logs: usize = groups.iter().map(|g| g.logs.len()).sum();
+            if inner.refuse_above_logs.is_some_and(|max| logs > max) {
                 return Ok(refusal(400, "PostBodyTooLarge"));
             }
             match fault {
                 Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
                 Some(Fault::Hang) => return Err(Fault::Hang),
-                _ => inner.groups.push((request.logstore(), group)),
+                _ => inner.groups.extend(groups.into_iter().map(|group| (request.logstore(), group))),
             }
             match fault {
                 Some(fault) => Err(fault),
@@ -172,12 +173,15 @@ impl Request {
         self.head.split('/').nth(2).expect("a Logstore in the path").to_owned()
     }
 
-    fn log_group(&self) -> LogGroup {
-        let compression: Compression =
-            self.header("x-log-compresstype").unwrap_or_default().parse().expect("compression");
-        let raw_size = self.header("x-log-bodyrawsize").expect("raw size").parse().expect("a number");
-        let raw = decompress(&self.body, compression, raw_size, RAW_BYTES_MAX).expect("the body unpacks");
-        LogGroup::decode(&raw[..]).expect("a LogGroup")
+    fn log_groups(&self) -> Vec<LogGroup> {
+        let body = CompressedLogs {
+            bytes: self.body.clone().into(),
+            raw_size: self.header("x-log-bodyrawsize").expect("raw size").parse().expect("a number"),
+            compression: self.header("x-log-compresstype").unwrap_or_default().parse().expect("compression"),
+            batch: self.header("x-log-mode") == Some("batch_group"),
+            json: false,
+        };
+        body.log_groups(RAW_BYTES_MAX).expect("the body decodes")
     }
 }
 
