@@ -7,8 +7,8 @@ use crate::error::{ApiError, Cause, CauseKind};
 use crate::kinds;
 use crate::meta;
 use crate::names;
-use crate::registry::{Form, Resource};
-use crate::schema::{defaults, prune, validate};
+use crate::registry::{Form, Resource, builtin};
+use crate::schema::{Node, defaults, go_names, prune, validate};
 
 /// What to do about unknown fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,17 +23,51 @@ pub enum FieldValidation {
 }
 
 impl FieldValidation {
-    /// Parses the query parameter.
-    pub fn parse(text: &str) -> Result<Self, ApiError> {
+    /// Parses the query parameter; `options` names the options it is part of.
+    pub fn parse(text: &str, options: &str) -> Result<Self, ApiError> {
         match text {
             "Strict" => Ok(Self::Strict),
             "" | "Warn" => Ok(Self::Warn),
             "Ignore" => Ok(Self::Ignore),
-            other => Err(ApiError::BadRequest(format!(
-                "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
-            ))),
+            other => {
+                let allowed = ["", "Ignore", "Strict", "Warn"].map(str::to_owned);
+                let cause = Cause::not_supported("fieldValidation", &other.into(), &allowed);
+                Err(ApiError::options(options, cause))
+            }
         }
     }
+}
+
+/// Why a configuration cannot be applied: the first field that the kind does
+/// not have, or the first value of the wrong type. Apply knows no lenient
+/// validation.
+pub fn apply_problem(resource: &Resource, config: &Value) -> Option<String> {
+    let root = resource.schema()?.root();
+    let mut scratch = config.clone();
+    if let Some(path) = prune::prune(&mut scratch, root).first() {
+        return Some(format!(".{path}: field not declared in schema"));
+    }
+    prune::drop_disallowed_nulls(&mut scratch, root);
+    let found = validate::validate(&scratch, root, "");
+    let problem =
+        found.into_iter().find(|c| c.kind == CauseKind::TypeInvalid && !c.message.contains("date-time"))?;
+    let expected = match problem.message.rsplit("of type ").next().and_then(|t| t.split(':').next()) {
+        Some("integer" | "number") => "numeric (int or float)",
+        Some("array") => "list",
+        Some("object") => "map",
+        Some("boolean") => "boolean",
+        _ => "string",
+    };
+    let got = match value_at(&scratch, &problem.field) {
+        Some(Value::String(_)) => "string",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Array(_)) => "list",
+        Some(Value::Object(_)) => "map",
+        Some(Value::Number(n)) if n.is_f64() => "float",
+        Some(Value::Number(_)) => "int",
+        Some(Value::Null) | None => "null",
+    };
+    Some(format!(".{}: expected {expected}, got {got}", problem.field))
 }
 
 /// Brings an object into the shape of its kind. Returns warnings.
@@ -52,50 +86,94 @@ pub fn decode(
             meta::strip_nulls(metadata);
         }
     }
-    let mut problems: Vec<String> = duplicates.iter().map(|f| format!("duplicate field {f:?}")).collect();
-    if let Some(schema) = resource.schema() {
-        let root = schema.root();
-        problems.extend(prune::prune(object, root).into_iter().map(|f| format!("unknown field {f:?}")));
-        prune::drop_disallowed_nulls(object, root);
-    }
     let handled = || {
         format!(
             "{} in version {:?} cannot be handled as a {}",
             resource.kind, resource.version, resource.kind
         )
     };
+    let mut problems: Vec<String> = duplicates.iter().map(|f| format!("duplicate field {f:?}")).collect();
+    if let Some(schema) = resource.schema() {
+        let root = schema.root();
+        let mut unknown = prune::prune(object, root);
+        if !resource.is_builtin() {
+            unknown.extend(metadata_errors(object, handled)?);
+            unknown.sort();
+        }
+        problems.extend(unknown.into_iter().map(|f| format!("unknown field {f:?}")));
+        prune::drop_disallowed_nulls(object, root);
+    }
     if resource.is_builtin() {
         type_errors(resource, object, handled)?;
     }
+    if resource.is("", "Secret") {
+        data_errors(object, handled)?;
+    }
     match validation {
-        FieldValidation::Strict if !problems.is_empty() => Err(ApiError::BadRequest(format!(
-            "{}: strict decoding error: {}",
-            handled(),
-            problems.join(", ")
-        ))),
+        FieldValidation::Strict if !problems.is_empty() => {
+            let problem = format!("strict decoding error: {}", problems.join(", "));
+            Err(ApiError::Undecodable { handled: handled(), problem })
+        }
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Strict | FieldValidation::Warn => Ok(problems),
     }
+}
+
+/// Metadata is typed for every kind. Drops its unknown fields and returns
+/// their paths.
+fn metadata_errors(object: &mut Value, handled: impl Fn() -> String) -> Result<Vec<String>, ApiError> {
+    let Some(schema) = builtin::metadata_schema() else { return Ok(Vec::new()) };
+    let Some(metadata) = object.get_mut("metadata") else { return Ok(Vec::new()) };
+    let unknown = prune::prune(metadata, schema);
+    let found = validate::validate(metadata, schema, "");
+    if let Some(problem) = found.into_iter().find(|c| c.kind == CauseKind::TypeInvalid) {
+        return Err(undecodable(metadata, schema, "ObjectMeta", &problem, handled()));
+    }
+    Ok(unknown.into_iter().map(|path| format!("metadata.{path}")).collect())
 }
 
 /// Built-in kinds are decoded into types: a value of the wrong type is a bad
 /// request, not an invalid object.
 fn type_errors(resource: &Resource, object: &Value, handled: impl Fn() -> String) -> Result<(), ApiError> {
     let Some(schema) = resource.schema() else { return Ok(()) };
-    let problem =
-        validate::validate(object, schema.root(), "").into_iter().find(|c| c.kind == CauseKind::TypeInvalid);
-    match problem {
-        None => Ok(()),
-        Some(Cause { field, message, .. }) => {
-            let expected =
-                message.rsplit("of type ").next().and_then(|t| t.split(':').next()).unwrap_or_default();
-            let found = message.split('"').nth(1).unwrap_or_default();
-            Err(ApiError::BadRequest(format!(
-                "{}: json: cannot unmarshal {found} into Go struct field .{field} of type {expected}",
-                handled()
-            )))
-        }
+    let found = validate::validate(object, schema.root(), "");
+    let Some(problem) = found.into_iter().find(|c| c.kind == CauseKind::TypeInvalid) else { return Ok(()) };
+    Err(undecodable(object, schema.root(), &resource.kind, &problem, handled()))
+}
+
+fn undecodable(object: &Value, root: Node<'_>, kind: &str, problem: &Cause, handled: String) -> ApiError {
+    let value = match value_at(object, &problem.field) {
+        Some(Value::Null) | None => "null",
+        Some(Value::Bool(_)) => "bool",
+        Some(Value::Number(_)) => "number",
+        Some(Value::String(_)) => "string",
+        Some(Value::Array(_)) => "array",
+        Some(Value::Object(_)) => "object",
+    };
+    let place = go_names::of(root, kind, &problem.field);
+    let problem = format!(
+        "json: cannot unmarshal {value} into Go struct field {}.{} of type {}",
+        place.parent, place.path, place.kind
+    );
+    ApiError::Undecodable { handled, problem }
+}
+
+/// The data of secrets is base64.
+fn data_errors(object: &Value, handled: impl Fn() -> String) -> Result<(), ApiError> {
+    use base64::Engine as _;
+    for text in object.get("data").and_then(Value::as_object).into_iter().flat_map(|d| d.values()) {
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap_or_default());
+        let at = match decoded {
+            Ok(_) => continue,
+            Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
+                at
+            }
+            Err(_) => text.as_str().map_or(0, str::len),
+        };
+        let problem = format!("illegal base64 data at input byte {at}");
+        return Err(ApiError::Undecodable { handled: handled(), problem });
     }
+    Ok(())
 }
 
 /// Fills in defaults.
@@ -117,7 +195,7 @@ pub fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Result
         Form::Builtin(_) => {
             causes.extend(builtin_schema_problems(resource, object));
             for cause in kinds::problems(resource, object, old) {
-                if !causes.iter().any(|c| c.field == cause.field) {
+                if !causes.contains(&cause) {
                     causes.push(cause);
                 }
             }
@@ -239,8 +317,8 @@ mod tests {
         let error = decode(&pods, &mut pod, FieldValidation::Warn, &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal integer into Go struct field \
-             .spec.containers[0].env[0].value of type string"
+            "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number into Go struct field \
+             EnvVar.spec.containers.env.value of type string"
         );
     }
 

@@ -118,12 +118,13 @@ fn subresources(resource: &Resource) -> Vec<Sub> {
     if resource.is("", "Namespace") {
         out.push(Sub { name: "finalize", kind: None, verbs: &["update"] });
     }
-    if resource.scale.is_some() {
-        out.push(Sub { name: "scale", kind: Some(("autoscaling", "v1", "Scale")), verbs: &STATUS_VERBS });
+    let scale = Sub { name: "scale", kind: Some(("autoscaling", "v1", "Scale")), verbs: &STATUS_VERBS };
+    let status = Sub { name: "status", kind: None, verbs: &STATUS_VERBS };
+    let mut both = vec![(resource.scale.is_some(), scale), (resource.has_status, status)];
+    if !resource.is_builtin() {
+        both.reverse();
     }
-    if resource.has_status {
-        out.push(Sub { name: "status", kind: None, verbs: &STATUS_VERBS });
-    }
+    out.extend(both.into_iter().filter(|(served, _)| *served).map(|(_, sub)| sub));
     out
 }
 

@@ -4,10 +4,14 @@
 //! Messages follow the wording of kube-apiserver, because clients and people
 //! match on them. Source: recordings of kube-apiserver 1.32 unless noted.
 
+pub mod cause;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
+
+pub use cause::{Cause, CauseKind};
 
 /// The object or collection an error speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,106 +28,6 @@ impl Target {
     fn qualified(&self) -> String {
         if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
     }
-}
-
-/// Why one field is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CauseKind {
-    /// A mandatory field is missing.
-    Required,
-    /// The value breaks a rule.
-    Invalid,
-    /// The value is not one of an enumeration.
-    NotSupported,
-    /// The value may not be there at all.
-    Forbidden,
-    /// A string exceeds its limit.
-    TooLong,
-    /// A list or map exceeds its limit.
-    TooMany,
-    /// The same value or key stands twice in a set or map list.
-    Duplicate,
-    /// The value names something that is not there.
-    NotFound,
-    /// A value has the wrong JSON type.
-    TypeInvalid,
-}
-
-impl CauseKind {
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Required => "FieldValueRequired",
-            Self::Invalid => "FieldValueInvalid",
-            Self::NotSupported => "FieldValueNotSupported",
-            Self::Forbidden => "FieldValueForbidden",
-            Self::TooLong => "FieldValueTooLong",
-            Self::TooMany => "FieldValueTooMany",
-            Self::Duplicate => "FieldValueDuplicate",
-            Self::NotFound => "FieldValueNotFound",
-            Self::TypeInvalid => "FieldValueTypeInvalid",
-        }
-    }
-}
-
-/// One refused field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// Class of the problem.
-    pub kind: CauseKind,
-    /// Path of the field, for example `spec.ports[0].port`.
-    pub field: String,
-    /// Text after the field name, for example `Required value`.
-    pub message: String,
-}
-
-impl Cause {
-    /// The field is missing. `detail` may be empty.
-    pub fn required(field: impl Into<String>, detail: &str) -> Self {
-        Self {
-            kind: CauseKind::Required,
-            field: field.into(),
-            message: with_detail("Required value", detail),
-        }
-    }
-
-    /// The value breaks a rule; `value` is shown as JSON.
-    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        Self {
-            kind: CauseKind::Invalid,
-            field: field.into(),
-            message: with_detail(&format!("Invalid value: {value}"), detail),
-        }
-    }
-
-    /// The value is outside of an enumeration.
-    pub fn not_supported(field: impl Into<String>, value: &Value, allowed: &[String]) -> Self {
-        let allowed: Vec<String> = allowed.iter().map(|a| format!("{a:?}")).collect();
-        let message = format!("Unsupported value: {value}: supported values: {}", allowed.join(", "));
-        Self { kind: CauseKind::NotSupported, field: field.into(), message }
-    }
-
-    /// The field must not be set, or not be changed.
-    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
-        Self { kind: CauseKind::Forbidden, field: field.into(), message: with_detail("Forbidden", detail) }
-    }
-
-    /// The value stands twice where it may stand once.
-    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self { kind: CauseKind::Duplicate, field: field.into(), message: format!("Duplicate value: {value}") }
-    }
-
-    /// The value names something that is not there.
-    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
-        Self { kind: CauseKind::NotFound, field: field.into(), message: format!("Not found: {value}") }
-    }
-
-    fn text(&self) -> String {
-        if self.field.is_empty() { self.message.clone() } else { format!("{}: {}", self.field, self.message) }
-    }
-}
-
-fn with_detail(head: &str, detail: &str) -> String {
-    if detail.is_empty() { head.to_owned() } else { format!("{head}: {detail}") }
 }
 
 /// A field another manager owns (server-side apply).
@@ -159,9 +63,18 @@ pub enum ApiError {
     /// Server-side apply touches fields of other managers.
     #[error("{}", apply_conflict_message(.0))]
     ApplyConflict(Vec<ApplyConflict>),
-    /// A JSON patch does not fit the object, for example a failed `test`.
-    #[error("the server rejected our request due to an error in our request: {0}")]
+    /// A JSON patch does not fit the object, for example a failed `test`. The
+    /// real server keeps the detail to itself, so it is only logged.
+    #[error("the server rejected our request due to an error in our request")]
     PatchFailed(String),
+    /// An object that does not decode into its kind.
+    #[error("{handled}: {problem}")]
+    Undecodable {
+        /// `<kind> in version "<version>" cannot be handled as a <kind>`.
+        handled: String,
+        /// Why.
+        problem: String,
+    },
     /// The object breaks validation rules.
     #[error("{} {:?} is invalid: {}", .target.qualified(), .target.name, aggregate(.causes))]
     Invalid {
@@ -187,8 +100,15 @@ pub enum ApiError {
     #[error("the server does not allow this method on the requested resource")]
     MethodNotAllowed,
     /// None of the offered representations can be produced.
-    #[error("only the following media types are accepted: application/json, application/yaml")]
+    #[error(
+        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+         application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+         application/vnd.kubernetes.protobuf;stream=watch"
+    )]
     NotAcceptable,
+    /// The patch is of a kind that the resource does not take.
+    #[error("415: Unsupported Media Type")]
+    UnsupportedPatch,
     /// The body is in a format this server does not read.
     #[error("the body of the request was in an unknown format - accepted media types include: {0}")]
     UnsupportedMediaType(&'static str),
@@ -208,6 +128,9 @@ pub enum ApiError {
         /// `Retry-After`, in seconds.
         retry_after_seconds: Option<u32>,
     },
+    /// A refusal that the real server does not classify: 500 without a reason.
+    #[error("{0}")]
+    Unclassified(String),
     /// The simulator failed; always a bug here.
     #[error("Internal error occurred: {0}")]
     Internal(String),
@@ -220,13 +143,17 @@ fn aggregate(causes: &[Cause]) -> String {
     }
 }
 
+/// `conflicts` are ordered by field.
 fn apply_conflict_message(conflicts: &[ApplyConflict]) -> String {
     if let [one] = conflicts {
         return format!("Apply failed with 1 conflict: conflict with {}: {}", one.owner, one.field);
     }
-    let mut owners: Vec<&str> = conflicts.iter().map(|c| c.owner.as_str()).collect();
-    owners.sort_unstable();
-    owners.dedup();
+    let mut owners: Vec<&str> = Vec::new();
+    for conflict in conflicts {
+        if !owners.contains(&conflict.owner.as_str()) {
+            owners.push(&conflict.owner);
+        }
+    }
     let parts: Vec<String> = owners
         .into_iter()
         .map(|owner| {
@@ -239,6 +166,12 @@ fn apply_conflict_message(conflicts: &[ApplyConflict]) -> String {
 }
 
 impl ApiError {
+    /// Options of a request (`CreateOptions`, `ListOptions`…) that are invalid.
+    pub fn options(kind: &str, cause: Cause) -> Self {
+        let target = Target { group: "meta.k8s.io".into(), kind: kind.to_owned(), name: String::new() };
+        Self::Invalid { target, causes: vec![cause] }
+    }
+
     /// HTTP status and `reason` of this error.
     pub fn wire(&self) -> (StatusCode, &'static str) {
         match self {
@@ -246,17 +179,20 @@ impl ApiError {
             Self::AlreadyExists(_) => (StatusCode::CONFLICT, "AlreadyExists"),
             Self::Conflict { .. } | Self::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
             Self::Invalid { .. } | Self::PatchFailed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
-            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+            Self::BadRequest(_) | Self::Undecodable { .. } => (StatusCode::BAD_REQUEST, "BadRequest"),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "Forbidden"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
-            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
+            Self::UnsupportedMediaType(_) | Self::UnsupportedPatch => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType")
+            }
             Self::Expired(_) => (StatusCode::GONE, "Expired"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
             Self::Injected { code, .. } => {
                 let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, injected_reason(*code))
             }
+            Self::Unclassified(_) => (StatusCode::INTERNAL_SERVER_ERROR, ""),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         }
     }
@@ -266,8 +202,11 @@ impl ApiError {
         let (code, reason) = self.wire();
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.to_string(), "reason": reason,
+            "message": self.to_string(),
         });
+        if let (Some(object), false) = (status.as_object_mut(), reason.is_empty()) {
+            object.insert("reason".into(), reason.into());
+        }
         let details = self.details();
         if let (Some(object), false) = (status.as_object_mut(), details == json!({})) {
             object.insert("details".into(), details);
@@ -346,8 +285,12 @@ fn with_causes(mut details: Value, causes: Vec<Value>) -> Value {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Internal(detail) = &self {
-            tracing::error!(%detail, "the API server simulator failed; this is a bug");
+        match &self {
+            Self::Internal(detail) => {
+                tracing::error!(%detail, "the API server simulator failed; this is a bug")
+            }
+            Self::PatchFailed(detail) => tracing::debug!(%detail, "a JSON patch failed"),
+            _ => {}
         }
         let (code, _) = self.wire();
         let mut response = Response::new(Body::from(self.status().to_string()));

@@ -17,13 +17,13 @@ fn part<'a>(object: &'a mut Value, field: &str) -> Option<&'a mut Map<String, Va
 
 /// Sets what the server owns when an object is created.
 pub fn prepare_create(resource: &Resource, object: &mut Value) {
-    if resource.has_status
-        && let Some(map) = object.as_object_mut()
-    {
-        map.remove("status");
-    }
     if !resource.is_builtin() {
         return;
+    }
+    if let Some(status) = workload::first_status(&resource.kind)
+        && let Some(map) = object.as_object_mut()
+    {
+        map.insert("status".into(), status);
     }
     match resource.kind.as_str() {
         "Pod" => {
@@ -37,9 +37,6 @@ pub fn prepare_create(resource: &Resource, object: &mut Value) {
             }
         }
         "Namespace" => {
-            let name = meta::name(object).to_owned();
-            let labels = meta::object_mut(meta::metadata_mut(object), "labels");
-            labels.insert("kubernetes.io/metadata.name".into(), name.into());
             if let Some(spec) = part(object, "spec") {
                 spec.insert("finalizers".into(), vec!["kubernetes"].into());
             }
@@ -47,13 +44,18 @@ pub fn prepare_create(resource: &Resource, object: &mut Value) {
                 status.insert("phase".into(), "Active".into());
             }
         }
-        "CustomResourceDefinition" => {
-            custom::default_crd(object);
-            custom::establish(object, &meta::now_seconds());
+        "CustomResourceDefinition" => custom::establish(object, &meta::now_seconds()),
+        "Event" => {
+            if let Some(map) = object.as_object_mut() {
+                meta::default_to(map, "reportingComponent", "");
+                meta::default_to(map, "reportingInstance", "");
+            }
         }
         "Job" => workload::prepare_job(object),
         "Service" => prepare_service(object),
-        "Secret" => fold_string_data(object),
+        "Node" => {
+            part(object, "spec");
+        }
         _ => {}
     }
 }
@@ -64,11 +66,7 @@ pub fn prepare_update(resource: &Resource, object: &mut Value, old: &Value) {
         return;
     }
     match resource.kind.as_str() {
-        "Secret" => fold_string_data(object),
-        "CustomResourceDefinition" => {
-            custom::default_crd(object);
-            custom::establish(object, &meta::now_seconds());
-        }
+        "CustomResourceDefinition" => custom::establish(object, &meta::now_seconds()),
         "Namespace" => {
             // Only the finalize subresource may touch these.
             if let (Some(finalizers), Some(spec)) =
@@ -99,39 +97,42 @@ pub fn default(resource: &Resource, object: &mut Value) {
     if !resource.is_builtin() {
         return;
     }
-    match (resource.kind.as_str(), part(object, "spec")) {
-        ("Pod", Some(spec)) => pod::default_spec(spec),
-        ("Job", Some(spec)) => workload::default_job(spec),
-        ("CronJob", Some(spec)) => workload::default_cron_job(spec),
-        ("Deployment", Some(spec)) => workload::default_deployment(spec),
-        ("ReplicaSet", Some(spec)) => workload::default_replica_set(spec),
-        ("StatefulSet", Some(spec)) => workload::default_stateful_set(spec),
-        ("DaemonSet", Some(spec)) => workload::default_daemon_set(spec),
-        ("Service", Some(spec)) => default_service(spec),
-        (
-            "ConfigMap"
-            | "Secret"
-            | "ServiceAccount"
-            | "Role"
-            | "ClusterRole"
-            | "RoleBinding"
-            | "ClusterRoleBinding"
-            | "Event"
-            | "Endpoints"
-            | "StorageClass"
-            | "ControllerRevision"
-            | "MutatingWebhookConfiguration"
-            | "ValidatingWebhookConfiguration",
-            _,
-        ) => {
+    match resource.kind.as_str() {
+        "Secret" => {
+            fold_string_data(object);
             if let Some(map) = object.as_object_mut() {
-                // `part` made an empty spec that these kinds do not have.
-                map.remove("spec");
-                if resource.kind == "Secret" {
-                    meta::default_to(map, "type", "Opaque");
-                }
+                meta::default_to(map, "type", "Opaque");
             }
         }
+        "CustomResourceDefinition" => custom::default_crd(object),
+        "Namespace" => {
+            let name = meta::name(object).to_owned();
+            let labels = meta::object_mut(meta::metadata_mut(object), "labels");
+            labels.insert("kubernetes.io/metadata.name".into(), name.into());
+        }
+        _ => {}
+    }
+    if resource.kind == "Job" {
+        workload::default_job_labels(object);
+    }
+    if resource.kind == "Pod"
+        && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut)
+    {
+        pod::default_status(status);
+    }
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    match resource.kind.as_str() {
+        "Pod" => {
+            pod::default_spec(spec);
+            pod::default_pod(spec);
+        }
+        "Job" => workload::default_job(spec),
+        "CronJob" => workload::default_cron_job(spec),
+        "Deployment" => workload::default_deployment(spec),
+        "ReplicaSet" => workload::default_replica_set(spec),
+        "StatefulSet" => workload::default_stateful_set(spec),
+        "DaemonSet" => workload::default_daemon_set(spec),
+        "Service" => default_service(spec),
         _ => {}
     }
 }
@@ -203,6 +204,8 @@ fn prepare_service(object: &mut Value) {
     if let Some(ip) = spec.get("clusterIP").cloned() {
         meta::default_to(spec, "clusterIPs", vec![ip]);
     }
+    meta::default_to(spec, "ipFamilies", vec!["IPv4"]);
+    meta::default_to(spec, "ipFamilyPolicy", "SingleStack");
     if let Some(status) = part(object, "status") {
         status.insert("loadBalancer".into(), Value::Object(Map::new()));
     }

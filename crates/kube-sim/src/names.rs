@@ -13,9 +13,15 @@ pub const DNS_LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of low
 const DNS_SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
     '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const QUALIFIED_NAME_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
+    and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+    '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or \
     '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used \
     for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+/// Finalizers that need no domain.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
 /// Characters. Source: RFC 1123.
 const DNS_LABEL_MAX: usize = 63;
@@ -64,7 +70,7 @@ pub fn problems(resource: &Resource, object: &Value) -> Vec<Cause> {
     let members = |field: &str| meta::metadata(object).and_then(|m| m.get(field)).and_then(Value::as_object);
     for (key, value) in members("labels").into_iter().flatten() {
         if !is_qualified_name(key) {
-            out.push(Cause::invalid("metadata.labels", &key.as_str().into(), "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
+            out.push(Cause::invalid("metadata.labels", &key.as_str().into(), QUALIFIED_NAME_RULE));
         }
         match value.as_str() {
             Some(text) if is_label_value(text) => {}
@@ -73,23 +79,20 @@ pub fn problems(resource: &Resource, object: &Value) -> Vec<Cause> {
     }
     for (key, value) in members("annotations").into_iter().flatten() {
         if !is_qualified_name(&key.to_lowercase()) {
-            out.push(Cause::invalid(
-                "metadata.annotations",
-                &key.as_str().into(),
-                "name part must consist of alphanumeric characters, '-', '_' or '.'",
-            ));
+            out.push(Cause::invalid("metadata.annotations", &key.as_str().into(), QUALIFIED_NAME_RULE));
         }
         if !value.is_string() {
             out.push(Cause::invalid("metadata.annotations", value, "must be a string"));
         }
     }
-    for finalizer in meta::finalizers(object) {
+    for (index, finalizer) in meta::finalizers(object).into_iter().enumerate() {
+        let value = finalizer.into();
         if !is_qualified_name(finalizer) {
-            out.push(Cause::invalid(
-                "metadata.finalizers",
-                &finalizer.into(),
-                "name is not qualified: prefix/name expected",
-            ));
+            out.push(Cause::invalid("metadata.finalizers", &value, QUALIFIED_NAME_RULE));
+        }
+        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            out.push(Cause::invalid(format!("metadata.finalizers[{index}]"), &value, detail));
         }
     }
     out

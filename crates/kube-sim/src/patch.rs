@@ -17,8 +17,8 @@ const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
 /// RFC 6902. A failed `test` or a missing path is 422 with reason Invalid, as
 /// on the real server.
 pub fn json(target: &Value, body: &Value) -> Result<Value, ApiError> {
-    let operations: json_patch::Patch = serde_json::from_value(body.clone())
-        .map_err(|e| ApiError::BadRequest(format!("error decoding patch: {e}")))?;
+    let operations: json_patch::Patch =
+        serde_json::from_value(body.clone()).map_err(|e| ApiError::PatchFailed(e.to_string()))?;
     if operations.len() > JSON_PATCH_OPERATIONS_MAX {
         let message =
             format!("The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}");

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::table::Include;
 
 /// Where a resource request points to.
@@ -93,21 +93,34 @@ impl Query {
         match self.get(name) {
             "" => Ok(None),
             text => text.parse().map(Some).map_err(|_| {
-                ApiError::BadRequest(format!(
-                    "unable to decode query parameter {name}: {text:?} is not a number"
-                ))
+                ApiError::BadRequest(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
             }),
         }
     }
 
-    /// True for `dryRun=All`.
-    pub fn dry_run(&self) -> Result<bool, ApiError> {
+    /// The `resourceVersion` parameter; 0 if missing.
+    pub fn resource_version(&self) -> Result<u64, ApiError> {
+        let text = self.get("resourceVersion");
+        if text.is_empty() {
+            return Ok(0);
+        }
+        text.parse().map_err(|_| {
+            ApiError::BadRequest(format!(
+                "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing \
+                 {text:?}: invalid syntax"
+            ))
+        })
+    }
+
+    /// True for `dryRun=All`; `options` names the options it is part of.
+    pub fn dry_run(&self, options: &str) -> Result<bool, ApiError> {
         match self.get("dryRun") {
             "" => Ok(false),
             "All" => Ok(true),
-            other => Err(ApiError::BadRequest(format!(
-                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-            ))),
+            other => {
+                let cause = Cause::not_supported("dryRun", &vec![other].into(), &["All".to_owned()]);
+                Err(ApiError::options(options, cause))
+            }
         }
     }
 }
@@ -172,9 +185,6 @@ pub enum BodyKind {
 
 /// Media types of objects.
 const OBJECT_TYPES: &str = "application/json, application/yaml";
-/// Media types of patches.
-const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json, \
-    application/strategic-merge-patch+json, application/apply-patch+yaml";
 
 /// The format a request body is in.
 pub fn body_kind(method: &Method, headers: &HeaderMap) -> Result<BodyKind, ApiError> {
@@ -186,7 +196,7 @@ pub fn body_kind(method: &Method, headers: &HeaderMap) -> Result<BodyKind, ApiEr
             "application/merge-patch+json" => Ok(BodyKind::MergePatch),
             "application/strategic-merge-patch+json" => Ok(BodyKind::StrategicPatch),
             "application/apply-patch+yaml" | "application/apply-patch+json" => Ok(BodyKind::Apply),
-            _ => Err(ApiError::UnsupportedMediaType(PATCH_TYPES)),
+            _ => Err(ApiError::UnsupportedPatch),
         };
     }
     match media {

@@ -42,6 +42,8 @@ pub struct Call {
     pub representation: Representation,
     /// Who writes, if this is a write.
     pub manager: String,
+    /// Subresource that the write counts as in `managedFields`.
+    pub writes_as: String,
 }
 
 /// Options of a write.
@@ -56,10 +58,11 @@ pub struct WriteOptions {
 }
 
 impl Call {
-    fn write_options(&self, duplicates: Vec<String>) -> Result<WriteOptions, ApiError> {
+    /// Options of a write; `kind` is their name in refusals.
+    fn write_options(&self, kind: &str, duplicates: Vec<String>) -> Result<WriteOptions, ApiError> {
         Ok(WriteOptions {
-            dry_run: self.query.dry_run()?,
-            validation: FieldValidation::parse(self.query.get("fieldValidation"))?,
+            dry_run: self.query.dry_run(kind)?,
+            validation: FieldValidation::parse(self.query.get("fieldValidation"), kind)?,
             duplicates,
         })
     }
@@ -85,6 +88,7 @@ pub fn handle(
         manager: request::field_manager(&query, headers),
         state: state.clone(),
         resource,
+        writes_as: path.subresource.clone(),
         namespace: path.namespace,
         name: path.name,
         subresource: path.subresource,

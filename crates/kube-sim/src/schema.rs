@@ -4,6 +4,7 @@
 //! publishes them.
 
 pub mod defaults;
+pub mod go_names;
 pub mod prune;
 pub mod validate;
 
@@ -34,7 +35,7 @@ impl Schema {
 
     /// The node that describes the whole object.
     pub fn root(&self) -> Node<'_> {
-        Node { schema: self, node: resolve(&self.root, &self.root) }
+        Node::new(self, &self.root)
     }
 
     /// The schema as JSON.
@@ -63,6 +64,8 @@ fn resolve<'a>(root: &'a Value, mut node: &'a Value) -> &'a Value {
 pub struct Node<'a> {
     schema: &'a Schema,
     node: &'a Value,
+    /// Last part of the name of the definition the node refers to.
+    definition: &'a str,
 }
 
 /// What an object may hold beside its declared properties.
@@ -76,8 +79,19 @@ pub enum Additional<'a> {
 }
 
 impl<'a> Node<'a> {
+    fn new(schema: &'a Schema, node: &'a Value) -> Self {
+        let reference = node.get("$ref").and_then(Value::as_str).unwrap_or_default();
+        let definition = reference.rsplit(['.', '/']).next().unwrap_or_default();
+        Self { schema, node: resolve(&schema.root, node), definition }
+    }
+
     fn at(self, node: &'a Value) -> Self {
-        Self { schema: self.schema, node: resolve(&self.schema.root, node) }
+        Self::new(self.schema, node)
+    }
+
+    /// Name of the type the node refers to; empty for types without a name.
+    pub fn definition(self) -> &'a str {
+        self.definition
     }
 
     /// A keyword of the node.

@@ -3,7 +3,9 @@
 
 pub mod age;
 mod builtin;
+mod events;
 mod jsonpath;
+mod nodes;
 mod pods;
 
 use jiff::Timestamp;

@@ -45,6 +45,12 @@ pub fn to_wire(resource: &Resource, object: &Object) -> Object {
     if let Some(map) = value.as_object_mut() {
         if is_new_event(resource) {
             rename(map, EVENT_FIELDS.iter().map(|(new, core)| (*core, *new)));
+            // The core form shows these even when they are empty.
+            for field in ["reportingController", "reportingInstance"] {
+                if map.get(field).and_then(Value::as_str) == Some("") {
+                    map.remove(field);
+                }
+            }
         }
         map.insert("apiVersion".into(), api_version.into());
     }

@@ -16,7 +16,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::meta;
 use crate::registry::Resource;
 use crate::request::Representation;
@@ -106,17 +106,11 @@ impl Watch {
     /// Decides where the watch starts; returns what is sent at once.
     fn start(&mut self, call: &Call) -> Result<String, ApiError> {
         let requested = call.query.get("resourceVersion");
-        let version = call.query.number("resourceVersion")?.unwrap_or(0);
+        let version = call.query.resource_version()?;
         let initial = call.query.flag("sendInitialEvents");
-        if initial {
-            if call.query.get("resourceVersionMatch") != "NotOlderThan" {
-                return Err(ApiError::BadRequest(
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan".into(),
-                ));
-            }
-            if !self.bookmarks {
-                return Err(ApiError::BadRequest("sendInitialEvents requires allowWatchBookmarks".into()));
-            }
+        if initial && call.query.get("resourceVersionMatch") != "NotOlderThan" {
+            let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            return Err(ApiError::options("ListOptions", Cause::forbidden("resourceVersionMatch", detail)));
         }
         let snapshot = self.state.store.snapshot(&self.resource.storage);
         self.epoch = snapshot.epoch;
@@ -129,7 +123,7 @@ impl Watch {
                     out.push_str(&self.event("ADDED", object));
                 }
             }
-            if initial {
+            if initial && self.bookmarks {
                 out.push_str(&self.bookmark(true));
             }
             return Ok(out);

@@ -162,7 +162,7 @@ async fn kubectl_reports_mistakes_of_manifests() {
             "strict decoding error: unknown field \"spec.ttl\"",
         ),
         ("logPath: /var", "logPath: var", "logPath must be absolute"),
-        ("restartPolicy: Never", "restartPolicy: Always", "Unsupported value: \"Always\""),
+        ("restartPolicy: Never", "restartPolicy: Always", "restartPolicy: Required value: valid values"),
         ("value: '1'", "value: 1", "cannot unmarshal"),
         ("name: pod", "name: pod\n  namespace: nowhere", "namespaces \"nowhere\" not found"),
     ] {

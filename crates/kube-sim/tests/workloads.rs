@@ -184,8 +184,8 @@ async fn a_job_gets_its_selector_and_keeps_its_template() {
     let refusal = refused(api.create(&PostParams::default(), &job("Always")).await);
     assert_eq!(
         refusal.message,
-        "Job.batch \"j\" is invalid: spec.template.spec.restartPolicy: Unsupported value: \"Always\": supported values: \
-         \"OnFailure\", \"Never\""
+        "Job.batch \"j\" is invalid: spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \
+         \"Never\""
     );
     let made = api.create(&PostParams::default(), &job("Never")).await.unwrap();
     let uid = made.uid().unwrap();

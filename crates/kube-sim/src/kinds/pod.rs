@@ -37,7 +37,16 @@ pub fn set_service_account(spec: &mut Map<String, Value>) {
     if let Some(name) = spec.get("serviceAccountName").cloned() {
         spec.insert("serviceAccount".into(), name);
     }
-    default_to(spec, "enableServiceLinks", true);
+}
+
+/// Keeps the single and the plural form of the pod's address in step.
+pub fn default_status(status: &mut Map<String, Value>) {
+    for (one, many) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        match status.get(one).and_then(Value::as_str).map(str::to_owned) {
+            Some(ip) if !ip.is_empty() => default_to(status, many, json!([{"ip": ip}])),
+            _ => {}
+        }
+    }
 }
 
 fn default_container(container: &mut Map<String, Value>) {
@@ -48,7 +57,7 @@ fn default_container(container: &mut Map<String, Value>) {
     default_to(container, "terminationMessagePath", "/dev/termination-log");
     default_to(container, "terminationMessagePolicy", "File");
     default_to(container, "resources", json!({}));
-    default_requests(container);
+    text_quantities(container);
     for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(port) = port.as_object_mut() {
             default_to(port, "protocol", "TCP");
@@ -77,7 +86,31 @@ fn default_container(container: &mut Map<String, Value>) {
     }
 }
 
-/// Requests that are not given are equal to the limits.
+/// Quantities are strings, even where a number was given.
+fn text_quantities(container: &mut Map<String, Value>) {
+    let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut) else { return };
+    for list in ["limits", "requests"] {
+        for amount in
+            resources.get_mut(list).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
+            if amount.is_number() {
+                *amount = amount.to_string().into();
+            }
+        }
+    }
+}
+
+/// What only pods get, not templates: requests that are not given are equal to
+/// the limits, and services are visible in the environment.
+pub fn default_pod(spec: &mut Map<String, Value>) {
+    default_to(spec, "enableServiceLinks", true);
+    for container in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(container) = container.as_object_mut() {
+            default_requests(container);
+        }
+    }
+}
+
 fn default_requests(container: &mut Map<String, Value>) {
     let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut) else { return };
     let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else { return };
@@ -185,24 +218,23 @@ pub fn problems(spec: Option<&Value>, path: &str, restart: RestartRule) -> Vec<C
 
 fn restart_problems(spec: &Value, path: &str, restart: RestartRule, out: &mut Vec<Cause>) {
     let policy = meta::str_at(spec, &["restartPolicy"]);
-    let allowed: &[&str] = match restart {
-        RestartRule::Any => &["Always", "OnFailure", "Never"],
-        RestartRule::Always => &["Always"],
-        RestartRule::Job => &["OnFailure", "Never"],
+    let path = format!("{path}.restartPolicy");
+    let not_among = |allowed: &[&str]| {
+        let names: Vec<String> = allowed.iter().map(|s| (*s).to_owned()).collect();
+        Cause::not_supported(path.clone(), &policy.into(), &names)
     };
-    if !allowed.contains(&policy) {
-        let path = format!("{path}.restartPolicy");
-        if restart == RestartRule::Job && policy == "Always" {
-            // Also what a template without a policy comes to.
-            out.push(Cause::not_supported(
-                path,
-                &policy.into(),
-                &["OnFailure".to_owned(), "Never".to_owned()],
-            ));
-        } else {
-            let names: Vec<String> = allowed.iter().map(|s| (*s).to_owned()).collect();
-            out.push(Cause::not_supported(path, &policy.into(), &names));
+    let all = ["Always", "OnFailure", "Never"];
+    if !all.contains(&policy) {
+        out.push(not_among(&all));
+    }
+    match (restart, policy) {
+        (RestartRule::Always, "OnFailure" | "Never") => out.push(not_among(&["Always"])),
+        // Also what a template without a policy comes to.
+        (RestartRule::Job, "Always") => {
+            out.push(Cause::required(path, "valid values: \"OnFailure\", \"Never\""));
         }
+        (RestartRule::Job, policy) if !all.contains(&policy) => out.push(not_among(&["OnFailure", "Never"])),
+        _ => {}
     }
 }
 
@@ -234,6 +266,17 @@ fn container_problems(container: &Value, path: &str, volumes: &BTreeSet<&str>, o
     if meta::str_at(container, &["image"]).is_empty() {
         out.push(Cause::required(format!("{path}.image"), ""));
     }
+    for (index, port) in items(container, "ports").enumerate() {
+        for field in ["containerPort", "hostPort"] {
+            let Some(number) =
+                port.get(field).filter(|n| !n.as_i64().is_some_and(|n| (1..=65535).contains(&n)))
+            else {
+                continue;
+            };
+            let detail = "must be between 1 and 65535, inclusive";
+            out.push(Cause::invalid(format!("{path}.ports[{index}].{field}"), number, detail));
+        }
+    }
     let mut mounted = BTreeSet::new();
     for (index, mount) in items(container, "volumeMounts").enumerate() {
         let path = format!("{path}.volumeMounts[{index}]");
@@ -257,6 +300,8 @@ fn container_problems(container: &Value, path: &str, volumes: &BTreeSet<&str>, o
         if from.is_some() && !meta::str_at(variable, &["value"]).is_empty() {
             let detail = "may not be specified when `value` is not empty";
             out.push(Cause::invalid(format!("{path}.valueFrom"), &"".into(), detail));
+        } else if let Some(from) = from {
+            value_from_problems(from, &format!("{path}.valueFrom"), out);
         }
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -281,6 +326,39 @@ fn container_problems(container: &Value, path: &str, volumes: &BTreeSet<&str>, o
         }
     }
 }
+
+fn value_from_problems(from: &Map<String, Value>, path: &str, out: &mut Vec<Cause>) {
+    if from.is_empty() {
+        let detail = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
+        out.push(Cause::invalid(path, &"".into(), detail));
+    }
+    if from.len() > 1 {
+        out.push(Cause::invalid(path, &"".into(), "may not have more than one field specified at a time"));
+    }
+    let Some(field) = from.get("fieldRef").map(|f| meta::str_at(f, &["fieldPath"])) else { return };
+    let by_key =
+        |name: &str| field.strip_prefix(name).is_some_and(|k| k.starts_with("['") && k.ends_with("']"));
+    if field.is_empty() {
+        out.push(Cause::required(format!("{path}.fieldRef.fieldPath"), ""));
+    } else if !FIELD_PATHS.contains(&field) && !by_key("metadata.labels") && !by_key("metadata.annotations") {
+        let detail = format!("error converting fieldPath: field label not supported: {field}");
+        out.push(Cause::invalid(format!("{path}.fieldRef.fieldPath"), &field.into(), &detail));
+    }
+}
+
+/// What environment variables can take from the pod. Source: Kubernetes API
+/// reference, EnvVarSource.
+const FIELD_PATHS: [&str; 9] = [
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+];
 
 /// A pod's specification may only change in a few fields.
 pub fn update_problems(new: &Value, old: &Value) -> Vec<Cause> {

@@ -25,8 +25,30 @@ pub fn default_job(spec: &mut Map<String, Value>) {
     default_to(spec, "backoffLimit", 6);
     default_to(spec, "completionMode", "NonIndexed");
     default_to(spec, "suspend", false);
+    default_to(spec, "manualSelector", false);
     default_to(spec, "podReplacementPolicy", "TerminatingOrFailed");
     default_template(spec);
+}
+
+/// A job without labels has those of its template.
+pub fn default_job_labels(job: &mut Value) {
+    let labels = meta::at(job, &["spec", "template", "metadata", "labels"]).cloned();
+    if let Some(labels) = labels.filter(|l| l.as_object().is_some_and(|l| !l.is_empty())) {
+        default_to(meta::metadata_mut(job), "labels", labels);
+    }
+}
+
+/// What the status of a new object shows, for kinds that always show one.
+pub fn first_status(kind: &str) -> Option<Value> {
+    Some(match kind {
+        "Deployment" | "Job" | "CronJob" => json!({}),
+        "ReplicaSet" => json!({"replicas": 0}),
+        "StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
+        "DaemonSet" => {
+            json!({"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0})
+        }
+        _ => return None,
+    })
 }
 
 /// Source: Kubernetes API reference, CronJobSpec.
@@ -68,7 +90,13 @@ pub fn default_stateful_set(spec: &mut Map<String, Value>) {
     default_to(spec, "replicas", 1);
     default_to(spec, "podManagementPolicy", "OrderedReady");
     default_to(spec, "revisionHistoryLimit", 10);
-    default_to(spec, "updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}));
+    default_to(
+        spec,
+        "updateStrategy",
+        json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}),
+    );
+    let retention = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+    default_to(spec, "persistentVolumeClaimRetentionPolicy", retention);
     default_template(spec);
 }
 
@@ -108,6 +136,15 @@ pub fn prepare_job(job: &mut Value) {
 /// Problems of a workload beyond its schema.
 pub fn problems(kind: &str, object: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut out = Vec::new();
+    for field in ["replicas", "parallelism", "completions", "backoffLimit"] {
+        if let Some(number) = meta::at(object, &["spec", field]).filter(|n| n.as_i64().is_some_and(|n| n < 0))
+        {
+            out.push(Cause::invalid(format!("spec.{field}"), number, "must be greater than or equal to 0"));
+        }
+    }
+    if !matches!(kind, "Job" | "CronJob") {
+        selector_problems(object, &mut out);
+    }
     let (template_path, restart): (&[&str], _) = match kind {
         "Job" => (&["spec", "template"], RestartRule::Job),
         "CronJob" => (&["spec", "jobTemplate", "spec", "template"], RestartRule::Job),
@@ -117,21 +154,12 @@ pub fn problems(kind: &str, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         let path = format!("{}.spec", template_path.join("."));
         out.extend(pod::problems(template.get("spec"), &path, restart));
     }
-    if !matches!(kind, "Job" | "CronJob") {
-        selector_problems(object, &mut out);
-    }
     if let Some(old) = old {
         for path in immutable(kind, old) {
             if meta::at(object, path) != meta::at(old, path) {
                 let value = meta::at(object, path).cloned().unwrap_or_default();
                 out.push(Cause::invalid(path.join("."), &value, "field is immutable"));
             }
-        }
-    }
-    for field in ["replicas", "parallelism", "completions", "backoffLimit"] {
-        if let Some(number) = meta::at(object, &["spec", field]).filter(|n| n.as_i64().is_some_and(|n| n < 0))
-        {
-            out.push(Cause::invalid(format!("spec.{field}"), number, "must be greater than or equal to 0"));
         }
     }
     out
@@ -154,18 +182,21 @@ fn immutable(kind: &str, old: &Value) -> Vec<&'static [&'static str]> {
 }
 
 fn selector_problems(object: &Value, out: &mut Vec<Cause>) {
+    let labels = meta::at(object, &["spec", "template", "metadata", "labels"]);
+    let mismatch = || {
+        let detail = "`selector` does not match template `labels`";
+        Cause::invalid("spec.template.metadata.labels", labels.unwrap_or(&Value::Null), detail)
+    };
     let Some(selector) = meta::at(object, &["spec", "selector"]) else {
         out.push(Cause::required("spec.selector", ""));
+        out.push(mismatch());
         return;
     };
     if selector.as_object().is_none_or(Map::is_empty) {
         out.push(Cause::invalid("spec.selector", selector, "empty selector is invalid for deployment"));
         return;
     }
-    let nothing = json!({});
-    let labels = meta::at(object, &["spec", "template", "metadata", "labels"]).unwrap_or(&nothing);
-    if !label_selector_matches(selector, labels) {
-        let detail = "`selector` does not match template `labels`";
-        out.push(Cause::invalid("spec.template.metadata.labels", labels, detail));
+    if !label_selector_matches(selector, labels.unwrap_or(&Value::Null)) {
+        out.push(mismatch());
     }
 }

@@ -47,6 +47,9 @@ pub fn apply(request: &Request<'_>) -> Result<Applied, Vec<ApplyConflict>> {
         wanted.keep_only("status");
     }
     let mut entries = request.live.map(managed::read).unwrap_or_default();
+    if let (Some(live), true) = (request.live, entries.is_empty()) {
+        entries.push(before_first_apply(live, request));
+    }
     let merged = match request.live {
         Some(live) => merge(live, &config, shape),
         None => config.clone(),
@@ -103,7 +106,22 @@ fn resolve_conflicts(
             );
         }
     }
+    conflicts.sort_by(|a: &ApplyConflict, b| a.field.cmp(&b.field));
     if conflicts.is_empty() { Ok(()) } else { Err(conflicts) }
+}
+
+/// The owner of everything in an object that was not tracked so far.
+fn before_first_apply(live: &Value, request: &Request<'_>) -> Entry {
+    let writer = Writer {
+        manager: "before-first-apply".to_owned(),
+        operation: "Update",
+        api_version: request.writer.api_version.clone(),
+        subresource: String::new(),
+    };
+    let mut entry = Entry::of(&writer, request.now);
+    entry.fields = difference(None, Some(live), request.shape).changed;
+    managed::strip_unowned(&mut entry.fields);
+    entry
 }
 
 /// Merges a configuration into a live value.
@@ -122,37 +140,43 @@ fn merge(live: &Value, config: &Value, shape: Shape<'_>) -> Value {
         }
         (Value::Array(live), Value::Array(config)) => match shape.list() {
             ListKind::Atomic => Value::Array(config.clone()),
-            ListKind::Set => {
-                let mut out = live.clone();
-                out.extend(config.iter().filter(|v| !live.contains(v)).cloned());
-                Value::Array(out)
+            ListKind::Set => Value::Array(merge_items(live, config, |v| Some(v.to_string()), shape)),
+            ListKind::Map(keys) => {
+                Value::Array(merge_items(live, config, |item| shape.item_key(&keys, item), shape))
             }
-            ListKind::Map(keys) => Value::Array(merge_items(live, config, &keys, shape)),
         },
         _ => config.clone(),
     }
 }
 
-fn merge_items(live: &[Value], config: &[Value], keys: &[String], shape: Shape<'_>) -> Vec<Value> {
-    let key = |item: &Value| shape.item_key(keys, item);
-    let find = |list: &[Value], wanted: &Option<String>| list.iter().find(|i| key(i) == *wanted).cloned();
-    let merged = |item: &Value| match find(live, &key(item)) {
-        Some(old) => merge(&old, item, shape.item()),
+/// Merges lists whose items have an identity. The order is that of the
+/// configuration; items that only the live list has stay where they are
+/// relative to those both have. Source: behaviour of kube-apiserver.
+fn merge_items(
+    live: &[Value],
+    config: &[Value],
+    identity: impl Fn(&Value) -> Option<String>,
+    shape: Shape<'_>,
+) -> Vec<Value> {
+    let in_config = |wanted: &Value| config.iter().any(|c| identity(c) == identity(wanted));
+    let merged = |item: &Value| match live.iter().find(|l| identity(l) == identity(item)) {
+        Some(old) => merge(old, item, shape.item()),
         None => item.clone(),
     };
-    let all_applied = live.iter().all(|item| find(config, &key(item)).is_some());
-    if all_applied {
-        // Nothing but applied items: their order counts.
-        return config.iter().map(merged).collect();
+    let mut out: Vec<Value> = Vec::with_capacity(live.len() + config.len());
+    let mut left = live.iter().peekable();
+    let mut right = config.iter().peekable();
+    loop {
+        // Items of the live list that the configuration does not have.
+        while let Some(item) = left.next_if(|item| !in_config(item)) {
+            out.push(item.clone());
+        }
+        let Some(item) = right.next() else { break };
+        left.next_if(|l| identity(l) == identity(item));
+        out.push(merged(item));
+        // What is out already must not hold back what follows it.
+        while left.next_if(|l| in_config(l) && out.iter().any(|o| identity(o) == identity(l))).is_some() {}
     }
-    let mut out: Vec<Value> = live
-        .iter()
-        .map(|item| match find(config, &key(item)) {
-            Some(new) => merge(item, &new, shape.item()),
-            None => item.clone(),
-        })
-        .collect();
-    out.extend(config.iter().filter(|item| find(live, &key(item)).is_none()).cloned());
     out
 }
 

@@ -51,9 +51,14 @@ impl Fields {
     pub fn of(value: &Value, shape: Shape<'_>) -> Self {
         match value {
             Value::Object(map) if !map.is_empty() && !shape.atomic_map() => {
-                let children =
-                    map.iter().map(|(k, v)| (Step::Field(k.clone()), Self::of(v, shape.member(k)))).collect();
-                Self { own: false, children }
+                let children = map.iter().map(|(k, v)| {
+                    // Entries of a map are there or not; fields of a struct
+                    // are there always.
+                    let mut fields = Self::of(v, shape.member(k));
+                    fields.own |= shape.is_map_entry(k);
+                    (Step::Field(k.clone()), fields)
+                });
+                Self { own: false, children: children.collect() }
             }
             Value::Array(list) if !list.is_empty() => match shape.list() {
                 ListKind::Atomic => Self::leaf(),
@@ -75,6 +80,34 @@ impl Fields {
             },
             _ => Self::leaf(),
         }
+    }
+
+    /// What someone who adds a value owns: the leaves, and all containers but
+    /// those that are always there. `present` tells whether the surroundings
+    /// were there before.
+    fn added(value: &Value, shape: Shape<'_>, present: bool) -> Self {
+        let present = present && shape.always_there();
+        let mut out = match value {
+            Value::Object(map) if !map.is_empty() && !shape.atomic_map() => {
+                let children = map
+                    .iter()
+                    .map(|(k, v)| (Step::Field(k.clone()), Self::added(v, shape.member(k), present)));
+                Self { own: false, children: children.collect() }
+            }
+            Value::Array(list) if !list.is_empty() => match shape.list() {
+                ListKind::Map(keys) => {
+                    let children = list.iter().filter_map(|item| {
+                        let key = shape.item_key(&keys, item)?;
+                        Some((Step::Key(key), Self { own: true, ..Self::added(item, shape.item(), false) }))
+                    });
+                    Self { own: false, children: children.collect() }
+                }
+                ListKind::Atomic | ListKind::Set => Self::of(value, shape),
+            },
+            _ => return Self::leaf(),
+        };
+        out.own |= !present;
+        out
     }
 
     /// Paths in either set.
@@ -211,15 +244,21 @@ fn key_text(key: &str) -> String {
 pub fn difference(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>) -> Difference {
     match (old, new) {
         (None, None) => Difference::default(),
-        (None, Some(new)) => Difference { changed: Fields::of(new, shape), removed: Fields::default() },
-        (Some(old), None) => Difference { changed: Fields::default(), removed: Fields::of(old, shape) },
+        (None, Some(new)) => {
+            Difference { changed: Fields::added(new, shape, true), removed: Fields::default() }
+        }
+        (Some(old), None) => {
+            Difference { changed: Fields::default(), removed: Fields::added(old, shape, true) }
+        }
         (Some(Value::Object(old)), Some(Value::Object(new))) if !shape.atomic_map() => {
             // A map that becomes empty, or stops to be, is a leaf at one end.
             if old.is_empty() != new.is_empty() {
-                return Difference {
-                    changed: Fields::of(&Value::Object(new.clone()), shape),
-                    removed: Fields::of(&Value::Object(old.clone()), shape),
-                };
+                let mut changed = Fields::added(&Value::Object(new.clone()), shape, true);
+                let mut removed = Fields::added(&Value::Object(old.clone()), shape, true);
+                // The container itself was there before and is there now.
+                changed.own = false;
+                removed.own = false;
+                return Difference { changed, removed };
             }
             let names = old.keys().chain(new.keys().filter(|k| !old.contains_key(*k)));
             collect(names.map(|name| {

@@ -84,12 +84,18 @@ impl Entry {
 
     /// The owner as conflict messages name it.
     pub fn owner(&self) -> String {
-        let subresource = if self.subresource.is_empty() {
-            String::new()
-        } else {
-            format!(" with subresource {:?}", self.subresource)
-        };
-        format!("{:?}{subresource} using {}", self.manager, self.api_version)
+        let mut text = format!("{:?}", self.manager);
+        if !self.subresource.is_empty() {
+            text.push_str(&format!(" with subresource {:?}", self.subresource));
+        }
+        if self.operation == "Update" {
+            text.push_str(&format!(" using {}", self.api_version));
+        }
+        text
+    }
+
+    fn order(&self) -> [&str; 5] {
+        [&self.operation, &self.time, &self.manager, &self.api_version, &self.subresource]
     }
 
     fn to_json(&self) -> Value {
@@ -123,9 +129,12 @@ pub fn read(object: &Value) -> Vec<Entry> {
     list.into_iter().flatten().filter_map(Entry::from_json).collect()
 }
 
-/// Writes `managedFields` of an object; empty entries are dropped.
+/// Writes `managedFields` of an object, in the order of the real server; empty
+/// entries are dropped.
 pub fn write(object: &mut Value, entries: &[Entry]) {
-    let list: Vec<Value> = entries.iter().filter(|e| !e.fields.is_empty()).map(Entry::to_json).collect();
+    let mut entries: Vec<&Entry> = entries.iter().filter(|e| !e.fields.is_empty()).collect();
+    entries.sort_by(|a, b| a.order().cmp(&b.order()));
+    let list: Vec<Value> = entries.into_iter().map(Entry::to_json).collect();
     let metadata = meta::metadata_mut(object);
     metadata.remove("managedFields");
     if !list.is_empty() {
@@ -135,7 +144,8 @@ pub fn write(object: &mut Value, entries: &[Entry]) {
 
 /// Moves ownership after an ordinary write from `old` to `new`: the writer
 /// owns what it changed, others lose what was changed or removed. `entries`
-/// are those to start from.
+/// are those to start from. An object that has none is left without: tracking
+/// begins with creation or with the first apply.
 pub fn record_update(
     old: Option<&Value>,
     new: &Value,
@@ -147,7 +157,8 @@ pub fn record_update(
     let mut change = difference(old, Some(new), shape);
     strip_unowned(&mut change.changed);
     strip_unowned(&mut change.removed);
-    if change.changed.is_empty() && change.removed.is_empty() {
+    let untracked = old.is_some() && entries.is_empty();
+    if untracked || (change.changed.is_empty() && change.removed.is_empty()) {
         return entries;
     }
     let lost = change.changed.union(&change.removed);

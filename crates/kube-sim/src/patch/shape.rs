@@ -40,8 +40,7 @@ impl<'a> Shape<'a> {
 
     /// The shape of a member of an object.
     pub fn member(self, name: &'a str) -> Self {
-        let at_root = self.field.is_empty() && self.parent.is_empty();
-        let metadata = at_root && name == "metadata";
+        let metadata = self.at_root() && name == "metadata";
         Self {
             node: if metadata { None } else { self.node.and_then(|n| n.member(name)) },
             known_fields: self.known_fields || metadata,
@@ -49,6 +48,18 @@ impl<'a> Shape<'a> {
             parent: self.field,
             kind: self.kind,
         }
+    }
+
+    /// True if the member of that name is not declared by the schema.
+    pub fn is_map_entry(self, name: &str) -> bool {
+        match self.node {
+            Some(node) => node.property(name).is_none() && !(self.at_root() && name == "metadata"),
+            None => !self.known_fields && !self.at_root(),
+        }
+    }
+
+    fn at_root(self) -> bool {
+        self.field.is_empty() && self.parent.is_empty()
     }
 
     /// The shape of the items of a list.
@@ -62,6 +73,14 @@ impl<'a> Shape<'a> {
             return node.atomic_map();
         }
         self.known_fields && ATOMIC_MAPS.contains(&self.field)
+    }
+
+    /// True for structs that are there even when nothing is set in them: they
+    /// are nobody's. All other maps and structs belong to who adds them.
+    pub fn always_there(self) -> bool {
+        let root = self.field.is_empty();
+        root || (self.parent.is_empty() && self.field == "metadata")
+            || (self.known_fields && ALWAYS_THERE.contains(&self.field))
     }
 
     /// How the list at this place merges under server-side apply.
@@ -139,8 +158,31 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// Structs of built-in kinds that Go keeps by value. Source: the API types.
+const ALWAYS_THERE: [&str; 19] = [
+    "spec",
+    "status",
+    "metadata",
+    "template",
+    "jobTemplate",
+    "strategy",
+    "updateStrategy",
+    "resources",
+    "state",
+    "lastState",
+    "loadBalancer",
+    "nodeInfo",
+    "daemonEndpoints",
+    "kubeletEndpoint",
+    "involvedObject",
+    "source",
+    "names",
+    "containers",
+    "rules",
+];
+
 /// Maps of built-in kinds with `x-kubernetes-map-type: atomic`.
-const ATOMIC_MAPS: [&str; 16] = [
+const ATOMIC_MAPS: [&str; 19] = [
     "selector",
     "labelSelector",
     "namespaceSelector",
@@ -157,4 +199,8 @@ const ATOMIC_MAPS: [&str; 16] = [
     "claimRef",
     "involvedObject",
     "regarding",
+    // Items of lists.
+    "ownerReferences",
+    "imagePullSecrets",
+    "secrets",
 ];

@@ -96,7 +96,8 @@ fn apply_orphan_directives(out: &mut Map<String, Value>, body: &Map<String, Valu
             && !body.contains_key(key)
             && let Some(Value::Array(list)) = out.get_mut(key)
         {
-            *list = reorder(std::mem::take(list), values, shape.member(key));
+            let live = std::mem::take(list);
+            *list = reorder(live.clone(), values, &live, shape.member(key));
         }
     }
 }
@@ -108,7 +109,7 @@ fn merge_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, shape: S
         }
         let mut out = old.to_vec();
         out.extend(new.iter().filter(|v| !old.contains(v)).cloned());
-        return out;
+        return reorder(out, order.map_or(new, Vec::as_slice), old, shape);
     };
     if new.iter().any(|item| is_directive(item, "replace")) {
         return new.iter().filter(|item| !is_directive(item, "replace")).cloned().collect();
@@ -133,34 +134,40 @@ fn merge_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, shape: S
             }),
         }
     }
-    match order {
-        Some(order) => reorder(out, order, shape),
-        None => out,
-    }
+    reorder(out, order.map_or(new, Vec::as_slice), old, shape)
 }
 
 fn is_directive(item: &Value, directive: &str) -> bool {
     item.get(DIRECTIVE).and_then(Value::as_str) == Some(directive)
 }
 
-/// Puts listed items into the given order; the others keep their place after
-/// the item they followed.
-fn reorder(list: Vec<Value>, order: &[Value], shape: Shape<'_>) -> Vec<Value> {
+/// Puts the items that `order` lists into that order. Each of the others goes
+/// before the first listed item that it preceded in the live list, and keeps
+/// its place among its like. Source: behaviour of kube-apiserver.
+fn reorder(list: Vec<Value>, order: &[Value], live: &[Value], shape: Shape<'_>) -> Vec<Value> {
     let key = shape.strategic_key();
     let identity = |item: &Value| match &key {
         Some(key) => item.get(key).cloned().unwrap_or_default(),
         None => item.clone(),
     };
     let wanted: Vec<Value> = order.iter().map(identity).collect();
-    let position = |item: &Value| wanted.iter().position(|w| *w == identity(item));
-    let mut last = 0;
-    let mut ranked: Vec<(usize, Value)> = Vec::with_capacity(list.len());
-    for item in list {
-        if let Some(place) = position(&item) {
-            last = place;
+    let rank = |item: &Value| wanted.iter().position(|w| *w == identity(item));
+    let place = |item: &Value| live.iter().position(|l| identity(l) == identity(item));
+    let (mut listed, others): (Vec<Value>, Vec<Value>) =
+        list.into_iter().partition(|item| rank(item).is_some());
+    listed.sort_by_key(|item| rank(item));
+    let mut out = Vec::with_capacity(listed.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in listed {
+        while let Some(other) = others.next_if(|other| precedes(place(other), place(&item))) {
+            out.push(other);
         }
-        ranked.push((last, item));
+        out.push(item);
     }
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, item)| item).collect()
+    out.extend(others);
+    out
+}
+
+fn precedes(a: Option<usize>, b: Option<usize>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a < b)
 }

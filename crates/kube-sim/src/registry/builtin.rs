@@ -2,15 +2,13 @@
 
 use std::sync::OnceLock;
 
-use k8s_openapi::api::{
-    admissionregistration, apps, batch, coordination, core, events, policy, rbac, storage,
-};
+use k8s_openapi::api::{admissionregistration, apps, batch, coordination, core, events, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use schemars::generate::SchemaGenerator;
 use serde_json::Value;
 
 use super::{Form, Resource, ScalePaths};
-use crate::schema::{Origin, Schema};
+use crate::schema::{Node, Origin, Schema};
 
 /// One built-in kind.
 pub struct Builtin {
@@ -108,14 +106,12 @@ const BATCH: &str = "batch";
 const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 
-static BUILTINS: [Builtin; 31] = [
+static BUILTINS: [Builtin; 24] = [
     kind::<core::v1::ConfigMap>("", "ConfigMap", "configmaps", &["cm"]),
     kind::<core::v1::Endpoints>("", "Endpoints", "endpoints", &["ep"]),
     kind::<core::v1::Event>("", "Event", "events", &["ev"]),
     kind::<core::v1::Namespace>("", "Namespace", "namespaces", &["ns"]).cluster().status(),
     kind::<core::v1::Node>("", "Node", "nodes", &["no"]).cluster().status(),
-    kind::<core::v1::PersistentVolumeClaim>("", "PersistentVolumeClaim", "persistentvolumeclaims", &["pvc"])
-        .status(),
     kind::<core::v1::Pod>("", "Pod", "pods", &["po"]).status().generation().in_all(),
     kind::<core::v1::Secret>("", "Secret", "secrets", &[]),
     kind::<core::v1::ServiceAccount>("", "ServiceAccount", "serviceaccounts", &["sa"]),
@@ -145,7 +141,6 @@ static BUILTINS: [Builtin; 31] = [
     .cluster()
     .status()
     .generation(),
-    kind::<apps::v1::ControllerRevision>(APPS, "ControllerRevision", "controllerrevisions", &[]),
     kind::<apps::v1::DaemonSet>(APPS, "DaemonSet", "daemonsets", &["ds"]).status().generation().in_all(),
     kind::<apps::v1::Deployment>(APPS, "Deployment", "deployments", &["deploy"])
         .status()
@@ -166,24 +161,10 @@ static BUILTINS: [Builtin; 31] = [
     kind::<batch::v1::Job>(BATCH, "Job", "jobs", &[]).status().generation().in_all(),
     kind::<coordination::v1::Lease>("coordination.k8s.io", "Lease", "leases", &[]),
     kind::<events::v1::Event>("events.k8s.io", "Event", "events", &["ev"]),
-    kind::<policy::v1::PodDisruptionBudget>(
-        "policy",
-        "PodDisruptionBudget",
-        "poddisruptionbudgets",
-        &["pdb"],
-    )
-    .status()
-    .generation(),
     kind::<rbac::v1::ClusterRole>(RBAC, "ClusterRole", "clusterroles", &[]).cluster(),
     kind::<rbac::v1::ClusterRoleBinding>(RBAC, "ClusterRoleBinding", "clusterrolebindings", &[]).cluster(),
     kind::<rbac::v1::Role>(RBAC, "Role", "roles", &[]),
     kind::<rbac::v1::RoleBinding>(RBAC, "RoleBinding", "rolebindings", &[]),
-    kind::<core::v1::LimitRange>("", "LimitRange", "limitranges", &["limits"]),
-    kind::<core::v1::ResourceQuota>("", "ResourceQuota", "resourcequotas", &["quota"]).status(),
-    kind::<core::v1::PersistentVolume>("", "PersistentVolume", "persistentvolumes", &["pv"])
-        .cluster()
-        .status(),
-    kind::<storage::v1::StorageClass>("storage.k8s.io", "StorageClass", "storageclasses", &["sc"]).cluster(),
 ];
 
 /// All built-in resources.
@@ -207,6 +188,11 @@ pub fn resources() -> impl Iterator<Item = Resource> {
         storage: storage_name(b).into(),
         form: Form::Builtin(b),
     })
+}
+
+/// The schema of `metadata`, which is the same for all kinds.
+pub fn metadata_schema() -> Option<Node<'static>> {
+    BUILTINS.first()?.schema().root().property("metadata")
 }
 
 /// Fields by which a built-in kind can be selected, beside name and namespace.

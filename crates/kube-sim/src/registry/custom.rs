@@ -142,9 +142,14 @@ pub fn problems(crd: &Value) -> Vec<Cause> {
         out.push(Cause::invalid("spec.versions", &Value::from(stored), detail));
     }
     for (index, version) in versions(crd).enumerate() {
-        let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
+        // A single version is looked at as in the former API version.
+        let path = if versions(crd).count() == 1 && version.get("schema").is_some() {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("spec.versions[{index}].schema.openAPIV3Schema")
+        };
         match meta::at(version, &["schema", "openAPIV3Schema"]) {
-            None => out.push(Cause::required(path, "schemas are required")),
+            None => out.push(Cause::required(path, "")),
             Some(schema) => {
                 structural_problems(schema, &path, true, &mut out);
                 out.extend(Rules::compile(Some(schema)).problems(&path));

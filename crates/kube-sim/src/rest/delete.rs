@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Call;
 use super::read::{self, Page};
 use super::write::{self, ATTEMPTS_MAX};
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::gc;
 use crate::meta;
 use crate::registry::{Resource, custom};
@@ -43,10 +43,9 @@ impl Options {
             text(&["propagationPolicy"]).unwrap_or_else(|| call.query.get("propagationPolicy").to_owned());
         let orphan_flag = meta::at(body, &["orphanDependents"]).and_then(Value::as_bool).unwrap_or(false);
         if !matches!(policy.as_str(), "" | "Orphan" | "Background" | "Foreground") {
-            return Err(ApiError::BadRequest(format!(
-                "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: {policy:?}: supported \
-                 values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-            )));
+            let allowed = ["Foreground", "Background", "Orphan", "nil"].map(str::to_owned);
+            let cause = Cause::not_supported("propagationPolicy", &policy.into(), &allowed);
+            return Err(ApiError::options("DeleteOptions", cause));
         }
         let grace = match body.get("gracePeriodSeconds").and_then(Value::as_i64) {
             Some(grace) => Some(grace),
@@ -57,7 +56,7 @@ impl Options {
             orphan: policy == "Orphan" || orphan_flag,
             uid: text(&["preconditions", "uid"]),
             resource_version: text(&["preconditions", "resourceVersion"]),
-            dry_run: call.query.dry_run()?
+            dry_run: call.query.dry_run("DeleteOptions")?
                 || body.get("dryRun").and_then(Value::as_array).is_some_and(|l| !l.is_empty()),
         })
     }
@@ -103,8 +102,10 @@ pub fn delete(state: &State, resource: &Resource, key: &Key, options: &Options) 
         }
         let version = meta::resource_version(&current);
         let result = if finished {
-            // The last state does not show the marks of an immediate delete.
-            let last = if meta::is_deleting(&current) { marked } else { Value::clone(&current) };
+            // The last state does not show the marks of an immediate delete,
+            // but that of a pod does.
+            let shown = meta::is_deleting(&current) || resource.is("", "Pod");
+            let last = if shown { marked } else { Value::clone(&current) };
             state.store.remove(key, version, last)
         } else {
             state.store.replace(key, version, marked)
@@ -138,9 +139,10 @@ fn check_preconditions(resource: &Resource, current: &Value, options: &Options) 
             && wanted != found
         {
             let detail = format!(
-                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object \
+                 might have been deleted and then recreated"
             );
-            return Err(ApiError::Conflict { target: resource.target(meta::name(current)), detail });
+            return Err(ApiError::Conflict { target: resource.kind_target(meta::name(current)), detail });
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Call, WriteOptions, update, write};
 use crate::admit;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause, Target};
 use crate::kinds;
 use crate::meta;
 use crate::patch::{self, apply, managed, shape::Shape};
@@ -15,7 +15,7 @@ use write::Written;
 
 /// Applies a patch.
 pub fn patch(call: &Call, kind: BodyKind, body: Body) -> Result<Written, ApiError> {
-    let options = call.write_options(body.duplicates)?;
+    let options = call.write_options("PatchOptions", body.duplicates)?;
     if kind == BodyKind::Apply {
         return apply(call, body.value, &options);
     }
@@ -23,11 +23,25 @@ pub fn patch(call: &Call, kind: BodyKind, body: Body) -> Result<Written, ApiErro
         let current = call.state.get(&call.resource, &call.namespace, &call.name)?;
         let seen = view::to_wire(&call.resource, &current);
         let patched = patched(call, kind, &seen, &body.value)?;
-        if let Some(written) = update::replace(call, &current, patched, &options, None)? {
+        let shown = patched.to_string();
+        let result = update::replace(call, &current, patched, &options, None);
+        if let Some(written) = result.map_err(|error| in_patch(error, &shown))? {
             return Ok(written);
         }
     }
     Err(update::busy(call))
+}
+
+/// What does not decode after a patch is an invalid patch.
+fn in_patch(error: ApiError, patched: &str) -> ApiError {
+    match error {
+        ApiError::Undecodable { problem, .. } => {
+            let cause = Cause::invalid("patch", &patched.into(), &problem);
+            let target = Target { group: String::new(), kind: String::new(), name: String::new() };
+            ApiError::Invalid { target, causes: vec![cause] }
+        }
+        other => other,
+    }
 }
 
 /// The object after the patch, in the form of the wire.
@@ -47,9 +61,8 @@ pub fn patched(call: &Call, kind: BodyKind, target: &Value, body: &Value) -> Res
 
 fn apply(call: &Call, config: Value, options: &WriteOptions) -> Result<Written, ApiError> {
     if call.query.get("fieldManager").is_empty() {
-        return Err(ApiError::BadRequest(
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch".into(),
-        ));
+        let cause = Cause::required("fieldManager", "is required for apply patch");
+        return Err(ApiError::options("PatchOptions", cause));
     }
     if meta::at(&config, &["metadata", "managedFields"])
         .and_then(Value::as_array)
@@ -79,15 +92,9 @@ fn cleaned(call: &Call, config: &Value, options: &WriteOptions) -> Result<(Value
     if !config.is_object() {
         return Err(ApiError::BadRequest("an apply patch must be an object".into()));
     }
-    for (field, expected) in
-        [("apiVersion", call.resource.api_version()), ("kind", call.resource.kind.clone())]
-    {
-        let found = meta::str_at(&config, &[field]);
-        if found != expected {
-            return Err(ApiError::BadRequest(format!(
-                "the {field} of the applied configuration ({found:?}) must be {expected:?}"
-            )));
-        }
+    let (api_version, kind) = (meta::str_at(&config, &["apiVersion"]), meta::str_at(&config, &["kind"]));
+    if (api_version, kind) != (&*call.resource.api_version(), &*call.resource.kind) {
+        return Err(ApiError::BadRequest(format!("invalid object type: {}", kind_text(api_version, kind))));
     }
     if call.resource.has_status
         && call.subresource.is_empty()
@@ -95,9 +102,23 @@ fn cleaned(call: &Call, config: &Value, options: &WriteOptions) -> Result<(Value
     {
         map.remove("status");
     }
+    if let Some(problem) = admit::apply_problem(&call.resource, &config) {
+        return Err(ApiError::Unclassified(format!(
+            "failed to create typed patch object ({}/{}; {}): {problem}",
+            meta::namespace(&config),
+            meta::name(&config),
+            kind_text(&call.resource.api_version(), &call.resource.kind),
+        )));
+    }
     let warnings = admit::decode(&call.resource, &mut config, options.validation, &options.duplicates)?;
     view::to_stored(&call.resource, &mut config);
     Ok((config, warnings))
+}
+
+/// A kind as Go prints it.
+fn kind_text(api_version: &str, kind: &str) -> String {
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    format!("{slash}{api_version}, Kind={kind}")
 }
 
 fn create(call: &Call, config: &Value, options: &WriteOptions) -> Result<Written, ApiError> {
@@ -113,8 +134,10 @@ fn create(call: &Call, config: &Value, options: &WriteOptions) -> Result<Written
         now: &meta::now_seconds(),
     };
     let entries = apply::apply(&request).map_err(ApiError::ApplyConflict)?.entries;
-    // The checked configuration goes through the wire form once more.
-    let object = Value::clone(&view::to_wire(&call.resource, &config.into()));
+    // The checked configuration goes through the wire form once more. A
+    // version means nothing when there is no object yet.
+    let mut object = Value::clone(&view::to_wire(&call.resource, &config.into()));
+    meta::metadata_mut(&mut object).remove("resourceVersion");
     let mut written = write::create_object(call, object, options, |_| entries)?;
     written.warnings = warnings;
     Ok(written)

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
+use crate::registry::builtin;
 use crate::selector::Selector;
 use crate::store::{NsName, Object, Snapshot, SnapshotError};
 use crate::view;
@@ -43,13 +44,20 @@ pub fn selector(call: &Call) -> Result<Selector, ApiError> {
     let (labels, fields) = (call.query.get("labelSelector"), call.query.get("fieldSelector"));
     let selector = Selector::parse(labels, fields)?;
     if let Some(path) = selector.field_paths().find(|path| !call.resource.selects_by(path)) {
-        return Err(ApiError::BadRequest(format!(
-            "Unable to find {:?} that match label selector {labels:?}, field selector {fields:?}: field label not \
-             supported: {path}",
-            call.resource.plural
-        )));
+        return Err(unknown_field(call, path));
     }
     Ok(selector.with_fields_renamed(|path| view::stored_path(&call.resource, path)))
+}
+
+fn unknown_field(call: &Call, path: &str) -> ApiError {
+    if call.resource.is_builtin()
+        && builtin::selectable_fields(&call.resource.group, &call.resource.kind).is_empty()
+    {
+        return ApiError::BadRequest(format!(
+            "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+        ));
+    }
+    ApiError::BadRequest(format!("field label not supported: {path}"))
 }
 
 /// True if a request for this namespace sees an object of that one.
@@ -91,11 +99,12 @@ fn snapshot(call: &Call) -> Result<(Snapshot, Option<NsName>), ApiError> {
         let snapshot = store.snapshot_at(storage, token.rv).map_err(|_| ApiError::Expired(expired.into()))?;
         return Ok((snapshot, Some(token.after)));
     }
-    let version = call.query.number("resourceVersion")?.unwrap_or(0);
+    let version = call.query.resource_version()?;
     match call.query.get("resourceVersionMatch") {
-        "Exact" if version == 0 => Err(ApiError::BadRequest(
-            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\" or unset".into(),
-        )),
+        "Exact" if version == 0 => {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            Err(ApiError::options("ListOptions", Cause::forbidden("resourceVersionMatch", detail)))
+        }
         "Exact" => store.snapshot_at(storage, version).map(|s| (s, None)).map_err(snapshot_error),
         "" | "NotOlderThan" => {
             let snapshot = store.snapshot(storage);
@@ -129,6 +138,9 @@ fn encode(token: &Token) -> String {
 fn decode(text: &str) -> Result<Token, ApiError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     bytes.and_then(|b| serde_json::from_slice(&b).ok()).ok_or_else(|| {
-        ApiError::BadRequest("continue key is not valid: it is not one that this server gave out".into())
+        ApiError::BadRequest(
+            "invalid continue token: continue key is not valid: it is not one that this server gave out"
+                .into(),
+        )
     })
 }

@@ -114,9 +114,25 @@ fn text_response(text: String) -> Response {
     response
 }
 
+/// Items of built-in kinds do not repeat the kind; the list says it.
+fn list_item(resource: &Resource, object: &Object) -> String {
+    let wire = view::to_wire(resource, object);
+    if !resource.is_builtin() {
+        return wire.to_string();
+    }
+    let members: Vec<String> = wire
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind"))
+        .map(|(key, value)| format!("{}:{value}", json!(key)))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
 /// A list as text: whole collections are not copied before they are printed.
 fn full_list(resource: &Resource, page: &Page, list_meta: &Map<String, Value>) -> String {
-    let items: Vec<String> = page.objects.iter().map(|o| view::to_wire(resource, o).to_string()).collect();
+    let items: Vec<String> = page.objects.iter().map(|o| list_item(resource, o)).collect();
     let (kind, version) = (json!(resource.list_kind), json!(resource.api_version()));
     let metadata = Value::Object(list_meta.clone());
     format!(

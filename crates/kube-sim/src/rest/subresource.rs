@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::delete::{self, Deleted, Options};
 use super::write::{self, ATTEMPTS_MAX};
 use super::{Call, patch, update};
-use crate::error::{ApiError, Cause};
+use crate::error::{ApiError, Cause, Target};
 use crate::meta;
 use crate::registry::ScalePaths;
 use crate::request::{Body, BodyKind};
@@ -88,7 +88,7 @@ pub fn patch_scale(call: &Call, kind: BodyKind, body: &Body) -> Result<Value, Ap
 }
 
 fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>) -> Result<Value, ApiError> {
-    let options = call.write_options(Vec::new())?;
+    let options = call.write_options("UpdateOptions", Vec::new())?;
     let paths = paths(call)?;
     // The parent is written through its main door.
     let parent = Call {
@@ -97,6 +97,7 @@ fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>)
         namespace: call.namespace.clone(),
         name: call.name.clone(),
         subresource: String::new(),
+        writes_as: "scale".to_owned(),
         query: call.query.clone(),
         representation: call.representation.clone(),
         manager: call.manager.clone(),
@@ -108,11 +109,8 @@ fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>)
         if replicas < 0 {
             let cause =
                 Cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
-            let target = crate::error::Target {
-                group: "autoscaling".into(),
-                kind: "Scale".into(),
-                name: call.name.clone(),
-            };
+            let target =
+                Target { group: "autoscaling".into(), kind: "Scale".into(), name: call.name.clone() };
             return Err(ApiError::Invalid { target, causes: vec![cause] });
         }
         let mut new = Value::clone(&crate::view::to_wire(&call.resource, &current));
@@ -134,7 +132,7 @@ pub fn bind(call: &Call, body: &Value) -> Result<Value, ApiError> {
     }
     for _ in 0..ATTEMPTS_MAX {
         let current = call.state.get(&call.resource, &call.namespace, &call.name)?;
-        let target = call.resource.target(&call.name);
+        let target = Target { kind: "pods/binding".into(), ..call.resource.target(&call.name) };
         let bound = meta::str_at(&current, &["spec", "nodeName"]);
         if !bound.is_empty() {
             let detail = format!("pod {} is already assigned to node {bound:?}", call.name);
@@ -179,8 +177,11 @@ fn store(call: &Call, current: &Object, object: Value) -> Result<bool, ApiError>
 /// `POST …/pods/<name>/eviction`: a delete, as there are no budgets here.
 pub fn evict(call: &Call, body: &Value) -> Result<Value, ApiError> {
     let grace = meta::at(body, &["deleteOptions", "gracePeriodSeconds"]).and_then(Value::as_i64);
-    let options =
-        Options { grace_period_seconds: grace, dry_run: call.query.dry_run()?, ..Options::default() };
+    let options = Options {
+        grace_period_seconds: grace,
+        dry_run: call.query.dry_run("CreateOptions")?,
+        ..Options::default()
+    };
     let key = State::key(&call.resource, &call.namespace, &call.name);
     match delete::delete(&call.state, &call.resource, &key, &options)? {
         Deleted::Gone(_) | Deleted::Waiting(_) => Ok(success()),

@@ -18,7 +18,7 @@ use crate::view;
 
 /// `PUT` of an object or of its status.
 pub fn update(call: &Call, body: Body) -> Result<Written, ApiError> {
-    let options = call.write_options(body.duplicates)?;
+    let options = call.write_options("UpdateOptions", body.duplicates)?;
     let mut new = body.value;
     check_identity(&call.resource, &mut new, &call.namespace, &call.name)?;
     for _ in 0..ATTEMPTS_MAX {
@@ -26,7 +26,7 @@ pub fn update(call: &Call, body: Body) -> Result<Written, ApiError> {
         if meta::resource_version(&new) == 0 && !call.resource.unconditional_update() {
             let cause =
                 Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
-            let target = call.resource.kind_target(&call.name);
+            let target = call.resource.target(&call.name);
             return Err(ApiError::Invalid { target, causes: vec![cause] });
         }
         match replace(call, &current, new.clone(), &options, None)? {
@@ -62,10 +62,10 @@ pub fn replace(
     view::to_stored(resource, &mut new);
     let sent_entries = meta::at(&new, &["metadata", "managedFields"]).cloned();
     let mut new = combine(resource, &call.subresource, current, new);
+    admit::default(resource, &mut new);
     if call.subresource.is_empty() {
         kinds::prepare_update(resource, &mut new, current);
     }
-    admit::default(resource, &mut new);
     check_finalizers(resource, current, &new)?;
     admit::check(resource, &new, Some(current))?;
     if resource.has_generation() && admit::specification_differs(resource, &new, current) {
@@ -135,6 +135,9 @@ fn check_preconditions(resource: &Resource, current: &Value, new: &Value) -> Res
 /// Takes from the new object what the door may change, and the rest from the
 /// stored one.
 fn combine(resource: &Resource, subresource: &str, current: &Value, mut new: Value) -> Value {
+    if subresource == "status" && resource.is_builtin() {
+        return combine_builtin_status(resource, current, new);
+    }
     if subresource == "status" {
         let mut out = current.clone();
         if let Some(map) = out.as_object_mut() {
@@ -174,6 +177,36 @@ fn combine(resource: &Resource, subresource: &str, current: &Value, mut new: Val
     new
 }
 
+/// The status door of built-in kinds leaves the specification alone, but lets
+/// labels and annotations pass, except for the labels of workloads.
+fn combine_builtin_status(resource: &Resource, current: &Value, new: Value) -> Value {
+    let status = new.get("status").cloned();
+    let mut out = combine(resource, "", current, new);
+    let kept = if resource.group == "apps" {
+        ["ownerReferences", "labels"].as_slice()
+    } else {
+        &["ownerReferences"]
+    };
+    let metadata = meta::metadata_mut(&mut out);
+    for field in kept {
+        match meta::metadata(current).and_then(|m| m.get(*field)) {
+            Some(value) => metadata.insert((*field).to_owned(), value.clone()),
+            None => metadata.remove(*field),
+        };
+    }
+    let Some(map) = out.as_object_mut() else { return out };
+    map.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "metadata"));
+    for (key, value) in current.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "metadata" | "status") {
+            map.insert(key.clone(), value.clone());
+        }
+    }
+    if let Some(status) = status {
+        map.insert("status".into(), status);
+    }
+    out
+}
+
 /// While an object is being deleted, finalizers may only go.
 fn check_finalizers(resource: &Resource, current: &Value, new: &Value) -> Result<(), ApiError> {
     if !meta::is_deleting(current) {
@@ -185,7 +218,8 @@ fn check_finalizers(resource: &Resource, current: &Value, new: &Value) -> Result
         return Ok(());
     }
     let detail = format!(
-        "no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        added.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ")
     );
     let causes = vec![Cause::forbidden("metadata.finalizers", &detail)];
     Err(ApiError::Invalid { target: resource.kind_target(meta::name(current)), causes })

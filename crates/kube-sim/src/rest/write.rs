@@ -1,10 +1,10 @@
 //! POST, and what every write begins and ends with.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Call, WriteOptions};
 use crate::admit;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause, Target};
 use crate::kinds;
 use crate::meta;
 use crate::patch::managed::{self, Entry, Writer};
@@ -31,7 +31,7 @@ pub const ATTEMPTS_MAX: usize = 64;
 
 /// `POST` to a collection.
 pub fn create(call: &Call, body: Body) -> Result<Written, ApiError> {
-    let options = call.write_options(body.duplicates)?;
+    let options = call.write_options("CreateOptions", body.duplicates)?;
     let writer = writer(call, "Update");
     create_object(call, body.value, &options, |object| {
         let shape = Shape::of(&call.resource);
@@ -45,7 +45,7 @@ pub fn writer(call: &Call, operation: &'static str) -> Writer {
         manager: call.manager.clone(),
         operation,
         api_version: call.resource.api_version(),
-        subresource: call.subresource.clone(),
+        subresource: call.writes_as.clone(),
     }
 }
 
@@ -62,15 +62,19 @@ pub fn create_object(
     let warnings = admit::decode(resource, &mut object, options.validation, &options.duplicates)?;
     view::to_stored(resource, &mut object);
     if meta::resource_version(&object) != 0 {
-        return Err(ApiError::BadRequest(
+        return Err(ApiError::Unclassified(
             "resourceVersion should not be set on objects to be created".into(),
         ));
     }
     prepare_metadata(resource, &mut object, &call.namespace);
-    kinds::prepare_create(resource, &mut object);
+    if let Some(map) = object.as_object_mut().filter(|_| resource.has_status) {
+        map.remove("status");
+    }
     admit::default(resource, &mut object);
-    admit::check(resource, &object, None)?;
+    // What the server adds from here on belongs to nobody.
     let entries = own(&object);
+    kinds::prepare_create(resource, &mut object);
+    admit::check(resource, &object, None)?;
     managed::write(&mut object, &entries);
     let key = State::key(resource, &call.namespace, meta::name(&object));
     if options.dry_run {
@@ -96,22 +100,7 @@ pub fn check_identity(
     let Some(map) = object.as_object_mut() else {
         return Err(ApiError::BadRequest(format!("the body must be an object of kind {}", resource.kind)));
     };
-    let api_version = resource.api_version();
-    for (field, expected, what) in
-        [("apiVersion", &api_version, "API version"), ("kind", &resource.kind, "kind")]
-    {
-        match map.get(field).and_then(Value::as_str).unwrap_or_default() {
-            "" => {
-                map.insert(field.to_owned(), expected.as_str().into());
-            }
-            found if found == expected => {}
-            found => {
-                return Err(ApiError::BadRequest(format!(
-                    "the {what} in the data ({found}) does not match the expected {what} ({expected})"
-                )));
-            }
-        }
-    }
+    check_kind(resource, map)?;
     if map.get("metadata").is_some_and(|m| !m.is_object() && !m.is_null()) {
         return Err(ApiError::BadRequest("metadata must be an object".into()));
     }
@@ -141,6 +130,48 @@ pub fn check_identity(
         }
     }
     Ok(())
+}
+
+/// Built-in kinds are assumed where nothing is said; custom resources must say
+/// what they are.
+fn check_kind(resource: &Resource, map: &mut Map<String, Value>) -> Result<(), ApiError> {
+    let api_version = resource.api_version();
+    for (field, expected, what) in
+        [("kind", &resource.kind, "kind"), ("apiVersion", &api_version, "API version")]
+    {
+        let found = map.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if found == *expected {
+            continue;
+        }
+        if found.is_empty() && resource.is_builtin() {
+            map.insert(field.to_owned(), expected.as_str().into());
+            continue;
+        }
+        if found.is_empty() && field == "kind" {
+            return Err(ApiError::BadRequest(missing_kind(resource, &Value::Object(map.clone()))));
+        }
+        if field == "kind" && !resource.is_builtin() {
+            let cause = Cause::invalid("kind", &found.as_str().into(), &format!("must be {}", resource.kind));
+            let name = map.get("metadata").map(|m| meta::str_at(m, &["name"])).unwrap_or_default();
+            let target = Target { kind: found, ..resource.kind_target(name) };
+            return Err(ApiError::Invalid { target, causes: vec![cause] });
+        }
+        return Err(ApiError::BadRequest(format!(
+            "the {what} in the data ({found}) does not match the expected {what} ({expected})"
+        )));
+    }
+    Ok(())
+}
+
+fn missing_kind(resource: &Resource, object: &Value) -> String {
+    /// Characters of the object at the end of the message.
+    const EXCERPT: usize = 30;
+    let text = object.to_string();
+    let excerpt: String = text.chars().take(EXCERPT).collect();
+    format!(
+        "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{text}' ({excerpt} ...)",
+        resource.kind
+    )
 }
 
 /// A namespaced object needs a namespace that exists and stays.

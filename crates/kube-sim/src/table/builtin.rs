@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Column, age, pods};
+use super::{Column, age, events, nodes, pods};
 use crate::meta;
 
 /// The column that every table starts with.
@@ -25,11 +25,13 @@ pub fn columns(kind: &str) -> &'static [Column] {
     }
 }
 
-fn text(name: &str, compute: super::Compute) -> Column {
+/// A column that is always shown.
+pub fn text(name: &str, compute: super::Compute) -> Column {
     Column::computed(name, "string", "", 0, compute)
 }
 
-fn wide(name: &str, compute: super::Compute) -> Column {
+/// A column of `-o wide`.
+pub fn wide(name: &str, compute: super::Compute) -> Column {
     Column::computed(name, "string", "", 1, compute)
 }
 
@@ -41,87 +43,67 @@ fn with_name(columns: Vec<Column>) -> Vec<Column> {
     std::iter::once(Column::name()).chain(columns).collect()
 }
 
+/// Containers, images and selector of a workload.
+fn template_columns() -> Vec<Column> {
+    vec![
+        wide("Containers", |o, _| containers(o, &["spec", "template"], "name")),
+        wide("Images", |o, _| containers(o, &["spec", "template"], "image")),
+        wide("Selector", |o, _| selector(meta::at(o, &["spec", "selector"]))),
+    ]
+}
+
 fn all() -> HashMap<&'static str, Vec<Column>> {
-    let templates = || {
-        vec![
-            wide("Containers", |o, _| template_containers(o, "name")),
-            wide("Images", |o, _| template_containers(o, "image")),
-            wide("Selector", |o, _| selector(meta::at(o, &["spec", "selector"]))),
-        ]
-    };
-    let join = |head: Vec<Column>, tail: Vec<Column>| with_name(head.into_iter().chain(tail).collect());
+    let with_template =
+        |columns: Vec<Column>| with_name(columns.into_iter().chain(template_columns()).collect());
     HashMap::from([
-        ("", with_name(vec![Column::age()])),
-        ("Pod", join(pods::columns(), Vec::new())),
-        (
-            "Job",
-            join(
-                vec![
-                    text("Status", |o, _| job_status(o).into()),
-                    text("Completions", |o, _| job_completions(o).into()),
-                    text("Duration", job_duration),
-                    Column::age(),
-                ],
-                templates(),
-            ),
-        ),
+        ("", with_name(vec![created_at()])),
+        ("Pod", with_name(pods::columns())),
+        ("Job", with_template(job_columns())),
+        ("CronJob", with_name(cron_job_columns())),
         (
             "Deployment",
-            join(
-                vec![
-                    text("Ready", |o, _| ratio(o, "readyReplicas")),
-                    number("Up-to-date", |o, _| count(o, &["status", "updatedReplicas"])),
-                    number("Available", |o, _| count(o, &["status", "availableReplicas"])),
-                    Column::age(),
-                ],
-                templates(),
-            ),
+            with_template(vec![
+                text("Ready", |o, _| ratio(o, "readyReplicas")),
+                text("Up-to-date", |o, _| count(o, &["status", "updatedReplicas"])),
+                text("Available", |o, _| count(o, &["status", "availableReplicas"])),
+                Column::age(),
+            ]),
         ),
         (
             "ReplicaSet",
-            join(
-                vec![
-                    number("Desired", |o, _| count(o, &["spec", "replicas"])),
-                    number("Current", |o, _| count(o, &["status", "replicas"])),
-                    number("Ready", |o, _| count(o, &["status", "readyReplicas"])),
-                    Column::age(),
-                ],
-                templates(),
-            ),
+            with_template(vec![
+                number("Desired", |o, _| count(o, &["spec", "replicas"])),
+                number("Current", |o, _| count(o, &["status", "replicas"])),
+                number("Ready", |o, _| count(o, &["status", "readyReplicas"])),
+                Column::age(),
+            ]),
         ),
         (
             "StatefulSet",
-            join(vec![text("Ready", |o, _| ratio(o, "readyReplicas")), Column::age()], templates()),
-        ),
-        (
-            "DaemonSet",
-            join(
-                vec![
-                    number("Desired", |o, _| count(o, &["status", "desiredNumberScheduled"])),
-                    number("Current", |o, _| count(o, &["status", "currentNumberScheduled"])),
-                    number("Ready", |o, _| count(o, &["status", "numberReady"])),
-                    Column::age(),
-                ],
-                templates(),
+            with_name(
+                [text("Ready", |o, _| ratio(o, "readyReplicas")), Column::age()]
+                    .into_iter()
+                    .chain(template_columns().into_iter().take(2))
+                    .collect(),
             ),
         ),
         (
-            "CronJob",
-            with_name(vec![
-                text("Schedule", |o, _| field(o, &["spec", "schedule"])),
-                text("Timezone", |o, _| field(o, &["spec", "timeZone"])),
-                text("Suspend", |o, _| python_bool(meta::at(o, &["spec", "suspend"])).into()),
-                number("Active", |o, _| length(meta::at(o, &["status", "active"]))),
-                text("Last Schedule", |o, now| match meta::str_at(o, &["status", "lastScheduleTime"]) {
-                    "" => "<none>".into(),
-                    at => age::since(at, now).into(),
+            "DaemonSet",
+            with_template(vec![
+                number("Desired", |o, _| count(o, &["status", "desiredNumberScheduled"])),
+                number("Current", |o, _| count(o, &["status", "currentNumberScheduled"])),
+                number("Ready", |o, _| count(o, &["status", "numberReady"])),
+                number("Up-to-date", |o, _| count(o, &["status", "updatedNumberScheduled"])),
+                number("Available", |o, _| count(o, &["status", "numberAvailable"])),
+                text("Node Selector", |o, _| {
+                    selector(meta::at(o, &["spec", "template", "spec", "nodeSelector"]))
                 }),
                 Column::age(),
             ]),
         ),
         ("Namespace", with_name(vec![text("Status", |o, _| field(o, &["status", "phase"])), Column::age()])),
-        ("Node", with_name(node_columns())),
-        ("Event", event_columns()),
+        ("Node", with_name(nodes::columns())),
+        ("Event", events::columns()),
         (
             "Service",
             with_name(vec![
@@ -133,33 +115,153 @@ fn all() -> HashMap<&'static str, Vec<Column>> {
                 wide("Selector", |o, _| selector(meta::at(o, &["spec", "selector"]))),
             ]),
         ),
-        ("ConfigMap", with_name(vec![number("Data", |o, _| data_count(o)), Column::age()])),
+        ("ConfigMap", with_name(vec![text("Data", |o, _| data_count(o)), Column::age()])),
         (
             "Secret",
             with_name(vec![
                 text("Type", |o, _| field(o, &["type"])),
-                number("Data", |o, _| data_count(o)),
+                text("Data", |o, _| data_count(o)),
                 Column::age(),
             ]),
         ),
-        (
-            "ServiceAccount",
-            with_name(vec![number("Secrets", |o, _| length(o.get("secrets"))), Column::age()]),
-        ),
+        ("ServiceAccount", with_name(vec![Column::age()])),
         (
             "Lease",
             with_name(vec![text("Holder", |o, _| field(o, &["spec", "holderIdentity"])), Column::age()]),
         ),
-        (
-            "CustomResourceDefinition",
-            with_name(vec![Column::computed("Created At", "date", "", 0, |o, _| {
-                field(o, &["metadata", "creationTimestamp"])
-            })]),
-        ),
+        ("CustomResourceDefinition", with_name(crd_columns())),
+        ("RoleBinding", with_name(binding_columns())),
+        ("ClusterRoleBinding", with_name(binding_columns())),
+        ("MutatingWebhookConfiguration", with_name(webhook_columns())),
+        ("ValidatingWebhookConfiguration", with_name(webhook_columns())),
+        ("Endpoints", with_name(vec![text("Endpoints", |o, _| endpoints(o).into()), Column::age()])),
     ])
 }
 
-fn field(object: &Value, path: &[&str]) -> Value {
+fn created_at() -> Column {
+    Column::computed("Created At", "date", "", 0, |o, _| field(o, &["metadata", "creationTimestamp"]))
+}
+
+fn job_columns() -> Vec<Column> {
+    vec![
+        text("Status", |o, _| job_status(o).into()),
+        text("Completions", |o, _| job_completions(o).into()),
+        text("Duration", job_duration),
+        Column::age(),
+    ]
+}
+
+fn cron_job_columns() -> Vec<Column> {
+    const TEMPLATE: [&str; 4] = ["spec", "jobTemplate", "spec", "template"];
+    vec![
+        text("Schedule", |o, _| field(o, &["spec", "schedule"])),
+        text("Timezone", |o, _| field(o, &["spec", "timeZone"])),
+        Column::computed("Suspend", "boolean", "", 0, |o, _| {
+            capital_bool(meta::at(o, &["spec", "suspend"])).into()
+        }),
+        number("Active", |o, _| length(meta::at(o, &["status", "active"]))),
+        text("Last Schedule", |o, now| match meta::str_at(o, &["status", "lastScheduleTime"]) {
+            "" => "<none>".into(),
+            at => age::since(at, now).into(),
+        }),
+        Column::age(),
+        wide("Containers", |o, _| containers(o, &TEMPLATE, "name")),
+        wide("Images", |o, _| containers(o, &TEMPLATE, "image")),
+        wide("Selector", |o, _| selector(meta::at(o, &["spec", "jobTemplate", "spec", "selector"]))),
+    ]
+}
+
+fn crd_columns() -> Vec<Column> {
+    vec![
+        text("Scope", |o, _| field(o, &["spec", "scope"])),
+        text("Versions", |o, _| crd_versions(o).into()),
+        created_at(),
+        wide("Group", |o, _| field(o, &["spec", "group"])),
+        wide("Kind", |o, _| field(o, &["spec", "names", "kind"])),
+        wide("ShortNames", |o, _| {
+            let names = meta::at(o, &["spec", "names", "shortNames"]).and_then(Value::as_array);
+            let names: Vec<&str> = names.into_iter().flatten().filter_map(Value::as_str).collect();
+            if names.is_empty() { "<none>".into() } else { names.join(",").into() }
+        }),
+        Column::computed("Established", "boolean", "", 1, |o, _| condition(o, "Established").into()),
+    ]
+}
+
+fn webhook_columns() -> Vec<Column> {
+    vec![number("Webhooks", |o, _| length(o.get("webhooks"))), Column::age()]
+}
+
+fn binding_columns() -> Vec<Column> {
+    vec![
+        text("Role", |o, _| {
+            format!("{}/{}", meta::str_at(o, &["roleRef", "kind"]), meta::str_at(o, &["roleRef", "name"]))
+                .into()
+        }),
+        Column::age(),
+        wide("Users", |o, _| subjects(o, "User").into()),
+        wide("Groups", |o, _| subjects(o, "Group").into()),
+        wide("ServiceAccounts", |o, _| subjects(o, "ServiceAccount").into()),
+    ]
+}
+
+fn subjects(binding: &Value, kind: &str) -> String {
+    let list = binding.get("subjects").and_then(Value::as_array);
+    let names: Vec<String> = list
+        .into_iter()
+        .flatten()
+        .filter(|s| meta::str_at(s, &["kind"]) == kind)
+        .map(|s| match meta::str_at(s, &["namespace"]) {
+            "" => meta::str_at(s, &["name"]).to_owned(),
+            namespace => format!("{namespace}/{}", meta::str_at(s, &["name"])),
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// The first addresses with their ports.
+fn endpoints(object: &Value) -> String {
+    /// More are counted only.
+    const SHOWN: usize = 3;
+    let array = |v: &Value, field: &str| v.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = Vec::new();
+    for subset in array(object, "subsets") {
+        for address in array(&subset, "addresses") {
+            let ip = meta::str_at(&address, &["ip"]);
+            let ports = array(&subset, "ports");
+            all.extend(ports.iter().filter_map(|p| Some(format!("{ip}:{}", p.get("port")?.as_i64()?))));
+            if ports.is_empty() {
+                all.push(ip.to_owned());
+            }
+        }
+    }
+    let more = all.len().saturating_sub(SHOWN);
+    all.truncate(SHOWN);
+    match (all.is_empty(), more) {
+        (true, _) => "<none>".to_owned(),
+        (_, 0) => all.join(","),
+        (_, more) => format!("{} + {more} more...", all.join(",")),
+    }
+}
+
+fn crd_versions(crd: &Value) -> String {
+    let names: Vec<String> = crate::registry::custom::versions(crd)
+        .map(|v| {
+            let stored = v.get("storage").and_then(Value::as_bool).unwrap_or(false);
+            format!("{}{}", meta::str_at(v, &["name"]), if stored { "(storage)" } else { "" })
+        })
+        .collect();
+    names.join(",")
+}
+
+fn condition(object: &Value, kind: &str) -> bool {
+    let list = meta::at(object, &["status", "conditions"]).and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .any(|c| meta::str_at(c, &["type"]) == kind && meta::str_at(c, &["status"]) == "True")
+}
+
+/// The text at a path, or `<none>`.
+pub fn field(object: &Value, path: &[&str]) -> Value {
     match meta::str_at(object, path) {
         "" => "<none>".into(),
         text => text.into(),
@@ -179,7 +281,7 @@ fn data_count(object: &Value) -> Value {
     (size("data") + size("binaryData")).into()
 }
 
-fn python_bool(value: Option<&Value>) -> &'static str {
+fn capital_bool(value: Option<&Value>) -> &'static str {
     if value.and_then(Value::as_bool).unwrap_or(false) { "True" } else { "False" }
 }
 
@@ -188,8 +290,8 @@ fn ratio(object: &Value, ready: &str) -> Value {
     format!("{}/{}", number(&["status", ready]), number(&["spec", "replicas"])).into()
 }
 
-fn template_containers(object: &Value, what: &str) -> Value {
-    let list = meta::at(object, &["spec", "template", "spec", "containers"]).and_then(Value::as_array);
+fn containers(object: &Value, template: &[&str], what: &str) -> Value {
+    let list = meta::at(object, &[template, &["spec", "containers"]].concat()).and_then(Value::as_array);
     let names: Vec<&str> = list.into_iter().flatten().map(|c| meta::str_at(c, &[what])).collect();
     names.join(",").into()
 }
@@ -204,23 +306,17 @@ fn selector(selector: Option<&Value>) -> Value {
 }
 
 fn job_status(job: &Value) -> &'static str {
-    let condition = |kind: &str| {
-        let list = meta::at(job, &["status", "conditions"]).and_then(Value::as_array);
-        list.into_iter()
-            .flatten()
-            .any(|c| meta::str_at(c, &["type"]) == kind && meta::str_at(c, &["status"]) == "True")
-    };
-    if condition("Complete") {
+    if condition(job, "Complete") {
         "Complete"
-    } else if condition("Failed") {
+    } else if condition(job, "Failed") {
         "Failed"
     } else if meta::is_deleting(job) {
         "Terminating"
-    } else if condition("Suspended") {
+    } else if condition(job, "Suspended") {
         "Suspended"
-    } else if condition("FailureTarget") {
+    } else if condition(job, "FailureTarget") {
         "FailureTarget"
-    } else if condition("SuccessCriteriaMet") {
+    } else if condition(job, "SuccessCriteriaMet") {
         "SuccessCriteriaMet"
     } else {
         "Running"
@@ -258,88 +354,4 @@ fn service_ports(service: &Value) -> String {
         })
         .collect();
     if texts.is_empty() { "<none>".to_owned() } else { texts.join(",") }
-}
-
-fn node_columns() -> Vec<Column> {
-    vec![
-        text("Status", |o, _| node_status(o).into()),
-        text("Roles", |o, _| node_roles(o).into()),
-        Column::age(),
-        text("Version", |o, _| field(o, &["status", "nodeInfo", "kubeletVersion"])),
-        wide("Internal-IP", |o, _| node_address(o, "InternalIP").into()),
-        wide("External-IP", |o, _| node_address(o, "ExternalIP").into()),
-        wide("OS-Image", |o, _| field(o, &["status", "nodeInfo", "osImage"])),
-        wide("Kernel-Version", |o, _| field(o, &["status", "nodeInfo", "kernelVersion"])),
-        wide("Container-Runtime", |o, _| field(o, &["status", "nodeInfo", "containerRuntimeVersion"])),
-    ]
-}
-
-fn node_status(node: &Value) -> String {
-    let list = meta::at(node, &["status", "conditions"]).and_then(Value::as_array);
-    let ready = list.into_iter().flatten().find(|c| meta::str_at(c, &["type"]) == "Ready");
-    let mut status = match ready.map(|c| meta::str_at(c, &["status"])) {
-        Some("True") => "Ready".to_owned(),
-        Some(_) => "NotReady".to_owned(),
-        None => "Unknown".to_owned(),
-    };
-    if meta::at(node, &["spec", "unschedulable"]).and_then(Value::as_bool) == Some(true) {
-        status.push_str(",SchedulingDisabled");
-    }
-    status
-}
-
-fn node_roles(node: &Value) -> String {
-    let labels = meta::at(node, &["metadata", "labels"]).and_then(Value::as_object);
-    let mut roles: Vec<&str> = labels
-        .into_iter()
-        .flatten()
-        .filter_map(|(k, _)| k.strip_prefix("node-role.kubernetes.io/"))
-        .collect();
-    roles.sort_unstable();
-    if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") }
-}
-
-fn node_address(node: &Value, kind: &str) -> String {
-    let list = meta::at(node, &["status", "addresses"]).and_then(Value::as_array);
-    let address = list.into_iter().flatten().find(|a| meta::str_at(a, &["type"]) == kind);
-    address.map_or("<none>", |a| meta::str_at(a, &["address"])).to_owned()
-}
-
-/// Events start with the time, not with the name. They are in core form here.
-fn event_columns() -> Vec<Column> {
-    vec![
-        text("Last Seen", |o, now| {
-            event_age(
-                o,
-                &["series.lastObservedTime", "lastTimestamp", "eventTime", "metadata.creationTimestamp"],
-                now,
-            )
-        }),
-        text("Type", |o, _| field(o, &["type"])),
-        text("Reason", |o, _| field(o, &["reason"])),
-        text("Object", |o, _| {
-            let kind = meta::str_at(o, &["involvedObject", "kind"]).to_lowercase();
-            format!("{kind}/{}", meta::str_at(o, &["involvedObject", "name"])).into()
-        }),
-        wide("Subobject", |o, _| meta::str_at(o, &["involvedObject", "fieldPath"]).into()),
-        wide("Source", |o, _| {
-            let old = meta::str_at(o, &["source", "component"]);
-            if old.is_empty() { meta::str_at(o, &["reportingComponent"]).into() } else { old.into() }
-        }),
-        text("Message", |o, _| meta::str_at(o, &["message"]).trim().into()),
-        wide("First Seen", |o, now| {
-            event_age(o, &["firstTimestamp", "eventTime", "metadata.creationTimestamp"], now)
-        }),
-        wide("Count", |o, _| {
-            let series = meta::at(o, &["series", "count"]).or_else(|| o.get("count"));
-            series.and_then(Value::as_i64).unwrap_or(1).to_string().into()
-        }),
-        Column::computed("Name", "string", "name", 1, |o, _| meta::name(o).into()),
-    ]
-}
-
-fn event_age(event: &Value, paths: &[&str], now: Timestamp) -> Value {
-    let found =
-        paths.iter().map(|p| meta::str_at(event, &p.split('.').collect::<Vec<_>>())).find(|t| !t.is_empty());
-    age::since(found.unwrap_or_default(), now).into()
 }
