@@ -446,9 +446,9 @@ async fn shutdown_and_drop_leave_no_process() {
     }
 }
 
-/// Not a test by itself: the bed that the next test kills. It tells that it is up by a file.
+/// The bed that the next test starts in a process of its own and kills; without that test's variables
+/// there is nothing to do. It tells that it is up by a file.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by the next test in a process of its own"]
 async fn bed_to_be_killed() {
     let Some(up) = std::env::var_os("E2E_BED_UP") else { return };
     let marker = std::env::var("E2E_BED_MARKER").unwrap();
@@ -471,7 +471,7 @@ async fn a_bed_that_is_killed_leaves_no_process() {
         let up = directory.path().join("up");
         let marker = format!("4825{}", isolation.len());
         let mut bed = tokio::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "bed_to_be_killed"])
+            .args(["--exact", "bed_to_be_killed"])
             .env("E2E_BED_UP", &up)
             .env("E2E_BED_MARKER", &marker)
             .env("E2E_BED_ISOLATION", isolation)
