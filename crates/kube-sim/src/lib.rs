@@ -26,6 +26,8 @@ mod patch;
 mod registry;
 mod request;
 mod rest;
+#[cfg(test)]
+mod robustness_tests;
 mod schema;
 mod selector;
 mod state;

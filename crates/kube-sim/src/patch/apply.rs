@@ -228,3 +228,6 @@ fn is_hollow(value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

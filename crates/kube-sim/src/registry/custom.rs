@@ -222,7 +222,7 @@ fn structural_problems(schema: &Value, path: &str, root: bool, out: &mut Vec<Cau
 /// Sets the conditions that say that the names are accepted and the resource
 /// is served, and the accepted names themselves.
 pub fn establish(crd: &mut Value, now: &str) {
-    let accepted = meta::at(crd, &["spec", "names"]).cloned().unwrap_or_default();
+    let accepted = meta::at(crd, &["spec", "names"]).cloned().unwrap_or_else(|| serde_json::json!({}));
     let stored: Vec<Value> = versions(crd)
         .filter(|v| v.get("storage").and_then(Value::as_bool) == Some(true))
         .filter_map(|v| v.get("name").cloned())
