@@ -87,6 +87,8 @@ pub struct Reader {
     pub(super) next_key: u64,
     next_pipeline: u32,
     changes: Vec<Change>,
+    /// Whatever changed before this moment was taken in.
+    seen_until: SystemTime,
     save_at: Option<Instant>,
     release_at: Option<Instant>,
     store_failing: bool,
@@ -121,6 +123,7 @@ impl Reader {
             board,
             next_pipeline: 0,
             changes: Vec::new(),
+            seen_until: SystemTime::UNIX_EPOCH,
             save_at: None,
             release_at: None,
             store_failing: false,
@@ -135,6 +138,9 @@ impl Reader {
     /// Runs exactly these pipelines from now on. A pipeline whose version is unchanged goes on
     /// undisturbed; one with another version goes on where the old one stopped reading.
     pub fn apply(&mut self, pipelines: Vec<Pipeline>, now: Now) {
+        if self.seen_until == SystemTime::UNIX_EPOCH {
+            self.seen_until = now.wall;
+        }
         let wanted: BTreeSet<&str> = pipelines.iter().map(|p| p.name.as_str()).collect();
         let gone: Vec<PipelineId> = self
             .pipelines
@@ -281,6 +287,7 @@ impl Reader {
 
     fn take_in_changes(&mut self, now: Now) {
         let mut changes = std::mem::take(&mut self.changes);
+        self.seen_until = now.wall;
         self.watcher.read(&mut changes);
         self.take_in(&changes, now);
         changes.clear();
@@ -354,7 +361,7 @@ impl Reader {
             (&file.at.real, &file.at.shown),
             file.tail.identity(),
             file.progress.acked(),
-            now.wall,
+            self.seen_until,
         ));
         self.request_save(now);
     }

@@ -21,8 +21,9 @@ use crate::tail::{Bookmark, FileIdentity, open_log};
 const SEARCHED_FILES_MAX: usize = 1_000;
 /// Checkpoints of files that were not found are kept this long (a volume may come back).
 const FORGET_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// A file's time of modification may lag behind the clock by a tick of the kernel.
-const CLOCK_GRAIN: Duration = Duration::from_millis(20);
+/// Files are looked for from this long before the last moment at which everything was seen: times of
+/// modification lag behind the clock by a tick, and a rename may be followed a moment later.
+const LOOK_BACK: Duration = Duration::from_secs(2);
 /// Endings of compressed files, whose content is not log text.
 const COMPRESSED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
@@ -201,8 +202,8 @@ impl Reader {
     ) {
         let Some(matcher) = self.pipelines.get(&id).map(|r| r.matcher.clone()) else { return };
         let Ok(entries) = fs::read_dir(&directory.real) else { return };
-        let grain = if self.must_poll { 2 * self.settings.limits.poll_interval } else { CLOCK_GRAIN };
-        let since = since.checked_sub(grain).unwrap_or(SystemTime::UNIX_EPOCH);
+        let look_back = if self.must_poll { 2 * self.settings.limits.poll_interval } else { LOOK_BACK };
+        let since = since.checked_sub(look_back).unwrap_or(SystemTime::UNIX_EPOCH);
         for entry in entries.flatten().take(SEARCHED_FILES_MAX) {
             let name = entry.file_name();
             let Some(live_name) = live_name(&name, |live| matcher.matches_name(live)) else { continue };
