@@ -6,9 +6,11 @@
 //! then renamed) when it has grown. After kill -9 at any moment the last whole record of each
 //! generation counts. Called by `engine` only.
 
+mod entry;
 mod store;
 
-pub use store::{Entry, LoadProblem, Store, StoreError};
+pub use entry::Entry;
+pub use store::{LoadProblem, Store, StoreError};
 
 use std::collections::VecDeque;
 

@@ -5,10 +5,12 @@
 //! the full desired set of pipelines, [`Engine::status`] to report, and [`Engine::drain`] or
 //! [`Engine::stop`] to end.
 //!
-//! Reading order: [`reader`] (the turn) → [`changes`] (what the file system did) → [`files`] and
-//! [`resume`] (which content is where) → [`feed`] (the hot path) → [`outbox`] (parcels) → [`drain`].
+//! Reading order: [`reader`] (the turn) → `changes` (what the file system did) → `files` and
+//! `resume` (which content is where) → `feed` (the hot path) → [`outbox`] and `delivery`
+//! (parcels, acknowledgements, checkpoint) → [`drain`].
 
 mod changes;
+mod delivery;
 pub mod drain;
 mod feed;
 mod files;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::Entry;
 use crate::fingerprint::Fingerprint;
-use crate::tail::{Bookmark, FileIdentity, Mark, Signature};
 
 /// First line of the file; another one is another version, which this program does not read.
 const VERSION_LINE: &str = "collector-checkpoint 1";
@@ -18,80 +17,6 @@ const FILE_NAME: &str = "file_check_point";
 const GROWTH_MAX: u64 = 8;
 /// … and at least this size in bytes.
 const REWRITE_BYTES_MIN: u64 = 256 * 1024;
-
-/// The last known state of one generation of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Unique among all generations of all runs of this collector.
-    pub generation: u64,
-    pub pipeline: String,
-    /// Where the file was last seen, below the path prefix.
-    pub path: PathBuf,
-    /// Name under which the config matched it (`__path__`).
-    pub shown: PathBuf,
-    pub dev: u64,
-    pub inode: u64,
-    pub position: u64,
-    mark_len: u8,
-    mark_hash: u64,
-    signature_len: u16,
-    signature_hash: u64,
-    /// Microseconds since 1970 of the last change of this entry.
-    pub updated_us: u64,
-    /// The file was read to its end and left; it is kept so that it is not read again.
-    #[serde(default)]
-    pub is_finished: bool,
-}
-
-impl Entry {
-    pub fn new(
-        generation: u64,
-        pipeline: &str,
-        (path, shown): (&Path, &Path),
-        identity: FileIdentity,
-        at: Bookmark,
-        now: SystemTime,
-    ) -> Self {
-        Self {
-            generation,
-            pipeline: pipeline.to_owned(),
-            path: path.to_owned(),
-            shown: shown.to_owned(),
-            dev: identity.dev,
-            inode: identity.inode,
-            position: at.position,
-            mark_len: at.mark.len,
-            mark_hash: at.mark.hash,
-            signature_len: at.signature.len() as u16,
-            signature_hash: at.signature.hash(),
-            updated_us: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64),
-            is_finished: false,
-        }
-    }
-
-    pub fn identity(&self) -> FileIdentity {
-        FileIdentity { dev: self.dev, inode: self.inode }
-    }
-
-    /// True if this entry is about `file`; an inode alone may have been used again.
-    pub fn is_about(&self, file: &File, identity: FileIdentity) -> bool {
-        self.identity() == identity && self.bookmark().fits(file).unwrap_or(false)
-    }
-
-    /// True if `file`, of `size` bytes, holds nothing but what this entry says was acknowledged.
-    pub fn covers(&self, file: &File, size: u64) -> bool {
-        size <= self.position && self.bookmark().fits(file).unwrap_or(false)
-    }
-
-    /// The acknowledged position.
-    pub fn bookmark(&self) -> Bookmark {
-        Bookmark {
-            position: self.position,
-            mark: Mark { len: self.mark_len, hash: self.mark_hash },
-            signature: Signature::from_parts(self.signature_len, self.signature_hash),
-        }
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -303,7 +228,10 @@ fn decode(line: &[u8]) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::tail::{Bookmark, FileIdentity, Mark, Signature};
 
     fn entry(generation: u64, position: u64) -> Entry {
         let at = Bookmark {

@@ -75,7 +75,7 @@ impl Trouble {
             Self::NotExist => (ms(500), ms(5_000)),
             Self::Quota => (ms(500), ms(10_000)),
             Self::Auth | Self::Clock => (ms(1_000), ms(15_000)),
-            Self::Refused | Self::Malformed => (ms(1_000), ms(30_000)),
+            Self::Refused | Self::Malformed => (ms(500), ms(30_000)),
         }
     }
 

@@ -1,0 +1,131 @@
+//! What leaves the reader and what comes back: parcels, acknowledgements, the checkpoint.
+
+use std::collections::BTreeSet;
+
+use tracing::warn;
+
+use super::outbox::{LaneId, Outcome, Settled};
+use super::reader::{Now, Reader};
+use super::status::Trouble;
+use super::tracked::FileKey;
+use crate::checkpoint::{Entry, ParcelId};
+use crate::metrics::Counter;
+use crate::pipeline::Destination;
+
+impl Reader {
+    /// The outcome of a parcel.
+    pub fn settle(&mut self, parcel: ParcelId, outcome: &Outcome, now: Now) {
+        let parts = self.outbox.settle(parcel);
+        self.unblock();
+        let mut lost = match outcome {
+            Outcome::Acknowledged => 0,
+            Outcome::Refused { logs_lost } => *logs_lost,
+        };
+        for part in parts {
+            let lost_of_part = lost.min(part.logs);
+            lost -= lost_of_part;
+            self.settle_part(parcel, &part, lost_of_part, now);
+        }
+    }
+
+    fn settle_part(&mut self, parcel: ParcelId, part: &Settled, lost: u32, now: Now) {
+        let Some(file) = self.files.get_mut(&part.file) else { return };
+        let moved = file.progress.confirm(parcel);
+        if let Some(running) = self.pipelines.get(&file.pipeline) {
+            let counters = &running.board.counters;
+            counters.add(Counter::LogsSent, u64::from(part.logs - lost));
+            counters.add(Counter::LogsDropped, u64::from(lost));
+            counters.add(Counter::BytesSent, part.raw_bytes as u64);
+        }
+        if moved {
+            self.record(part.file, now);
+        }
+        self.retire_if_done(part.file, now);
+    }
+
+    /// Sending to `destination` has a problem, or none any more.
+    pub fn note_sending(&self, destination: &Destination, problem: Option<&str>) {
+        for running in self.pipelines.values().filter(|r| r.config.destination == *destination) {
+            running.board.set_trouble(Trouble::Sending, problem.map(str::to_owned));
+        }
+    }
+
+    /// Puts files back into the queue that waited for room.
+    pub(super) fn unblock(&mut self) {
+        for key in self.outbox.take_unblocked() {
+            self.make_ready(key);
+        }
+    }
+
+    pub(super) fn send_what_is_due(&mut self, now: Now) {
+        let about_to_read: BTreeSet<LaneId> =
+            self.ready.iter().filter_map(|key| self.files.get(key)).map(|file| file.lane).collect();
+        for lane in self.outbox.lane_ids() {
+            if about_to_read.contains(&lane) && self.drain.is_none() {
+                // More is about to come; only what waited for long goes out now.
+                while let Some(key) = self.outbox.lingering(lane, now.mono) {
+                    self.seal(key, now);
+                }
+            } else {
+                // All open files of a lane go together.
+                let at_once = self.drain.is_some() || self.outbox.due(lane, now.mono, false).is_some();
+                while let Some(key) = self.outbox.due(lane, now.mono, at_once) {
+                    self.seal(key, now);
+                }
+            }
+        }
+        self.outbox.post_all(now.mono);
+    }
+
+    pub(super) fn seal(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let end = file.tail.bookmark();
+        file.seal(&mut self.outbox, end, now.mono);
+    }
+
+    /// Notes the acknowledged position of a file for the next save.
+    pub(super) fn record(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let name = match self.pipelines.get(&file.pipeline) {
+            Some(running) => running.config.name.clone(),
+            None => match self.store.get(key.0) {
+                Some(entry) => entry.pipeline.clone(),
+                None => return,
+            },
+        };
+        self.store.put(Entry::new(
+            key.0,
+            &name,
+            (&file.at.real, &file.at.shown),
+            file.tail.identity(),
+            file.progress.acked(),
+            self.seen_until,
+        ));
+        self.request_save(now);
+    }
+
+    /// Has the checkpoint written soon.
+    pub(super) fn request_save(&mut self, now: Now) {
+        self.save_at.get_or_insert(now.mono + self.settings.limits.checkpoint_interval);
+    }
+
+    pub(super) fn save_if_due(&mut self, now: Now) {
+        if self.save_at.is_some_and(|at| at <= now.mono) {
+            self.save(now);
+        }
+    }
+
+    /// Writes the checkpoint.
+    pub fn save(&mut self, now: Now) {
+        self.save_at = None;
+        match self.store.save() {
+            Ok(()) => self.store_failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.store_failing, true) {
+                    warn!(%error, "checkpoint");
+                }
+                self.save_at = Some(now.mono + self.settings.limits.checkpoint_retry);
+            }
+        }
+    }
+}
