@@ -118,9 +118,10 @@ pub enum ApiError {
     /// The body exceeds the limit, in bytes.
     #[error("Request entity too large: limit is {0}")]
     TooLarge(usize),
-    /// A fault injected by a test.
+    /// An answer given by its code: faults that tests inject, and refusals that
+    /// no client tells from each other.
     #[error("{message}")]
-    Injected {
+    Coded {
         /// HTTP status code.
         code: u16,
         /// Text of the status.
@@ -188,9 +189,9 @@ impl ApiError {
             }
             Self::Expired(_) => (StatusCode::GONE, "Expired"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
-            Self::Injected { code, .. } => {
+            Self::Coded { code, .. } => {
                 let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, injected_reason(*code))
+                (status, coded_reason(*code))
             }
             Self::Unclassified(_) => (StatusCode::INTERNAL_SERVER_ERROR, ""),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
@@ -242,7 +243,7 @@ impl ApiError {
                 with_causes(details(target), vec![json!({"reason": reason, "message": detail})])
             }
             Self::Forbidden { target, .. } => details(target),
-            Self::Injected { retry_after_seconds: Some(seconds), .. } => {
+            Self::Coded { retry_after_seconds: Some(seconds), .. } => {
                 json!({"retryAfterSeconds": seconds})
             }
             _ => json!({}),
@@ -250,7 +251,7 @@ impl ApiError {
     }
 }
 
-fn injected_reason(code: u16) -> &'static str {
+fn coded_reason(code: u16) -> &'static str {
     match code {
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -298,7 +299,7 @@ impl IntoResponse for ApiError {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        if let Self::Injected { retry_after_seconds: Some(seconds), .. } = &self {
+        if let Self::Coded { retry_after_seconds: Some(seconds), .. } = &self {
             response.headers_mut().insert(header::RETRY_AFTER, http::HeaderValue::from(*seconds));
         }
         response

@@ -92,7 +92,7 @@ impl Faults {
             }
             Some(Effect::Fail { code, retry_after_seconds }) => {
                 let message = format!("fault injected for {method} {path}");
-                Err(ApiError::Injected { code, message, retry_after_seconds })
+                Err(ApiError::Coded { code, message, retry_after_seconds })
             }
         }
     }

@@ -133,16 +133,15 @@ fn expire_events(state: &State, now: Timestamp) {
 fn step(state: &State) {
     let (gone, owned) =
         state.gc.with(|work| (std::mem::take(&mut work.gone), std::mem::take(&mut work.owned)));
+    let mut candidates = owned;
     if !gone.is_empty() {
-        for (resource, key, _) in
-            all_objects(state, |o| owners(o).iter().any(|r| gone.contains(meta::str_at(r, &["uid"]))))
-        {
-            collect(state, &resource, &key);
-        }
+        let dependents =
+            all_objects(state, |o| owners(o).iter().any(|r| gone.contains(meta::str_at(r, &["uid"]))));
+        candidates.extend(dependents.into_iter().map(|(_, key, _)| key));
     }
-    for key in owned {
+    for key in candidates {
         if let Some(resource) = state.registry.find_storage(&key.resource) {
-            collect(state, &resource, &key);
+            collect(state, &resource, &key, &gone);
         }
     }
     for name in state.gc.with(|work| work.namespaces.clone()) {
@@ -167,21 +166,25 @@ fn all_objects(state: &State, test: impl Fn(&Value) -> bool) -> Vec<(Arc<Resourc
     out
 }
 
-fn owner_exists(state: &State, owner: &Value, namespace: &str) -> bool {
+/// True unless the owner is known to be gone. An owner of a kind that is not
+/// served cannot be looked up and counts as there, as on the real server.
+fn owner_exists(state: &State, owner: &Value, namespace: &str, gone: &BTreeSet<String>) -> bool {
+    let uid = meta::str_at(owner, &["uid"]);
+    if gone.contains(uid) {
+        return false;
+    }
     let api_version = meta::str_at(owner, &["apiVersion"]);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let Some(resource) = state.registry.find_kind(group, meta::str_at(owner, &["kind"])) else {
-        return false;
-    };
+    let Some(resource) = state.registry.find_kind(group, meta::str_at(owner, &["kind"])) else { return true };
     let key = State::key(&resource, namespace, meta::str_at(owner, &["name"]));
-    state.store.get(&key).is_some_and(|object| meta::uid(&object) == meta::str_at(owner, &["uid"]))
+    state.store.get(&key).is_some_and(|object| meta::uid(&object) == uid)
 }
 
 /// Deletes an object all of whose owners are gone.
-fn collect(state: &State, resource: &Resource, key: &Key) {
+fn collect(state: &State, resource: &Resource, key: &Key, gone: &BTreeSet<String>) {
     let Some(object) = state.store.get(key) else { return };
     let owners = owners(&object);
-    if owners.is_empty() || owners.iter().any(|owner| owner_exists(state, owner, &key.namespace)) {
+    if owners.is_empty() || owners.iter().any(|owner| owner_exists(state, owner, &key.namespace, gone)) {
         return;
     }
     let options = Options { uid: Some(meta::uid(&object).to_owned()), ..Options::default() };

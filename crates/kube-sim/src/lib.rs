@@ -4,9 +4,21 @@
 //!
 //! Users: tests of the operator and of the pod runner, and the embedded bed.
 //! It knows no workload controllers and no kubelet; those are clients of it.
-//! It checks no credentials. What runs inside of it are the parts of a control
-//! plane that a client cannot do: garbage collection by owner references and
-//! the end of namespaces and of CRDs.
+//! What runs inside of it are the parts of a control plane that a client
+//! cannot do: garbage collection by owner references, the end of namespaces
+//! and of CRDs, and the expiry of events.
+//!
+//! How close it is to the real server is measured, not claimed: the test
+//! `recorded` replays a script whose answers come from kube-apiserver, and
+//! lists every known difference with its reason.
+//!
+//! What it is not: it checks no credentials and no RBAC, calls no admission
+//! webhooks, converts between versions of a CRD by name only, reads no
+//! protobuf (`kubectl create namespace` sends that, `kubectl create -f` does
+//! not), and has no exec, attach or port-forward. Deletes in the foreground
+//! are done in the background. CEL rules are not type-checked when a CRD is
+//! registered, have no cost limit, and find the old item of a list by its
+//! index.
 
 mod admit;
 mod cel;

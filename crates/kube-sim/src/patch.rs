@@ -22,7 +22,7 @@ pub fn json(target: &Value, body: &Value) -> Result<Value, ApiError> {
     if operations.len() > JSON_PATCH_OPERATIONS_MAX {
         let message =
             format!("The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}");
-        return Err(ApiError::Injected { code: 413, message, retry_after_seconds: None });
+        return Err(ApiError::Coded { code: 413, message, retry_after_seconds: None });
     }
     let mut out = target.clone();
     for operation in operations.0 {

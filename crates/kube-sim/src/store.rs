@@ -287,10 +287,8 @@ impl Store {
     pub fn drop_collection(&self, resource: &str) {
         let mut inner = self.lock();
         let version = inner.version;
-        if let Some(collection) = inner.collections.get_mut(resource) {
-            *collection =
-                Collection { epoch: collection.epoch + 1, forgotten: version, ..Collection::default() };
-        }
+        let collection = inner.collections.entry(resource.into()).or_default();
+        *collection = Collection { epoch: collection.epoch + 1, forgotten: version, ..Collection::default() };
         self.changed.send_replace(version);
     }
 

@@ -192,10 +192,8 @@ impl Watch {
     /// Events since the last look.
     fn pending(&mut self) -> Pending {
         let batch = match self.state.store.changes_since(&self.resource.storage, self.version) {
-            Ok(batch) if batch.epoch != self.epoch => {
-                // A collection that did not exist at the start is no change.
-                if self.epoch == 0 && batch.epoch == 0 { batch } else { return Pending::End }
-            }
+            // The kind is gone, or is another one now.
+            Ok(batch) if batch.epoch != self.epoch => return Pending::End,
             Ok(batch) => batch,
             Err(gone) => return Pending::Last(expired(gone)),
         };

@@ -251,7 +251,13 @@ async fn dependents_go_with_their_owner_unless_they_are_orphaned() {
     ghost.metadata.name = Some("never-was".into());
     ghost.metadata.uid = Some("00000000-0000-4000-8000-000000000000".into());
     api.create(&PostParams::default(), &owned_by("haunted", &ghost)).await.unwrap();
+    let mut stranger = config_map("stranger");
+    stranger.metadata.owner_references = Some(vec![object(
+        json!({"apiVersion": "unknown.example.com/v1", "kind": "Thing", "name": "t", "uid": "u"}),
+    )]);
+    api.create(&PostParams::default(), &stranger).await.unwrap();
     eventually("haunted", || async { api.get_opt("haunted").await.unwrap().is_none().then_some(()) }).await;
+    assert!(api.get_opt("stranger").await.unwrap().is_some(), "an owner of an unknown kind counts as there");
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ pub fn snapshot_error(error: SnapshotError) -> ApiError {
         SnapshotError::Compacted(gone) => {
             ApiError::Expired(format!("too old resource version: {} ({})", gone.requested, gone.oldest))
         }
-        SnapshotError::Future(current) => ApiError::Injected {
+        SnapshotError::Future(current) => ApiError::Coded {
             code: 504,
             message: format!("Timeout: Too large resource version: current: {current}"),
             retry_after_seconds: Some(1),
