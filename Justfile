@@ -59,6 +59,11 @@ e2e-kubectl:
     cargo build --package e2e
     e2e/kubectl.sh target/debug/e2e
 
+# Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
+images:
+    cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins
+    deploy/images/build.sh
+
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
     cargo run --release --package mock-sls --example figures
