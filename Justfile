@@ -64,6 +64,10 @@ images:
     cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins
     deploy/images/build.sh
 
+# The example on a real cluster, made for it by kind or named with --context (needs docker, kubectl).
+e2e-kind *args: images
+    cargo e2e --bed kind {{args}}
+
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
     cargo run --release --package mock-sls --example figures

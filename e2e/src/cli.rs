@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::pods::Isolation;
 
-/// Run the nginx sidecar example of the vendor's document end to end, on this machine, and account
-/// for every line.
+/// Run the nginx sidecar example of the vendor's document end to end and account for every line: on
+/// this machine alone, or with --bed kind on a Kubernetes cluster.
 ///
 /// Exit codes: 0 every line arrived exactly once and every check held; 1 not so, or the bed could
 /// not start; 2 wrong usage; 130 interrupted.
@@ -47,6 +47,13 @@ pub struct Run {
     /// How the result is printed; progress goes to standard error.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    /// What it runs on.
+    #[arg(long = "bed", value_enum, default_value_t = BedArg::Embedded)]
+    pub on: BedArg,
+
+    #[command(flatten)]
+    pub kind: KindBed,
 
     #[command(flatten)]
     pub bed: Bed,
@@ -94,10 +101,39 @@ pub struct Query {
     pub output: Output,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BedArg {
+    /// Everything as processes of this machine.
+    Embedded,
+    /// A real cluster; needs docker, kind, kubectl and the images (just images).
+    Kind,
+}
+
+/// What only the kind bed can be told.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "With --bed kind")]
+pub struct KindBed {
+    /// Use the cluster of this context of the kubeconfig instead of making one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["cluster", "kind_config"])]
+    pub context: Option<String>,
+
+    /// Name of the cluster to make.
+    #[arg(long, value_name = "NAME", default_value = "sls-bed")]
+    pub cluster: String,
+
+    /// Image of its nodes; kind's own choice if not given.
+    #[arg(long, value_name = "IMAGE", env = "KIND_NODE_IMAGE")]
+    pub node_image: Option<String>,
+
+    /// A kind configuration.
+    #[arg(long, value_name = "FILE")]
+    pub kind_config: Option<PathBuf>,
+}
+
 /// What every bed can be told.
 #[derive(Debug, Clone, Args)]
 pub struct Bed {
-    /// How containers are kept apart.
+    /// How containers are kept apart; the embedded bed only.
     #[arg(long, value_enum, default_value_t = IsolationArg::Auto)]
     pub isolation: IsolationArg,
 
@@ -105,7 +141,7 @@ pub struct Bed {
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
 
-    /// Keep the folder also after a success.
+    /// Keep the folder also after a success, and the cluster of --bed kind in any case.
     #[arg(long)]
     pub keep: bool,
 }
@@ -152,5 +188,14 @@ mod tests {
         let cli = Cli::parse_from(["e2e", "-o", "json", "--lines", "5"]);
         assert!(cli.command.is_none());
         assert_eq!((cli.run.lines, cli.run.output), (5, Output::Json));
+        assert_eq!(cli.run.on, BedArg::Embedded);
+    }
+
+    #[test]
+    fn a_named_context_excludes_what_describes_a_new_cluster() {
+        let cli = Cli::parse_from(["e2e", "--bed", "kind", "--context", "kind-a"]);
+        assert_eq!((cli.run.on, cli.run.kind.context.as_deref()), (BedArg::Kind, Some("kind-a")));
+        let both = ["e2e", "--bed", "kind", "--context", "kind-a", "--cluster", "b"];
+        assert!(Cli::try_parse_from(both).is_err());
     }
 }

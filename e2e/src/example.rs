@@ -1,18 +1,17 @@
-//! The run of `cargo e2e`: all scenarios on one embedded bed, and what they found.
+//! The run of `cargo e2e`: all scenarios on one bed, and what they found.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::bed::{Embedded, Options};
+use crate::bed::embedded::NAMESPACE;
+use crate::bed::{Bed, Embedded, Options};
 use crate::kubernetes;
 use crate::progress::Progress;
 use crate::report::{Check, Report};
 use crate::scenario::{Context, Load, configs, deletion, scaling, sidecar_job};
 
-/// Namespace of the document's manifests.
-const NAMESPACE: &str = "default";
 /// Time between the start of the writers and the outage.
 const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
 
@@ -28,25 +27,36 @@ pub struct Plan {
     pub outage: Option<Duration>,
 }
 
-/// Runs everything on a new bed. The report is judged; the bed's folder stays where `options` say.
+/// Runs everything on a new embedded bed. The report is judged; the bed's folder stays where
+/// `options` say.
 pub async fn run(options: Options, plan: &Plan, progress: &Progress) -> Report {
     let root = options.root.clone();
-    let mut report = match Embedded::start(options, progress).await {
+    run_on(Embedded::start(options, progress), &root, plan, progress).await
+}
+
+/// Runs everything on the bed that `start` starts; `root` is its folder.
+pub async fn run_on<B: Bed>(
+    start: impl Future<Output = Result<B>>,
+    root: &Path,
+    plan: &Plan,
+    progress: &Progress,
+) -> Report {
+    let mut report = match start.await {
         Ok(bed) => on_bed(bed, plan, progress).await,
         Err(error) => Report { errors: vec![format!("{error:#}")], ..Report::default() },
     };
     report.seconds = progress.seconds();
     report.judge();
     if !report.ok {
-        report.evidence = Some(PathBuf::from(&root));
+        report.evidence = Some(root.to_owned());
     }
     progress.finish();
     report
 }
 
-async fn on_bed(mut bed: Embedded, plan: &Plan, progress: &Progress) -> Report {
+async fn on_bed(mut bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
     let mut report = Report::default();
-    let outcome = match bed.context(NAMESPACE, progress) {
+    let outcome = match bed.scenario_context(progress) {
         Ok(ctx) => scenarios(&mut bed, &ctx, plan, &mut report).await,
         Err(error) => Err(error),
     };
@@ -58,11 +68,13 @@ async fn on_bed(mut bed: Embedded, plan: &Plan, progress: &Progress) -> Report {
         bed.write_evidence().await;
     }
     progress.step("ending the bed");
-    bed.shutdown().await;
+    if let Err(error) = bed.shutdown().await {
+        report.errors.push(format!("{error:#}"));
+    }
     report
 }
 
-async fn scenarios(bed: &mut Embedded, ctx: &Context, plan: &Plan, report: &mut Report) -> Result<()> {
+async fn scenarios(bed: &mut impl Bed, ctx: &Context, plan: &Plan, report: &mut Report) -> Result<()> {
     report.merge(configs::published_is_refused(ctx).await?);
     report.merge(configs::repaired_become_ready(ctx).await?);
     let (job, scaled, outage) = tokio::join!(
@@ -82,11 +94,11 @@ async fn scenarios(bed: &mut Embedded, ctx: &Context, plan: &Plan, report: &mut 
 }
 
 /// Takes the Log Service away for a while, if the plan says so.
-async fn outage(bed: &mut Embedded, length: Option<Duration>) -> Result<Report> {
+async fn outage(bed: &mut impl Bed, length: Option<Duration>) -> Result<Report> {
     let mut report = Report::default();
     let Some(length) = length else { return Ok(report) };
     tokio::time::sleep(BEFORE_OUTAGE).await;
-    bed.stop_sls().await;
+    bed.stop_sls().await?;
     tokio::time::sleep(length).await;
     bed.start_sls().await?;
     let name = "the Log Service was away while lines were written";

@@ -56,6 +56,27 @@ pub fn set_sidecar_env(object: &mut DynamicObject, name: &str, value: &str) -> R
     Ok(())
 }
 
+/// Keeps the nodes from pulling images that were loaded into them: where the tag is `latest` and the
+/// manifest is silent, Kubernetes would. Returns what was changed, if anything was.
+pub fn use_loaded_images(object: &mut DynamicObject) -> Option<String> {
+    let containers = object.data.pointer_mut("/spec/template/spec/containers")?.as_array_mut()?;
+    let mut changed = Vec::new();
+    for container in containers.iter_mut().filter(|c| c["imagePullPolicy"].is_null()) {
+        container["imagePullPolicy"] = json!("IfNotPresent");
+        changed.push(container["name"].as_str().unwrap_or_default().to_owned());
+    }
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    (!changed.is_empty())
+        .then(|| format!("{name}: imagePullPolicy: IfNotPresent added to {}", changed.join(" and ")))
+}
+
+/// Images of the containers in the object's pod template.
+pub fn images(object: &DynamicObject) -> Vec<(String, String)> {
+    let containers = object.data.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    containers.into_iter().flatten().map(|c| (text(&c["name"]), text(&c["image"]))).collect()
+}
+
 fn container<'a>(containers: &'a mut [Value], name: &str) -> Result<&'a mut Value> {
     containers.iter_mut().find(|c| c["name"] == name).with_context(|| format!("no container {name}"))
 }
@@ -88,5 +109,20 @@ mod tests {
         assert_eq!(args.iter().filter(|a| a.starts_with("--logs-per-sec=")).count(), 1);
         assert_eq!(spec["containers"][1]["livenessProbe"]["periodSeconds"], 1);
         assert_eq!(spec["volumes"], before["spec"]["template"]["spec"]["volumes"]);
+    }
+
+    #[test]
+    fn loaded_images_are_not_pulled_and_the_change_is_told_once() {
+        let mut job = crate::kubernetes::parse(fixtures::repaired::SIDECAR_JOB).expect("the job");
+        let change = use_loaded_images(&mut job).expect("a change");
+        assert_eq!(
+            change,
+            "nginx-log-sidecar-demo: imagePullPolicy: IfNotPresent added to nginx-log-demo and logtail"
+        );
+        assert_eq!(use_loaded_images(&mut job), None);
+        let mut config = crate::kubernetes::parse(fixtures::repaired::CRD_ACCESS).expect("the config");
+        assert_eq!(use_loaded_images(&mut config), None);
+        let names: Vec<String> = images(&job).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [WRITER, SIDECAR]);
     }
 }

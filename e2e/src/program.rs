@@ -13,9 +13,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::bed::Options;
-use crate::cli::{Bed, Cli, Command, Output, Query, Run, Up};
+use crate::bed::kind::{self, Cluster, Kind, Made};
+use crate::cli::{Bed, BedArg, Cli, Command, Output, Query, Run, Up};
 use crate::example::{self, Plan};
 use crate::progress::Progress;
+use crate::report::Report;
 use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT};
 use crate::sls::Sls;
 
@@ -68,15 +70,14 @@ async fn run(run: Run) -> Result<ExitCode> {
         outage: run.outage.map(Duration::from_secs),
     };
     let progress = Progress::new();
-    let options = options(&run.bed, &root, 0, 0)?;
-    let report = tokio::select! {
-        report = example::run(options, &plan, &progress) => report,
-        signal = interrupted() => {
-            progress.finish();
-            eprintln!("e2e: {}; the bed is ended", signal?);
-            return Ok(ExitCode::from(INTERRUPTED));
+    let outcome = match run.on {
+        BedArg::Embedded => {
+            let options = options(&run.bed, &root, 0, 0)?;
+            until_interrupted(example::run(options, &plan, &progress), &progress).await?
         }
+        BedArg::Kind => run_on_kind(&run, &root, &plan, &progress).await?,
     };
+    let Some(report) = outcome else { return Ok(ExitCode::from(INTERRUPTED)) };
     if !report.ok {
         root.keep();
     }
@@ -85,6 +86,38 @@ async fn run(run: Run) -> Result<ExitCode> {
         Output::Json => println!("{}", serde_json::to_string(&report)?),
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The report of the run, or nothing if a signal came first; what the run was doing then is dropped.
+async fn until_interrupted(run: impl Future<Output = Report>, progress: &Progress) -> Result<Option<Report>> {
+    tokio::select! {
+        report = run => Ok(Some(report)),
+        signal = interrupted() => {
+            progress.finish();
+            eprintln!("e2e: {}; the bed is ended", signal?);
+            Ok(None)
+        }
+    }
+}
+
+/// As on the embedded bed; what was made outside of this process is also removed after a signal.
+async fn run_on_kind(run: &Run, root: &Root, plan: &Plan, progress: &Progress) -> Result<Option<Report>> {
+    let cluster = match &run.kind.context {
+        Some(context) => Cluster::Existing { context: context.clone() },
+        None => Cluster::New {
+            name: run.kind.cluster.clone(),
+            node_image: run.kind.node_image.clone(),
+            config: run.kind.kind_config.clone(),
+        },
+    };
+    let options = kind::Options { cluster, root: root.path.clone(), keep: run.bed.keep };
+    let made = Made::default();
+    let start = Kind::start(options.clone(), made.clone(), progress);
+    let outcome = until_interrupted(example::run_on(start, &root.path, plan, progress), progress).await?;
+    if outcome.is_none() && !options.keep {
+        made.undo(&options.kubectl()).await?;
+    }
+    Ok(outcome)
 }
 
 async fn up(up: Up) -> Result<ExitCode> {

@@ -9,8 +9,12 @@ pub mod verify;
 
 use std::time::Duration;
 
+use anyhow::Result;
+use kube::api::DynamicObject;
+
 use crate::progress::Progress;
 use crate::sls::Sls;
+use crate::{kubernetes, manifest};
 
 /// Project of the document's example.
 pub const PROJECT: &str = "k8s-nginx-sidecar-demo";
@@ -45,6 +49,23 @@ pub struct Context {
     pub progress: Progress,
     /// Longest wait for one condition.
     pub limit: Duration,
+    /// The cluster's nodes hold the images already and could not pull them.
+    pub images_loaded: bool,
+}
+
+impl Context {
+    /// Applies the object in the scenario's namespace. Says what the bed must change in it.
+    ///
+    /// # Errors
+    /// The kind is not served, or the API server refuses the object.
+    pub async fn apply(&self, mut object: DynamicObject) -> Result<DynamicObject> {
+        if self.images_loaded
+            && let Some(change) = manifest::use_loaded_images(&mut object)
+        {
+            self.progress.done(change);
+        }
+        kubernetes::apply(&self.kube, &self.namespace, object).await
+    }
 }
 
 /// How much a scenario writes.

@@ -13,7 +13,7 @@ use kube::{Client, ResourceExt};
 use mock_sls::{Config, Data, MockSls};
 use tokio::process::{Child, Command};
 
-use super::{REGION, image};
+use super::{Bed, REGION, image};
 use crate::component::{self, name};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
@@ -22,6 +22,8 @@ use crate::progress::Progress;
 use crate::scenario::{Context, PROJECT};
 use crate::sls::Sls;
 
+/// Namespace of the document's manifests.
+pub const NAMESPACE: &str = "default";
 /// Name and address of the bed's one node.
 const NODE_NAME: &str = "sls-bed";
 const NODE_IP: &str = "127.0.0.1";
@@ -132,6 +134,7 @@ impl Embedded {
             namespace: namespace.to_owned(),
             progress: progress.clone(),
             limit: LIMIT,
+            images_loaded: false,
         })
     }
 
@@ -197,6 +200,30 @@ impl Embedded {
         if let Some(sls) = self.sls.take() {
             sls.shutdown().await;
         }
+    }
+}
+
+impl Bed for Embedded {
+    fn scenario_context(&self, progress: &Progress) -> Result<Context> {
+        self.context(NAMESPACE, progress)
+    }
+
+    async fn stop_sls(&mut self) -> Result<()> {
+        Self::stop_sls(self).await;
+        Ok(())
+    }
+
+    async fn start_sls(&mut self) -> Result<()> {
+        Self::start_sls(self).await
+    }
+
+    async fn write_evidence(&self) {
+        Self::write_evidence(self).await;
+    }
+
+    async fn shutdown(self) -> Result<()> {
+        Self::shutdown(self).await;
+        Ok(())
     }
 }
 

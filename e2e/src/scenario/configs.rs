@@ -18,7 +18,7 @@ use crate::report::{Check, Report};
 /// The cluster or the service cannot be asked, or the operator says nothing.
 pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
     let object = kubernetes::parse(published::CRD_ACCESS)?;
-    kubernetes::apply(&ctx.kube, &ctx.namespace, object.clone()).await?;
+    ctx.apply(object.clone()).await?;
     ctx.progress.step("the published access config is judged");
     let accepted = condition(ctx, &object, "Accepted", "False").await?;
     let status = get(ctx, &object).await?.data["status"].clone();
@@ -71,7 +71,7 @@ pub async fn repaired_become_ready(ctx: &Context) -> Result<Report> {
     let mut report = Report::default();
     for manifest in [repaired::CRD_ACCESS, repaired::CRD_ERROR] {
         let object = kubernetes::parse(manifest)?;
-        let object = kubernetes::apply(&ctx.kube, &ctx.namespace, object).await?;
+        let object = ctx.apply(object).await?;
         ctx.progress.step(format!("{} becomes ready", object.name_any()));
         let ready = condition(ctx, &object, "Ready", "True").await?;
         report.checks.push(Check::new(

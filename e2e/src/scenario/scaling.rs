@@ -33,7 +33,7 @@ pub async fn run(ctx: &Context, per_second: u32) -> Result<Report> {
     manifest::tune(&mut deployment, &tuning)?;
     let name = deployment.name_any();
     let selector = format!("app={name}");
-    kubernetes::apply(&ctx.kube, &ctx.namespace, deployment.clone()).await?;
+    ctx.apply(deployment.clone()).await?;
 
     let mut writers = Writers::default();
     let mut steps = Vec::new();

@@ -30,7 +30,7 @@ pub async fn run(ctx: &Context, load: Load) -> Result<Report> {
         probe_seconds: PROBE_SECONDS,
     };
     manifest::tune(&mut job, &tuning)?;
-    kubernetes::apply(&ctx.kube, &ctx.namespace, job.clone()).await?;
+    ctx.apply(job.clone()).await?;
     let selector = format!("job-name={}", job.name_any());
 
     let pod = eventually("the Job's pod to run", ctx.limit, async || {
