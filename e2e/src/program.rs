@@ -29,7 +29,11 @@ const RATE: u32 = 500;
 const RATE_WITH_OUTAGE: u32 = 100;
 
 /// Runs the bed's command line.
-pub fn main(args: Vec<OsString>) -> ExitCode {
+pub fn main(mut args: Vec<OsString>) -> ExitCode {
+    // `cargo e2e` ends in `--` itself, so that `cargo e2e up` works; `cargo e2e -- up` brings another.
+    if args.get(1).is_some_and(|arg| arg == "--") {
+        args.remove(1);
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
