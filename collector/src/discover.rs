@@ -70,11 +70,6 @@ impl Located {
     fn join(&self, name: &OsStr) -> Self {
         Self { real: self.real.join(name), shown: self.shown.join(name) }
     }
-
-    /// The entry `name` of this directory.
-    pub fn entry(&self, name: &OsStr) -> Self {
-        self.join(name)
-    }
 }
 
 /// What a walk finds.

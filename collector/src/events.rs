@@ -51,7 +51,16 @@ impl Splitter {
 
     /// Hands everything in `data` over: the complete events, then the rest as one.
     pub fn flush(&self, data: &[u8], examined: &mut usize, mut emit: impl FnMut(Event)) -> usize {
-        let start = self.split(data, examined, &mut emit);
+        let mut start = self.split(data, examined, &mut emit);
+        let last_line = memchr::memrchr(b'\n', data).map_or(0, |newline| newline + 1);
+        let begins = |line: usize| {
+            let text = data.get(line..).unwrap_or_default();
+            self.begin.as_ref().is_some_and(|begin| !text.is_empty() && begin.is_match(text))
+        };
+        if last_line > start && begins(last_line) {
+            emit(Event { start, end: last_line - 1, next: last_line, cut: false });
+            start = last_line;
+        }
         if start < data.len() {
             let end = if data.ends_with(b"\n") { data.len() - 1 } else { data.len() };
             emit(Event { start, end, next: data.len(), cut: false });
@@ -220,6 +229,20 @@ mod tests {
             -- pending:
             "B1\nz"
         "#]],
+        );
+    }
+
+    #[test]
+    fn an_unterminated_line_may_begin_an_event_too() {
+        check(
+            "B.*",
+            100,
+            "B1\nx\nB2",
+            expect![[r#"
+                -- pending:
+                "B1\nx"
+                "B2"
+            "#]],
         );
     }
 

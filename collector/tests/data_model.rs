@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use data_rig::{Rig, groups_of, simple_on, values_of};
+use collector::pipeline::{Multiline, Pipeline, full_match};
+use data_rig::{Rig, groups_of, simple, simple_on, values_of};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -129,7 +130,7 @@ impl Writer {
 
 struct World {
     rig: Rig,
-    pattern: &'static str,
+    pipeline: Pipeline,
     writer: Writer,
     received: BTreeMap<String, usize>,
     /// Received, acknowledged and on disk: must never come again.
@@ -141,7 +142,7 @@ struct World {
 }
 
 impl World {
-    fn new(polls: bool, pattern: &'static str) -> Self {
+    fn new(polls: bool, pipeline: Pipeline) -> Self {
         let mut rig = Rig::new();
         rig.polls = polls;
         rig.limits =
@@ -151,7 +152,7 @@ impl World {
             Writer { path, file: None, next: 0, begun: None, lines: Vec::new(), on_disk: BTreeMap::new() };
         let mut world = Self {
             rig,
-            pattern,
+            pipeline,
             writer,
             received: BTreeMap::new(),
             safe: BTreeSet::new(),
@@ -164,7 +165,7 @@ impl World {
 
     fn start(&mut self) {
         if self.rig.reader.is_none() {
-            self.rig.start(vec![simple_on(|input| input.file_pattern = self.pattern.to_owned())]);
+            self.rig.start(vec![self.pipeline.clone()]);
         }
     }
 
@@ -340,8 +341,8 @@ fn shift(logs: &Path) {
     }
 }
 
-fn run(polls: bool, pattern: &'static str, steps: &[Step]) {
-    let mut world = World::new(polls, pattern);
+fn run(polls: bool, pipeline: Pipeline, steps: &[Step]) {
+    let mut world = World::new(polls, pipeline);
     for step in steps {
         world.run(step);
         let is_file_step = matches!(
@@ -360,6 +361,15 @@ fn run(polls: bool, pattern: &'static str, steps: &[Step]) {
     world.check();
 }
 
+fn rotated_names_too() -> Pipeline {
+    simple_on(|input| input.file_pattern = "a.log*".to_owned())
+}
+
+/// Every line begins an event, so the last of each file is always pending.
+fn multi_line() -> Pipeline {
+    Pipeline { multiline: Multiline::Begin(full_match(r"\d+-.*").expect("regex")), ..simple() }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/data_model.seeds"))),
@@ -369,21 +379,26 @@ proptest! {
 
     #[test]
     fn no_line_is_lost_with_notifications(steps in prop::collection::vec(step(), 1..40)) {
-        run(false, "a.log", &steps);
+        run(false, simple(), &steps);
     }
 
     #[test]
     fn no_line_is_lost_by_polling(steps in prop::collection::vec(step(), 1..40)) {
-        run(true, "a.log", &steps);
+        run(true, simple(), &steps);
     }
 
     #[test]
     fn no_line_is_lost_where_rotated_names_match_too(steps in prop::collection::vec(step(), 1..40)) {
-        run(false, "a.log*", &steps);
+        run(false, rotated_names_too(), &steps);
     }
 
     #[test]
     fn no_line_is_lost_by_polling_where_rotated_names_match_too(steps in prop::collection::vec(step(), 1..40)) {
-        run(true, "a.log*", &steps);
+        run(true, rotated_names_too(), &steps);
+    }
+
+    #[test]
+    fn no_event_is_lost_in_multi_line_mode(steps in prop::collection::vec(step(), 1..40)) {
+        run(false, multi_line(), &steps);
     }
 }

@@ -71,9 +71,9 @@ impl Trouble {
     pub fn waits(self) -> (Duration, Duration) {
         let ms = Duration::from_millis;
         match self {
-            Self::Unreachable => (ms(100), ms(10_000)),
+            Self::Unreachable => (ms(100), ms(5_000)),
             Self::NotExist => (ms(500), ms(5_000)),
-            Self::Quota => (ms(500), ms(10_000)),
+            Self::Quota => (ms(500), ms(5_000)),
             Self::Auth | Self::Clock => (ms(1_000), ms(15_000)),
             Self::Refused | Self::Malformed => (ms(500), ms(30_000)),
         }
