@@ -9,9 +9,6 @@ use crate::failure::Class;
 pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
 /// Longest wait while Log Service answers, but badly. Source: operator specification §3.4.
 pub const BACKOFF_CAP: Duration = Duration::from_secs(300);
-/// Longest wait while Log Service does not answer, unless set otherwise. Source: guess; short enough
-/// that a restarted backend is used within seconds.
-pub const CONNECT_BACKOFF_CAP: Duration = Duration::from_secs(10);
 /// Wait after refused credentials. Source: operator specification §3.4.
 pub const AUTH_WAIT: Duration = Duration::from_secs(60);
 /// First wait for something that was just created. Source: operator specification §3.4.
@@ -66,7 +63,8 @@ fn around(wait: Duration, random: f64) -> Duration {
 mod tests {
     use super::*;
 
-    const WAITS: Waits = Waits { resync: Duration::from_secs(300), connect_backoff_cap: CONNECT_BACKOFF_CAP };
+    const WAITS: Waits =
+        Waits { resync: Duration::from_secs(300), connect_backoff_cap: Duration::from_secs(10) };
 
     #[test]
     fn waits_double_and_stay_within_their_bounds() {

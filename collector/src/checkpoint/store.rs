@@ -148,7 +148,8 @@ impl Store {
     }
 
     /// True if something is not on disk yet.
-    pub fn is_dirty(&self) -> bool {
+    #[cfg(test)]
+    fn is_dirty(&self) -> bool {
         !self.changed.is_empty()
     }
 

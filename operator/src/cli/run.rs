@@ -25,6 +25,10 @@ use crate::validate::Defaults;
 /// tells the same failures itself, once and with their remedy.
 const LOG_FILTER: &str = "info,kube_client::client::builder=off";
 
+/// Longest wait while Log Service does not answer, unless set otherwise. Source: guess; short enough
+/// that a restarted backend is used within seconds.
+const CONNECT_BACKOFF_MAX: &str = "10s";
+
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service
@@ -64,7 +68,7 @@ pub(super) struct Args {
     resync: Duration,
 
     /// Longest wait between attempts while Log Service does not answer
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = CONNECT_BACKOFF_MAX, value_parser = duration)]
     connect_backoff_max: Duration,
 
     /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080; port 0 takes a free one,
