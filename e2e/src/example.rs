@@ -57,7 +57,10 @@ pub async fn run_on<B: Bed>(
 async fn on_bed(mut bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
     let mut report = Report::default();
     let outcome = match bed.scenario_context(progress) {
-        Ok(ctx) => scenarios(&mut bed, &ctx, plan, &mut report).await,
+        Ok(ctx) => {
+            let ctx = ctx.with_outage(plan.outage);
+            scenarios(&mut bed, &ctx, plan, &mut report).await
+        }
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
@@ -120,6 +123,7 @@ pub async fn bring_up(options: Options, per_second: u32, progress: &Progress) ->
         total_count: None,
         logs_per_sec: per_second,
         probe_seconds: 5,
+        outage: None,
     };
     crate::manifest::tune(&mut deployment, &tuning)?;
     kubernetes::apply(&ctx.kube, NAMESPACE, deployment).await?;

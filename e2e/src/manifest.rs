@@ -1,5 +1,7 @@
 //! Changes a scenario makes to a manifest before it applies it: counts, names, probe times.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -19,7 +21,15 @@ pub struct Tuning {
     pub logs_per_sec: u32,
     /// Liveness probe: first after and every so many seconds (the document says 30 and 30).
     pub probe_seconds: u32,
+    /// How long the Log Service may be away. A pod that is told to stop meanwhile goes with its
+    /// volume when its grace period is over, so it must get that much more of it.
+    pub outage: Option<Duration>,
 }
+
+/// Grace period of a pod and drain of its sidecar beyond an outage: the defaults of Kubernetes (30 s)
+/// and of the collector (20 s).
+const POD_GRACE: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// Applies `tuning` to the pod template of a Job or Deployment.
 ///
@@ -39,6 +49,12 @@ pub fn tune(object: &mut DynamicObject, tuning: &Tuning) -> Result<()> {
     let probe = &mut container(containers, SIDECAR)?["livenessProbe"];
     probe["initialDelaySeconds"] = json!(tuning.probe_seconds);
     probe["periodSeconds"] = json!(tuning.probe_seconds);
+    if let Some(outage) = tuning.outage {
+        let drain = (outage + DRAIN).as_millis().to_string();
+        set_sidecar_env(object, "exit_flushout_duration", &drain)?;
+        let grace = (outage + POD_GRACE).as_secs();
+        object.data["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(grace);
+    }
     Ok(())
 }
 
@@ -95,7 +111,13 @@ mod tests {
     fn tuning_changes_the_flags_and_the_probe_and_nothing_else() {
         let mut job = crate::kubernetes::parse(fixtures::repaired::SIDECAR_JOB).expect("the job");
         let before = job.data.clone();
-        let tuning = Tuning { run: "r".into(), total_count: Some(5), logs_per_sec: 50, probe_seconds: 1 };
+        let tuning = Tuning {
+            run: "r".into(),
+            total_count: Some(5),
+            logs_per_sec: 50,
+            probe_seconds: 1,
+            outage: None,
+        };
         tune(&mut job, &tuning).expect("tuned");
         set_sidecar_env(&mut job, "ALIYUN_LOGTAIL_USER_ID", "1").expect("env");
         let spec = &job.data["spec"]["template"]["spec"];
@@ -109,6 +131,24 @@ mod tests {
         assert_eq!(args.iter().filter(|a| a.starts_with("--logs-per-sec=")).count(), 1);
         assert_eq!(spec["containers"][1]["livenessProbe"]["periodSeconds"], 1);
         assert_eq!(spec["volumes"], before["spec"]["template"]["spec"]["volumes"]);
+        assert!(spec["terminationGracePeriodSeconds"].is_null());
+    }
+
+    #[test]
+    fn pods_get_the_time_to_outlast_an_outage() {
+        let mut job = crate::kubernetes::parse(fixtures::repaired::SIDECAR_JOB).expect("the job");
+        let tuning = Tuning {
+            run: "r".into(),
+            total_count: None,
+            logs_per_sec: 50,
+            probe_seconds: 1,
+            outage: Some(Duration::from_secs(40)),
+        };
+        tune(&mut job, &tuning).expect("tuned");
+        let spec = &job.data["spec"]["template"]["spec"];
+        assert_eq!(spec["terminationGracePeriodSeconds"], 70);
+        let env = spec["containers"][1]["env"].as_array().expect("env");
+        assert!(env.contains(&json!({"name": "exit_flushout_duration", "value": "60000"})));
     }
 
     #[test]

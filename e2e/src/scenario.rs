@@ -51,9 +51,19 @@ pub struct Context {
     pub limit: Duration,
     /// The cluster's nodes hold the images already and could not pull them.
     pub images_loaded: bool,
+    /// How long the Log Service will be away while scenarios run, if it will.
+    pub outage: Option<Duration>,
 }
 
 impl Context {
+    /// The same, for a run in which the Log Service goes away for a while: nothing is due before it
+    /// is back.
+    pub fn with_outage(mut self, outage: Option<Duration>) -> Self {
+        self.limit += outage.unwrap_or_default();
+        self.outage = outage;
+        self
+    }
+
     /// Applies the object in the scenario's namespace. Says what the bed must change in it.
     ///
     /// # Errors

@@ -135,6 +135,7 @@ impl Embedded {
             progress: progress.clone(),
             limit: LIMIT,
             images_loaded: false,
+            outage: None,
         })
     }
 

@@ -178,6 +178,7 @@ impl Bed for Kind {
             progress: progress.clone(),
             limit: LIMIT,
             images_loaded: true,
+            outage: None,
         })
     }
 

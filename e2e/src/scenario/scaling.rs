@@ -29,7 +29,13 @@ const LINES_BEFORE_STEP: u64 = 20;
 pub async fn run(ctx: &Context, per_second: u32) -> Result<Report> {
     let run = run_id("scale");
     let mut deployment = kubernetes::parse(repaired::SIDECAR_DEPLOYMENT)?;
-    let tuning = Tuning { run: run.clone(), total_count: None, logs_per_sec: per_second, probe_seconds: 1 };
+    let tuning = Tuning {
+        run: run.clone(),
+        total_count: None,
+        logs_per_sec: per_second,
+        probe_seconds: 1,
+        outage: ctx.outage,
+    };
     manifest::tune(&mut deployment, &tuning)?;
     let name = deployment.name_any();
     let selector = format!("app={name}");

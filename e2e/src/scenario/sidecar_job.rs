@@ -28,6 +28,7 @@ pub async fn run(ctx: &Context, load: Load) -> Result<Report> {
         total_count: Some(load.lines),
         logs_per_sec: load.per_second,
         probe_seconds: PROBE_SECONDS,
+        outage: ctx.outage,
     };
     manifest::tune(&mut job, &tuning)?;
     ctx.apply(job.clone()).await?;

@@ -28,8 +28,13 @@ impl Trial {
     fn new(name: &str) -> Self {
         let run = run_id(name);
         let mut job = kubernetes::parse(repaired::SIDECAR_JOB).expect("the job");
-        let tuning =
-            Tuning { run: run.clone(), total_count: Some(LINES), logs_per_sec: 200, probe_seconds: 1 };
+        let tuning = Tuning {
+            run: run.clone(),
+            total_count: Some(LINES),
+            logs_per_sec: 200,
+            probe_seconds: 1,
+            outage: None,
+        };
         manifest::tune(&mut job, &tuning).expect("tuned");
         Self { run, job }
     }
@@ -189,6 +194,43 @@ async fn a_service_that_is_down_at_the_start_and_in_the_middle_costs_no_line() -
     tokio::time::sleep(Duration::from_secs(2)).await; // the outage outlasts the writer
     bed.start_sls().await?;
     trial.every_line_arrives(&ctx, &pod).await?;
+    bed.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_told_to_stop_while_the_service_is_away_delivers_once_it_is_back() -> Result<()> {
+    let folder = bed::Folder::new();
+    let (mut bed, ctx) = bed::start(bed::options(&folder)).await;
+    configs::repaired_become_ready(&ctx).await?;
+    let ctx = ctx.with_outage(Some(Duration::from_secs(10)));
+    let mut trial = Trial::new("stopped");
+    let tuning = Tuning {
+        run: trial.run.clone(),
+        total_count: Some(1_000_000),
+        logs_per_sec: 200,
+        probe_seconds: 1,
+        outage: ctx.outage,
+    };
+    manifest::tune(&mut trial.job, &tuning)?;
+    let name = trial.start(&ctx).await?;
+    eventually("first lines of the pod", ctx.limit, async || {
+        let count = ctx.sls.count(ACCESS_LOGSTORE, &trial.run).await?;
+        Ok(if count > 0 { Look::Done(()) } else { Look::Waiting("none".into()) })
+    })
+    .await?;
+    let pods: Api<Pod> = Api::namespaced(ctx.kube.clone(), &ctx.namespace);
+    let pod = pods.get(&name).await?;
+    bed.stop_sls().await;
+    let log = kubernetes::log_to_end(&ctx.kube, &ctx.namespace, &name, WRITER);
+    // The Job would make another pod for a deleted one.
+    let (log, deleted) = tokio::join!(log, kubernetes::delete(&ctx.kube, &ctx.namespace, &trial.job));
+    deleted?;
+    let source = Source::new(&pod, &log?)?;
+    bed.start_sls().await?;
+    let mut report = verify::all_lines(&ctx, &trial.run, &[source]).await?;
+    report.judge();
+    assert!(report.ok, "{}", report.to_text());
     bed.shutdown().await;
     Ok(())
 }
