@@ -16,4 +16,5 @@ pub mod program;
 pub mod progress;
 pub mod report;
 pub mod scenario;
+pub mod signals;
 pub mod sls;

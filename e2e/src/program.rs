@@ -1,15 +1,17 @@
 //! What `cargo e2e` does with its command line: starts the runtime, obeys Ctrl-C, prints.
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use futures::FutureExt;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::bed::Options;
@@ -19,6 +21,7 @@ use crate::example::{self, Plan};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT};
+use crate::signals::Signals;
 use crate::sls::Sls;
 
 /// Exit code of a run that a signal ended, as shells report SIGINT.
@@ -61,12 +64,13 @@ pub fn main(mut args: Vec<OsString>) -> ExitCode {
             })
         });
     outcome.unwrap_or_else(|error| {
-        eprintln!("e2e: {error:#}");
+        say(format!("{error:#}"));
         ExitCode::FAILURE
     })
 }
 
 async fn run(run: Run) -> Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let mut root = Root::new(&run.bed)?;
     let default_rate = if run.outage.is_some() { RATE_WITH_OUTAGE } else { RATE };
     let plan = Plan {
@@ -77,12 +81,15 @@ async fn run(run: Run) -> Result<ExitCode> {
     let outcome = match run.on {
         BedArg::Embedded => {
             let options = options(&run.bed, &root, 0, 0)?;
-            until_interrupted(example::run(options, &plan, &progress), &progress).await?
+            until_interrupted(example::run(options, &plan, &progress), &mut signals, &progress).await
         }
-        BedArg::Kind => run_on_kind(&run, &root, &plan, &progress).await?,
+        BedArg::Kind => run_on_kind(&run, &mut root, &plan, &mut signals, &progress).await?,
     };
-    let Some(report) = outcome else { return Ok(ExitCode::from(INTERRUPTED)) };
-    if !report.ok {
+    let Some(mut report) = outcome else { return Ok(ExitCode::from(INTERRUPTED)) };
+    if root.is_empty() {
+        // It failed before anything was made.
+        report.evidence = None;
+    } else if !report.ok {
         root.keep();
     }
     match run.output {
@@ -92,20 +99,31 @@ async fn run(run: Run) -> Result<ExitCode> {
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The report of the run, or nothing if a signal came first; what the run was doing then is dropped.
-async fn until_interrupted(run: impl Future<Output = Report>, progress: &Progress) -> Result<Option<Report>> {
+/// What the run comes to, or nothing if a signal came first; what it was doing then is dropped.
+async fn until_interrupted<T>(
+    run: impl Future<Output = T>,
+    signals: &mut Signals,
+    progress: &Progress,
+) -> Option<T> {
     tokio::select! {
-        report = run => Ok(Some(report)),
-        signal = interrupted() => {
+        outcome = run => Some(outcome),
+        signal = signals.next() => {
             progress.finish();
-            eprintln!("e2e: {}; the bed is ended", signal?);
-            Ok(None)
+            say(format!("{signal}; the bed is ended"));
+            None
         }
     }
 }
 
-/// As on the embedded bed; what was made outside of this process is also removed after a signal.
-async fn run_on_kind(run: &Run, root: &Root, plan: &Plan, progress: &Progress) -> Result<Option<Report>> {
+/// As on the embedded bed; what was made outside of this process is also removed after a signal or a
+/// panic.
+async fn run_on_kind(
+    run: &Run,
+    root: &mut Root,
+    plan: &Plan,
+    signals: &mut Signals,
+    progress: &Progress,
+) -> Result<Option<Report>> {
     let cluster = match &run.kind.context {
         Some(context) => Cluster::Existing { context: context.clone() },
         None => Cluster::New {
@@ -115,27 +133,42 @@ async fn run_on_kind(run: &Run, root: &Root, plan: &Plan, progress: &Progress) -
         },
     };
     let options = kind::Options { cluster, root: root.path.clone(), keep: run.bed.keep };
-    let made = Made::default();
+    let (kubectl, made) = (options.kubectl(), Made::default());
     let start = Kind::start(options.clone(), made.clone(), progress);
-    let outcome = until_interrupted(example::run_on(start, &root.path, plan, progress), progress).await?;
-    if outcome.is_none() && !options.keep {
-        made.undo(&options.kubectl()).await?;
+    let example = AssertUnwindSafe(example::run_on(start, &root.path, plan, progress)).catch_unwind();
+    let outcome = until_interrupted(example, signals, progress).await;
+    if !options.keep && !made.is_empty() && !matches!(outcome, Some(Ok(_))) {
+        say("removing what was made; another Ctrl-C leaves the rest");
+        tokio::select! {
+            removed = made.undo(&kubectl) => if let Err(error) = removed { say(format!("{error:#}")) },
+            signal = signals.next() => say(format!("{signal} while removing what was made")),
+        }
     }
-    Ok(outcome)
+    if let Some(left) = made.left(&kubectl) {
+        // The kubeconfig of what is left lies in it.
+        root.keep();
+        say(left);
+    }
+    match outcome {
+        None => Ok(None),
+        Some(Ok(report)) => Ok(Some(report)),
+        Some(Err(panic)) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Says it on standard error, if that is still open: a closed terminal must not end a clean-up.
+fn say(text: impl AsRef<str>) {
+    let _ = writeln!(std::io::stderr(), "e2e: {}", text.as_ref());
 }
 
 async fn up(up: Up) -> Result<ExitCode> {
+    let mut signals = Signals::listen()?;
     let root = Root::new(&up.bed)?;
     let progress = Progress::new();
     let options = options(&up.bed, &root, up.sls_port, up.kube_port)?;
-    let bed = tokio::select! {
-        bed = example::bring_up(options, up.rate, &progress) => bed?,
-        signal = interrupted() => {
-            progress.finish();
-            eprintln!("e2e: {}", signal?);
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-    };
+    let started = until_interrupted(example::bring_up(options, up.rate, &progress), &mut signals, &progress);
+    let Some(bed) = started.await else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let bed = bed?;
     progress.finish();
     let (endpoint, kubeconfig) = (bed.sls_endpoint(), bed.kubeconfig());
     match up.output {
@@ -166,8 +199,7 @@ async fn up(up: Up) -> Result<ExitCode> {
             secret = mock_sls::DEFAULT_ACCESS_KEY_SECRET,
         ),
     }
-    let signal = interrupted().await?;
-    eprintln!("e2e: {signal}; ending the bed");
+    say(format!("{}; ending the bed", signals.next().await));
     bed.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -185,18 +217,6 @@ async fn query(query: Query) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Resolves at the first SIGINT or SIGTERM.
-async fn interrupted() -> Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        outcome = tokio::signal::ctrl_c() => {
-            outcome.context("cannot listen for SIGINT")?;
-            Ok("interrupted")
-        }
-        _ = terminate.recv() => Ok("told to stop"),
-    }
 }
 
 fn options(bed: &Bed, root: &Root, sls_port: u16, kube_port: u16) -> Result<Options> {
@@ -233,6 +253,10 @@ impl Root {
             eprintln!("e2e: keeping {}", root.path.display());
         }
         Ok(root)
+    }
+
+    fn is_empty(&self) -> bool {
+        std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
 
     fn keep(&mut self) {

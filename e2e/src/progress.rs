@@ -51,6 +51,15 @@ impl Progress {
         }
     }
 
+    /// A figure worth comparing with other runs' of this machine, on a line of its own.
+    pub fn figure(&self, text: impl AsRef<str>) {
+        match &self.bar {
+            Some(bar) => bar.println(format!("figure: {}", text.as_ref())),
+            None if self.quiet => {}
+            None => eprintln!("figure: {}", text.as_ref()),
+        }
+    }
+
     /// Seconds since the start of the run.
     pub fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()

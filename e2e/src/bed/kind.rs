@@ -5,7 +5,7 @@
 //! would run is what is to be tested.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Namespace;
@@ -19,19 +19,21 @@ use crate::sls::Sls;
 
 mod check;
 mod cluster;
+mod context;
 mod evidence;
 mod forward;
 mod images;
 mod install;
+mod kind_config;
 pub mod made;
 pub mod tool;
 
 use check::check;
-use cluster::{connect, create_cluster};
+use cluster::{connect, create_cluster, nodes_ready};
 use evidence::{copy_database, logs};
 use forward::Forward;
 use images::load_images;
-use install::{INSTALLATION, MOCK_SLS, install, rolled_out};
+use install::{INSTALLATION, MOCK_SLS, install, rolled_out, serves};
 pub use made::Made;
 use made::Thing;
 use tool::Kubectl;
@@ -106,33 +108,46 @@ impl Kind {
     /// # Errors
     /// Something is missing or fails; nothing has been made if it could be known before.
     pub async fn start(options: Options, made: Made, progress: &Progress) -> Result<Self> {
-        let started = Self::try_start(options.clone(), made.clone(), progress).await;
-        match started {
-            Err(error) if !options.keep => Err(match made.undo(&options.kubectl()).await {
-                Ok(()) => error,
-                Err(left) => error.context(format!("{left:#}")),
-            }),
-            other => other,
+        let (keep, root, kubectl) = (options.keep, options.root.clone(), options.kubectl());
+        let kind_cluster = options.kind_cluster().map(str::to_owned);
+        let error = match Self::try_start(options, made.clone(), progress).await {
+            Ok(kind) => return Ok(kind),
+            Err(error) if made.is_empty() => return Err(error),
+            Err(error) => error,
+        };
+        progress.step("collecting what explains the failure");
+        evidence::write(&root, &kubectl, &made, kind_cluster.as_deref()).await;
+        if keep {
+            return Err(error);
         }
+        progress.step("removing what was made");
+        Err(match made.undo(&kubectl).await {
+            Ok(()) => error,
+            Err(left) => error.context(format!("{left:#}")),
+        })
     }
 
     async fn try_start(options: Options, made: Made, progress: &Progress) -> Result<Self> {
         let kubectl = options.kubectl();
         progress.step("checking docker, kind and kubectl");
-        check(&options, &kubectl).await?;
+        check(&options, &kubectl, progress).await?;
+        let begin = Instant::now();
         if let Cluster::New { name, node_image, config } = &options.cluster {
             progress.step(format!("making the cluster {name}"));
             create_cluster(name, node_image.as_deref(), config.as_deref(), &options, &made).await?;
-            progress.done(format!("cluster {name} is up"));
+            progress.done(format!("cluster {name} answers"));
         }
-        if let Some(name) = options.kind_cluster() {
-            progress.step("loading the images");
-            load_images(name).await?;
-        }
-
-        progress.step("installing the emulator and the operator");
+        progress.step("loading the images, installing the emulator and the operator");
+        // Nodes of a new cluster become ready meanwhile; pods wait for both.
+        let ((), loading) = tokio::try_join!(nodes_ready(&kubectl), images_loaded(&options, progress))?;
         install(&kubectl, &made).await?;
+        serves(&kubectl).await?;
+        let everything = begin.elapsed().as_secs_f64();
         let forward = Forward::start(&kubectl, 0, &options.root).await?;
+        progress.figure(format!(
+            "cluster with everything installed: {everything:.1} s (images loaded: {:.1} s)",
+            loading.as_secs_f64()
+        ));
 
         let client = connect(&kubectl).await?;
         let namespace = format!("sls-e2e-{:08x}", fastrand::u32(..));
@@ -148,6 +163,18 @@ impl Kind {
         progress.done(format!("installed; the scenarios run in namespace {namespace}"));
         Ok(Self { options, kubectl, made, client, namespace, forward })
     }
+}
+
+/// Loads the images if the nodes are kind's, and returns the time it took.
+async fn images_loaded(options: &Options, progress: &Progress) -> Result<Duration> {
+    let begin = Instant::now();
+    if let Some(name) = options.kind_cluster() {
+        match load_images(name).await? {
+            0 => progress.done("the nodes have these images already"),
+            loaded => progress.done(format!("{loaded} images loaded")),
+        }
+    }
+    Ok(begin.elapsed())
 }
 
 impl Bed for Kind {

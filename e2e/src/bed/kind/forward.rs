@@ -29,11 +29,12 @@ impl Forward {
         let args = ["-n", INSTALLATION, "port-forward", "--address=127.0.0.1", "service/mock-sls", &ports];
         let mut command = kubectl.command(&args);
         let shown = tool::shown(&command);
+        let log = root.join("port-forward.log");
         let complaints = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(root.join("port-forward.log"))
-            .context("cannot open port-forward.log")?;
+            .open(&log)
+            .with_context(|| format!("cannot open {}", log.display()))?;
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(complaints)
@@ -44,7 +45,7 @@ impl Forward {
         let first = tokio::time::timeout(FORWARD_TIMEOUT, lines.next_line())
             .await
             .with_context(|| format!("`{shown}` says nothing"))??
-            .with_context(|| format!("`{shown}` ended; see port-forward.log"))?;
+            .with_context(|| format!("`{shown}` ended: {}", last_line(&log)))?;
         let port = forwarded_port(&first).with_context(|| format!("`{shown}` says {first:?}"))?;
         // It writes a line for every connection and must never wait for a reader.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -56,6 +57,12 @@ impl Forward {
         // It may have ended by itself.
         let _ = self.child.kill().await;
     }
+}
+
+/// What it complained about last, such as a port in use.
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().last().unwrap_or("it does not say why").to_owned()
 }
 
 /// The local port in `Forwarding from 127.0.0.1:41234 -> 8080`.

@@ -12,16 +12,19 @@ pub const KUSTOMIZATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/
 pub const INSTALLATION: &str = "sls-bed";
 /// The Deployments in it.
 pub const MOCK_SLS: &str = "deployment/mock-sls";
-pub const OPERATOR: &str = "deployment/sls-operator";
-/// The installed CRD.
-pub const CRD: &str = "crd/aliyunlogconfigs.log.alibabacloud.com";
+const OPERATOR: &str = "deployment/sls-operator";
 /// Longest wait for a Deployment, as kubectl takes it.
 const ROLLOUT_TIMEOUT: &str = "--timeout=120s";
 
-/// Applies the kustomization and waits until it serves.
+/// Applies the kustomization; [`serves`] waits for it.
 pub async fn install(kubectl: &Kubectl, made: &Made) -> Result<()> {
     made.will_make(Thing::Installation(KUSTOMIZATION.into()));
     kubectl.run(&["apply", "-k", KUSTOMIZATION]).await?;
+    Ok(())
+}
+
+/// Waits until all that is installed serves.
+pub async fn serves(kubectl: &Kubectl) -> Result<()> {
     for deployment in [MOCK_SLS, OPERATOR] {
         rolled_out(kubectl, deployment).await?;
     }
