@@ -2,6 +2,7 @@
 //! init script, every other name is the agent itself. Called by `main` and by the bed's executable.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::env::Env;
 use crate::initd::{self, Verb};
 use crate::layout::Layout;
+use crate::region;
 use crate::service::{self, Options};
 
 /// Wrong use of the command line (LSB: invalid arguments).
@@ -53,6 +55,8 @@ enum Verbs {
     Restart,
     /// Say whether it runs
     Status,
+    /// Print the directories below /etc/ilogtail/conf that ALIYUN_LOGTAIL_CONFIG may name, one a line
+    Directories,
 }
 
 /// Runs the program; `args` begins with the executable's name.
@@ -101,6 +105,19 @@ fn agent(args: &[OsString]) -> ExitCode {
         Some(Verbs::Stop) => control(Verb::Stop, "ilogtail"),
         Some(Verbs::Restart) => control(Verb::Restart, "ilogtail"),
         Some(Verbs::Status) => control(Verb::Status, "ilogtail"),
+        Some(Verbs::Directories) => directories(),
+    }
+}
+
+fn directories() -> ExitCode {
+    let mut list = region::directories().collect::<Vec<_>>().join("\n");
+    list.push('\n');
+    match io::stdout().write_all(list.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("collector: the list cannot be written: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

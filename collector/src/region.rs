@@ -2,7 +2,8 @@
 //!
 //! The document selects both by a path, `/etc/ilogtail/conf/<region>[-internet]/ilogtail_config.json`;
 //! the data endpoint follows from them when no file and no config names one. Pure. Called by
-//! `instance_config` and by `pipeline_json` (endpoint of a destination).
+//! `instance_config`, by `pipeline_json` (endpoint of a destination), and by `cli`, whose list of
+//! directories the image is built from.
 
 use std::fmt;
 use std::path::Path;
@@ -138,6 +139,14 @@ pub fn derived_endpoint(region: &str, network: Network) -> Result<String, Unknow
     })
 }
 
+/// Names of all directories that a path may have: each known region alone, then with each suffix.
+pub fn directories() -> impl Iterator<Item = String> {
+    KNOWN.iter().flat_map(|region| {
+        let suffixes = std::iter::once("").chain(SUFFIXES.iter().map(|(suffix, _)| *suffix));
+        suffixes.map(move |suffix| format!("{region}{suffix}"))
+    })
+}
+
 /// Is this a region of the service?
 ///
 /// # Errors
@@ -192,6 +201,15 @@ mod tests {
             "/etc/ilogtail/conf/us-west-1-acceleration/ilogtail_config.json",
             expect!["region us-west-1, global acceleration: log-global.aliyuncs.com"],
         );
+    }
+
+    #[test]
+    fn every_listed_directory_names_a_known_region() {
+        let listed: Vec<String> = directories().collect();
+        assert_eq!(listed.len(), KNOWN.len() * (1 + SUFFIXES.len()));
+        for directory in listed {
+            assert_eq!(check(&Place::of_directory(&directory).region), Ok(()), "{directory}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
-# The operator. It needs an endpoint and credentials: see deploy/kustomize.
+# The operator, in /usr/local/bin. It needs an endpoint and credentials: see deploy/kustomize.
 ARG BASE_IMAGE=debian:bookworm-slim
 FROM $BASE_IMAGE
-COPY operator /usr/local/bin/operator
+ADD root.tar /
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/operator"]
