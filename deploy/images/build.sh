@@ -75,17 +75,16 @@ put() {
         echo "images: ${STRIP:-strip} cannot be run on $1; the image is larger" >&2
 }
 
-# pack IMAGE [PATH]: its root as an archive, PATH (empty folders) belonging to the images' user.
+# pack IMAGE [PATH]: its root as an archive, PATH (an empty folder) belonging to the images' user. Every
+# folder on the way is in it, since one that Docker must make gets the time of the build.
 pack() {
-    local image=$1 root=$stage/$1/root archive=$stage/$1/context/root.tar
+    local image=$1 owned=${2:-} root=$stage/$1/root archive=$stage/$1/context/root.tar
     local fixed=(--format=gnu --sort=name --numeric-owner --mtime="@$epoch" --mode=go-w --directory="$root")
     mkdir "$stage/$image/context"
+    [ -z "$owned" ] || mkdir -p "$root/$owned"
     # shellcheck disable=SC2046  # the names at the top of a root have no blanks
-    tar "${fixed[@]}" --owner=0 --group=0 --create --file="$archive" $(ls "$root")
-    if [ -n "${2:-}" ]; then
-        mkdir -p "$root/$2"
-        tar "${fixed[@]}" --owner=65532 --group=65532 --append --file="$archive" "$2"
-    fi
+    tar "${fixed[@]}" --owner=0 --group=0 ${owned:+--exclude="$owned"} --create --file="$archive" $(ls "$root")
+    [ -z "$owned" ] || tar "${fixed[@]}" --owner=65532 --group=65532 --append --file="$archive" "$owned"
 }
 
 # One config file with the address, and a link to it in each directory that the collector knows.
