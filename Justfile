@@ -64,6 +64,14 @@ images:
     cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins
     deploy/images/build.sh
 
+# Are the images small, reproducible and what the document's manifests expect? (needs docker)
+images-check: images
+    deploy/images/check.sh
+
+# Chart and kustomize base: do they render, and give the same objects? (needs helm and kubectl)
+deploy-check:
+    deploy/check.sh
+
 # The example on a real cluster, made for it by kind or named with --context (needs docker, kubectl).
 e2e-kind *args: images
     cargo e2e --bed kind {{args}}

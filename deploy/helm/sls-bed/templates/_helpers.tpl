@@ -1,0 +1,39 @@
+{{/* What every object carries. */}}
+{{- define "sls-bed.labels" -}}
+app.kubernetes.io/part-of: sls-bed
+{{- end }}
+
+{{/* Reference of an image: (list $ "operator"). */}}
+{{- define "sls-bed.image" -}}
+{{- $images := (index . 0).Values.images -}}
+{{- with $images.prefix }}{{ . }}/{{ end }}{{ index . 1 }}:{{ $images.tag }}
+{{- end }}
+
+{{/* Name of the Secret with the key pair. */}}
+{{- define "sls-bed.secret" -}}
+{{- .Values.credentials.existingSecret | default "sls-credentials" -}}
+{{- end }}
+
+{{/* host:port of the emulator, for pods of all namespaces. */}}
+{{- define "sls-bed.address" -}}
+mock-sls.{{ .Release.Namespace }}.svc:8080
+{{- end }}
+
+{{/* Where the operator finds Log Service. */}}
+{{- define "sls-bed.endpoint" -}}
+{{- if .Values.operator.endpoint -}}
+{{ .Values.operator.endpoint }}
+{{- else if .Values.mockSls.enabled -}}
+http://{{ include "sls-bed.address" . }}
+{{- else -}}
+{{ fail "mockSls.enabled is false: say in operator.endpoint where Log Service is" }}
+{{- end }}
+{{- end }}
+
+{{/* What a container may not do. */}}
+{{- define "sls-bed.confined" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
