@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::pods::Isolation;
+use crate::scenario::Scenario;
 
 /// Run the nginx sidecar example of the vendor's document end to end and account for every line: on
 /// this machine alone, or with --bed kind on a Kubernetes cluster.
@@ -43,6 +44,15 @@ pub struct Run {
     /// Take the Log Service away for so many seconds while lines are being written.
     #[arg(long, value_name = "SECONDS")]
     pub outage: Option<u64>,
+
+    /// Run this scenario; may be given several times, `all` stands for all [default: the example's on the
+    /// embedded bed, all with --bed kind].
+    #[arg(long = "scenario", value_name = "NAME", value_parser = parse_scenario)]
+    pub scenarios: Vec<Chosen>,
+
+    /// Print the list of scenarios and end.
+    #[arg(long)]
+    pub list: bool,
 
     /// How the result is printed; progress goes to standard error.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
@@ -107,6 +117,38 @@ pub enum BedArg {
     Embedded,
     /// A real cluster; needs docker, kind, kubectl and the images (just images).
     Kind,
+}
+
+/// What `--scenario` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    All,
+    One(Scenario),
+}
+
+fn parse_scenario(name: &str) -> Result<Chosen, String> {
+    if name == "all" {
+        return Ok(Chosen::All);
+    }
+    Scenario::find(name).map(Chosen::One).ok_or_else(|| {
+        let names = Scenario::ALL.map(Scenario::name).join(", ");
+        format!("there is no scenario {name:?}; there are {names}, and `all`")
+    })
+}
+
+impl Run {
+    /// The scenarios to run, each once.
+    pub fn chosen(&self) -> Vec<Scenario> {
+        let all = self.scenarios.contains(&Chosen::All);
+        match (self.scenarios.is_empty(), self.on) {
+            (true, BedArg::Embedded) => Scenario::EXAMPLE.to_vec(),
+            (true, BedArg::Kind) => Scenario::ALL.to_vec(),
+            _ => {
+                let chosen = |one: &Scenario| all || self.scenarios.contains(&Chosen::One(*one));
+                Scenario::ALL.into_iter().filter(chosen).collect()
+            }
+        }
+    }
 }
 
 /// What only the kind bed can be told.
@@ -189,6 +231,18 @@ mod tests {
         assert!(cli.command.is_none());
         assert_eq!((cli.run.lines, cli.run.output), (5, Output::Json));
         assert_eq!(cli.run.on, BedArg::Embedded);
+    }
+
+    #[test]
+    fn scenarios_are_chosen_by_name_and_the_beds_have_their_own_defaults() {
+        let chosen = |args: &[&str]| Cli::parse_from([&["e2e"], args].concat()).run.chosen();
+        assert_eq!(chosen(&[]), Scenario::EXAMPLE);
+        assert_eq!(chosen(&["--bed", "kind"]), Scenario::ALL);
+        assert_eq!(chosen(&["--scenario", "all"]), Scenario::ALL);
+        let two = ["--scenario", "memory", "--scenario", "scaling", "--scenario", "memory"];
+        assert_eq!(chosen(&two), [Scenario::Scaling, Scenario::Memory]);
+        let error = Cli::try_parse_from(["e2e", "--scenario", "nope"]).expect_err("no such scenario");
+        assert!(error.to_string().contains("there are sidecar-job, scaling"), "{error}");
     }
 
     #[test]

@@ -1,23 +1,24 @@
-//! The run of `cargo e2e`: all scenarios on one bed, and what they found.
+//! The run of `cargo e2e`: the chosen scenarios on one bed, and what they found.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures::StreamExt;
 
 use crate::bed::embedded::NAMESPACE;
 use crate::bed::{Bed, Embedded, Options};
 use crate::kubernetes;
 use crate::progress::Progress;
-use crate::report::{Check, Report};
-use crate::scenario::{Context, Load, configs, deletion, scaling, sidecar_job};
+use crate::report::{Check, Figure, Report};
+use crate::scenario::{Load, Scenario, configs};
 
 /// Time between the start of the writers and the outage.
 const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
 
-/// Most access lines per second and replica in the scaling scenario, whose writers write for as
-/// long as the scaling takes: every line is checked afterwards.
-const SCALING_RATE_MAX: u32 = 100;
+/// Scenarios that run side by side: they wait more than they work, and machines of two cores are what
+/// they must run on. Source: own choice.
+const SIDE_BY_SIDE: usize = 4;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub struct Plan {
     pub load: Load,
     /// How long the Log Service is away while lines are written.
     pub outage: Option<Duration>,
+    pub scenarios: Vec<Scenario>,
 }
 
 /// Runs everything on a new embedded bed. The report is judged; the bed's folder stays where
@@ -54,18 +56,12 @@ pub async fn run_on<B: Bed>(
     report
 }
 
-async fn on_bed(mut bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
+async fn on_bed(bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
     let mut report = Report::default();
-    let outcome = match bed.scenario_context(progress) {
-        Ok(ctx) => {
-            let ctx = ctx.with_outage(plan.outage);
-            scenarios(&mut bed, &ctx, plan, &mut report).await
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
-        report.errors.push(format!("{error:#}"));
-    }
+    let installed = progress.seconds();
+    report.figures.push(Figure::new("until everything is installed", installed, "s"));
+    scenarios(&bed, plan, progress, &mut report).await;
+    report.figures.push(Figure::new("all scenarios", progress.seconds() - installed, "s"));
     report.judge();
     if !report.ok {
         bed.write_evidence().await;
@@ -77,27 +73,64 @@ async fn on_bed(mut bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
     report
 }
 
-async fn scenarios(bed: &mut impl Bed, ctx: &Context, plan: &Plan, report: &mut Report) -> Result<()> {
-    report.merge(configs::published_is_refused(ctx).await?);
-    report.merge(configs::repaired_become_ready(ctx).await?);
-    let (job, scaled, outage) = tokio::join!(
-        sidecar_job::run(ctx, plan.load),
-        scaling::run(ctx, plan.load.per_second.min(SCALING_RATE_MAX)),
-        outage(bed, plan.outage),
-    );
-    // What one found counts even where another failed.
-    for outcome in [job, scaled, outage] {
-        match outcome {
-            Ok(found) => report.merge(found),
-            Err(error) => report.errors.push(format!("{error:#}")),
+/// Those that can, side by side; then the others, one by one.
+async fn scenarios(bed: &impl Bed, plan: &Plan, progress: &Progress, report: &mut Report) {
+    let missing = |scenario: &Scenario| scenario.needs().iter().find_map(|need| bed.offers(*need).err());
+    let chosen = Scenario::ALL.into_iter().filter(|scenario| plan.scenarios.contains(scenario));
+    let (offered, not_offered): (Vec<_>, Vec<_>) = chosen.partition(|scenario| missing(scenario).is_none());
+    let (alone, together): (Vec<_>, Vec<_>) = offered.into_iter().partition(|scenario| scenario.alone());
+
+    let side_by_side = futures::stream::iter(together)
+        .map(|scenario| Box::pin(run_one(bed, scenario, plan, progress)))
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect::<Vec<_>>();
+    let (mut found, outage) = tokio::join!(side_by_side, outage(bed, plan.outage));
+    for scenario in alone {
+        found.push(Box::pin(run_one(bed, scenario, plan, progress)).await);
+    }
+    match outage {
+        Ok(outage) => report.merge(outage),
+        Err(error) => report.errors.push(format!("{error:#}")),
+    }
+    for scenario in Scenario::ALL {
+        if let Some(at) = found.iter().position(|(name, ..)| *name == scenario) {
+            let (_, seconds, found) = found.swap_remove(at);
+            report.add_scenario(scenario.name(), seconds, found);
+        } else if not_offered.contains(&scenario) {
+            report.add_not_offered(scenario.name(), missing(&scenario).unwrap_or_default());
         }
     }
-    report.merge(deletion::removes_the_config_and_keeps_the_logs(ctx).await?);
-    Ok(())
+}
+
+/// Runs one scenario; what it found counts even where it then failed.
+async fn run_one(
+    bed: &impl Bed,
+    scenario: Scenario,
+    plan: &Plan,
+    progress: &Progress,
+) -> (Scenario, f64, Report) {
+    let start = Instant::now();
+    let progress = progress.named(scenario.name());
+    let mut found = Report::default();
+    let outcome: Result<()> = async {
+        let ctx = bed.open(scenario.name(), scenario.names(), &progress).await?.with_outage(plan.outage);
+        scenario.run(&ctx, bed, plan.load, &mut found).await?;
+        found.judge();
+        if found.ok {
+            bed.close(&ctx).await?;
+        }
+        Ok(())
+    }
+    .await;
+    if let Err(error) = outcome {
+        progress.done(format!("{error:#}"));
+        found.errors.push(format!("{error:#}"));
+    }
+    (scenario, start.elapsed().as_secs_f64(), found)
 }
 
 /// Takes the Log Service away for a while, if the plan says so.
-async fn outage(bed: &mut impl Bed, length: Option<Duration>) -> Result<Report> {
+async fn outage(bed: &impl Bed, length: Option<Duration>) -> Result<Report> {
     let mut report = Report::default();
     let Some(length) = length else { return Ok(report) };
     tokio::time::sleep(BEFORE_OUTAGE).await;
@@ -119,10 +152,10 @@ pub async fn bring_up(options: Options, per_second: u32, progress: &Progress) ->
     configs::repaired_become_ready(&ctx).await?;
     let mut deployment = kubernetes::parse(fixtures::repaired::SIDECAR_DEPLOYMENT)?;
     let tuning = crate::manifest::Tuning {
-        run: crate::scenario::run_id("up"),
+        run: Some(crate::scenario::run_id("up")),
         total_count: None,
         logs_per_sec: per_second,
-        probe_seconds: 5,
+        probe_seconds: Some(5),
         outage: None,
     };
     crate::manifest::tune(&mut deployment, &tuning)?;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use futures::{AsyncBufReadExt, TryStreamExt};
-use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
+use kube::api::{
+    Api, ApiResource, DynamicObject, ListParams, LogParams, ObjectMeta, Patch, PatchParams, PostParams,
+};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt, discovery};
 
@@ -46,6 +48,18 @@ pub async fn delete(client: &Client, namespace: &str, object: &DynamicObject) ->
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot delete {}", object.name_any())),
     }
+}
+
+/// Creates a namespace.
+///
+/// # Errors
+/// It is there already, or the API server refuses it.
+pub async fn create_namespace(client: &Client, name: &str) -> Result<()> {
+    let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+    let object = Namespace { metadata, ..Namespace::default() };
+    let created = Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await;
+    created.with_context(|| format!("cannot create namespace {name}"))?;
+    Ok(())
 }
 
 /// An API for objects of a kind known only by name.

@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use self::containers::Runtime;
 use self::containers::isolation::{self, Choice};
 use self::events::Recorder;
-use self::kubelet::Node;
+use self::kubelet::{Node, Processes};
 use self::logs::registry::Registry;
 
 pub use self::image::Image;
@@ -129,6 +129,7 @@ pub struct PodRunner;
 pub struct Running {
     isolation: Choice,
     logs: Arc<Registry>,
+    processes: Arc<Processes>,
     shutdown: watch::Sender<Option<Instant>>,
     shutdown_grace: Duration,
     kubelet: JoinHandle<()>,
@@ -162,9 +163,10 @@ impl PodRunner {
         let shutdown_grace = config.shutdown_grace;
         let runtime = Runtime { component_exe: config.component_exe.clone(), mode: isolation.mode };
         let node = Node::new(client, config, runtime, recorder, Arc::clone(&logs));
+        let processes = Arc::clone(&node.processes);
         let (shutdown, deadline) = watch::channel(None);
         let kubelet = tokio::spawn(kubelet::run(Arc::new(node), deadline));
-        Ok(Running { isolation, logs, shutdown, shutdown_grace, kubelet, others })
+        Ok(Running { isolation, logs, processes, shutdown, shutdown_grace, kubelet, others })
     }
 }
 
@@ -183,6 +185,12 @@ impl Running {
     /// Container logs, for the API server.
     pub fn pod_logs(&self) -> Arc<dyn kube_sim::PodLogs> {
         Arc::clone(&self.logs) as Arc<dyn kube_sim::PodLogs>
+    }
+
+    /// Process id of a running container's first process, by the container's id in its pod's status (what
+    /// stands after `://`): what `ctr task` tells of a node of a cluster.
+    pub fn process(&self, container_id: &str) -> Option<i32> {
+        self.processes.find(container_id)
     }
 
     /// How containers are isolated, and why not better.

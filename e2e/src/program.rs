@@ -20,7 +20,7 @@ use crate::cli::{Bed, BedArg, Cli, Command, Output, Query, Run, Up};
 use crate::example::{self, Plan};
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT};
+use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT, Scenario, registry};
 use crate::signals::Signals;
 use crate::sls::Sls;
 
@@ -28,6 +28,8 @@ use crate::sls::Sls;
 const INTERRUPTED: u8 = 130;
 /// Access lines per second and writer unless told otherwise.
 const RATE: u32 = 500;
+/// The same on a real cluster, where the document's Job runs as it is.
+const RATE_OF_THE_DOCUMENT: u32 = 100;
 /// The same when the service goes away: slow enough that the writers are still at it.
 const RATE_WITH_OUTAGE: u32 = 100;
 
@@ -70,12 +72,24 @@ pub fn main(mut args: Vec<OsString>) -> ExitCode {
 }
 
 async fn run(run: Run) -> Result<ExitCode> {
+    if run.list {
+        match run.output {
+            Output::Text => print!("{}", registry::to_text()),
+            Output::Json => println!("{}", serde_json::to_string(&Scenario::ALL.map(Scenario::listed))?),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut signals = Signals::listen()?;
     let mut root = Root::new(&run.bed)?;
-    let default_rate = if run.outage.is_some() { RATE_WITH_OUTAGE } else { RATE };
+    let default_rate = match run.on {
+        _ if run.outage.is_some() => RATE_WITH_OUTAGE,
+        BedArg::Kind => RATE_OF_THE_DOCUMENT,
+        BedArg::Embedded => RATE,
+    };
     let plan = Plan {
         load: Load { lines: run.lines, per_second: run.rate.unwrap_or(default_rate) },
         outage: run.outage.map(Duration::from_secs),
+        scenarios: run.chosen(),
     };
     let progress = Progress::new();
     let outcome = match run.on {

@@ -11,6 +11,8 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     start: Instant,
     quiet: bool,
+    /// Stands before every text.
+    label: String,
 }
 
 impl Progress {
@@ -25,29 +27,34 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Self { bar, start: Instant::now(), quiet: false }
+        Self { bar, start: Instant::now(), quiet: false, label: String::new() }
     }
 
     /// Says nothing; for tests.
     pub fn silent() -> Self {
-        Self { bar: None, start: Instant::now(), quiet: true }
+        Self { bar: None, start: Instant::now(), quiet: true, label: String::new() }
+    }
+
+    /// The same with a name before every text: of one scenario among several.
+    pub fn named(&self, name: &str) -> Self {
+        Self { label: format!("{name}: "), ..self.clone() }
     }
 
     /// What is waited for now.
     pub fn step(&self, text: impl AsRef<str>) {
         match &self.bar {
-            Some(bar) => bar.set_message(text.as_ref().to_owned()),
+            Some(bar) => bar.set_message(format!("{}{}", self.label, text.as_ref())),
             None if self.quiet => {}
-            None => eprintln!("[{:6.2} s] {}", self.seconds(), text.as_ref()),
+            None => eprintln!("[{:6.2} s] {}{}", self.seconds(), self.label, text.as_ref()),
         }
     }
 
     /// A thing that is done and worth keeping on the screen.
     pub fn done(&self, text: impl AsRef<str>) {
         match &self.bar {
-            Some(bar) => bar.println(format!("{:6.2} s  {}", self.seconds(), text.as_ref())),
+            Some(bar) => bar.println(format!("{:6.2} s  {}{}", self.seconds(), self.label, text.as_ref())),
             None if self.quiet => {}
-            None => eprintln!("[{:6.2} s] {}", self.seconds(), text.as_ref()),
+            None => eprintln!("[{:6.2} s] {}{}", self.seconds(), self.label, text.as_ref()),
         }
     }
 

@@ -6,20 +6,22 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use mock_sls::{Config, Data, MockSls};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 
-use super::{Bed, REGION, image};
+use super::{Bed, Memory, Need, Place, REGION, image};
 use crate::component::{self, name};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::pods::{Isolation, PodRunner, RunnerConfig};
 use crate::progress::Progress;
-use crate::scenario::{Context, PROJECT};
+use crate::scenario::{Context, Names};
 use crate::sls::Sls;
 
 /// Namespace of the document's manifests.
@@ -27,12 +29,17 @@ pub const NAMESPACE: &str = "default";
 /// Name and address of the bed's one node.
 const NODE_NAME: &str = "sls-bed";
 const NODE_IP: &str = "127.0.0.1";
+/// Seconds between liveness probes; the document's 30 would outlast a run.
+const PROBE_SECONDS: u32 = 1;
 /// Longest wait for one thing to become true.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Time all pods together get to end when the bed ends: a collector may have lines to deliver.
 const POD_GRACE: Duration = Duration::from_secs(10);
 /// Time the operator gets to end by itself.
 const OPERATOR_GRACE: Duration = Duration::from_secs(5);
+
+/// What the operator says, in the bed's folder.
+const OPERATOR_LOG: &str = "operator.log";
 
 /// How to start the bed.
 #[derive(Debug, Clone)]
@@ -54,10 +61,10 @@ pub struct Options {
 pub struct Embedded {
     options: Options,
     sls_address: SocketAddr,
-    sls: Option<mock_sls::Running>,
+    sls: Mutex<Option<mock_sls::Running>>,
     kube: kube_sim::Running,
     pods: crate::pods::Running,
-    operator: Child,
+    operator: Mutex<Child>,
     client: Client,
 }
 
@@ -120,21 +127,28 @@ impl Embedded {
 
         progress.step("starting the operator");
         let operator = start_operator(&options, &kubeconfig, sls_address)?;
+        let (sls, operator) = (Mutex::new(sls), Mutex::new(operator));
         Ok(Self { options, sls_address, sls, kube, pods, operator, client })
     }
 
-    /// What a scenario needs to work in `namespace`.
+    /// What a scenario needs to work in `namespace` with the document's names.
     ///
     /// # Errors
     /// The client's settings are refused (they are not, unless the bed is wrong).
     pub fn context(&self, namespace: &str, progress: &Progress) -> Result<Context> {
+        self.named_context(namespace, Names::document(), progress)
+    }
+
+    fn named_context(&self, namespace: &str, names: Names, progress: &Progress) -> Result<Context> {
         Ok(Context {
             kube: self.client.clone(),
-            sls: Sls::connect(&self.sls_endpoint(), PROJECT)?,
+            sls: Sls::connect(&self.sls_endpoint(), &names.project)?,
             namespace: namespace.to_owned(),
+            names,
             progress: progress.clone(),
             limit: LIMIT,
             images_loaded: false,
+            probe_seconds: Some(PROBE_SECONDS),
             outage: None,
         })
     }
@@ -155,8 +169,8 @@ impl Embedded {
     }
 
     /// Takes the Log Service away, as an outage does: connections are cut, the data stays.
-    pub async fn stop_sls(&mut self) {
-        if let Some(sls) = self.sls.take() {
+    pub async fn stop_sls(&self) {
+        if let Some(sls) = self.sls.lock().await.take() {
             sls.shutdown().await;
         }
     }
@@ -165,9 +179,10 @@ impl Embedded {
     ///
     /// # Errors
     /// The port was taken meanwhile, or the data cannot be opened.
-    pub async fn start_sls(&mut self) -> Result<()> {
-        if self.sls.is_none() {
-            self.sls = Some(start_sls(&self.options, self.sls_address).await?);
+    pub async fn start_sls(&self) -> Result<()> {
+        let mut sls = self.sls.lock().await;
+        if sls.is_none() {
+            *sls = Some(start_sls(&self.options, self.sls_address).await?);
         }
         Ok(())
     }
@@ -176,9 +191,10 @@ impl Embedded {
     ///
     /// # Errors
     /// The process cannot be started.
-    pub async fn restart_operator(&mut self) -> Result<()> {
-        self.operator.kill().await.context("cannot kill the operator")?;
-        self.operator = start_operator(&self.options, &self.kubeconfig(), self.sls_address)?;
+    pub async fn restart_operator(&self) -> Result<()> {
+        let mut operator = self.operator.lock().await;
+        operator.kill().await.context("cannot kill the operator")?;
+        *operator = start_operator(&self.options, &self.kubeconfig(), self.sls_address)?;
         Ok(())
     }
 
@@ -195,27 +211,88 @@ impl Embedded {
     /// Ends everything in order: operator, pods (with their grace), API server, emulator last,
     /// so that what the collectors still hold is delivered.
     pub async fn shutdown(mut self) {
-        end(&mut self.operator).await;
+        end(self.operator.get_mut()).await;
         self.pods.shutdown().await;
         self.kube.shutdown().await;
-        if let Some(sls) = self.sls.take() {
+        if let Some(sls) = self.sls.get_mut().take() {
             sls.shutdown().await;
         }
+    }
+
+    /// Process id of a container's first process.
+    fn process(&self, place: &Place) -> Result<i32> {
+        let pid = self.pods.process(&place.id);
+        pid.with_context(|| format!("container {} of pod {} does not run", place.container, place.pod))
     }
 }
 
 impl Bed for Embedded {
-    fn scenario_context(&self, progress: &Progress) -> Result<Context> {
-        self.context(NAMESPACE, progress)
+    fn offers(&self, need: Need) -> Result<(), String> {
+        match need {
+            Need::Memory if !cfg!(target_os = "linux") => Err("this system has no /proc".to_owned()),
+            Need::Kill | Need::Memory => Ok(()),
+            Need::Cut => {
+                Err("its pods have no network of their own: they share the host's loopback".to_owned())
+            }
+            Need::Roles => Err("kube-sim lets everybody do everything".to_owned()),
+        }
     }
 
-    async fn stop_sls(&mut self) -> Result<()> {
+    async fn open(&self, scenario: &str, names: Names, progress: &Progress) -> Result<Context> {
+        let namespace = format!("e2e-{scenario}");
+        kubernetes::create_namespace(&self.client, &namespace).await?;
+        self.named_context(&namespace, names, progress)
+    }
+
+    /// What is left of a scenario costs nothing here, and goes with the bed.
+    async fn close(&self, _ctx: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    async fn stop_sls(&self) -> Result<()> {
         Self::stop_sls(self).await;
         Ok(())
     }
 
-    async fn start_sls(&mut self) -> Result<()> {
+    async fn start_sls(&self) -> Result<()> {
         Self::start_sls(self).await
+    }
+
+    async fn restart_operator(&self) -> Result<()> {
+        Self::restart_operator(self).await
+    }
+
+    async fn operator_log(&self) -> Result<String> {
+        let path = self.options.root.join(OPERATOR_LOG);
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    async fn kill(&self, place: &Place) -> Result<()> {
+        let pid = rustix::process::Pid::from_raw(self.process(place)?).context("a process has number 0")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL)
+            .with_context(|| format!("cannot kill container {} of pod {}", place.container, place.pod))
+    }
+
+    async fn cut(&self, _pod: &Pod) -> Result<()> {
+        bail!("the embedded bed cannot cut the network of a pod")
+    }
+
+    async fn mend(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn memory(&self, place: &Place) -> Result<Memory> {
+        let directory = PathBuf::from(format!("/proc/{}", self.process(place)?));
+        let read = |file: &str| {
+            let path = directory.join(file);
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        Memory::parse(&(read("smaps_rollup")? + &read("status")?))
+    }
+
+    /// It needs no kubectl; `just e2e-kubectl` runs one against it.
+    async fn kubectl(&self, _args: &[&str]) -> Result<Option<String>> {
+        Ok(None)
     }
 
     async fn write_evidence(&self) {
@@ -271,7 +348,7 @@ fn start_operator(options: &Options, kubeconfig: &Path, sls: SocketAddr) -> Resu
     let log = std::fs::File::options()
         .create(true)
         .append(true)
-        .open(options.root.join("operator.log"))
+        .open(options.root.join(OPERATOR_LOG))
         .context("cannot open operator.log")?;
     Command::new(&options.component_exe)
         .arg0(name::OPERATOR)

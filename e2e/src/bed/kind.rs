@@ -7,20 +7,22 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ObjectMeta, PostParams};
+use anyhow::Result;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DeleteParams};
+use tokio::sync::Mutex;
 
-use super::Bed;
+use super::{Bed, Memory, Need, Place};
 use crate::kubernetes;
 use crate::progress::Progress;
-use crate::scenario::{Context, PROJECT};
+use crate::scenario::{Context, Names};
 use crate::sls::Sls;
 
 mod check;
 mod cluster;
 mod context;
 mod evidence;
+mod faults;
 mod forward;
 mod images;
 mod install;
@@ -31,13 +33,17 @@ pub mod tool;
 use check::check;
 use cluster::{connect, create_cluster, nodes_ready};
 use evidence::{copy_database, logs};
+use faults::Cuts;
 use forward::Forward;
 use images::load_images;
-use install::{INSTALLATION, MOCK_SLS, install, rolled_out, serves};
+use install::{INSTALLATION, MOCK_SLS, OPERATOR, install, rolled_out, serves};
 pub use made::Made;
 use made::Thing;
 use tool::Kubectl;
 
+/// Labels of the pods of the installed Deployments.
+const MOCK_SLS_LABEL: &str = "app.kubernetes.io/name=mock-sls";
+const OPERATOR_LABEL: &str = "app.kubernetes.io/name=sls-operator";
 /// Contexts of kind clusters have this before the cluster's name.
 const CONTEXT_PREFIX: &str = "kind-";
 
@@ -97,8 +103,12 @@ pub struct Kind {
     kubectl: Kubectl,
     made: Made,
     client: kube::Client,
-    namespace: String,
-    forward: Forward,
+    /// Beginning of the names of the scenarios' namespaces.
+    prefix: String,
+    namespaces: Mutex<Vec<String>>,
+    cuts: Cuts,
+    sls_port: u16,
+    forward: Mutex<Forward>,
 }
 
 impl Kind {
@@ -150,18 +160,19 @@ impl Kind {
         ));
 
         let client = connect(&kubectl).await?;
-        let namespace = format!("sls-e2e-{:08x}", fastrand::u32(..));
-        made.will_make(Thing::Namespace(namespace.clone()));
-        let object = Namespace {
-            metadata: ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() },
-            ..Namespace::default()
-        };
-        Api::<Namespace>::all(client.clone())
-            .create(&PostParams::default(), &object)
-            .await
-            .with_context(|| format!("cannot create namespace {namespace}"))?;
-        progress.done(format!("installed; the scenarios run in namespace {namespace}"));
-        Ok(Self { options, kubectl, made, client, namespace, forward })
+        let prefix = format!("sls-e2e-{:08x}", fastrand::u32(..));
+        progress.done(format!("installed; the scenarios run in namespaces {prefix}-…"));
+        Ok(Self {
+            options,
+            kubectl,
+            made,
+            client,
+            prefix,
+            namespaces: Mutex::default(),
+            cuts: Cuts::default(),
+            sls_port: forward.port,
+            forward: Mutex::new(forward),
+        })
     }
 }
 
@@ -178,35 +189,101 @@ async fn images_loaded(options: &Options, progress: &Progress) -> Result<Duratio
 }
 
 impl Bed for Kind {
-    fn scenario_context(&self, progress: &Progress) -> Result<Context> {
+    fn offers(&self, need: Need) -> Result<(), String> {
+        match need {
+            Need::Roles => Ok(()),
+            Need::Memory => Ok(()),
+            Need::Kill | Need::Cut if self.options.kind_cluster().is_some() => Ok(()),
+            Need::Kill | Need::Cut => {
+                Err("the cluster is not kind's, so its nodes cannot be entered".to_owned())
+            }
+        }
+    }
+
+    async fn open(&self, scenario: &str, names: Names, progress: &Progress) -> Result<Context> {
+        let namespace = format!("{}-{scenario}", self.prefix);
+        self.made.will_make(Thing::Namespace(namespace.clone()));
+        kubernetes::create_namespace(&self.client, &namespace).await?;
+        self.namespaces.lock().await.push(namespace.clone());
         Ok(Context {
             kube: self.client.clone(),
-            sls: Sls::connect(&format!("http://127.0.0.1:{}", self.forward.port), PROJECT)?,
-            namespace: self.namespace.clone(),
+            sls: Sls::connect(&format!("http://127.0.0.1:{}", self.sls_port), &names.project)?,
+            namespace,
+            names,
             progress: progress.clone(),
             limit: LIMIT,
             images_loaded: true,
+            probe_seconds: None,
             outage: None,
         })
     }
 
-    async fn stop_sls(&mut self) -> Result<()> {
-        self.forward.end().await;
+    async fn close(&self, ctx: &Context) -> Result<()> {
+        if !self.options.keep {
+            // Nobody waits for it now; the end of the bed does.
+            let api = Api::<Namespace>::all(self.client.clone());
+            api.delete(&ctx.namespace, &DeleteParams::background()).await?;
+        }
+        Ok(())
+    }
+
+    async fn restart_operator(&self) -> Result<()> {
+        let kill = ["-n", INSTALLATION, "delete", "pod", "-l", OPERATOR_LABEL, "--grace-period=0", "--force"];
+        self.kubectl.run(&kill).await?;
+        rolled_out(&self.kubectl, OPERATOR).await
+    }
+
+    async fn operator_log(&self) -> Result<String> {
+        self.kubectl.run(&["-n", INSTALLATION, "logs", OPERATOR]).await
+    }
+
+    async fn kill(&self, place: &Place) -> Result<()> {
+        faults::kill(place).await
+    }
+
+    async fn cut(&self, pod: &Pod) -> Result<()> {
+        let emulators = kubernetes::pods(&self.client, INSTALLATION, MOCK_SLS_LABEL).await?;
+        self.cuts.add(pod, &emulators).await
+    }
+
+    async fn mend(&self) -> Result<()> {
+        self.cuts.remove_all().await
+    }
+
+    async fn memory(&self, place: &Place) -> Result<Memory> {
+        let read = ["exec", &place.pod, "-c", &place.container, "--", "cat"];
+        let files = ["/proc/1/smaps_rollup", "/proc/1/status"];
+        let args: Vec<&str> = ["-n", &place.namespace].into_iter().chain(read).chain(files).collect();
+        Memory::parse(&self.kubectl.run(&args).await?)
+    }
+
+    async fn kubectl(&self, args: &[&str]) -> Result<Option<String>> {
+        self.kubectl.run(args).await.map(Some)
+    }
+
+    async fn stop_sls(&self) -> Result<()> {
+        self.forward.lock().await.end().await;
         self.kubectl.run(&["-n", INSTALLATION, "scale", MOCK_SLS, "--replicas=0"]).await?;
         Ok(())
     }
 
-    async fn start_sls(&mut self) -> Result<()> {
+    async fn start_sls(&self) -> Result<()> {
         self.kubectl.run(&["-n", INSTALLATION, "scale", MOCK_SLS, "--replicas=1"]).await?;
         rolled_out(&self.kubectl, MOCK_SLS).await?;
-        self.forward = Forward::start(&self.kubectl, self.forward.port, &self.options.root).await?;
+        let forward = Forward::start(&self.kubectl, self.sls_port, &self.options.root).await?;
+        *self.forward.lock().await = forward;
         Ok(())
     }
 
     async fn write_evidence(&self) {
         let mut files = kubernetes::dump(&self.client).await;
-        for (namespace, file) in [(INSTALLATION, "installation.log"), (&self.namespace, "pods.log")] {
-            files.push((file.to_owned(), logs(&self.kubectl, namespace).await));
+        files.push(("installation.log".to_owned(), logs(&self.kubectl, INSTALLATION).await));
+        for namespace in self.namespaces.lock().await.iter() {
+            let log = logs(&self.kubectl, namespace).await;
+            // Those of scenarios that have passed are gone.
+            if !log.is_empty() {
+                files.push((format!("pods-{namespace}.log"), log));
+            }
         }
         for (file, text) in files {
             let path = self.options.root.join(file);
@@ -220,16 +297,20 @@ impl Bed for Kind {
     }
 
     async fn shutdown(mut self) -> Result<()> {
-        self.forward.end().await;
+        self.forward.get_mut().end().await;
+        let mended = self.cuts.remove_all().await;
         if self.options.keep {
+            mended?;
             eprintln!(
-                "e2e: keeping namespaces {INSTALLATION} and {}; look with: {} get all -A",
-                self.namespace,
+                "e2e: keeping namespaces {INSTALLATION} and {}-…; look with: {} get all -A",
+                self.prefix,
                 self.kubectl.prefix()
             );
             return Ok(());
         }
-        self.made.undo(&self.kubectl).await
+        // A cluster of our own goes with its rules.
+        let undone = self.made.undo(&self.kubectl).await;
+        if self.options.kind_cluster().is_some() { undone } else { mended.and(undone) }
     }
 }
 

@@ -8,6 +8,7 @@
 mod check;
 mod env;
 mod manifest;
+mod processes;
 mod report;
 mod sources;
 mod start;
@@ -37,6 +38,7 @@ use super::containers::Runtime;
 use super::events::Recorder;
 use super::logs::registry::Registry;
 
+pub use self::processes::Processes;
 pub use self::report::PROBES_ANNOTATION;
 
 /// What all pods of the node share.
@@ -51,6 +53,8 @@ pub struct Node {
     pub recorder: Recorder,
     /// Log files.
     pub logs: Arc<Registry>,
+    /// What runs.
+    pub processes: Arc<Processes>,
     next_address: AtomicU32,
 }
 
@@ -63,7 +67,8 @@ impl Node {
         recorder: Recorder,
         logs: Arc<Registry>,
     ) -> Self {
-        Self { client, config, runtime, recorder, logs, next_address: AtomicU32::new(1) }
+        let (processes, next_address) = (Arc::default(), AtomicU32::new(1));
+        Self { client, config, runtime, recorder, logs, processes, next_address }
     }
 
     /// Where a pod's volumes and containers lie.

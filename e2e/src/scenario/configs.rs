@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::{ACCESS_CONFIG, Context, ERROR_CONFIG, MACHINE_GROUP};
+use super::{ACCESS_CONFIG, Context, ERROR_CONFIG};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::report::{Check, Report};
@@ -17,7 +17,7 @@ use crate::report::{Check, Report};
 /// # Errors
 /// The cluster or the service cannot be asked, or the operator says nothing.
 pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
-    let object = kubernetes::parse(published::CRD_ACCESS)?;
+    let object = ctx.config(published::CRD_ACCESS)?;
     ctx.apply(object.clone()).await?;
     ctx.progress.step("the published access config is judged");
     let accepted = condition(ctx, &object, "Accepted", "False").await?;
@@ -70,8 +70,7 @@ pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
 pub async fn repaired_become_ready(ctx: &Context) -> Result<Report> {
     let mut report = Report::default();
     for manifest in [repaired::CRD_ACCESS, repaired::CRD_ERROR] {
-        let object = kubernetes::parse(manifest)?;
-        let object = ctx.apply(object).await?;
+        let object = ctx.apply(ctx.config(manifest)?).await?;
         ctx.progress.step(format!("{} becomes ready", object.name_any()));
         let ready = condition(ctx, &object, "Ready", "True").await?;
         report.checks.push(Check::new(
@@ -80,13 +79,14 @@ pub async fn repaired_become_ready(ctx: &Context) -> Result<Report> {
             ready["message"].as_str().unwrap_or_default(),
         ));
     }
+    let group = &ctx.names.machine_group;
     for (config, logstore) in [(ACCESS_CONFIG, super::ACCESS_LOGSTORE), (ERROR_CONFIG, super::ERROR_LOGSTORE)]
     {
-        let bound = ctx.sls.applied_configs(MACHINE_GROUP).await?.iter().any(|name| name == config);
+        let bound = ctx.sls.applied_configs(group).await?.iter().any(|name| name == config);
         let exists = ctx.sls.config(config).await?.is_some();
         let indexed = ctx.sls.has_index(logstore).await?;
         report.checks.push(Check::new(
-            format!("{logstore} is indexed and its config is bound to {MACHINE_GROUP}"),
+            format!("{logstore} is indexed and its config is bound to {group}"),
             bound && exists && indexed,
             format!("config {exists}, bound {bound}, index {indexed}"),
         ));

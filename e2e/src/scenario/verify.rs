@@ -1,6 +1,6 @@
 //! Holds what is in the Logstores against what the writers say they wrote, line by line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -58,6 +58,19 @@ impl Source {
 /// # Errors
 /// The service cannot be asked. Missing or wrong lines are not errors but findings.
 pub async fn all_lines(ctx: &Context, run: &str, sources: &[Source]) -> Result<Report> {
+    lines_at_least_once(ctx, run, sources, 0).await
+}
+
+/// The same where up to `repeated` lines of each writer and log may have come twice.
+///
+/// # Errors
+/// As [`all_lines`].
+pub async fn lines_at_least_once(
+    ctx: &Context,
+    run: &str,
+    sources: &[Source],
+    repeated: u64,
+) -> Result<Report> {
     let mut report = Report::default();
     for (logstore, keys) in [(ACCESS_LOGSTORE, &ACCESS_KEYS[..]), (ERROR_LOGSTORE, &["content"][..])] {
         let access = logstore == ACCESS_LOGSTORE;
@@ -66,7 +79,16 @@ pub async fn all_lines(ctx: &Context, run: &str, sources: &[Source]) -> Result<R
         ctx.progress.step(format!("waiting for {total} lines in {logstore}"));
         let arrived = eventually(format!("{total} lines of {run} in {logstore}"), ctx.limit, async || {
             let count = ctx.sls.count(logstore, run).await?;
-            Ok(if count >= total { Look::Done(()) } else { Look::Waiting(format!("{count} lines")) })
+            if count < total {
+                return Ok(Look::Waiting(format!("{count} lines")));
+            }
+            // As many may be there while some are missing and others there twice.
+            let distinct = if repeated == 0 { total } else { distinct(ctx, logstore, run).await? };
+            Ok(if distinct >= total {
+                Look::Done(())
+            } else {
+                Look::Waiting(format!("{count} lines, {distinct} of them different"))
+            })
         })
         .await;
         if let Err(error) = arrived {
@@ -94,11 +116,21 @@ pub async fn all_lines(ctx: &Context, run: &str, sources: &[Source]) -> Result<R
         for source in sources {
             let name = &source.summary.source;
             let counted = received.remove(name.as_str()).unwrap_or_default();
-            report.streams.push(counted.against(logstore, name, written(source)));
+            let mut stream = counted.against(logstore, name, written(source));
+            stream.duplicates_allowed = repeated;
+            report.streams.push(stream);
         }
         report.checks.push(wrong.into_check(logstore, keys, rows.len()));
     }
     Ok(report)
+}
+
+/// Different lines of the run in a Logstore.
+async fn distinct(ctx: &Context, logstore: &str, run: &str) -> Result<u64> {
+    let key = if logstore == ACCESS_LOGSTORE { "url" } else { "content" };
+    let rows = ctx.sls.rows(logstore, run).await?;
+    let lines: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(key)).collect();
+    Ok(lines.len() as u64)
 }
 
 /// Fields, tags and (for error lines, which are kept whole) the text itself.

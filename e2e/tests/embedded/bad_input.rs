@@ -29,10 +29,10 @@ impl Trial {
         let run = run_id(name);
         let mut job = kubernetes::parse(repaired::SIDECAR_JOB).expect("the job");
         let tuning = Tuning {
-            run: run.clone(),
+            run: Some(run.clone()),
             total_count: Some(LINES),
             logs_per_sec: 200,
-            probe_seconds: 1,
+            probe_seconds: Some(1),
             outage: None,
         };
         manifest::tune(&mut job, &tuning).expect("tuned");
@@ -175,7 +175,7 @@ async fn a_service_that_is_down_at_the_start_and_in_the_middle_costs_no_line() -
     let folder = bed::Folder::new();
     let mut options = bed::options(&folder);
     options.without_sls = true;
-    let (mut bed, ctx) = bed::start(options).await;
+    let (bed, ctx) = bed::start(options).await;
     for text in [repaired::CRD_ACCESS, repaired::CRD_ERROR] {
         kubernetes::apply(&ctx.kube, &ctx.namespace, kubernetes::parse(text)?).await?;
     }
@@ -201,15 +201,15 @@ async fn a_service_that_is_down_at_the_start_and_in_the_middle_costs_no_line() -
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_told_to_stop_while_the_service_is_away_delivers_once_it_is_back() -> Result<()> {
     let folder = bed::Folder::new();
-    let (mut bed, ctx) = bed::start(bed::options(&folder)).await;
+    let (bed, ctx) = bed::start(bed::options(&folder)).await;
     configs::repaired_become_ready(&ctx).await?;
     let ctx = ctx.with_outage(Some(Duration::from_secs(10)));
     let mut trial = Trial::new("stopped");
     let tuning = Tuning {
-        run: trial.run.clone(),
+        run: Some(trial.run.clone()),
         total_count: Some(1_000_000),
         logs_per_sec: 200,
-        probe_seconds: 1,
+        probe_seconds: Some(1),
         outage: ctx.outage,
     };
     manifest::tune(&mut trial.job, &tuning)?;
@@ -252,7 +252,7 @@ async fn a_regex_that_does_not_compile_is_named_in_the_object() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_killed_in_the_middle_goes_on_after_its_restart() -> Result<()> {
     let folder = bed::Folder::new();
-    let (mut bed, ctx) = bed::start(bed::options(&folder)).await;
+    let (bed, ctx) = bed::start(bed::options(&folder)).await;
     for text in [repaired::CRD_ACCESS, repaired::CRD_ERROR] {
         kubernetes::apply(&ctx.kube, &ctx.namespace, kubernetes::parse(text)?).await?;
     }

@@ -4,16 +4,19 @@ use crate::bed;
 use e2e::example::{self, Plan};
 use e2e::pods::Isolation;
 use e2e::progress::Progress;
-use e2e::scenario::Load;
+use e2e::scenario::{Load, Scenario};
 
-const PLAN: Plan = Plan { load: Load { lines: 300, per_second: 200 }, outage: None };
+fn plan() -> Plan {
+    let load = Load { lines: 300, per_second: 200 };
+    Plan { load, outage: None, scenarios: Scenario::EXAMPLE.to_vec() }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_the_example_arrives_exactly_once() {
     let folder = bed::Folder::new();
-    let report = example::run(bed::options(&folder), &PLAN, &Progress::silent()).await;
+    let report = example::run(bed::options(&folder), &plan(), &Progress::silent()).await;
     assert!(report.ok, "{}", report.to_text());
-    assert_eq!(report.streams.len(), 8, "the Job's and three replicas' two logs: {}", report.to_text());
+    assert_eq!(report.streams.len(), 10, "two logs of two Jobs and three replicas: {}", report.to_text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,6 +24,6 @@ async fn the_example_also_runs_without_namespaces() {
     let folder = bed::Folder::new();
     let mut options = bed::options(&folder);
     options.isolation = Isolation::Prefix;
-    let report = example::run(options, &PLAN, &Progress::silent()).await;
+    let report = example::run(options, &plan(), &Progress::silent()).await;
     assert!(report.ok, "{}", report.to_text());
 }

@@ -12,7 +12,7 @@ pub const KUSTOMIZATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/
 pub const INSTALLATION: &str = "sls-bed";
 /// The Deployments in it.
 pub const MOCK_SLS: &str = "deployment/mock-sls";
-const OPERATOR: &str = "deployment/sls-operator";
+pub const OPERATOR: &str = "deployment/sls-operator";
 /// Longest wait for a Deployment, as kubectl takes it.
 const ROLLOUT_TIMEOUT: &str = "--timeout=120s";
 

@@ -230,7 +230,9 @@ impl Worker {
         let state = &mut self.state.containers[index];
         match result {
             Ok(container) => {
-                state.started(manifest, self.reporter.container_id(&manifest.name, instance), now);
+                let id = self.reporter.container_id(&manifest.name, instance);
+                self.node.processes.add(id.clone(), container.pid);
+                state.started(manifest, id, now);
                 self.live.insert(index, Live { container, probers: Vec::new(), stopping: false });
                 if manifest.startup.is_some() {
                     self.probe(index, ProbeKind::Startup);
@@ -260,6 +262,7 @@ impl Worker {
         let now = now();
         let state = &mut self.state.containers[index];
         let Phase::Running(running) = &state.phase else { return };
+        self.node.processes.remove(&running.id);
         let ended = Ended {
             code: exit.code(),
             signal: exit.signal(),

@@ -1,0 +1,164 @@
+//! A collector with the resources of the document's manifest: idle it stays within its request of
+//! 30 MiB, and under a load as fast as the writer can it stays within its limit of 512 MiB.
+
+use anyhow::{Context as _, Result};
+use fixtures::mock_log::Summary;
+use fixtures::repaired;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt};
+
+use super::writers::Job;
+use super::{ACCESS_LOGSTORE, Context, ERROR_LOGSTORE, run_id};
+use crate::account::Stream;
+use crate::bed::{Bed, Memory, Place};
+use crate::eventually::{Look, eventually};
+use crate::kubernetes;
+use crate::manifest::{self, SIDECAR, Tuning, WRITER};
+use crate::report::{Check, Figure, Report};
+
+/// The document's request and limit of memory, in KiB.
+const REQUEST_KIB: u64 = 30 * 1024;
+const LIMIT_KIB: u64 = 512 * 1024;
+/// Lines of each log in the idle part: enough to have worked, too few to count.
+const LINES_IDLE: u64 = 20;
+/// Lines of each log in the loaded part.
+const LINES_LOADED: u64 = 50_000;
+
+/// Measures the collector of a Job that has written a little, then that of one that writes at full
+/// speed, and counts the lines of the latter.
+///
+/// # Errors
+/// The cluster or the service cannot be asked, or the writer does not end.
+pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<()> {
+    let idle = start(ctx, &run_id("idle"), LINES_IDLE, 10).await?;
+    report.merge(idle.every_line(ctx).await?);
+    let place = Place::of(&idle.pod, SIDECAR)?;
+    let settled = settle(ctx, bed, &place).await;
+    let seen = bed.memory(&place).await?;
+    report.checks.push(Check::new(
+        "an idle collector stays within its request of 30 MiB",
+        settled.is_ok(),
+        settled.err().map_or_else(|| shown(seen), |error| format!("{error:#}")),
+    ));
+    report.figures.push(mib("collector, idle: resident", seen.rss_kib).at_most(30.0));
+    idle.delete(ctx).await?;
+
+    let run = run_id("loaded");
+    let loaded = start(ctx, &run, LINES_LOADED, 0).await?;
+    let name = loaded.pod.name_any();
+    ctx.progress.step(format!("{name} writes {LINES_LOADED} + {LINES_LOADED} lines as fast as it can"));
+    let log = kubernetes::log_to_end(&ctx.kube, &ctx.namespace, &name, WRITER);
+    let log = tokio::time::timeout(ctx.limit, log).await.context("the writer did not end")??;
+    let summary = log.lines().rev().find_map(Summary::from_log_line).context("the writer has no summary")?;
+    for (logstore, written, key) in
+        [(ACCESS_LOGSTORE, summary.access, "url"), (ERROR_LOGSTORE, summary.error, "content")]
+    {
+        report.streams.push(counted(ctx, logstore, key, &run, &name, written).await?);
+    }
+    let seen = bed.memory(&place_of(ctx, &name).await?).await?;
+    let pod = Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(&name).await?;
+    let statuses = pod.status.as_ref().and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
+    let ended = statuses.iter().filter(|status| status.name == SIDECAR).any(|status| {
+        let now = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+        status.restart_count > 0 || now.is_some()
+    });
+    report.checks.push(Check::new(
+        "a collector under load stays within its limit of 512 MiB and is not killed",
+        !ended && seen.peak_kib <= LIMIT_KIB,
+        format!("{}; {}", shown(seen), kubernetes::describe(&pod)),
+    ));
+    report.figures.push(mib("collector, under load: resident at most", seen.peak_kib).at_most(512.0));
+    loaded.delete(ctx).await?;
+    ctx.progress.done("memory: idle and loaded collectors measured");
+    Ok(())
+}
+
+async fn start(ctx: &Context, run: &str, lines: u64, per_second: u32) -> Result<Job> {
+    let mut object = ctx.workload(repaired::SIDECAR_JOB)?;
+    object.metadata.name = Some(format!("{}-{per_second}", object.name_any()));
+    let tuning = Tuning {
+        run: Some(run.to_owned()),
+        total_count: Some(lines),
+        logs_per_sec: per_second,
+        probe_seconds: ctx.probe_seconds,
+        outage: ctx.outage,
+    };
+    manifest::tune(&mut object, &tuning)?;
+    manifest::set_document_resources(&mut object)?;
+    if per_second == 0 {
+        // The mirrored lines would only fill the container's log.
+        manifest::set_writer_flag(&mut object, "--stderr", "false")?;
+    }
+    Job::apply(ctx, object).await
+}
+
+/// Waits until the memory of the work done has been given back.
+async fn settle(ctx: &Context, bed: &impl Bed, place: &Place) -> Result<()> {
+    ctx.progress.step("the collector becomes idle");
+    eventually("an idle collector within 30 MiB", ctx.limit, async || {
+        let seen = bed.memory(place).await?;
+        Ok(if seen.rss_kib <= REQUEST_KIB { Look::Done(()) } else { Look::Waiting(shown(seen)) })
+    })
+    .await
+}
+
+async fn place_of(ctx: &Context, name: &str) -> Result<Place> {
+    Place::of(&Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(name).await?, SIDECAR)
+}
+
+/// Counts the lines of a run that is too long to look at each: all different, as many as written.
+async fn counted(
+    ctx: &Context,
+    logstore: &str,
+    key: &str,
+    run: &str,
+    source: &str,
+    written: u64,
+) -> Result<Stream> {
+    let arrived = eventually(format!("{written} lines of {run} in {logstore}"), ctx.limit, async || {
+        let count = ctx.sls.count(logstore, run).await?;
+        Ok(if count >= written { Look::Done(()) } else { Look::Waiting(format!("{count} lines")) })
+    })
+    .await;
+    let query = format!("{run} | select count(*) as n, count(distinct \"{key}\") as d");
+    let rows = ctx.sls.get_logs(logstore, query, 0).await?;
+    let number = |name: &str| -> Result<u64> {
+        let value = rows.first().and_then(|row| row.get(name));
+        Ok(value.with_context(|| format!("the answer has no {name}"))?.parse()?)
+    };
+    let (received, distinct) = (number("n")?, number("d")?);
+    if let Err(error) = arrived {
+        ctx.progress.done(format!("{error:#}"));
+    }
+    Ok(Stream {
+        scenario: String::new(),
+        logstore: logstore.to_owned(),
+        source: source.to_owned(),
+        written,
+        received,
+        missing: written.saturating_sub(distinct),
+        duplicated: received.saturating_sub(distinct.min(written)),
+        duplicates_allowed: 0,
+        first_missing: Vec::new(),
+    })
+}
+
+fn shown(memory: Memory) -> String {
+    let mib = |kib: u64| format!("{:.1}", as_mib(kib));
+    format!(
+        "resident {} MiB, its share {} MiB, at most {} MiB",
+        mib(memory.rss_kib),
+        mib(memory.pss_kib),
+        mib(memory.peak_kib)
+    )
+}
+
+fn mib(name: &str, kib: u64) -> Figure {
+    Figure::new(name, as_mib(kib), "MiB")
+}
+
+/// KiB as MiB.
+#[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 KiB")]
+pub fn as_mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}

@@ -1,0 +1,130 @@
+//! The operator runs under the shipped ServiceAccount and roles. The API server is asked what that
+//! account may do: what the operator needs, and nothing of a list of things that would be dangerous.
+//! The operator's own log says whether it ever met a refusal.
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use kube::Api;
+use kube::api::PostParams;
+
+use super::{Context, configs};
+use crate::bed::Bed;
+use crate::report::{Check, Report};
+
+/// The shipped account and its namespace. Source: deploy/kustomize.
+const NAMESPACE: &str = "sls-bed";
+const ACCOUNT: &str = "sls-operator";
+const GROUP: &str = "log.alibabacloud.com";
+const KIND: &str = "aliyunlogconfigs";
+
+/// What it must be able to do: verb, group, resource, subresource.
+const ALLOWED: [[&str; 4]; 7] = [
+    ["get", GROUP, KIND, ""],
+    ["list", GROUP, KIND, ""],
+    ["watch", GROUP, KIND, ""],
+    ["patch", GROUP, KIND, ""],
+    ["patch", GROUP, KIND, "status"],
+    ["create", "events.k8s.io", "events", ""],
+    ["patch", "events.k8s.io", "events", ""],
+];
+
+/// What it must not be able to do.
+const FORBIDDEN: [[&str; 4]; 18] = [
+    ["create", GROUP, KIND, ""],
+    ["update", GROUP, KIND, ""],
+    ["delete", GROUP, KIND, ""],
+    ["deletecollection", GROUP, KIND, ""],
+    ["get", "", "secrets", ""],
+    ["list", "", "secrets", ""],
+    ["get", "", "configmaps", ""],
+    ["create", "", "pods", ""],
+    ["list", "", "pods", ""],
+    ["create", "", "pods", "exec"],
+    ["delete", "", "namespaces", ""],
+    ["list", "", "nodes", ""],
+    ["create", "", "serviceaccounts", "token"],
+    ["impersonate", "", "users", ""],
+    ["patch", "apps", "deployments", ""],
+    ["create", "rbac.authorization.k8s.io", "clusterrolebindings", ""],
+    ["escalate", "rbac.authorization.k8s.io", "clusterroles", ""],
+    ["patch", "apiextensions.k8s.io", "customresourcedefinitions", ""],
+];
+
+/// Asks for both lists in the scenario's namespace and in the account's own, then has the operator work
+/// and reads its log.
+///
+/// # Errors
+/// The API server does not answer, or the operator's log cannot be read.
+pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<()> {
+    let mut refused = Vec::new();
+    for wanted in ALLOWED {
+        if !may(ctx, &ctx.namespace, wanted).await? {
+            refused.push(shown(wanted));
+        }
+    }
+    report.checks.push(Check::new(
+        "the operator's account may do what the operator needs",
+        refused.is_empty(),
+        format!("{} rights asked for, refused {refused:?}", ALLOWED.len()),
+    ));
+    let mut granted = Vec::new();
+    for namespace in [ctx.namespace.as_str(), NAMESPACE] {
+        for feared in FORBIDDEN {
+            if may(ctx, namespace, feared).await? {
+                granted.push(format!("{} in {namespace}", shown(feared)));
+            }
+        }
+    }
+    report.checks.push(Check::new(
+        "it may do nothing that the operator does not need",
+        granted.is_empty(),
+        format!("{} rights asked for, granted {granted:?}", 2 * FORBIDDEN.len()),
+    ));
+    report.merge(configs::repaired_become_ready(ctx).await?);
+    let log = bed.operator_log().await?;
+    let complaint = log.lines().find(|line| line.to_lowercase().contains("forbidden"));
+    report.checks.push(Check::new(
+        "the operator never met a refusal",
+        complaint.is_none() && !log.is_empty(),
+        complaint.map_or_else(|| format!("none in {} lines of its log", log.lines().count()), str::to_owned),
+    ));
+    ctx.progress.done("roles: what the operator may and may not do checked");
+    Ok(())
+}
+
+async fn may(
+    ctx: &Context,
+    namespace: &str,
+    [verb, group, resource, subresource]: [&str; 4],
+) -> Result<bool> {
+    let text = |text: &str| Some(text.to_owned());
+    let review = SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}")),
+            groups: Some(vec![
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{NAMESPACE}"),
+                "system:authenticated".to_owned(),
+            ]),
+            resource_attributes: Some(ResourceAttributes {
+                namespace: text(namespace),
+                verb: text(verb),
+                group: text(group),
+                resource: text(resource),
+                subresource: text(subresource),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
+    };
+    let api: Api<SubjectAccessReview> = Api::all(ctx.kube.clone());
+    let answer = api.create(&PostParams::default(), &review).await.context("cannot review access")?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+fn shown([verb, group, resource, subresource]: [&str; 4]) -> String {
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    let subresource = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
+    format!("{verb} {resource}{group}{subresource}")
+}
