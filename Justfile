@@ -8,6 +8,10 @@ default:
 e2e *args:
     cargo e2e {{args}}
 
+# All scenarios on the embedded bed.
+e2e-all *args:
+    cargo e2e --scenario all {{args}}
+
 # Keep the bed running; prints endpoint, kubeconfig and how to query.
 up *args:
     cargo e2e up {{args}}
@@ -72,7 +76,7 @@ images-check: images
 deploy-check:
     deploy/check.sh
 
-# The example on a real cluster, made for it by kind or named with --context (needs docker, kubectl).
+# All scenarios on a real cluster, made for it by kind or named with --context (needs docker, kubectl).
 e2e-kind *args: images
     cargo e2e --bed kind {{args}}
 

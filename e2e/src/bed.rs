@@ -82,6 +82,10 @@ pub trait Bed {
     /// The network stays cut; the message says how to mend it.
     async fn mend(&self) -> Result<()>;
 
+    /// Whether containers run the programs as users get them, under the limits of their manifests. Where
+    /// not, the pages of the executable say nothing about the program.
+    fn runs_shipped_containers(&self) -> bool;
+
     /// What `/proc` says about a container's first process; see [`Need::Memory`].
     ///
     /// # Errors
@@ -164,6 +168,8 @@ impl Place {
 pub struct Memory {
     /// Resident now.
     pub rss_kib: u64,
+    /// Of that, what is not pages of files: the process's own.
+    pub anonymous_kib: u64,
     /// The same with shared pages divided among those that share them.
     pub pss_kib: u64,
     /// The most that was ever resident.
@@ -181,7 +187,12 @@ impl Memory {
             let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
             number.with_context(|| format!("no line {name} in smaps_rollup and status"))
         };
-        Ok(Self { rss_kib: kib("Rss")?, pss_kib: kib("Pss")?, peak_kib: kib("VmHWM")? })
+        Ok(Self {
+            rss_kib: kib("Rss")?,
+            anonymous_kib: kib("Anonymous")?,
+            pss_kib: kib("Pss")?,
+            peak_kib: kib("VmHWM")?,
+        })
     }
 }
 
@@ -192,11 +203,10 @@ mod tests {
 
     #[test]
     fn memory_is_read_from_both_files() {
-        let rollup =
-            "55d0-7ffe ---p 00000000 00:00 0  [rollup]\nRss:   8124 kB\nPss:    2210 kB\nPss_Anon: 9 kB\n";
+        let rollup = "55d0-7ffe ---p 00000000 00:00 0  [rollup]\nRss:   8124 kB\nPss:    2210 kB\nPss_Anon: 9 kB\nAnonymous: 700 kB\n";
         let status = "Name:\tilogtail\nVmHWM:\t   9000 kB\nVmRSS:\t   8124 kB\n";
         let memory = Memory::parse(&format!("{rollup}{status}")).expect("memory");
-        assert_eq!(memory, Memory { rss_kib: 8124, pss_kib: 2210, peak_kib: 9000 });
+        assert_eq!(memory, Memory { rss_kib: 8124, anonymous_kib: 700, pss_kib: 2210, peak_kib: 9000 });
         assert!(Memory::parse(rollup).is_err_and(|error| error.to_string().contains("VmHWM")));
     }
 

@@ -90,7 +90,7 @@ pub struct Context {
     pub limit: Duration,
     /// The cluster's nodes hold the images already and could not pull them.
     pub images_loaded: bool,
-    /// Seconds between liveness probes, where the document's 30 would outlast the run.
+    /// Seconds between liveness probes of the document's Job, where its own 30 would outlast the run.
     pub probe_seconds: Option<u32>,
     /// How long the Log Service will be away while scenarios run, if it will.
     pub outage: Option<Duration>,

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use sls_api::Json;
 use sls_api::error::code;
-use sls_api::names::{ConfigName, MachineGroupName, ProjectName};
+use sls_api::log_group::{Content, LogGroup};
+use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
+use sls_api::operation::REPLY_RAW_BYTES_MAX;
+use sls_api::ops::cursors::{CursorQuery, GetCursor, PullLogs, PullQuery};
 use sls_api::ops::indexes::{CreateIndex, GetIndex, Index, IndexLine};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
@@ -11,7 +14,8 @@ use sls_api::ops::logtail_configs::{GetConfig, LogtailConfig};
 use sls_api::ops::machine_groups::{
     CreateMachineGroup, GetAppliedConfigs, ListMachines, Machine, MachineGroup,
 };
-use sls_api::ops::{InConfig, InLogstore, InMachineGroup, Paging};
+use sls_api::ops::shards::ListShards;
+use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InShard, Paging};
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoPath, NoQuery};
 use sls_client::{Client, ClientConfig, ClientError};
@@ -22,6 +26,8 @@ pub use sls_api::ops::logs::Row;
 
 /// Rows a GetLogs answer holds at most. Source: API reference, GetLogs.
 const PAGE_ROWS: i64 = 100;
+/// Log groups a PullLogs answer holds at most. Source: API reference, PullLogs.
+const PULL_GROUPS_MAX: i64 = 1000;
 /// How far around now the scenarios look for logs, in seconds: their logs are new.
 const WINDOW_SECONDS: i64 = 3600;
 /// Settings of Logstores that a scenario makes itself.
@@ -64,21 +70,47 @@ impl Sls {
         n.parse().with_context(|| format!("count(*) is {n:?}"))
     }
 
-    /// All logs that match `search`, page by page.
+    /// The first page of logs that match `search`, newest or oldest as the service likes.
     ///
     /// # Errors
     /// The service does not answer, or refuses the query.
-    pub async fn rows(&self, logstore: &str, search: &str) -> Result<Vec<Row>> {
-        let mut all = Vec::new();
-        loop {
-            let offset = i64::try_from(all.len())?;
-            let page = self.get_logs(logstore, search.to_owned(), offset).await?;
-            let count = page.len();
-            all.extend(page);
-            if i64::try_from(count)? < PAGE_ROWS {
-                return Ok(all);
+    pub async fn page(&self, logstore: &str, search: &str) -> Result<Vec<Row>> {
+        self.get_logs(logstore, search.to_owned(), 0).await
+    }
+
+    /// All logs in which the word stands, shard by shard in order of receipt, with the names that a
+    /// query gives their tags. Pulled and not queried, since pages of a query cost the service a search
+    /// each.
+    ///
+    /// # Errors
+    /// The service does not answer, or the Logstore does not exist.
+    pub async fn rows(&self, logstore: &str, word: &str) -> Result<Vec<Row>> {
+        let logstore: LogstoreName = logstore.parse()?;
+        let project = Some(&self.project);
+        let path = InLogstore { logstore: logstore.clone() };
+        let Json(shards) = self.client.send::<ListShards>(project, &path, &NoQuery {}, &()).await?;
+        let mut rows = Vec::new();
+        for shard in shards {
+            let path = InShard { logstore: logstore.clone(), shard: shard.shard_id };
+            let begin = CursorQuery { from: "begin".to_owned() };
+            let Json(mut at) = self.client.send::<GetCursor>(project, &path, &begin, &()).await?;
+            loop {
+                let query = PullQuery {
+                    cursor: at.cursor.clone(),
+                    count: Some(PULL_GROUPS_MAX),
+                    end_cursor: None,
+                    query: None,
+                };
+                let pulled = self.client.send::<PullLogs>(project, &path, &query, &()).await?;
+                if pulled.count == 0 {
+                    break;
+                }
+                let groups = pulled.groups(REPLY_RAW_BYTES_MAX).context("cannot read pulled logs")?;
+                rows.extend(groups.log_groups.iter().flat_map(rows_of).filter(|row| holds(row, word)));
+                at.cursor = pulled.cursor;
             }
         }
+        Ok(rows)
     }
 
     /// The answer to one query, `search` or `search | select …`, as the service gives it.
@@ -192,6 +224,20 @@ impl Sls {
     }
 }
 
+/// The logs of a group as a query shows them.
+fn rows_of(group: &LogGroup) -> impl Iterator<Item = Row> {
+    group.logs.iter().map(|log| {
+        let tags = group.log_tags.iter().map(|tag| (format!("__tag__:{}", tag.key), tag.value.clone()));
+        let value = |content: &Content| String::from_utf8_lossy(&content.value).into_owned();
+        let contents = log.contents.iter().map(|content| (content.key.clone(), value(content)));
+        Row(contents.chain(tags).collect())
+    })
+}
+
+fn holds(row: &Row, word: &str) -> bool {
+    row.0.iter().any(|(_, value)| value.contains(word))
+}
+
 /// The reply, or `None` where the service says that the thing is not there.
 fn present<T>(reply: Result<T, ClientError>) -> Result<Option<T>> {
     match reply.map_err(anyhow::Error::from) {
@@ -210,4 +256,21 @@ fn is_absent(error: &anyhow::Error) -> bool {
         code::CONFIG_NOT_EXIST,
     ];
     matches!(error.downcast_ref(), Some(ClientError::Api { code, .. }) if absent.contains(&code.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sls_api::log_group::{Log, LogTag};
+
+    #[test]
+    fn a_pulled_log_has_the_names_that_a_query_gives() {
+        let log = Log { contents: vec![Content::new("content", "GET /?run=r1 x")], ..Log::default() };
+        let tag = LogTag { key: "_pod_name_".to_owned(), value: "a".to_owned() };
+        let group = LogGroup { logs: vec![log], log_tags: vec![tag], ..LogGroup::default() };
+        let rows: Vec<Row> = rows_of(&group).collect();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].get("__tag__:_pod_name_"), Some("a"));
+        assert!(holds(&rows[0], "r1") && !holds(&rows[0], "r2"));
+    }
 }

@@ -29,10 +29,10 @@ pub const NAMESPACE: &str = "default";
 /// Name and address of the bed's one node.
 const NODE_NAME: &str = "sls-bed";
 const NODE_IP: &str = "127.0.0.1";
-/// Seconds between liveness probes; the document's 30 would outlast a run.
+/// Seconds between liveness probes of the document's Job; its own 30 would outlast a run.
 const PROBE_SECONDS: u32 = 1;
 /// Longest wait for one thing to become true.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 /// Time all pods together get to end when the bed ends: a collector may have lines to deliver.
 const POD_GRACE: Duration = Duration::from_secs(10);
 /// Time the operator gets to end by itself.
@@ -279,6 +279,11 @@ impl Bed for Embedded {
 
     async fn mend(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// All programs are one executable here, mostly without optimisation, and the pod runner limits nothing.
+    fn runs_shipped_containers(&self) -> bool {
+        false
     }
 
     async fn memory(&self, place: &Place) -> Result<Memory> {

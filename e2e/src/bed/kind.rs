@@ -32,7 +32,6 @@ pub mod tool;
 
 use check::check;
 use cluster::{connect, create_cluster, nodes_ready};
-use evidence::{copy_database, logs};
 use faults::Cuts;
 use forward::Forward;
 use images::load_images;
@@ -48,7 +47,7 @@ const OPERATOR_LABEL: &str = "app.kubernetes.io/name=sls-operator";
 const CONTEXT_PREFIX: &str = "kind-";
 
 /// Longest wait of a scenario for one thing to become true: nodes are slower than processes.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Which cluster the bed uses.
 #[derive(Debug, Clone)]
@@ -105,7 +104,6 @@ pub struct Kind {
     client: kube::Client,
     /// Beginning of the names of the scenarios' namespaces.
     prefix: String,
-    namespaces: Mutex<Vec<String>>,
     cuts: Cuts,
     sls_port: u16,
     forward: Mutex<Forward>,
@@ -168,7 +166,6 @@ impl Kind {
             made,
             client,
             prefix,
-            namespaces: Mutex::default(),
             cuts: Cuts::default(),
             sls_port: forward.port,
             forward: Mutex::new(forward),
@@ -204,7 +201,6 @@ impl Bed for Kind {
         let namespace = format!("{}-{scenario}", self.prefix);
         self.made.will_make(Thing::Namespace(namespace.clone()));
         kubernetes::create_namespace(&self.client, &namespace).await?;
-        self.namespaces.lock().await.push(namespace.clone());
         Ok(Context {
             kube: self.client.clone(),
             sls: Sls::connect(&format!("http://127.0.0.1:{}", self.sls_port), &names.project)?,
@@ -250,6 +246,10 @@ impl Bed for Kind {
         self.cuts.remove_all().await
     }
 
+    fn runs_shipped_containers(&self) -> bool {
+        true
+    }
+
     async fn memory(&self, place: &Place) -> Result<Memory> {
         let read = ["exec", &place.pod, "-c", &place.container, "--", "cat"];
         let files = ["/proc/1/smaps_rollup", "/proc/1/status"];
@@ -276,24 +276,7 @@ impl Bed for Kind {
     }
 
     async fn write_evidence(&self) {
-        let mut files = kubernetes::dump(&self.client).await;
-        files.push(("installation.log".to_owned(), logs(&self.kubectl, INSTALLATION).await));
-        for namespace in self.namespaces.lock().await.iter() {
-            let log = logs(&self.kubectl, namespace).await;
-            // Those of scenarios that have passed are gone.
-            if !log.is_empty() {
-                files.push((format!("pods-{namespace}.log"), log));
-            }
-        }
-        for (file, text) in files {
-            let path = self.options.root.join(file);
-            if let Err(error) = std::fs::write(&path, text) {
-                tracing::warn!("cannot write {}: {error}", path.display());
-            }
-        }
-        if let Err(error) = copy_database(&self.kubectl, &self.options.root).await {
-            tracing::warn!("the emulator's database cannot be copied: {error:#}");
-        }
+        evidence::write(&self.options.root, &self.kubectl, &self.made, self.options.kind_cluster()).await;
     }
 
     async fn shutdown(mut self) -> Result<()> {

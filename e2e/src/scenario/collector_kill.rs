@@ -17,7 +17,7 @@ use crate::kubernetes;
 use crate::manifest::{self, SIDECAR};
 use crate::report::{Check, Report};
 
-const LINES_PER_SECOND: u32 = 50;
+const LINES_PER_SECOND: u32 = 30;
 /// Lines of each log that may come twice: those of the second between two saves, one more for what is
 /// under way, one for a slow disk.
 const REPEATED_MAX: u64 = 3 * LINES_PER_SECOND as u64;

@@ -10,7 +10,7 @@ use super::writers::Deployment;
 use crate::bed::Bed;
 use crate::report::{Check, Report};
 
-const LINES_PER_SECOND: u32 = 50;
+const LINES_PER_SECOND: u32 = 30;
 /// How long nothing passes.
 const CUT: Duration = Duration::from_secs(30);
 /// Lines of each log that may come twice: a request whose answer was cut off is sent again, and holds

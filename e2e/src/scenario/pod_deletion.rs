@@ -15,7 +15,7 @@ use crate::manifest;
 use crate::report::{Check, Report};
 
 const NAME: &str = "nginx-log-sidecar-pod";
-const LINES_PER_SECOND: u32 = 100;
+const LINES_PER_SECOND: u32 = 50;
 /// Grace period of the deletion. Source: Kubernetes' default.
 const GRACE: Duration = Duration::from_secs(30);
 

@@ -14,7 +14,7 @@ use crate::kubernetes;
 use crate::report::{Check, Report};
 
 const REPLICAS: usize = 2;
-const LINES_PER_SECOND: u32 = 50;
+const LINES_PER_SECOND: u32 = 20;
 /// What changes in the template: enough for Kubernetes to replace every pod.
 const ANNOTATION: &str = "example.com/version";
 

@@ -9,7 +9,7 @@ use crate::report::{Check, Report};
 
 /// Most access lines per second and replica: the writers write for as long as the scaling takes, and
 /// every line is checked afterwards.
-const RATE_MAX: u32 = 100;
+const RATE_MAX: u32 = 50;
 
 /// Scales 1 → 3 → 1 → 0 and checks every line of every replica.
 ///

@@ -100,19 +100,26 @@ pub async fn lines_at_least_once(
         let mut received: BTreeMap<&str, Received> = BTreeMap::new();
         let mut wrong = Wrong::default();
         for row in &rows {
-            let text = row.get(if access { "url" } else { "content" });
-            let source = text.and_then(LineId::find).and_then(|id| {
-                let source =
-                    sources.iter().find(|s| s.summary.source == id.source && s.summary.run == id.run)?;
-                Some((source, id.seq))
-            });
-            let Some((source, seq)) = source else {
+            let Some((source, seq)) = origin(row, access, sources) else {
                 wrong.add(row, "no known writer in it");
                 continue;
             };
             received.entry(&source.summary.source).or_default().add(seq);
             check_row(row, keys, source, seq, &mut wrong);
         }
+        // What is pulled is what is stored; a query must find as much, and show it the same way.
+        let found = ctx.sls.count(logstore, run).await?;
+        for row in &ctx.sls.page(logstore, run).await? {
+            match origin(row, access, sources) {
+                Some((source, seq)) => check_row(row, keys, source, seq, &mut wrong),
+                None => wrong.add(row, "no known writer in it"),
+            }
+        }
+        report.checks.push(Check::new(
+            format!("a query finds every line that {logstore} holds"),
+            found == rows.len() as u64,
+            format!("{found} found, {} held", rows.len()),
+        ));
         for source in sources {
             let name = &source.summary.source;
             let counted = received.remove(name.as_str()).unwrap_or_default();
@@ -131,6 +138,13 @@ async fn distinct(ctx: &Context, logstore: &str, run: &str) -> Result<u64> {
     let rows = ctx.sls.rows(logstore, run).await?;
     let lines: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(key)).collect();
     Ok(lines.len() as u64)
+}
+
+/// The writer that wrote the row's line, and the line's number.
+fn origin<'a>(row: &Row, access: bool, sources: &'a [Source]) -> Option<(&'a Source, u64)> {
+    let id = row.get(if access { "url" } else { "content" }).and_then(LineId::find)?;
+    let source = sources.iter().find(|s| s.summary.source == id.source && s.summary.run == id.run)?;
+    Some((source, id.seq))
 }
 
 /// Fields, tags and (for error lines, which are kept whole) the text itself.

@@ -40,7 +40,7 @@ impl Job {
             run: Some(run.to_owned()),
             total_count: Some(lines),
             logs_per_sec: per_second,
-            probe_seconds: ctx.probe_seconds,
+            probe_seconds: None,
             outage: ctx.outage,
         };
         manifest::tune(&mut object, &tuning)?;
@@ -120,7 +120,7 @@ impl Deployment {
             run: Some(run.clone()),
             total_count: None,
             logs_per_sec: per_second,
-            probe_seconds: ctx.probe_seconds,
+            probe_seconds: None,
             outage: ctx.outage,
         };
         manifest::tune(&mut object, &tuning)?;
