@@ -151,16 +151,45 @@ pub fn describe(pod: &Pod) -> String {
     format!("{} {phase} {message} ({})", pod.name_any(), containers.join(", "))
 }
 
-/// Follows a container's log to its end and returns it whole.
+/// Pause before a log whose stream broke off is read again: short, since the log goes with the pod.
+const LOG_AGAIN: Duration = Duration::from_millis(200);
+
+/// Follows a container's log to its end and returns it whole. A stream that ends before the container
+/// does (a kubelet without a free inotify instance cannot follow) is read again.
 ///
 /// # Errors
 /// The pod or the container is not there.
 pub async fn log_to_end(client: &Client, namespace: &str, pod: &str, container: &str) -> Result<String> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let mut text = follow_log(&api, pod, container).await?;
+    loop {
+        let runs = api.get_opt(pod).await?.is_some_and(|pod| runs(&pod, container));
+        // Read once more after the end was seen, so that nothing was written since.
+        match follow_log(&api, pod, container).await {
+            Ok(whole) => text = whole,
+            // The pod has gone, and its log with it: what was read is what there was.
+            Err(kube::Error::Api(_)) => return Ok(text),
+            Err(error) => return Err(error.into()),
+        }
+        if !runs {
+            return Ok(text);
+        }
+        tokio::time::sleep(LOG_AGAIN).await;
+    }
+}
+
+fn runs(pod: &Pod, container: &str) -> bool {
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
+    let mut statuses = statuses.unwrap_or_default().iter();
+    let state = statuses.find(|status| status.name == container).and_then(|status| status.state.as_ref());
+    state.is_some_and(|state| state.running.is_some())
+}
+
+async fn follow_log(api: &Api<Pod>, pod: &str, container: &str) -> kube::Result<String> {
     let params = LogParams { container: Some(container.to_owned()), follow: true, ..LogParams::default() };
     let mut lines = api.log_stream(pod, &params).await?.lines();
     let mut text = String::new();
-    while let Some(line) = lines.try_next().await? {
+    while let Some(line) = lines.try_next().await.map_err(kube::Error::ReadEvents)? {
         text.push_str(&line);
         text.push('\n');
     }

@@ -18,7 +18,7 @@ use super::{Context, ERROR_LOGSTORE, run_id};
 use crate::manifest::WRITER;
 use crate::report::{Figure, Report};
 
-const LINES: u64 = 500;
+const LINES: u64 = 300;
 const LINES_PER_SECOND: u32 = 50;
 /// Pause between two queries.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -11,7 +11,7 @@ use super::{ACCESS_CONFIG, Context, configs, run_id};
 use crate::bed::Bed;
 use crate::report::{Check, Report};
 
-const LINES: u64 = 300;
+const LINES: u64 = 200;
 const LINES_PER_SECOND: u32 = 50;
 /// A change of the config that concerns no line of the example.
 const MAX_DEPTH: i64 = 7;

@@ -11,7 +11,7 @@ use crate::bed::Bed;
 use crate::eventually::{Look, eventually};
 use crate::report::{Check, Report};
 
-const LINES: u64 = 600;
+const LINES: u64 = 400;
 const LINES_PER_SECOND: u32 = 50;
 /// Lines that must be there before it goes.
 const LINES_BEFORE: u64 = 50;
