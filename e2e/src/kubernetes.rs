@@ -152,7 +152,7 @@ pub fn describe(pod: &Pod) -> String {
 }
 
 /// Pause before a log whose stream broke off is read again: short, since the log goes with the pod.
-const LOG_AGAIN: Duration = Duration::from_millis(200);
+const LOG_AGAIN: Duration = Duration::from_millis(500);
 
 /// Follows a container's log to its end and returns it whole. A stream that ends before the container
 /// does (a kubelet without a free inotify instance cannot follow) is read again.
@@ -166,7 +166,9 @@ pub async fn log_to_end(client: &Client, namespace: &str, pod: &str, container: 
         let runs = api.get_opt(pod).await?.is_some_and(|pod| runs(&pod, container));
         // Read once more after the end was seen, so that nothing was written since.
         match follow_log(&api, pod, container).await {
-            Ok(whole) => text = whole,
+            // In place of a log that has been removed comes a sentence that says so.
+            Ok(again) if again.len() < text.len() => {}
+            Ok(again) => text = again,
             // The pod has gone, and its log with it: what was read is what there was.
             Err(kube::Error::Api(_)) => return Ok(text),
             Err(error) => return Err(error.into()),
