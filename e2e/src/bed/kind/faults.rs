@@ -2,7 +2,8 @@
 //! of a kind cluster is a Docker container, in which we are root.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::Pod;
@@ -50,9 +51,21 @@ impl Rule {
     }
 }
 
-/// The cuts that are in force.
-#[derive(Debug, Clone, Default)]
-pub struct Cuts(Arc<Mutex<Vec<Rule>>>);
+/// The cuts that are in force. They end with this, also where a signal drops what was being done.
+#[derive(Debug, Default)]
+pub struct Cuts(Mutex<Vec<Rule>>);
+
+impl Drop for Cuts {
+    fn drop(&mut self) {
+        for rule in self.lock().drain(..) {
+            let mut remove = Command::new("docker");
+            remove.args(rule.args("-D")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            if !remove.status().is_ok_and(|status| status.success()) {
+                tracing::error!("run by hand: docker {}", rule.args("-D").join(" "));
+            }
+        }
+    }
+}
 
 impl Cuts {
     /// Loses every packet between the pod and `others`, in both directions.
@@ -94,7 +107,7 @@ impl Cuts {
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Rule>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
         // Every change is a single step, so a panic elsewhere leaves no half of one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
