@@ -80,6 +80,11 @@ deploy-check:
 e2e-kind *args: images
     cargo e2e --bed kind {{args}}
 
+# What the kind bed refuses and how it cleans up, with the real docker, kind and kubectl.
+e2e-kind-checks: images
+    cargo build --package e2e
+    e2e/kind-checks.sh target/debug/e2e
+
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
     cargo run --release --package mock-sls --example figures

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DeleteParams};
+use tempfile::TempPath;
 use tokio::sync::Mutex;
 
 use super::{Bed, Memory, Need, Place};
@@ -34,7 +35,7 @@ use check::check;
 use cluster::{connect, create_cluster, nodes_ready};
 use faults::Cuts;
 use forward::Forward;
-use images::load_images;
+use images::{load_images, pack_all};
 use install::{INSTALLATION, MOCK_SLS, OPERATOR, install, rolled_out, serves};
 pub use made::Made;
 use made::Thing;
@@ -140,14 +141,18 @@ impl Kind {
         progress.step("checking docker, kind and kubectl");
         check(&options, &kubectl, progress).await?;
         let begin = Instant::now();
+        let mut packed = None;
         if let Cluster::New { name, node_image, config } = &options.cluster {
             progress.step(format!("making the cluster {name}"));
-            create_cluster(name, node_image.as_deref(), config.as_deref(), &options, &made).await?;
+            let create = create_cluster(name, node_image.as_deref(), config.as_deref(), &options, &made);
+            let ((), archive) = tokio::try_join!(create, pack_all(&options.root))?;
+            packed = Some(archive);
             progress.done(format!("cluster {name} answers"));
         }
         progress.step("loading the images, installing the emulator and the operator");
         // Nodes of a new cluster become ready meanwhile; pods wait for both.
-        let ((), loading) = tokio::try_join!(nodes_ready(&kubectl), images_loaded(&options, progress))?;
+        let ((), loading) =
+            tokio::try_join!(nodes_ready(&kubectl), images_loaded(&options, packed, progress))?;
         install(&kubectl, &made).await?;
         serves(&kubectl).await?;
         let everything = begin.elapsed().as_secs_f64();
@@ -174,10 +179,10 @@ impl Kind {
 }
 
 /// Loads the images if the nodes are kind's, and returns the time it took.
-async fn images_loaded(options: &Options, progress: &Progress) -> Result<Duration> {
+async fn images_loaded(options: &Options, packed: Option<TempPath>, progress: &Progress) -> Result<Duration> {
     let begin = Instant::now();
     if let Some(name) = options.kind_cluster() {
-        match load_images(name).await? {
+        match load_images(name, packed, &options.root).await? {
             0 => progress.done("the nodes have these images already"),
             loaded => progress.done(format!("{loaded} images loaded")),
         }

@@ -19,7 +19,6 @@ const PROVIDER_VARIABLE: &str = "KIND_EXPERIMENTAL_PROVIDER";
 /// # Errors
 /// Something is missing or in the way; the message holds what helps.
 pub async fn check(options: &Options, kubectl: &Kubectl, progress: &Progress) -> Result<()> {
-    check_kubectl().await?;
     let kind_cluster = options.kind_cluster();
     if let Some(name) = kind_cluster {
         check_provider(std::env::var(PROVIDER_VARIABLE).ok().as_deref())?;
@@ -27,6 +26,7 @@ pub async fn check(options: &Options, kubectl: &Kubectl, progress: &Progress) ->
         images::in_docker().await?;
         check_name(&options.cluster, name).await?;
     }
+    check_kubectl().await?;
     match &options.cluster {
         Cluster::New { config: Some(config), .. } => kind_config::check(config),
         Cluster::New { config: None, .. } => Ok(()),

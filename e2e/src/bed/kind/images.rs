@@ -1,11 +1,13 @@
 //! Brings the images from Docker into the nodes of a kind cluster.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use fixtures::repaired;
 use futures::future::try_join_all;
 use serde_json::Value;
+use tempfile::TempPath;
 
 use super::cluster::nodes;
 use super::tool;
@@ -61,25 +63,44 @@ async fn find(name: &str) -> Result<Option<String>> {
     }
 }
 
+/// Packs images of Docker's into one file in `folder`, which goes when this is dropped.
+pub async fn pack(images: &[&str], folder: &Path) -> Result<TempPath> {
+    let archive = tempfile::Builder::new().prefix("images-").suffix(".tar").tempfile_in(folder);
+    let archive = archive.context("cannot make a file for the images")?.into_temp_path();
+    let to = archive.display().to_string();
+    tool::run("docker", ["save", "--output", &to].iter().chain(images)).await?;
+    Ok(archive)
+}
+
+/// Packs all of ours.
+pub async fn pack_all(folder: &Path) -> Result<TempPath> {
+    pack(&images(), folder).await
+}
+
 /// Loads our images into every node that has not exactly these, and gives those of the example the
-/// document's names there; on the user's own Docker those names stay what they are. Returns how many
-/// had to be loaded.
-pub async fn load_images(cluster: &str) -> Result<usize> {
+/// document's names there; on the user's own Docker those names stay what they are. They come out of
+/// `packed` if that is given, else out of a file in `folder`. Returns how many had to be loaded.
+pub async fn load_images(cluster: &str, packed: Option<TempPath>, folder: &Path) -> Result<usize> {
     let (images, nodes) = (in_docker().await?, nodes(cluster).await?);
     let lacking = lacking(&nodes, &images).await?;
-    if !lacking.is_empty() {
-        // kind packs all of them once, and loads them into the nodes at the same time.
-        let (of, what): (BTreeSet<&str>, BTreeSet<&str>) = lacking.iter().copied().unzip();
-        let of = of.into_iter().collect::<Vec<_>>().join(",");
-        let load = ["load", "docker-image", "--name", cluster, "--nodes", &of];
-        tool::run("kind", load.into_iter().chain(what)).await?;
+    let (of, what): (BTreeSet<&str>, BTreeSet<&str>) = lacking.iter().copied().unzip();
+    let (of, what) = (Vec::from_iter(of).join(","), Vec::from_iter(what));
+    if !what.is_empty() {
+        let archive = match packed {
+            Some(archive) => archive,
+            None => pack(&what, folder).await?,
+        };
+        // `kind load docker-image` would look at each image on each node, and load more than is lacking
+        // where a node has no crictl. Nodes are loaded at the same time.
+        let path = archive.display().to_string();
+        tool::run("kind", ["load", "image-archive", &path, "--name", cluster, "--nodes", &of]).await?;
         if let Some((node, image)) = self::lacking(&nodes, &images).await?.first() {
             bail!("kind has loaded {image}, but node {node} has another image of that name");
         }
     }
     let names = document_names()?;
     try_join_all(nodes.iter().map(|node| tag(node, &names))).await?;
-    Ok(lacking.iter().map(|(_, image)| image).collect::<BTreeSet<_>>().len())
+    Ok(what.len())
 }
 
 /// Which node lacks which image; one of the same name that is another does not count.
