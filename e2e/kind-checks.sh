@@ -67,10 +67,11 @@ nothing_installed() {
 same_kubeconfig() { diff "$KUBECONFIG" "$work/before"; }
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# start ARGS…: the bed in the background, in a process group of its own as a shell's job.
+# start ARGS…: the bed in the background, in a process group of its own as a shell's job, and obeying
+# SIGHUP also where this script was started with nohup.
 start() {
     set -m
-    run "$@" >"$work/out" 2>&1 &
+    env --default-signal=HUP "$e2e" --bed kind "$@" >"$work/out" 2>&1 &
     bed=$!
     set +m
 }
@@ -119,9 +120,10 @@ fi
 check "Docker says that an image is missing as the bed expects" \
     bash -c '! said=$(docker image inspect sls-checks/no-such-image 2>&1) && grep -qi "no such image" <<<"$said"'
 refuses "another engine" "KIND_EXPERIMENTAL_PROVIDER=docker" env KIND_EXPERIMENTAL_PROVIDER=podman "$e2e" --bed kind
-refuses "no kubeconfig" "the kubeconfig has no context" run --context "kind-$there"
+refuses "no kubeconfig" "the kubeconfig has no context" run --context nowhere
 refuses "no such node image" "KIND_NODE_IMAGE" run --cluster "$new" --node-image localhost:1/no-such:v1
 check "nothing is left of it" is_gone "$new"
+check "but the folder that explains it" bash -c 'ls "$0"/sls-bed-*/cluster.txt && rm -r "$0"/sls-bed-*' "$work"
 
 kind create cluster --name "$there" $config ${KIND_NODE_IMAGE:+--image="$KIND_NODE_IMAGE"} --wait 180s >"$work/out" 2>&1 ||
     { cat "$work/out"; echo "kind-checks.sh: kind makes no cluster" >&2; exit 1; }
@@ -191,8 +193,7 @@ check "a second Ctrl-C ends the clean-up" ended_with 130
 check "it says how to remove what is left" says "To remove what is left, run: kind delete cluster --name $new\$"
 kind delete cluster --quiet --name "$new"
 check "the kubeconfig is as it was" same_kubeconfig
-check "no folder is left but that of the cluster that was" \
-    bash -c '[ "$(ls -d "$0"/sls-bed-* | wc -l)" -le 1 ]' "$work"
+check "no folder is left but that of the cluster that was" bash -c 'ls -d "$0"/sls-bed-*; set -- "$0"/sls-bed-*; [ $# = 1 ]' "$work"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

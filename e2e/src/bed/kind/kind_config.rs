@@ -57,8 +57,7 @@ pub fn check(path: &Path) -> Result<()> {
     if std::env::var("DOCKER_HOST").is_ok_and(|host| !host.starts_with("unix:")) {
         return Ok(());
     }
-    for port in ports.into_iter().filter(|port| in_use(*port)) {
-        let HostPort { address, port, udp } = port;
+    if let Some(HostPort { address, port, udp }) = ports.into_iter().find(|port| in_use(*port)) {
         bail!(
             "port {port} of {address}, which {shown} asks for, is in use ({}); free it or name another there, \
              see who has it with: ss -lnp{} 'sport = :{port}'",
