@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::front::project::Hosts;
+use crate::quota::Quotas;
 use crate::route::Group;
 use crate::store::Store;
 
@@ -29,6 +30,9 @@ pub struct App {
     pub advertise: Option<String>,
     /// Counts writes without a hash key, to spread them over shards.
     pub put_turn: AtomicU64,
+    /// How much was written in this second. Shared by itself, because the writer's jobs use it and
+    /// must not hold the store that waits for them.
+    pub quotas: Arc<Quotas>,
     /// Every operation that is served.
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
-    DEFAULT_REGION, Data, MockSls, Running,
+    DEFAULT_REGION, Data, MockSls, Running, WriteQuotas,
 };
 
 /// An emulator of Alibaba Cloud Simple Log Service on one port, with one SQLite file.
@@ -82,6 +82,16 @@ struct Serve {
     #[arg(long = "endpoint-host", value_name = "NAME")]
     endpoint_hosts: Vec<String>,
 
+    /// Bytes of logs, before compression, that one shard takes in a second; more is refused with
+    /// ShardWriteQuotaExceed. No limit if not given; the service's is 5242880.
+    #[arg(long, value_name = "BYTES")]
+    shard_write_quota: Option<u64>,
+
+    /// Bytes of logs, before compression, that one project takes in a second; more is refused
+    /// with WriteQuotaExceed. No limit if not given.
+    #[arg(long, value_name = "BYTES")]
+    project_write_quota: Option<u64>,
+
     /// How the line at the start is printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -140,6 +150,10 @@ impl Serve {
             region: self.region,
             advertise: self.advertise,
             endpoint_hosts: self.endpoint_hosts,
+            write_quotas: WriteQuotas {
+                shard_bytes_per_s: self.shard_write_quota,
+                project_bytes_per_s: self.project_write_quota,
+            },
             ..Config::default()
         }
     }

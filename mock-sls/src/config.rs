@@ -32,6 +32,8 @@ pub struct Config {
     /// Further host names of this server, without port. `project.<name>` then addresses a
     /// project and `<name>` alone none.
     pub endpoint_hosts: Vec<String>,
+    /// How much may be written in a second.
+    pub write_quotas: WriteQuotas,
     /// What time it is.
     pub clock: Clock,
 }
@@ -51,6 +53,7 @@ impl Default for Config {
             region: DEFAULT_REGION.to_owned(),
             advertise: None,
             endpoint_hosts: Vec::new(),
+            write_quotas: WriteQuotas::default(),
             clock: Clock::System,
         }
     }
@@ -85,4 +88,14 @@ pub enum Auth {
     Lenient,
     /// As lenient, and a version 4 signature must name this server's region.
     Strict,
+}
+
+/// How many bytes of logs, before compression, may be written in a second. Without a number
+/// there is no limit; the service's own are 5 MB/s for a shard and differ between projects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteQuotas {
+    /// To one shard, bytes per second.
+    pub shard_bytes_per_s: Option<u64>,
+    /// To one project, bytes per second.
+    pub project_bytes_per_s: Option<u64>,
 }

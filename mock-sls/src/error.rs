@@ -7,7 +7,9 @@
 use http::StatusCode;
 use sls_api::codec::CodecError;
 use sls_api::error::code;
-use sls_api::names::{ConfigName, InvalidName, LogstoreName, MachineGroupName, ProjectName};
+use sls_api::names::{
+    ConfigName, ConsumerGroupName, InvalidName, LogstoreName, MachineGroupName, ProjectName,
+};
 use sls_api::operation::DecodeError;
 use sls_api::sign::VerifyError;
 
@@ -47,6 +49,42 @@ pub enum ApiError {
     /// No such shard in the Logstore.
     #[error("shard {0} does not exist")]
     ShardNotExist(i64),
+
+    /// A consumer group body makes no sense; the text says why.
+    #[error("{0}")]
+    JsonInfoInvalid(String),
+    /// No such consumer group at the Logstore.
+    #[error("consumer group {0} does not exist")]
+    ConsumerGroupNotExist(ConsumerGroupName),
+    /// Consumer group names are unique at a Logstore.
+    #[error("consumer group {0} already exists")]
+    ConsumerGroupAlreadyExist(ConsumerGroupName),
+    /// The Logstore has as many consumer groups as it may.
+    #[error("a logstore can have {groups_max} consumer groups: delete one first")]
+    ConsumerGroupQuotaExceed {
+        /// How many it may have.
+        groups_max: usize,
+    },
+    /// A consumer that the group does not know says that it holds shards.
+    #[error("consumer {0} is not in the group, or was silent for too long: send a heartbeat without shards")]
+    NotExistConsumerWithBody(String),
+    /// A checkpoint of a consumer that the group does not know.
+    #[error("consumer {0} does not exist")]
+    ConsumerNotExist(String),
+    /// A checkpoint of a consumer that does not hold the shard.
+    #[error("consumer {consumer} does not hold shard {shard}")]
+    ConsumerNotMatch {
+        /// Who would store it.
+        consumer: String,
+        /// The shard.
+        shard: u32,
+    },
+    /// A checkpoint of a shard that is not there.
+    #[error("shard {0} does not exist")]
+    CheckPointShardNotExist(i64),
+    /// A checkpoint that is no cursor.
+    #[error("the checkpoint {0:?} is not a cursor")]
+    InvalidShardCheckPoint(String),
 
     /// A Logstore has one index.
     #[error("Logstore index is already created.")]
@@ -111,6 +149,25 @@ pub enum ApiError {
     /// A log body that does not decode; the text says why.
     #[error("{0}")]
     PostBodyInvalid(String),
+    /// A time of a log that cannot be.
+    #[error("{0}")]
+    InvalidTimestamp(String),
+    /// A sequence number that is not larger than the last one of its key.
+    #[error("sequence id {number} of key {key} is not larger than {last}, the last one")]
+    InvalidSequenceId {
+        /// The hash key.
+        key: String,
+        /// The number.
+        number: i64,
+        /// The last number.
+        last: i64,
+    },
+    /// More is written to the project than its quota allows.
+    #[error("Write quota is exceeded.")]
+    WriteQuotaExceed,
+    /// More is written to a shard than its quota allows.
+    #[error("Write quota of shard {0} is exceeded: write less, or split it.")]
+    ShardWriteQuotaExceed(u32),
     /// A field name that is empty or too long.
     #[error("The key of a log field must have 1 to 128 bytes: {0:?}")]
     InvalidKey(String),
@@ -182,6 +239,7 @@ impl From<DecodeError> for ApiError {
             }
             DecodeError::Codec(error @ CodecError::Unsupported(_)) => Self::InvalidCompressType(error),
             DecodeError::Codec(error) => Self::PostBodyUncompressError(error),
+            error @ DecodeError::TooManyPackages { .. } => Self::PostBodyInvalid(error.to_string()),
             error @ DecodeError::Header { .. } => Self::InvalidBodyRawSize(error.to_string()),
         }
     }
@@ -200,6 +258,15 @@ impl ApiError {
             Self::LogStoreInfoInvalid(_) => (S::BAD_REQUEST, code::LOG_STORE_INFO_INVALID),
             Self::LogStoreWithoutShard(_) => (S::BAD_REQUEST, code::LOG_STORE_WITHOUT_SHARD),
             Self::ShardNotExist(_) => (S::BAD_REQUEST, code::SHARD_NOT_EXIST),
+            Self::JsonInfoInvalid(_) => (S::BAD_REQUEST, code::JSON_INFO_INVALID),
+            Self::ConsumerGroupNotExist(_) => (S::NOT_FOUND, code::CONSUMER_GROUP_NOT_EXIST),
+            Self::ConsumerGroupAlreadyExist(_) => (S::BAD_REQUEST, code::CONSUMER_GROUP_ALREADY_EXIST),
+            Self::ConsumerGroupQuotaExceed { .. } => (S::BAD_REQUEST, code::CONSUMER_GROUP_QUOTA_EXCEED),
+            Self::NotExistConsumerWithBody(_) => (S::BAD_REQUEST, code::NOT_EXIST_CONSUMER_WITH_BODY),
+            Self::ConsumerNotExist(_) => (S::NOT_FOUND, code::CONSUMER_NOT_EXIST),
+            Self::ConsumerNotMatch { .. } => (S::NOT_FOUND, code::CONSUMER_NOT_MATCH),
+            Self::CheckPointShardNotExist(_) => (S::NOT_FOUND, code::SHARD_NOT_EXIST),
+            Self::InvalidShardCheckPoint(_) => (S::BAD_REQUEST, code::INVALID_SHARD_CHECK_POINT),
             Self::IndexAlreadyExist => (S::BAD_REQUEST, code::INDEX_ALREADY_EXIST),
             Self::IndexNotCreated | Self::ParameterInvalid(_) | Self::Name(_) => {
                 (S::BAD_REQUEST, code::PARAMETER_INVALID)
@@ -217,6 +284,10 @@ impl ApiError {
             Self::InvalidTimeRange { .. } => (S::BAD_REQUEST, code::INVALID_TIME_RANGE),
             Self::InvalidCursor(_) => (S::BAD_REQUEST, code::INVALID_CURSOR),
             Self::PostBodyInvalid(_) => (S::BAD_REQUEST, code::POST_BODY_INVALID),
+            Self::InvalidTimestamp(_) => (S::BAD_REQUEST, code::INVALID_TIMESTAMP),
+            Self::InvalidSequenceId { .. } => (S::BAD_REQUEST, code::INVALID_SEQUENCE_ID),
+            Self::WriteQuotaExceed => (S::FORBIDDEN, code::WRITE_QUOTA_EXCEED),
+            Self::ShardWriteQuotaExceed(_) => (S::FORBIDDEN, code::SHARD_WRITE_QUOTA_EXCEED),
             Self::InvalidKey(_) => (S::BAD_REQUEST, code::INVALID_KEY),
             Self::PostBodyUncompressError(_) => (S::BAD_REQUEST, code::POST_BODY_UNCOMPRESS_ERROR),
             Self::InvalidCompressType(_) => (S::BAD_REQUEST, code::INVALID_COMPRESS_TYPE),

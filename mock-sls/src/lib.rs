@@ -5,11 +5,12 @@
 //!
 //! Reading order: `front` (the steps of every request) → `route` (from the table of
 //! operations to axum) → `ops` (behaviour, one file per resource) → `store` (SQL, the same
-//! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure).
+//! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure) → `consumers`
+//! (who reads which shard, pure) → `quota`, `janitor` (limits on writing, expired logs).
 //!
 //! Invariants: a write is answered only after its transaction is committed, and a read that
 //! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
-//! `query` knows HTTP. Only `front` and `agent` read the clock.
+//! `query` knows HTTP. Only `front`, `agent` and `janitor` read the clock.
 
 mod admin;
 mod agent;
@@ -18,15 +19,18 @@ mod auth;
 pub mod cli;
 pub mod clock;
 mod config;
+mod consumers;
 mod error;
 mod front;
+mod janitor;
 mod ops;
 mod query;
+mod quota;
 mod route;
 mod server;
 mod store;
 
-pub use config::{Account, Auth, Config, DEFAULT_REGION, Data};
+pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, WriteQuotas};
 pub use server::{MockSls, Running, StartError};
 pub use store::OpenError;
 

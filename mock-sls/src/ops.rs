@@ -1,6 +1,7 @@
 //! The operations: behaviour without SQL, one file per resource. The same names are in
 //! `sls_api::ops` (shape of requests and replies) and in [`crate::store`] (SQL).
 
+mod consumer_groups;
 mod cursors;
 mod indexes;
 mod logs;
@@ -23,6 +24,7 @@ pub fn all() -> Operations {
         logs::operations,
         search::operations,
         cursors::operations,
+        consumer_groups::operations,
         machine_groups::operations,
         logtail_configs::operations,
     ]

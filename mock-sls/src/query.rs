@@ -5,9 +5,11 @@
 //! [`statement`] cuts it at the pipe → [`parse`] makes the search a tree → [`matcher`] makes the
 //! tree ready for an index → [`search`] finds logs in the blocks that [`source`] hands out →
 //! [`run`] answers with a page of [`rows`] or feeds them to [`sql`]; [`histogram`] counts them.
+//! [`filter`] is a search without index, for [`crate::ops::cursors`].
 
 pub mod error;
 pub mod expr;
+pub mod filter;
 pub mod histogram;
 pub mod index;
 mod json_leaf;

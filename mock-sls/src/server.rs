@@ -14,8 +14,9 @@ use crate::app::{App, Unknown};
 use crate::auth::Accounts;
 use crate::config::Config;
 use crate::front::project::Hosts;
+use crate::quota::Quotas;
 use crate::store::{OpenError, Store};
-use crate::{admin, agent, ops, route};
+use crate::{admin, agent, janitor, ops, route};
 
 /// The emulator; see [`MockSls::start`].
 pub struct MockSls;
@@ -52,12 +53,18 @@ impl MockSls {
             region: config.region,
             advertise: config.advertise,
             put_turn: AtomicU64::new(0),
+            quotas: Arc::new(Quotas::new(config.write_quotas)),
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),
         });
-        let router = route::router(&app).merge(agent::router()).merge(admin::router()).with_state(app);
+        let router =
+            route::router(&app).merge(agent::router()).merge(admin::router()).with_state(Arc::clone(&app));
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(connections::serve(listener, router, stop.clone()));
+        let (serve, clean) =
+            (connections::serve(listener, router, stop.clone()), janitor::run(app, stop.clone()));
+        let serving = tokio::spawn(async move {
+            tokio::join!(serve, clean);
+        });
         Ok(Running { address, stop, serving: Some(serving) })
     }
 }

@@ -9,6 +9,8 @@
 //! `&Transaction`, which only the writer thread has. Nothing in here knows HTTP.
 
 pub mod agents;
+pub mod consumer_groups;
+pub mod expiry;
 pub mod indexes;
 pub mod logs;
 pub mod logstores;
@@ -18,6 +20,7 @@ pub mod page;
 pub mod projects;
 mod readers;
 mod schema;
+pub mod sequences;
 pub mod shards;
 mod writer;
 
@@ -206,6 +209,11 @@ fn prepare_writer(db: &Connection, temporary: bool) -> rusqlite::Result<()> {
 pub(crate) mod testing {
     //! An in-memory database with the current schema, for the unit tests of the SQL files.
 
+    use jiff::Timestamp;
+    use sls_api::ops::logstores::{Logstore, LogstoreSettings};
+    use sls_api::ops::projects::NewProject;
+
+    use super::logstores::WriteTarget;
     use super::*;
 
     pub(crate) fn database() -> Connection {
@@ -213,5 +221,27 @@ pub(crate) mod testing {
         db.pragma_update(None, "foreign_keys", true).unwrap();
         schema::migrate(&mut db, Path::new(":memory:")).unwrap();
         db
+    }
+
+    const NOW: i64 = 1_795_000_000;
+
+    /// So many seconds after the Logstore of [`with_logstore`] was made.
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(NOW + second).unwrap()
+    }
+
+    /// A database with one Logstore of one shard, which keeps logs for a day.
+    pub(crate) fn with_logstore(f: impl FnOnce(&Transaction<'_>, WriteTarget)) {
+        let mut db = database();
+        let tx = db.transaction().unwrap();
+        let name = "proj-a".parse().unwrap();
+        projects::create(&tx, &NewProject::new(name, ""), "1", at(0)).unwrap();
+        let project = projects::owned(&tx, &"proj-a".parse().unwrap(), "1").unwrap();
+        let settings = LogstoreSettings::new("ls".parse().unwrap(), 1, 1);
+        let body = serde_json::to_value(settings).unwrap();
+        let logstore: Logstore = serde_json::from_value(body).unwrap();
+        let id = logstores::create(&tx, project, &logstore, at(0)).unwrap();
+        shards::create(&tx, id, 1, at(0)).unwrap();
+        f(&tx, WriteTarget { id, append_meta: false });
     }
 }

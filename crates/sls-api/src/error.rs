@@ -24,6 +24,10 @@ pub mod code {
     pub const CONFIG_NOT_EXIST: &str = "ConfigNotExist";
     pub const CONSUMER_GROUP_ALREADY_EXIST: &str = "ConsumerGroupAlreadyExist";
     pub const CONSUMER_GROUP_NOT_EXIST: &str = "ConsumerGroupNotExist";
+    /// Guess: no source names the code for one group too many.
+    pub const CONSUMER_GROUP_QUOTA_EXCEED: &str = "ConsumerGroupQuotaExceed";
+    pub const CONSUMER_NOT_EXIST: &str = "ConsumerNotExist";
+    pub const CONSUMER_NOT_MATCH: &str = "ConsumerNotMatch";
     pub const INDEX_ALREADY_EXIST: &str = "IndexAlreadyExist";
     pub const INDEX_CONFIG_NOT_EXIST: &str = "IndexConfigNotExist";
     pub const INDEX_INFO_INVALID: &str = "IndexInfoInvalid";
@@ -44,9 +48,11 @@ pub mod code {
     pub const INVALID_QUERY_STRING: &str = "InvalidQueryString";
     pub const INVALID_REQUEST_TIME: &str = "InvalidRequestTime";
     pub const INVALID_SEQUENCE_ID: &str = "InvalidSequenceId";
+    pub const INVALID_SHARD_CHECK_POINT: &str = "InvalidShardCheckPoint";
     pub const INVALID_SIGNATURE_METHOD: &str = "InvalidSignatureMethod";
     pub const INVALID_TIMESTAMP: &str = "InvalidTimestamp";
     pub const INVALID_TIME_RANGE: &str = "InvalidTimeRange";
+    pub const JSON_INFO_INVALID: &str = "JsonInfoInvalid";
     pub const LOG_STORE_ALREADY_EXIST: &str = "LogStoreAlreadyExist";
     pub const LOG_STORE_INFO_INVALID: &str = "LogStoreInfoInvalid";
     pub const LOG_STORE_NOT_EXIST: &str = "LogStoreNotExist";
@@ -66,6 +72,7 @@ pub mod code {
     pub const MISSING_HOST: &str = "MissingHost";
     pub const MISSING_SIGNATURE_METHOD: &str = "MissingSignatureMethod";
     pub const MISS_ACCESS_KEY_ID: &str = "MissAccessKeyId";
+    pub const NOT_EXIST_CONSUMER_WITH_BODY: &str = "NotExistConsumerWithBody";
     pub const NOT_SUPPORTED: &str = "NotSupported";
     pub const PARAMETER_INVALID: &str = "ParameterInvalid";
     pub const POST_BODY_INVALID: &str = "PostBodyInvalid";

@@ -39,6 +39,16 @@ pub const CURSOR_TIME: &str = "x-log-cursor-time";
 pub const END_OF_CURSOR: &str = "x-log-end-of-cursor";
 /// Cursor of the last log group of a PullLogs answer, as a decimal number.
 pub const READ_LAST_CURSOR: &str = "x-log-read-last-cursor";
+/// Log groups that a PullLogs with a query read, before filtering.
+pub const RAW_DATA_COUNT: &str = "x-log-rawdatacount";
+/// Their size before compression, bytes.
+pub const RAW_DATA_SIZE: &str = "x-log-rawdatasize";
+/// Logs in them.
+pub const RAW_DATA_LINES: &str = "x-log-rawdatalines";
+/// Logs that a PullLogs with a query returns.
+pub const RESULT_LINES: &str = "x-log-resultlines";
+/// Logs that its query failed on.
+pub const FAILED_LINES: &str = "x-log-failedlines";
 /// `Complete` or `Incomplete`, in answers of queries.
 pub const PROGRESS: &str = "x-log-progress";
 

@@ -178,6 +178,19 @@ name_type! {
         edge: letter,
     }
 }
+name_type! {
+    /// A consumer group, unique in its Logstore.
+    ///
+    /// Source: the Java SDK's check.
+    ConsumerGroupName = Rule {
+        what: "consumer group",
+        text: "1 to 128 letters, digits, '-' or '_'",
+        min: 1,
+        max: 128,
+        inner: letter_dash_underscore,
+        edge: letter_dash_underscore,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The operations, one module per resource. See [`ENDPOINTS`] for the table.
 
+pub mod consumer_groups;
 pub mod cursors;
 pub mod indexes;
 pub mod logs;
@@ -12,7 +13,7 @@ pub mod shards;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    names::{ConfigName, LogstoreName, MachineGroupName},
+    names::{ConfigName, ConsumerGroupName, LogstoreName, MachineGroupName},
     operation::{Endpoint, Operation, query},
 };
 
@@ -30,6 +31,15 @@ pub struct InShard {
     pub logstore: LogstoreName,
     /// Shard id, counting from 0 in each Logstore.
     pub shard: u32,
+}
+
+/// Path of operations on one consumer group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InConsumerGroup {
+    /// The Logstore.
+    pub logstore: LogstoreName,
+    /// The consumer group.
+    pub consumer_group: ConsumerGroupName,
 }
 
 /// Path of operations on one machine group.
@@ -97,6 +107,9 @@ operations![
     logstores::DeleteLogStore,
     logstores::ListLogStore,
     shards::ListShards,
+    shards::SplitShard,
+    shards::MergeShards,
+    shards::DeleteShard,
     indexes::CreateIndex,
     indexes::GetIndex,
     indexes::UpdateIndex,
@@ -112,6 +125,13 @@ operations![
     cursors::GetCursorTime,
     cursors::PullLogs,
     cursors::PullLogsByLogs,
+    consumer_groups::CreateConsumerGroup,
+    consumer_groups::UpdateConsumerGroup,
+    consumer_groups::DeleteConsumerGroup,
+    consumer_groups::ListConsumerGroup,
+    consumer_groups::ConsumerGroupHeartBeat,
+    consumer_groups::ConsumerGroupUpdateCheckPoint,
+    consumer_groups::GetCheckPoint,
     machine_groups::CreateMachineGroup,
     machine_groups::GetMachineGroup,
     machine_groups::UpdateMachineGroup,

@@ -2,19 +2,21 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint};
+use rusqlite::Connection;
 use sls_api::Json;
 use sls_api::codec::{self, Compression};
-use sls_api::names::LogstoreName;
 use sls_api::ops::InShard;
 use sls_api::ops::cursors::{
-    Cursor, CursorTime, GetCursor, GetCursorTime, PullLogs, PullLogsByLogs, PullQuery, PulledLogs,
+    Cursor, CursorTime, Filtered, GetCursor, GetCursorTime, PullLogs, PullLogsByLogs, PullQuery, PulledLogs,
     decode_cursor, encode_cursor,
 };
 
 use crate::error::ApiError;
+use crate::query::filter::Filter;
 use crate::route::{Call, Context, Operations};
 use crate::store::logs::{self, Pulled};
-use crate::store::{logstores, shards};
+use crate::store::logstores::{self, ReadTarget};
+use crate::store::shards;
 
 /// Most groups in one answer. Source: API reference, PullLogs (count 0 to 1000).
 const GROUPS_MAX: i64 = 1_000;
@@ -34,17 +36,17 @@ pub fn operations(ops: Operations) -> Operations {
 
 async fn get_cursor(call: Call<GetCursor>) -> Result<Json<Cursor>, ApiError> {
     let InShard { logstore, shard } = call.path;
-    let from = From::parse(&call.query.from)?;
+    let (from, now) = (From::parse(&call.query.from)?, call.context.now);
     let position = call
         .context
         .read(move |db, project| {
-            let id = logstores::find(db, project, &logstore)?;
-            shards::get(db, id, shard)?;
+            let target = logstores::read_target(db, project, &logstore, now)?;
+            shards::get(db, target.id, shard)?;
             match from {
-                From::Begin => logs::begin(db, id, shard),
-                From::End => logs::end(db, id, shard),
+                From::Begin => logs::begin(db, target, shard),
+                From::End => logs::end(db, target.id, shard),
                 From::Second(second) => {
-                    logs::at_or_after(db, id, shard, second.saturating_mul(NANOSECONDS_PER_SECOND))
+                    logs::at_or_after(db, target, shard, second.saturating_mul(NANOSECONDS_PER_SECOND))
                 }
             }
         })
@@ -110,17 +112,27 @@ struct Batch {
     next: i64,
     /// Whether that is the end of the shard.
     at_end: bool,
+    /// What a query left out.
+    filtered: Option<Filtered>,
 }
 
 async fn pull(context: Context, path: InShard, query: PullQuery) -> Result<PulledLogs, ApiError> {
-    let accepts = context.accepts;
+    let (accepts, now) = (context.accepts, context.now);
     let from = position(&query.cursor)?;
     let to = query.end_cursor.as_deref().map(position).transpose()?;
     let count = groups_wanted(query.count)?;
+    let filter = query.query.as_deref().map(Filter::new).transpose()?;
     let InShard { logstore, shard } = path;
-    let batch =
-        context.read(move |db, project| read(db, project, &logstore, shard, (from, to), count)).await?;
-    frame(&batch, accepts)
+    context
+        .read(move |db, project| {
+            let target = logstores::read_target(db, project, &logstore, now)?;
+            let mut batch = read(db, target, shard, (from, to), count)?;
+            if let Some(filter) = &filter {
+                batch.filtered = Some(leave_out(&mut batch.groups, filter)?);
+            }
+            frame(&batch, accepts)
+        })
+        .await
 }
 
 fn groups_wanted(count: Option<i64>) -> Result<usize, ApiError> {
@@ -129,19 +141,35 @@ fn groups_wanted(count: Option<i64>) -> Result<usize, ApiError> {
 }
 
 fn read(
-    db: &rusqlite::Connection,
-    project: crate::store::projects::ProjectId,
-    logstore: &LogstoreName,
+    db: &Connection,
+    target: ReadTarget,
     shard: u32,
     (from, to): (i64, Option<i64>),
     count: usize,
 ) -> Result<Batch, ApiError> {
-    let id = logstores::find(db, project, logstore)?;
-    shards::get(db, id, shard)?;
-    let groups = logs::pull(db, id, shard, (from, to), count, PULL_BYTES_MAX)?;
+    shards::get(db, target.id, shard)?;
+    let groups = logs::pull(db, target, shard, (from, to), count, PULL_BYTES_MAX)?;
     let next = groups.last().map_or(from, |last| last.cursor.saturating_add(1));
-    let at_end = next >= logs::end(db, id, shard)?;
-    Ok(Batch { groups, next, at_end })
+    let at_end = next >= logs::end(db, target.id, shard)?;
+    Ok(Batch { groups, next, at_end, filtered: None })
+}
+
+/// Keeps the logs that a query finds, and the groups that have one. The cursors stay those of
+/// what was read, so that a client goes on behind it.
+fn leave_out(groups: &mut Vec<Pulled>, filter: &Filter) -> Result<Filtered, ApiError> {
+    let mut done = Filtered { raw_groups: groups.len() as u64, ..Filtered::default() };
+    let mut kept = Vec::new();
+    for group in groups.drain(..) {
+        let found = filter.apply(&group.raw).map_err(|error| ApiError::Internal(error.to_string()))?;
+        done.raw_bytes += group.raw.len() as u64;
+        done.raw_lines += found.read as u64;
+        done.result_lines += found.kept as u64;
+        if let Some(raw) = found.group {
+            kept.push(Pulled { raw, ..group });
+        }
+    }
+    *groups = kept;
+    Ok(done)
 }
 
 /// Frames the groups as they lie in the store: a list of messages is its members, each behind
@@ -172,5 +200,6 @@ fn frame(batch: &Batch, accepts: Compression) -> Result<PulledLogs, ApiError> {
         cursor_time: Some(batch.next / NANOSECONDS_PER_SECOND),
         read_last_cursor: batch.groups.last().map(|last| last.cursor),
         end_of_cursor: batch.at_end,
+        filtered: batch.filtered,
     })
 }

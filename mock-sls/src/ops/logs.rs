@@ -1,5 +1,6 @@
 //! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sls_api::log_group::LogGroup;
@@ -11,7 +12,7 @@ use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
 use crate::route::{Call, Context, Operations};
 use crate::store::logs::{self, Block};
-use crate::store::{logstores, shards};
+use crate::store::{logstores, sequences, shards};
 
 /// Body size from which unpacking is moved off the threads that serve connections, in bytes
 /// (own choice: about a millisecond of work).
@@ -19,6 +20,8 @@ const LARGE_BODY_BYTES: usize = 256 * 1024;
 
 /// Longest name of a field, in bytes. Source: limits document.
 const KEY_BYTES_MAX: usize = 128;
+
+const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
@@ -38,8 +41,8 @@ fn bad_body(error: DecodeError) -> ApiError {
 enum Route {
     /// Whichever comes next.
     Turn(u64),
-    /// The owner of this key.
-    Key(String),
+    /// The owner of this key; with a sequence number if the writer counts.
+    Key(String, Option<i64>),
 }
 
 async fn put(call: Call<PutLogs>) -> Result<(), ApiError> {
@@ -53,7 +56,7 @@ async fn put_to_logstore(call: Call<PutLogsToLogstore>) -> Result<(), ApiError> 
 }
 
 async fn put_by_key(call: Call<PutLogsByKey>) -> Result<(), ApiError> {
-    let route = Route::Key(shards::parse_key(&call.query.key)?);
+    let route = Route::Key(shards::parse_key(&call.query.key)?, call.query.seqid);
     append(call.context, call.path.logstore, call.body, route).await
 }
 
@@ -70,15 +73,20 @@ async fn append(
     route: Route,
 ) -> Result<(), ApiError> {
     let blocks = unpacked(body).await?;
-    let (client_ip, now) = (context.client_ip, context.now);
+    let raw_bytes = blocks.iter().map(|block| block.raw_bytes() as u64).sum();
+    let (quotas, client_ip, now) = (Arc::clone(&context.app.quotas), context.client_ip, context.now);
     context
         .write(move |tx, project| {
             let target = logstores::write_target(tx, project, &name)?;
             let shard = match &route {
                 Route::Turn(turn) => shards::of_turn(tx, target.id, *turn)?,
-                Route::Key(key) => shards::of_key(tx, target.id, key)?,
+                Route::Key(key, _) => shards::of_key(tx, target.id, key)?,
             };
             let shard = shard.ok_or(ApiError::LogStoreWithoutShard(name))?;
+            quotas.spend(project, (target.id, shard), raw_bytes, now)?;
+            if let Route::Key(key, Some(number)) = &route {
+                sequences::advance(tx, target.id, key, *number, now)?;
+            }
             for block in &blocks {
                 logs::append(tx, target, shard, block, client_ip, now)?;
             }
@@ -99,6 +107,7 @@ async fn unpacked(body: CompressedLogs) -> Result<Vec<Block>, ApiError> {
 fn unpack(body: &CompressedLogs) -> Result<Vec<Block>, ApiError> {
     let groups = body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?;
     groups.iter().try_for_each(check_keys)?;
+    groups.iter().try_for_each(check_times)?;
     groups.iter().filter_map(|group| Block::pack(group).transpose()).collect()
 }
 
@@ -111,4 +120,15 @@ fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Nanoseconds beyond a second would be stored but never found again.
+fn check_times(group: &LogGroup) -> Result<(), ApiError> {
+    let beyond = |nanoseconds: &u32| *nanoseconds >= NANOSECONDS_PER_SECOND;
+    match group.logs.iter().filter_map(|log| log.time_ns).find(beyond) {
+        None => Ok(()),
+        Some(nanoseconds) => Err(ApiError::InvalidTimestamp(format!(
+            "Time_ns of a log must be 0 to 999999999 nanoseconds, not {nanoseconds}"
+        ))),
+    }
 }

@@ -15,7 +15,7 @@ use crate::store::{logstores, shards};
 /// Page size where the caller gives none. Source: the SDKs' own default.
 const PAGE_SIZE_DEFAULT: i64 = 200;
 /// Days that logs can be kept; the largest means for ever. Source: API reference.
-const TTL_DAYS_MAX: i64 = 3_650;
+const TTL_DAYS_MAX: i64 = logstores::TTL_FOREVER_DAYS;
 /// Days that logs are kept where the creator says nothing. Source: guess.
 const TTL_DAYS_DEFAULT: i64 = 30;
 /// Shards where the creator says nothing. Source: SDK defaults.

@@ -23,7 +23,7 @@ use crate::query::request::{Page, Window};
 use crate::query::run::{self, LogsRequest};
 use crate::query::source::{Block, Cancel, Indexes, LogSource, Place, Span};
 use crate::route::{Call, Context, Operations};
-use crate::store::logstores::{self, LogstoreId};
+use crate::store::logstores::{self, LogstoreId, ReadTarget};
 use crate::store::{indexes, logs};
 
 /// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
@@ -100,12 +100,12 @@ where
     F: FnOnce(Option<&Indexes>, &mut dyn LogSource, &Cancel) -> Result<T, QueryError> + Send + 'static,
 {
     let guard = CancelOnDrop(Cancel::default());
-    let cancel = guard.0.clone();
+    let (cancel, now) = (guard.0.clone(), context.now);
     context
         .read(move |db, project| {
-            let logstore = logstores::find(db, project, &name)?;
-            let indexes = indexes_of(db, logstore)?;
-            Ok(query(indexes.as_ref(), &mut Blocks { db, logstore }, &cancel)?)
+            let target = logstores::read_target(db, project, &name, now)?;
+            let indexes = indexes_of(db, target.id)?;
+            Ok(query(indexes.as_ref(), &mut Blocks { db, target }, &cancel)?)
         })
         .await
 }
@@ -131,7 +131,7 @@ fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, 
 /// The blocks of one Logstore.
 struct Blocks<'c> {
     db: &'c Connection,
-    logstore: LogstoreId,
+    target: ReadTarget,
 }
 
 impl LogSource for Blocks<'_> {
@@ -141,7 +141,7 @@ impl LogSource for Blocks<'_> {
         visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
     ) -> Result<(), String> {
         let Span { from, to, topic, newest_first } = span;
-        logs::scan(self.db, self.logstore, from, to, topic, newest_first, &mut |group, meta| {
+        logs::scan(self.db, self.target, from, to, topic, newest_first, &mut |group, meta| {
             visit(&Block {
                 group,
                 place: Place { cursor: meta.cursor, shard: meta.shard },

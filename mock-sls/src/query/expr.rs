@@ -53,6 +53,18 @@ impl SearchExpr {
     }
 }
 
+impl SearchExpr {
+    /// Visits every condition on a field.
+    pub fn for_each_field(&self, visit: &mut dyn FnMut(&Key, &Test)) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.for_each_field(visit)),
+            Self::Not(part) => part.for_each_field(visit),
+            Self::Field(key, test) => visit(key, test),
+            Self::All | Self::FullText(_) => {}
+        }
+    }
+}
+
 /// The name of a searched field: a key of the index, a path into a JSON field (`info.user`),
 /// a tag (`__tag__:name`) or a reserved field.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,13 @@ pub struct DamagedGroup {
     at: usize,
 }
 
+impl DamagedGroup {
+    /// Where the damage is, is not known.
+    pub fn whole() -> Self {
+        Self { at: 0 }
+    }
+}
+
 /// An encoded LogGroup, its logs not yet taken apart.
 #[derive(Debug)]
 pub struct GroupView<'a> {

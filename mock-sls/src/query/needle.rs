@@ -248,7 +248,7 @@ fn next_char(text: &[u8]) -> (Option<char>, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tokenizer::tests::DEFAULT_DELIMITERS, *};
+    use super::{super::tokenizer::DEFAULT_DELIMITERS, *};
     use proptest::prelude::*;
 
     fn tokenizer(case_sensitive: bool) -> Tokenizer {

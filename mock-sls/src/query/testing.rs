@@ -16,7 +16,7 @@ use super::{
     request::{Page, Window},
     run::{LogsRequest, run},
     source::{Block, Cancel, Indexes, LogSource, Place, Span},
-    tokenizer::tests::DEFAULT_DELIMITERS,
+    tokenizer::DEFAULT_DELIMITERS,
 };
 
 /// First second of the test logs: 2023-11-15 07:00:00 in Shanghai.

@@ -5,6 +5,9 @@
 
 use super::expr::Glyph;
 
+/// The delimiters the console offers for a new index. Source: document "Search syntax".
+pub const DEFAULT_DELIMITERS: &str = ", '\";=()[]{}?@&<>/:\n\t\r";
+
 /// How one field (or the full text) is cut into words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokenizer {
@@ -173,11 +176,8 @@ fn last_char(bytes: &[u8]) -> Option<char> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    /// The delimiters the console offers for a new index. Source: document "Search syntax".
-    pub(in crate::query) const DEFAULT_DELIMITERS: &str = ", '\";=()[]{}?@&<>/:\n\t\r";
 
     fn words(tokenizer: &Tokenizer, text: &str) -> String {
         let glyphs: Vec<Glyph> = text.chars().map(Glyph::Char).collect();

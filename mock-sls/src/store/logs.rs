@@ -15,11 +15,11 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use jiff::Timestamp;
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use sls_api::codec::{self, Compression};
 use sls_api::log_group::{LogGroup, LogTag};
 
-use super::logstores::{LogstoreId, WriteTarget};
+use super::logstores::{LogstoreId, ReadTarget, WriteTarget};
 use super::{indexes, shards};
 use crate::clock::nanoseconds;
 use crate::error::ApiError;
@@ -60,6 +60,11 @@ impl Block {
             raw_bytes: raw.len(),
             data,
         }))
+    }
+
+    /// Size of the group before compression, bytes.
+    pub fn raw_bytes(&self) -> usize {
+        self.raw_bytes
     }
 }
 
@@ -113,14 +118,14 @@ pub struct BlockMeta {
 }
 
 /// Hands to `f` the protobuf bytes of every block that may hold logs of `[from, to)` (Unix
-/// seconds) until it says stop. A block also holds logs outside of the window; `f` leaves them
+/// seconds) and has not expired, until it says stop. A block also holds logs outside of the window; `f` leaves them
 /// out.
 ///
 /// Blocks come by their earliest log, or with `newest_first` by their latest log in falling
 /// order; blocks that are equal in this come in the order of arrival, or against it.
 pub fn scan(
     db: &Connection,
-    logstore: LogstoreId,
+    target: ReadTarget,
     from: i64,
     to: i64,
     topic: Option<&str>,
@@ -132,10 +137,10 @@ pub fn scan(
         "SELECT receive_time, cursor, shard, time_min, time_max, index_generation, \
          {PACKED_COLUMNS} \
          FROM blocks WHERE logstore_id = ?1 AND time_max >= ?2 AND time_min < ?3 \
-         AND (?4 IS NULL OR topic = ?4) ORDER BY {order}"
+         AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 ORDER BY {order}"
     );
     let mut query = db.prepare_cached(&sql)?;
-    let mut rows = query.query((logstore.0, from, to, topic))?;
+    let mut rows = query.query((target.id.0, from, to, topic, target.oldest))?;
     while let Some(row) = rows.next()? {
         let meta = BlockMeta {
             receive_time_s: row.get(0)?,
@@ -190,11 +195,11 @@ pub struct Pulled {
     pub raw: Bytes,
 }
 
-/// The groups of a shard from cursor `from` on, up to cursor `to` (not included), at most
+/// The groups of a shard from cursor `from` on that have not expired, up to cursor `to` (not included), at most
 /// `groups_max`, and no further one after `bytes_max` bytes.
 pub fn pull(
     db: &Connection,
-    logstore: LogstoreId,
+    target: ReadTarget,
     shard: u32,
     (from, to): (i64, Option<i64>),
     groups_max: usize,
@@ -205,7 +210,7 @@ pub fn pull(
          WHERE logstore_id = ?1 AND shard = ?2 AND cursor >= ?3 AND cursor < ?4 ORDER BY cursor"
     );
     let mut query = db.prepare_cached(&sql)?;
-    let mut rows = query.query((logstore.0, shard, from, to.unwrap_or(i64::MAX)))?;
+    let mut rows = query.query((target.id.0, shard, from.max(target.oldest), to.unwrap_or(i64::MAX)))?;
     let mut pulled = Vec::new();
     let mut bytes = 0;
     while pulled.len() < groups_max
@@ -219,38 +224,68 @@ pub fn pull(
     Ok(pulled)
 }
 
-/// The cursor of the first block of a shard; its end when it holds none.
-pub fn begin(db: &Connection, logstore: LogstoreId, shard: u32) -> Result<i64, ApiError> {
-    at_or_after(db, logstore, shard, 0)
+/// The cursor of the first block of a shard that has not expired; its end when it holds none.
+pub fn begin(db: &Connection, target: ReadTarget, shard: u32) -> Result<i64, ApiError> {
+    at_or_after(db, target, shard, 0)
 }
 
-/// The cursor behind the last block of a shard.
+/// The cursor behind the last block that a shard ever held.
 pub fn end(db: &Connection, logstore: LogstoreId, shard: u32) -> Result<i64, ApiError> {
     let mut query =
         db.prepare_cached("SELECT max(cursor) FROM blocks WHERE logstore_id = ?1 AND shard = ?2")?;
     let last: Option<i64> = query.query_row((logstore.0, shard), |row| row.get(0))?;
     match last {
         Some(last) => Ok(last.saturating_add(1)),
-        None => Ok(shards::get(db, logstore, shard)?.create_time.saturating_mul(1_000_000_000)),
+        None => shards::end_when_empty(db, logstore, shard),
     }
 }
 
-/// The first cursor of a block at or after a position; the shard's end when there is none.
-pub fn at_or_after(
+/// The first cursor of a block at or after a position that has not expired; the shard's end when
+/// there is none.
+pub fn at_or_after(db: &Connection, target: ReadTarget, shard: u32, position: i64) -> Result<i64, ApiError> {
+    match first_from(db, target, shard, position)? {
+        Some(cursor) => Ok(cursor),
+        None => end(db, target.id, shard),
+    }
+}
+
+/// The first cursor of a block at or after a position that has not expired.
+pub fn first_from(
     db: &Connection,
-    logstore: LogstoreId,
+    target: ReadTarget,
     shard: u32,
     position: i64,
-) -> Result<i64, ApiError> {
+) -> Result<Option<i64>, ApiError> {
     let mut query = db.prepare_cached(
         "SELECT min(cursor) FROM blocks WHERE logstore_id = ?1 AND shard = ?2 AND cursor >= ?3",
     )?;
-    let first: Option<i64> =
-        query.query_row((logstore.0, shard, position), |row| row.get(0)).optional()?.flatten();
-    match first {
-        Some(cursor) => Ok(cursor),
-        None => end(db, logstore, shard),
-    }
+    let from = position.max(target.oldest);
+    Ok(query.query_row((target.id.0, shard, from), |row| row.get(0))?)
+}
+
+/// Whether a shard holds a block that has expired.
+pub fn has_expired(db: &Connection, target: ReadTarget, shard: u32) -> Result<bool, ApiError> {
+    let mut query = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM blocks WHERE logstore_id = ?1 AND shard = ?2 AND cursor < ?3)",
+    )?;
+    Ok(query.query_row((target.id.0, shard, target.oldest), |row| row.get(0))?)
+}
+
+/// Deletes the oldest blocks of a shard that have expired, at most so many. Returns how many.
+pub fn delete_expired(
+    tx: &Transaction<'_>,
+    target: ReadTarget,
+    shard: u32,
+    blocks_max: usize,
+) -> Result<usize, ApiError> {
+    shards::keep_end(tx, target.id, shard, end(tx, target.id, shard)?)?;
+    let deleted = tx
+        .prepare_cached(
+            "DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE logstore_id = ?1 \
+             AND shard = ?2 AND cursor < ?3 ORDER BY cursor LIMIT ?4)",
+        )?
+        .execute((target.id.0, shard, target.oldest, i64::try_from(blocks_max).unwrap_or(i64::MAX)))?;
+    Ok(deleted)
 }
 
 #[cfg(test)]
@@ -259,32 +294,10 @@ mod tests {
 
     use sls_api::log_group::{Content, Log};
     use sls_api::ops::indexes::Index;
-    use sls_api::ops::logstores::{Logstore, LogstoreSettings};
-    use sls_api::ops::projects::NewProject;
 
     use super::*;
-    use crate::store::{logstores, projects, testing};
-
-    const NOW: i64 = 1_795_000_000;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(NOW + second).unwrap()
-    }
-
-    /// A database with one Logstore of one shard.
-    fn with_logstore(f: impl FnOnce(&Transaction<'_>, WriteTarget)) {
-        let mut db = testing::database();
-        let tx = db.transaction().unwrap();
-        let name = "proj-a".parse().unwrap();
-        projects::create(&tx, &NewProject::new(name, ""), "1", at(0)).unwrap();
-        let project = projects::owned(&tx, &"proj-a".parse().unwrap(), "1").unwrap();
-        let settings = LogstoreSettings::new("ls".parse().unwrap(), 1, 1);
-        let body = serde_json::to_value(settings).unwrap();
-        let logstore: Logstore = serde_json::from_value(body).unwrap();
-        let id = logstores::create(&tx, project, &logstore, at(0)).unwrap();
-        shards::create(&tx, id, 1, at(0)).unwrap();
-        f(&tx, WriteTarget { id, append_meta: false });
-    }
+    use crate::store::logstores;
+    use crate::store::testing::{at, with_logstore};
 
     fn put(tx: &Transaction<'_>, target: WriteTarget, topic: &str, times: &[u32]) {
         let log = |time: &u32| Log { time: *time, contents: vec![Content::new("k", "v")], time_ns: None };
@@ -297,6 +310,15 @@ mod tests {
         append(tx, target, 0, &block, Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
     }
 
+    /// Reads what has not expired at `second`.
+    fn reading(target: WriteTarget, second: i64) -> ReadTarget {
+        ReadTarget { id: target.id, oldest: logstores::oldest(1, at(second)) }
+    }
+
+    fn all(target: WriteTarget) -> ReadTarget {
+        reading(target, 0)
+    }
+
     fn scanned(
         db: &Connection,
         target: WriteTarget,
@@ -305,7 +327,7 @@ mod tests {
         newest_first: bool,
     ) -> String {
         let mut seen = Vec::new();
-        scan(db, target.id, window.0, window.1, topic, newest_first, &mut |raw, meta| {
+        scan(db, all(target), window.0, window.1, topic, newest_first, &mut |raw, meta| {
             let group = LogGroup::decode(raw).unwrap();
             seen.push(format!("{}@{}", group.topic.unwrap_or_default(), meta.index_generation));
             ControlFlow::Continue(())
@@ -337,7 +359,7 @@ mod tests {
             put(tx, target, "a", &[1]);
             put(tx, target, "b", &[2]);
             let mut seen = 0;
-            scan(tx, target.id, 0, 100, None, false, &mut |_, _| {
+            scan(tx, all(target), 0, 100, None, false, &mut |_, _| {
                 seen += 1;
                 ControlFlow::Break(())
             })
@@ -366,7 +388,7 @@ mod tests {
             for _ in 0..3 {
                 put(tx, target, "t", &[1]);
             }
-            let pulled = |bytes| pull(tx, target.id, 0, (0, None), 100, bytes).unwrap().len();
+            let pulled = |bytes| pull(tx, all(target), 0, (0, None), 100, bytes).unwrap().len();
             assert_eq!((pulled(1), pulled(usize::MAX)), (1, 3));
         });
     }

@@ -7,6 +7,7 @@ use sls_api::ops::logstores::{Logstore, LogstoreSettings};
 
 use super::projects::ProjectId;
 use super::{from_json, to_json};
+use crate::clock::nanoseconds;
 use crate::error::ApiError;
 
 /// Key of a Logstore in the database; never used again after the Logstore is deleted.
@@ -20,6 +21,51 @@ pub struct WriteTarget {
     pub id: LogstoreId,
     /// Whether the server adds tags of its own.
     pub append_meta: bool,
+}
+
+/// What reading the logs of a Logstore needs to know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadTarget {
+    /// Its key.
+    pub id: LogstoreId,
+    /// Logs before this cursor have expired.
+    pub oldest: i64,
+}
+
+/// A `ttl` of so many days or more means for ever. Source: API reference, CreateLogstore.
+pub const TTL_FOREVER_DAYS: i64 = 3_650;
+
+const NANOSECONDS_PER_DAY: i64 = 86_400 * 1_000_000_000;
+
+/// The cursor before which logs have expired. Source of counting from the time of receipt:
+/// document "Manage a Logstore" (data is kept for so many days after it was written).
+pub fn oldest(ttl_days: i64, now: Timestamp) -> i64 {
+    match ttl_days {
+        TTL_FOREVER_DAYS.. => 0,
+        days => nanoseconds(now).saturating_sub(days.saturating_mul(NANOSECONDS_PER_DAY)).max(0),
+    }
+}
+
+/// Finds a Logstore to read from.
+pub fn read_target(
+    db: &Connection,
+    project: ProjectId,
+    name: &LogstoreName,
+    now: Timestamp,
+) -> Result<ReadTarget, ApiError> {
+    db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE project_id = ?1 AND name = ?2")?
+        .query_row((project.0, name.as_str()), |row| {
+            Ok(ReadTarget { id: LogstoreId(row.get(0)?), oldest: oldest(row.get(1)?, now) })
+        })
+        .optional()?
+        .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+}
+
+/// Every Logstore of every project whose logs expire, with its `ttl` in days.
+pub fn expiring(db: &Connection) -> Result<Vec<(LogstoreId, i64)>, ApiError> {
+    let mut query = db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE ttl_days < ?1")?;
+    let rows = query.query_map([TTL_FOREVER_DAYS], |row| Ok((LogstoreId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Finds a Logstore.
@@ -56,9 +102,9 @@ pub fn create(
     }
     tx.execute(
         "INSERT INTO logstores \
-         (project_id, name, body, append_meta, create_time, last_modify_time) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-        (project.0, name.as_str(), to_json(logstore)?, logstore.append_meta, now.as_second()),
+         (project_id, name, body, append_meta, ttl_days, create_time, last_modify_time) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        (project.0, name.as_str(), to_json(logstore)?, logstore.append_meta, logstore.ttl, now.as_second()),
     )?;
     Ok(LogstoreId(tx.last_insert_rowid()))
 }
@@ -96,8 +142,9 @@ pub fn update(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     tx.execute(
-        "UPDATE logstores SET body = ?2, append_meta = ?3, last_modify_time = ?4 WHERE id = ?1",
-        (id.0, to_json(logstore)?, logstore.append_meta, now.as_second()),
+        "UPDATE logstores SET body = ?2, append_meta = ?3, ttl_days = ?4, last_modify_time = ?5 \
+         WHERE id = ?1",
+        (id.0, to_json(logstore)?, logstore.append_meta, logstore.ttl, now.as_second()),
     )?;
     Ok(())
 }

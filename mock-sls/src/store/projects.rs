@@ -10,7 +10,7 @@ use super::{from_json, name, to_json};
 use crate::error::ApiError;
 
 /// Key of a project in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProjectId(pub(super) i64);
 
 /// A project as stored.

@@ -184,3 +184,32 @@ async fn cursors_grow_also_when_the_clock_stands_or_goes_back() {
     }
     assert_eq!(decode_cursor(&shard.cursor("end").await), Some(before + 2));
 }
+
+#[tokio::test]
+async fn a_query_leaves_logs_out_and_the_cursor_goes_behind_them() {
+    let shard = Shard::start().await;
+    let begin = escaped(&shard.cursor("begin").await);
+    let answer = shard.get(&format!("type=logs&cursor={begin}&count=2&query=content:b"), "lz4").await;
+    let headers =
+        ["x-log-count", "x-log-rawdatacount", "x-log-rawdatalines", "x-log-resultlines", "x-log-failedlines"];
+    assert_eq!(headers.map(|name| answer.header(name).to_owned()), ["1", "2", "2", "1", "0"]);
+    assert!(answer.header("x-log-rawdatasize").parse::<u64>().unwrap() > 0);
+    assert_eq!(answer.header("x-log-cursor"), encode_cursor((shard.made + 200) * NANOSECONDS + 1));
+
+    let next = escaped(answer.header("x-log-cursor"));
+    let answer = shard.get(&format!("type=logs&cursor={next}&query=content:b"), "lz4").await;
+    assert_eq!((answer.header("x-log-count"), answer.header("x-log-end-of-cursor")), ("0", "1"));
+    assert_eq!(answer.header("x-log-cursor"), shard.cursor("end").await);
+    assert!(answer.body.is_empty());
+}
+
+#[tokio::test]
+async fn a_query_that_is_no_search_is_refused() {
+    let shard = Shard::start().await;
+    let begin = escaped(&shard.cursor("begin").await);
+    let answer = shard
+        .get(&format!("type=logs&cursor={begin}&query=%2A%20%7C%20where%20content%20%3D%20%27b%27"), "")
+        .await;
+    assert_eq!((answer.status.as_u16(), answer.error_code().as_str()), (400, "ParameterInvalid"));
+    assert!(answer.text().contains("where"), "{}", answer.text());
+}

@@ -41,7 +41,7 @@ pub async fn put(bed: &Bed, text: &str) {
 }
 
 /// Every group of a shard, oldest first.
-async fn groups_of(bed: &Bed, shard: u32) -> Vec<LogGroup> {
+pub async fn groups_of(bed: &Bed, shard: u32) -> Vec<LogGroup> {
     let path = InShard { logstore: logstore("ls").logstore, shard };
     let from = CursorQuery { from: "begin".into() };
     let cursor = bed.send::<GetCursor>(&path, &from, &()).await.unwrap().0.cursor;
@@ -50,7 +50,7 @@ async fn groups_of(bed: &Bed, shard: u32) -> Vec<LogGroup> {
     pulled.groups(PULL_BYTES_MAX).unwrap().log_groups
 }
 
-fn texts(groups: &[LogGroup]) -> Vec<String> {
+pub fn texts(groups: &[LogGroup]) -> Vec<String> {
     let logs = groups.iter().flat_map(|group| &group.logs);
     logs.flat_map(|log| &log.contents).map(|c| String::from_utf8_lossy(&c.value).into_owned()).collect()
 }
@@ -163,6 +163,36 @@ async fn a_hash_key_goes_to_the_shard_that_owns_it() {
     let bad = PutByKeyQuery { key: "no hex".into(), seqid: None };
     expect![[r#"400 ParameterInvalid: The parameter key must be 1 to 32 hex digits, not "no hex""#]]
         .assert_eq(&bed.shown::<PutLogsByKey>(&logstore("ls"), &bad, &body("x")).await);
+}
+
+#[tokio::test]
+async fn a_sequence_number_must_grow_for_each_key_and_logstore() {
+    let bed = Bed::with_logstore().await;
+    bed.create_logstore("other", 1).await;
+    let put = async |name: &str, key: &str, seqid| {
+        let query = PutByKeyQuery { key: key.into(), seqid: Some(seqid) };
+        bed.shown::<PutLogsByKey>(&logstore(name), &query, &body("x")).await
+    };
+    assert_eq!(put("ls", "A1", 5).await, "ok ()");
+    expect!["400 InvalidSequenceId: sequence id 5 of key a1000000000000000000000000000000 is not larger than 5, the last one"]
+        .assert_eq(&put("ls", "a1", 5).await);
+    assert!(put("ls", "a10", 4).await.starts_with("400 InvalidSequenceId"), "the same key, written longer");
+    assert_eq!(put("ls", "a2", 1).await, "ok ()");
+    assert_eq!(put("other", "a1", 1).await, "ok ()");
+    assert_eq!(put("ls", "a1", 9).await, "ok ()");
+    assert_eq!(groups_of(&bed, 1).await.len(), 3, "what was refused is not stored");
+}
+
+#[tokio::test]
+async fn a_refused_body_does_not_use_up_its_sequence_number() {
+    let bed = Bed::with_logstore().await;
+    let query = PutByKeyQuery { key: "a1".into(), seqid: Some(1) };
+    let mut bad = group("x");
+    bad.logs[0].time_ns = Some(1_000_000_000);
+    let bad = CompressedLogs::from_group(&bad, Compression::Lz4).unwrap();
+    expect!["400 InvalidTimestamp: Time_ns of a log must be 0 to 999999999 nanoseconds, not 1000000000"]
+        .assert_eq(&bed.shown::<PutLogsByKey>(&logstore("ls"), &query, &bad).await);
+    assert_eq!(bed.shown::<PutLogsByKey>(&logstore("ls"), &query, &body("x")).await, "ok ()");
 }
 
 #[tokio::test]

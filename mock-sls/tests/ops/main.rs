@@ -3,7 +3,9 @@
 mod access;
 mod agents;
 mod bed;
+mod consumer_groups;
 mod cursors;
+mod expiry;
 mod indexes;
 mod logs;
 mod logstores;
@@ -11,6 +13,7 @@ mod logtail_configs;
 mod machine_groups;
 mod persistence;
 mod projects;
+mod quotas;
 mod raw;
 mod replay;
 mod routing;

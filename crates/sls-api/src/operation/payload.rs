@@ -48,6 +48,12 @@ pub enum DecodeError {
     /// Cannot be decompressed.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// A `batch_group` body of too many packages.
+    #[error("the batch has {packages} log groups: send at most {} at once", crate::ops::logs::PACKAGES_MAX)]
+    TooManyPackages {
+        /// How many there are.
+        packages: usize,
+    },
     /// A header that the body needs is missing or unreadable.
     #[error("header {name} {problem}")]
     Header {

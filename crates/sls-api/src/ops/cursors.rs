@@ -73,7 +73,7 @@ pub struct PullQuery {
         skip_serializing_if = "Option::is_none"
     )]
     pub end_cursor: Option<String>,
-    /// SPL to run over the logs.
+    /// Search that the returned logs satisfy.
     #[serde(default, deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
 }
@@ -97,6 +97,23 @@ pub struct PulledLogs {
     pub read_last_cursor: Option<i64>,
     /// Whether the shard has nothing more at the moment.
     pub end_of_cursor: bool,
+    /// What a query left out; none without a query.
+    pub filtered: Option<Filtered>,
+}
+
+/// What a PullLogs with a query read and kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filtered {
+    /// Log groups read.
+    pub raw_groups: u64,
+    /// Their size, bytes.
+    pub raw_bytes: u64,
+    /// Logs in them.
+    pub raw_lines: u64,
+    /// Logs returned.
+    pub result_lines: u64,
+    /// Logs that the query failed on.
+    pub failed_lines: u64,
 }
 
 impl PulledLogs {
@@ -119,6 +136,7 @@ impl PulledLogs {
             cursor_time: None,
             read_last_cursor: None,
             end_of_cursor: false,
+            filtered: None,
         })
     }
 
@@ -151,6 +169,13 @@ impl WireBody for PulledLogs {
         if let Some(cursor) = self.read_last_cursor {
             headers.insert(header::READ_LAST_CURSOR, HeaderValue::from(cursor));
         }
+        if let Some(filtered) = self.filtered {
+            headers.insert(header::RAW_DATA_COUNT, HeaderValue::from(filtered.raw_groups));
+            headers.insert(header::RAW_DATA_SIZE, HeaderValue::from(filtered.raw_bytes));
+            headers.insert(header::RAW_DATA_LINES, HeaderValue::from(filtered.raw_lines));
+            headers.insert(header::RESULT_LINES, HeaderValue::from(filtered.result_lines));
+            headers.insert(header::FAILED_LINES, HeaderValue::from(filtered.failed_lines));
+        }
         payload
     }
 
@@ -167,9 +192,25 @@ impl WireBody for PulledLogs {
             cursor_time: payload.parsed_header(header::CURSOR_TIME)?,
             read_last_cursor: payload.parsed_header(header::READ_LAST_CURSOR)?,
             end_of_cursor: payload.header(header::END_OF_CURSOR) == Some("1"),
+            filtered: filtered(&payload)?,
             bytes: payload.bytes,
         })
     }
+}
+
+/// The statistics of a filtered pull; none when the answer has no count of raw groups.
+fn filtered(payload: &Payload) -> Result<Option<Filtered>, DecodeError> {
+    let number = |name| payload.parsed_header::<u64>(name);
+    let Some(raw_groups) = number(header::RAW_DATA_COUNT)? else {
+        return Ok(None);
+    };
+    Ok(Some(Filtered {
+        raw_groups,
+        raw_bytes: number(header::RAW_DATA_SIZE)?.unwrap_or_default(),
+        raw_lines: number(header::RAW_DATA_LINES)?.unwrap_or_default(),
+        result_lines: number(header::RESULT_LINES)?.unwrap_or_default(),
+        failed_lines: number(header::FAILED_LINES)?.unwrap_or_default(),
+    }))
 }
 
 operation!(
@@ -182,11 +223,11 @@ operation!(
     InShard, CursorTimeQuery, () => Json<CursorTime>);
 operation!(
     /// Reads log groups in order of receipt, as the Python and Java SDKs ask.
-    PullLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "log", Project, A, Fidelity::Partial("query and pullMode are ignored"), Source::Sdk("python, java: pull_logs"),
+    PullLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "log", Project, A, Fidelity::Partial("a query is a search without pipeline commands; pullMode is ignored"), Source::Sdk("python, java: pull_logs"),
     InShard, PullQuery, () => PulledLogs);
 operation!(
     /// Reads log groups in order of receipt, as the Go and Rust SDKs ask.
-    PullLogsByLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "logs", Project, A, Fidelity::Partial("query and pullMode are ignored"), Source::Sdk("go, rust: pull_logs"),
+    PullLogsByLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "logs", Project, A, Fidelity::Partial("a query is a search without pipeline commands; pullMode is ignored"), Source::Sdk("go, rust: pull_logs"),
     InShard, PullQuery, () => PulledLogs);
 
 #[cfg(test)]
@@ -212,6 +253,7 @@ mod tests {
             let mut sent = PulledLogs::pack(&groups, compression, encode_cursor(7)).unwrap();
             sent.read_last_cursor = Some(6);
             sent.cursor_time = Some(1_700_000_000);
+            sent.filtered = Some(Filtered { raw_groups: 3, raw_bytes: 9, ..Filtered::default() });
             let got = PulledLogs::from_payload(sent.to_payload()).unwrap();
             assert_eq!(got, sent);
             assert_eq!(got.groups(100).unwrap(), groups);

@@ -3,7 +3,7 @@
 mod put;
 mod rows;
 
-pub use put::CompressedLogs;
+pub use put::{CompressedLogs, PACKAGES_MAX};
 pub use rows::{Histogram, Histograms, LogsMeta, LogsReply, LogsRows, Progress, Row, Term};
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::{
 pub struct PutByKeyQuery {
     /// Up to 32 hex digits; the shard whose range contains it takes the logs.
     pub key: String,
-    /// Sequence number of exactly-once writers.
+    /// Sequence number of exactly-once writers: must be larger than the last one of this key.
     #[serde(default, deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
     pub seqid: Option<i64>,
 }
@@ -135,7 +135,7 @@ operation!(
     InLogstore, NoQuery, CompressedLogs => ());
 operation!(
     /// Writes logs to the shard of a hash key.
-    PutLogsByKey: POST "/logstores/{logstore}/shards/route", Project, A, Fidelity::Partial("seqid is ignored"), Source::Sdk("python, go, java: put_logs with hash key"),
+    PutLogsByKey: POST "/logstores/{logstore}/shards/route", Project, A, Fidelity::Full, Source::Sdk("python, go, java: put_logs with hash key; LoongCollector: seqid"),
     InLogstore, PutByKeyQuery, CompressedLogs => ());
 operation!(
     /// Writes logs to any shard, as the Go SDK spells it.

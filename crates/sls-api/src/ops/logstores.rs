@@ -154,7 +154,7 @@ pub struct LogstoreList {
 
 operation!(
     /// Creates a Logstore.
-    CreateLogStore: POST "/logstores", Project, A, Fidelity::Partial("ttl has no effect"), Source::Sdk("python, go, java, node: create_logstore"),
+    CreateLogStore: POST "/logstores", Project, A, Fidelity::Full, Source::Sdk("python, go, java, node: create_logstore"),
     NoPath, NoQuery, Json<LogstoreSettings> => ());
 operation!(
     /// Describes a Logstore.

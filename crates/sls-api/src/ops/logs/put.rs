@@ -15,6 +15,10 @@ use crate::{
     operation::DecodeError,
 };
 
+/// Most packages in one batch. Source: own bound; LoongCollector batches a few hundred at most,
+/// and packages of no logs would otherwise take many times the memory of the body.
+pub const PACKAGES_MAX: usize = 10_000;
+
 /// Log groups as they travel: still compressed, so that receiving them costs nothing before
 /// signature and limits are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,9 @@ impl CompressedLogs {
 
     fn batched_groups(&self, limit: usize) -> Result<Vec<LogGroup>, DecodeError> {
         let packages = SlsLogPackageList::decode(self.bytes.clone())?.packages;
+        if packages.len() > PACKAGES_MAX {
+            return Err(DecodeError::TooManyPackages { packages: packages.len() });
+        }
         let mut room = limit;
         let mut groups = Vec::with_capacity(packages.len());
         for package in &packages {
@@ -228,6 +235,14 @@ mod tests {
         ]);
         let got = CompressedLogs::from_payload(sent.to_payload()).unwrap();
         assert_eq!(got.log_groups(1000).unwrap(), [group("a"), group("b"), group("c")]);
+    }
+
+    #[test]
+    fn a_batch_has_a_largest_number_of_packages() {
+        let empty = SlsLogPackage { data: Bytes::new(), uncompress_size: None, compress_type: Some(0) };
+        assert_eq!(batch(vec![empty.clone(); PACKAGES_MAX]).log_groups(9).unwrap().len(), PACKAGES_MAX);
+        let e = batch(vec![empty; PACKAGES_MAX + 1]).log_groups(9).unwrap_err();
+        assert_eq!(e.to_string(), "the batch has 10001 log groups: send at most 10000 at once");
     }
 
     #[test]
