@@ -63,6 +63,19 @@ e2e-kubectl:
     cargo build --package e2e
     e2e/kubectl.sh target/debug/e2e
 
+# Consumer groups, proven with the consumer libraries of the Python, Go and Java SDKs (needs
+# Python 3, Go, a JDK, Maven and their registries).
+clients-consumers:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --package mock-sls --bin mock-sls
+    export MOCK_SLS_BIN="$PWD/target/debug/mock-sls"
+    python3 -m venv target/clients-python
+    target/clients-python/bin/pip install --quiet --requirement e2e/clients/python/requirements.txt
+    target/clients-python/bin/pytest e2e/clients/python
+    go test -C e2e/clients/go -count=1 ./...
+    mvn --batch-mode --no-transfer-progress --file e2e/clients/java/pom.xml test
+
 # Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
 images:
     cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins

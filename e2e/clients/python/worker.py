@@ -1,0 +1,47 @@
+"""One consumer process: prints a line `shard text` for every log it reads, until it is killed or
+its input ends. Arguments: key id, secret, project, Logstore, group, consumer, in order (0 or 1)."""
+
+import sys
+
+from aliyun.log.consumer import ConsumerProcessorBase, ConsumerWorker, CursorPosition, LogHubConfig
+
+from conftest import ENDPOINT
+
+# The shortest the library allows: heartbeats every second, a consumer is dead after two.
+HEARTBEAT_S = 1
+FETCH_S = 0.2
+
+
+class Printer(ConsumerProcessorBase):
+    def process(self, log_groups, check_point_tracker):
+        for group in log_groups.LogGroups:
+            for log in group.Logs:
+                for content in log.Contents:
+                    print(self.shard_id, content.Value, flush=True)
+        self.save_checkpoint(check_point_tracker, force=True)
+
+
+def main():
+    key_id, secret, project, logstore, group, consumer, in_order = sys.argv[1:]
+    config = LogHubConfig(
+        ENDPOINT,
+        key_id,
+        secret,
+        project,
+        logstore,
+        group,
+        consumer,
+        cursor_position=CursorPosition.BEGIN_CURSOR,
+        heartbeat_interval=HEARTBEAT_S,
+        data_fetch_interval=FETCH_S,
+        in_order=in_order == "1",
+    )
+    worker = ConsumerWorker(Printer, config)
+    worker.start()
+    sys.stdin.read()
+    worker.shutdown()
+    worker.join()
+
+
+if __name__ == "__main__":
+    main()
