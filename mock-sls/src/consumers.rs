@@ -25,8 +25,8 @@ pub fn to_read(shards: &[Progress], parents: &[(u32, u32)], ordered: bool) -> BT
     let mut waiting = BTreeSet::new();
     let mut wanted = BTreeSet::new();
     for Progress { shard, finished } in shards {
-        let parents = parents.iter().filter(|(child, _)| child == shard).map(|(_, parent)| parent);
-        let ready = !ordered || parents.into_iter().all(|parent| !waiting.contains(parent));
+        let mut own = parents.iter().filter(|(child, _)| child == shard);
+        let ready = !ordered || own.all(|(_, parent)| !waiting.contains(parent));
         if !ready || !finished {
             waiting.insert(*shard);
         }

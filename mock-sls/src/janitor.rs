@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::error::ApiError;
 use crate::store::expiry;
 
 /// Time between two rounds (own choice; short against the day that logs live at least).
@@ -25,7 +26,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 }
 
 /// Step after step, so that writers get their turn in between.
-async fn round(app: &App, stop: &CancellationToken) -> Result<(), crate::error::ApiError> {
+async fn round(app: &App, stop: &CancellationToken) -> Result<(), ApiError> {
     let now = app.clock.now();
     while !stop.is_cancelled() && app.store.write(move |tx| expiry::step(tx, now)).await? {}
     Ok(())
