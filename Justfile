@@ -65,16 +65,16 @@ e2e-kubectl:
 
 # Consumer groups, proven with the consumer libraries of the Python, Go and Java SDKs (needs
 # Python 3, Go, a JDK, Maven and their registries).
-clients-consumers:
+consumers:
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --package mock-sls --bin mock-sls
     export MOCK_SLS_BIN="$PWD/target/debug/mock-sls"
-    python3 -m venv target/clients-python
-    target/clients-python/bin/pip install --quiet --requirement e2e/clients/python/requirements.txt
-    target/clients-python/bin/pytest e2e/clients/python
-    go test -C e2e/clients/go -count=1 ./...
-    mvn --batch-mode --no-transfer-progress --file e2e/clients/java/pom.xml test
+    python3 -m venv target/consumers-python
+    target/consumers-python/bin/pip install --quiet --requirement e2e/consumers/python/requirements.txt
+    target/consumers-python/bin/pytest e2e/consumers/python
+    go test -C e2e/consumers/go -count=1 ./...
+    mvn --batch-mode --no-transfer-progress --file e2e/consumers/java/pom.xml test
 
 # Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
 images:
