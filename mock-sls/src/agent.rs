@@ -34,7 +34,6 @@ use self::decide::{Identity, Verdict};
 use self::pipelines::{Pipelines, Server};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::front;
 use crate::store::agents::{self, Agent};
 
 /// Status of an answer that refuses the agent. Source: own choice; LoongCollector only tells
@@ -55,7 +54,7 @@ async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
         let here = here(&app, &request);
-        let beat: HeartbeatRequest = decode(request).await?;
+        let beat: HeartbeatRequest = decode(&app, request).await?;
         let server = Arc::clone(&app);
         app.store.write(move |tx| answer_heartbeat(tx, &server, &here, beat, now)).await
     };
@@ -138,7 +137,7 @@ async fn fetch(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
         let here = here(&app, &request);
-        let wanted: FetchConfigRequest = decode(request).await?;
+        let wanted: FetchConfigRequest = decode(&app, request).await?;
         let server = Arc::clone(&app);
         app.store.read(move |db| answer_fetch(db, &server, &here, wanted)).await
     };
@@ -172,10 +171,10 @@ fn answer_fetch(
     })
 }
 
-async fn decode<M: Message + Default>(request: Request) -> Result<M, ApiError> {
+async fn decode<M: Message + Default>(app: &App, request: Request) -> Result<M, ApiError> {
     let (parts, body) = request.into_parts();
-    let bytes = front::read_body(&parts.headers, body).await?;
-    M::decode(bytes)
+    let body = app.bodies.read(&parts.headers, body).await?;
+    M::decode(body.bytes)
         .map_err(|error| ApiError::PostBodyInvalid(format!("Protobuffer content cannot be parsed: {error}")))
 }
 

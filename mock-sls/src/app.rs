@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::Accounts;
 use crate::clock::Clock;
+use crate::front::Bodies;
 use crate::front::project::Hosts;
 use crate::quota::Quotas;
 use crate::route::Group;
@@ -20,6 +21,8 @@ pub struct App {
     pub store: Store,
     /// Who may call.
     pub accounts: Accounts,
+    /// Takes in request bodies.
+    pub bodies: Bodies,
     /// Host names of this server.
     pub hosts: Hosts,
     /// What time it is.

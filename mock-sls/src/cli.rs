@@ -1,21 +1,24 @@
 //! The command line of `mock-sls`.
 
+mod env;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 use serde_json::json;
-use sls_api::sign::AccessKey;
+use sls_api::sign::{AccessKey, CLOCK_WINDOW};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
-    DEFAULT_REGION, Data, MockSls, Running, WriteQuotas,
+    DEFAULT_REGION, Data, Key, MockSls, Rights, Running, Tls, WriteQuotas, accounts,
 };
 
 /// An emulator of Alibaba Cloud Simple Log Service on one port, with one SQLite file.
@@ -29,14 +32,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API until SIGTERM or SIGINT.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Print what to set so that clients talk to the emulator.
+    Env(env::Env),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+The file of --accounts is JSON; rights (full or read-only), securityToken, expiration and disabled
+may be left out:
+  {\"accounts\": [{\"accountId\": \"1234567890123456\", \"keys\": [
+    {\"accessKeyId\": \"…\", \"accessKeySecret\": \"…\", \"rights\": \"read-only\",
+     \"securityToken\": \"…\", \"expiration\": \"2030-01-01T00:00:00Z\", \"disabled\": false}]}]}
+
 Clients put the project in front of the endpoint's host name. On one machine without DNS, point \
 them here as their HTTP proxy (HTTP_PROXY=http://127.0.0.1:8080) and give them any endpoint, for \
-example http://sls.test.
+example http://sls.test; `mock-sls env` prints the lines. With --tls-listen the same works for https.
 
 MOCK_SLS_LOG chooses what is logged to stderr, for example info for one line per request.
 
@@ -45,6 +56,20 @@ struct Serve {
     /// Where to listen; port 0 takes a free port.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+
+    /// Where to listen for TLS, with certificates of an authority of its own; also makes CONNECT
+    /// (HTTPS_PROXY) work on the other port.
+    #[arg(long, value_name = "HOST:PORT")]
+    tls_listen: Option<SocketAddr>,
+
+    /// File that the certificate of that authority is written to, for clients to trust. Its key
+    /// is kept beside it (FILE.key), so that later starts have the same authority.
+    #[arg(long, value_name = "FILE", requires = "tls_listen")]
+    tls_ca: Option<PathBuf>,
+
+    /// File that the port is written to, as a decimal number, once requests are answered.
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
 
     /// Folder of the database, made if missing; a temporary one if not given.
     #[arg(long, value_name = "DIR")]
@@ -60,6 +85,14 @@ struct Serve {
     )]
     access_keys: Vec<KeyPair>,
 
+    /// A key pair that may only read; may be given several times.
+    #[arg(long = "read-only-key", value_name = "ID:SECRET")]
+    read_only_keys: Vec<KeyPair>,
+
+    /// File of accounts and keys, instead of the options for them; its form is below.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["access_keys", "read_only_keys", "account_id"])]
+    accounts: Option<PathBuf>,
+
     /// Id of the account that the key pairs belong to.
     #[arg(long, value_name = "UID", default_value = DEFAULT_ACCOUNT_ID)]
     account_id: String,
@@ -67,6 +100,10 @@ struct Serve {
     /// How strictly signatures are checked.
     #[arg(long, value_enum, default_value_t = AuthArg::Strict)]
     auth: AuthArg,
+
+    /// How far the time of a signed request may be off, either way.
+    #[arg(long, value_name = "SECONDS", default_value_t = CLOCK_WINDOW.as_secs().unsigned_abs() as u32)]
+    clock_window: u32,
 
     /// Region that the server says it stands in.
     #[arg(long, default_value = DEFAULT_REGION)]
@@ -107,7 +144,7 @@ enum AuthArg {
     Strict,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// Sentences.
     Text,
@@ -133,20 +170,22 @@ impl FromStr for KeyPair {
 }
 
 impl Serve {
-    fn config(self) -> Config {
-        let mut keys: Vec<AccessKey> = self.access_keys.into_iter().map(|pair| pair.0).collect();
-        if keys.is_empty() {
-            keys.push(AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET));
-        }
-        Config {
+    fn config(self) -> anyhow::Result<Config> {
+        let accounts = match &self.accounts {
+            Some(path) => accounts::read(path)?,
+            None => vec![self.account()],
+        };
+        Ok(Config {
             listen: self.listen,
+            tls: self.tls_listen.map(|listen| Tls { listen, ca: self.tls_ca }),
             data: self.data.map_or(Data::Temp, Data::Dir),
-            accounts: vec![Account { uid: self.account_id, keys }],
+            accounts,
             auth: match self.auth {
                 AuthArg::Off => Auth::Off,
                 AuthArg::Lenient => Auth::Lenient,
                 AuthArg::Strict => Auth::Strict,
             },
+            clock_window: SignedDuration::from_secs(self.clock_window.into()),
             region: self.region,
             advertise: self.advertise,
             endpoint_hosts: self.endpoint_hosts,
@@ -155,21 +194,36 @@ impl Serve {
                 project_bytes_per_s: self.project_write_quota,
             },
             ..Config::default()
+        })
+    }
+
+    /// The account of the options; the default key pair opens it if none is given.
+    fn account(&self) -> Account {
+        let mut keys: Vec<Key> = self.access_keys.iter().map(|pair| pair.0.clone().into()).collect();
+        if keys.is_empty() {
+            keys.push(AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET).into());
         }
+        let reading = |pair: &KeyPair| Key { rights: Rights::ReadOnly, ..pair.0.clone().into() };
+        keys.extend(self.read_only_keys.iter().map(reading));
+        Account { uid: self.account_id.clone(), keys }
     }
 }
 
 /// Runs the program with these arguments, the first being its name.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let Cli { command: Command::Serve(serve) } = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let command = match Cli::try_parse_from(args) {
+        Ok(cli) => cli.command,
         Err(error) => {
             // Nothing better can be done when this cannot be printed.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match run(serve) {
+    let outcome = match command {
+        Command::Serve(serve) => run(*serve),
+        Command::Env(env) => env::run(&env).context("cannot print"),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mock-sls: {error:#}");
@@ -191,13 +245,26 @@ fn run(serve: Serve) -> anyhow::Result<()> {
 
 async fn serve_until_signal(serve: Serve) -> anyhow::Result<()> {
     let signal = stop_signal()?;
-    let output = serve.output;
-    let config = serve.config();
-    let key = config.accounts.first().and_then(|account| account.keys.first()).cloned();
+    let (output, port_file) = (serve.output, serve.port_file.clone());
+    let config = serve.config()?;
+    let key = config.accounts.first().and_then(|account| account.keys.first()).map(|key| key.pair.clone());
     let running = MockSls::start(config).await?;
+    if let Some(path) = port_file {
+        write_port(&path, running.addr().port())
+            .with_context(|| format!("cannot write the port to {}", path.display()))?;
+    }
     announce(&running, key.as_ref(), output).context("cannot print the endpoint")?;
     signal.await;
     running.shutdown().await;
+    Ok(())
+}
+
+/// Writes beside the file first and renames, so that whoever waits for it finds it whole.
+fn write_port(path: &Path, port: u16) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{port}")?;
+    file.persist(path)?;
     Ok(())
 }
 
@@ -212,10 +279,18 @@ fn announce(running: &Running, key: Option<&AccessKey>, output: Output) -> std::
         Output::Json => writeln!(
             out,
             "{}",
-            json!({ "endpoint": endpoint, "accessKeyId": id, "accessKeySecret": secret })
+            json!({
+                "endpoint": endpoint,
+                "httpsEndpoint": running.https_endpoint(),
+                "accessKeyId": id,
+                "accessKeySecret": secret,
+            })
         )?,
         Output::Text => {
             writeln!(out, "endpoint           {endpoint}")?;
+            if let Some(endpoint) = running.https_endpoint() {
+                writeln!(out, "https endpoint     {endpoint}")?;
+            }
             writeln!(out, "access key id      {id}")?;
             writeln!(out, "access key secret  {}", secret.unwrap_or("(as given)"))?;
         }

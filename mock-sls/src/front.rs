@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, SERVER};
+use http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_TYPE, DATE, HOST, SERVER,
+};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use sls_api::codec::Compression;
 use sls_api::error::ErrorBody;
@@ -27,7 +30,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::route::{self, Context, Group, Raw};
 
-pub use body::{BODY_BYTES_MAX, read as read_body};
+pub use body::{BODY_BYTES_MAX, Bodies};
 
 /// How long decoding, handler and encoding may take together (own choice; a query over much
 /// data is the slowest).
@@ -35,6 +38,12 @@ const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Value of the response header `Server`.
 const SERVER_NAME: &str = "mock-sls";
+
+/// Headers that must not be repeated, besides all `x-log-` and `x-acs-` ones.
+const SINGLE_HEADERS: [HeaderName; 4] = [HOST, AUTHORIZATION, DATE, CONTENT_TYPE];
+
+/// How long a browser may remember that a page may send (own choice).
+const PREFLIGHT_SECONDS: u64 = 3_600;
 
 /// What the access log says about a request; filled in as it becomes known.
 #[derive(Default)]
@@ -85,13 +94,23 @@ async fn answer(
     seen: &mut Seen,
 ) -> Result<Payload, ApiError> {
     let (parts, body) = request.into_parts();
+    single_headers(&parts.headers)?;
     let project = project(app, &parts)?;
     seen.project = project.as_ref().map(ToString::to_string);
+    if let Some(permission) = preflight(group, &parts) {
+        return Ok(permission);
+    }
     let query = query_pairs(&parts);
     let entry = operation(app, group, &parts, &query, project.is_some())?;
     seen.operation = Some(entry.endpoint.name);
-    let bytes = read_body(&parts.headers, body).await?;
-    let account = app.accounts.verify(&parts, &bytes, now)?;
+    let body = app.bodies.read(&parts.headers, body).await?;
+    let account = if entry.anonymous {
+        String::new()
+    } else {
+        let caller = app.accounts.verify(&parts, &body.bytes, now)?;
+        app.accounts.permit(&caller, entry.endpoint.name, &resource(entry, project.as_ref(), &parts))?;
+        caller.account
+    };
     let context = Context {
         app: Arc::clone(app),
         project,
@@ -103,7 +122,7 @@ async fn answer(
     let raw = Raw {
         path: entry.endpoint.match_path(parts.uri.path()).unwrap_or_default(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        payload: Payload { headers: parts.headers, bytes },
+        payload: Payload { headers: parts.headers, bytes: body.bytes.clone() },
     };
     tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
         .await
@@ -113,6 +132,36 @@ async fn answer(
 /// 24 upper-case hex digits. Source: answers of the real service.
 fn request_id() -> String {
     format!("{:016X}{:08X}", fastrand::u64(..), fastrand::u32(..))
+}
+
+/// A header that counts must not be there twice: signature and handler might read different
+/// ones. Source: RFC 9112 for `Host`, guess for the others; no client repeats one.
+fn single_headers(headers: &HeaderMap) -> Result<(), ApiError> {
+    let counts = |name: &HeaderName| {
+        SINGLE_HEADERS.contains(name)
+            || ["x-log-", "x-acs-"].iter().any(|start| name.as_str().starts_with(start))
+    };
+    let twice = |name: &&HeaderName| headers.get_all(*name).iter().nth(1).is_some();
+    match headers.keys().filter(|name| counts(name)).find(twice) {
+        Some(name) => Err(ApiError::ParameterInvalid(format!("The header {name} is given more than once."))),
+        None => Ok(()),
+    }
+}
+
+/// The answer to a browser that asks whether a page may send to an operation for everyone.
+fn preflight(group: Option<&Group>, parts: &Parts) -> Option<Payload> {
+    let open = group?.entries.iter().any(|entry| entry.anonymous);
+    if parts.method != Method::OPTIONS || !open {
+        return None;
+    }
+    let mut permission = Payload::default();
+    let wanted = parts.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+    permission.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    permission.headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(PREFLIGHT_SECONDS));
+    if let Some(wanted) = wanted {
+        permission.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    Some(permission)
 }
 
 fn project(app: &App, parts: &Parts) -> Result<Option<ProjectName>, ApiError> {
@@ -141,6 +190,13 @@ fn operation<'a>(
         app.unknown.count(error.to_string());
     }
     chosen
+}
+
+/// What the operation is about, as RAM names it: `project/p/logstore/ls`.
+fn resource(entry: &route::Entry, project: Option<&ProjectName>, parts: &Parts) -> String {
+    let names = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
+    let project = project.map_or("*", |project| project.as_str());
+    names.iter().fold(format!("project/{project}"), |path, (kind, name)| format!("{path}/{kind}/{name}"))
 }
 
 fn client_ip(parts: &Parts) -> IpAddr {

@@ -12,6 +12,7 @@
 //! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
 //! `query` knows HTTP. Only `front`, `agent` and `janitor` read the clock.
 
+mod accounts;
 mod admin;
 mod agent;
 mod app;
@@ -30,8 +31,9 @@ mod route;
 mod server;
 mod store;
 
-pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, WriteQuotas};
-pub use server::{MockSls, Running, StartError};
+pub use accounts::AccountsError;
+pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
+pub use server::{MockSls, Running, StartError, TlsError};
 pub use store::OpenError;
 
 /// Account id of the default key pair.

@@ -11,6 +11,7 @@ mod machine_groups;
 mod projects;
 mod search;
 mod shards;
+mod tracking;
 
 use crate::route::Operations;
 
@@ -27,6 +28,7 @@ pub fn all() -> Operations {
         consumer_groups::operations,
         machine_groups::operations,
         logtail_configs::operations,
+        tracking::operations,
     ]
     .into_iter()
     .fold(Operations::default(), |operations, add| add(operations))

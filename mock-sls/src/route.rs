@@ -118,6 +118,8 @@ pub struct Entry {
     pub calls: AtomicU64,
     /// Calls that were not answered with 200.
     pub errors: AtomicU64,
+    /// Whether it needs no signature.
+    pub anonymous: bool,
     handler: Handler,
 }
 
@@ -249,6 +251,21 @@ impl Operations {
         })
     }
 
+    /// Adds a handler of an operation that anyone may call, also from a page in a browser.
+    #[must_use]
+    pub fn op_anonymous<O, F, Fut>(self, bad_body: fn(DecodeError) -> ApiError, handler: F) -> Self
+    where
+        O: Operation,
+        F: Fn(Call<O>) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<O::Reply, ApiError>> + Send + 'static,
+    {
+        let mut operations = self.op_or(bad_body, handler);
+        if let Some(entry) = operations.entries.last_mut() {
+            entry.anonymous = true;
+        }
+        operations
+    }
+
     fn add<F, Fut>(mut self, endpoint: Endpoint, answer: F) -> Self
     where
         F: Fn(Context, Raw) -> Fut + Send + Sync + 'static,
@@ -258,6 +275,7 @@ impl Operations {
             endpoint,
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            anonymous: false,
             handler: Box::new(move |context, raw| Box::pin(answer(context, raw))),
         });
         self

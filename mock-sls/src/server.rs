@@ -1,6 +1,10 @@
 //! Starts and stops a server.
 
 mod connections;
+mod tls;
+mod waiting;
+
+pub use tls::TlsError;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,9 +14,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::Connections;
 use crate::app::{App, Unknown};
 use crate::auth::Accounts;
 use crate::config::Config;
+use crate::front::Bodies;
 use crate::front::project::Hosts;
 use crate::quota::Quotas;
 use crate::store::{OpenError, Store};
@@ -32,6 +38,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -40,14 +49,23 @@ pub enum StartError {
 impl MockSls {
     /// Starts a server on the current tokio runtime. It answers from the moment this returns.
     pub async fn start(config: Config) -> Result<Running, StartError> {
-        let at_address = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(at_address)?;
-        let address = listener.local_addr().map_err(at_address)?;
+        let (listener, address) = listen(config.listen).await?;
+        let mut encrypted = None;
+        let mut acceptor = None;
+        let mut https = None;
+        if let Some(wanted) = &config.tls {
+            let (listener, address) = listen(wanted.listen).await?;
+            let tls = tls::prepare(wanted.ca.as_deref(), address.ip())?;
+            encrypted = Some(listener);
+            acceptor = Some(tls.acceptor);
+            https = Some(Https { address, authority_pem: tls.authority_pem });
+        }
         let store = Store::open(&config.data)?;
         let names = config.endpoint_hosts.iter().chain(&config.advertise).map(String::as_str);
         let app = Arc::new(App {
             store,
-            accounts: Accounts::new(config.accounts, config.auth, &config.region),
+            accounts: Accounts::new(config.accounts, config.auth, &config.region, config.clock_window),
+            bodies: Bodies::new(config.limits.body_time),
             hosts: Hosts::new(names),
             clock: config.clock,
             region: config.region,
@@ -60,19 +78,34 @@ impl MockSls {
         let router =
             route::router(&app).merge(agent::router()).merge(admin::router()).with_state(Arc::clone(&app));
         let stop = CancellationToken::new();
-        let (serve, clean) =
-            (connections::serve(listener, router, stop.clone()), janitor::run(app, stop.clone()));
+        let connections = Connections::new(router, acceptor, config.limits, stop.clone());
+        let (serve, clean) = (connections.serve(listener, encrypted), janitor::run(app, stop.clone()));
         let serving = tokio::spawn(async move {
             tokio::join!(serve, clean);
         });
-        Ok(Running { address, stop, serving: Some(serving) })
+        Ok(Running { address, https, stop, serving: Some(serving) })
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Where TLS is served, and whom to trust for it.
+#[derive(Debug)]
+struct Https {
+    address: SocketAddr,
+    authority_pem: String,
 }
 
 /// A running server. Stops when dropped; [`Running::shutdown`] also waits for the end.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    https: Option<Https>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
@@ -86,6 +119,16 @@ impl Running {
     /// The endpoint to give to clients: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The endpoint for clients that insist on TLS, if it is served: `https://127.0.0.1:PORT`.
+    pub fn https_endpoint(&self) -> Option<String> {
+        self.https.as_ref().map(|https| format!("https://{}", https.address))
+    }
+
+    /// The certificate in PEM that clients must trust for TLS, if it is served.
+    pub fn ca_certificate(&self) -> Option<&str> {
+        self.https.as_ref().map(|https| https.authority_pem.as_str())
     }
 
     /// Takes no more connections, lets requests in progress end and closes the database.

@@ -78,3 +78,52 @@ fn wrong_arguments_are_an_error_with_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn the_port_is_written_to_a_file_for_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("port");
+    let (_served, line) = Served::start(&["-o", "json", "--port-file", file.to_str().unwrap()]);
+    let started: Value = serde_json::from_str(&line).unwrap();
+    let port = std::fs::read_to_string(file).unwrap();
+    assert_eq!(started["endpoint"], format!("http://127.0.0.1:{}", port.trim()));
+}
+
+#[test]
+fn accounts_come_from_a_file_or_an_error_says_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.json");
+    let path = file.to_str().unwrap();
+    let good = r#"{"accounts":[{"accountId":"42","keys":[{"accessKeyId":"a","accessKeySecret":"hush"}]}]}"#;
+    std::fs::write(&file, good).unwrap();
+    let (_served, line) = Served::start(&["-o", "json", "--accounts", path]);
+    let started: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&started["accessKeyId"], &started["accessKeySecret"]), (&"a".into(), &Value::Null));
+    std::fs::write(&file, good.replace("42", "me")).unwrap();
+    let output = mock_sls(&["serve", "--accounts", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(path) && said.contains("accountId \"me\" is not a decimal number"), "{said}");
+}
+
+#[test]
+fn tls_is_announced_and_its_authority_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (_served, line) =
+        Served::start(&["-o", "json", "--tls-listen", "127.0.0.1:0", "--tls-ca", file.to_str().unwrap()]);
+    let started: Value = serde_json::from_str(&line).unwrap();
+    assert!(started["httpsEndpoint"].as_str().unwrap().starts_with("https://127.0.0.1:"));
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[test]
+fn env_prints_what_to_set_for_each_client() {
+    let output = mock_sls(&["env", "--address", "127.0.0.1:9", "-o", "json"]).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["variables"]["HTTP_PROXY"], "http://127.0.0.1:9");
+    let clients: Vec<&str> = told["clients"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(clients, ["shell", "python", "go", "java", "node", "rust", "cli", "docker"]);
+    let shell = mock_sls(&["env"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&shell.stdout).starts_with("export HTTP_PROXY=http://127.0.0.1:8080\n"));
+}

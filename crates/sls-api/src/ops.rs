@@ -9,6 +9,7 @@ pub mod logtail_configs;
 pub mod machine_groups;
 pub mod projects;
 pub mod shards;
+pub mod tracking;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,4 +148,8 @@ operations![
     logtail_configs::UpdateConfig,
     logtail_configs::DeleteConfig,
     logtail_configs::ListConfig,
+    tracking::PutWebtracking,
+    tracking::PutWebtrackingByQuery,
+    tracking::PutWebtrackingByImage,
+    tracking::PutWebtrackingByImageOfPage,
 ];

@@ -7,6 +7,7 @@ use sls_api::log_group::LogGroup;
 use sls_api::names::LogstoreName;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logs::{CompressedLogs, PutLogs, PutLogsByKey, PutLogsToLogstore};
+use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
@@ -17,6 +18,10 @@ use crate::store::{logstores, sequences, shards};
 /// Body size from which unpacking is moved off the threads that serve connections, in bytes
 /// (own choice: about a millisecond of work).
 const LARGE_BODY_BYTES: usize = 256 * 1024;
+
+/// Large bodies that are unpacked at a time: each may take a hundred megabytes meanwhile (own
+/// choice).
+static UNPACKING: Semaphore = Semaphore::const_new(4);
 
 /// Longest name of a field, in bytes. Source: limits document.
 const KEY_BYTES_MAX: usize = 128;
@@ -99,6 +104,7 @@ async fn unpacked(body: CompressedLogs) -> Result<Vec<Block>, ApiError> {
     if body.raw_size.max(body.bytes.len()) < LARGE_BODY_BYTES {
         return unpack(&body);
     }
+    let _turn = UNPACKING.acquire().await.map_err(|_| ApiError::ServerBusy)?;
     tokio::task::spawn_blocking(move || unpack(&body))
         .await
         .map_err(|_| ApiError::Internal("unpacking a body panicked".to_owned()))?
@@ -112,7 +118,7 @@ fn unpack(body: &CompressedLogs) -> Result<Vec<Block>, ApiError> {
 }
 
 /// Only length and emptiness: real data has names of every alphabet. Source: limits document.
-fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
+pub(super) fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
     let keys = group.logs.iter().flat_map(|log| &log.contents).map(|content| &content.key);
     for key in keys {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {

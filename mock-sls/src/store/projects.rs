@@ -63,12 +63,20 @@ fn exists(db: &Connection, name: &ProjectName) -> Result<bool, ApiError> {
 
 /// The project of this name, if the account owns it.
 pub fn owned(db: &Connection, name: &ProjectName, account: &str) -> Result<ProjectId, ApiError> {
-    let (id, owner): (i64, String) = db
-        .prepare_cached("SELECT id, owner FROM projects WHERE name = ?1")?
-        .query_row([name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let (id, owner) = find(db, name)?;
+    if owner == account { Ok(id) } else { Err(ApiError::NotOwner) }
+}
+
+/// The project of this name, whoever owns it; for anonymous calls.
+pub fn named(db: &Connection, name: &ProjectName) -> Result<ProjectId, ApiError> {
+    find(db, name).map(|(id, _)| id)
+}
+
+fn find(db: &Connection, name: &ProjectName) -> Result<(ProjectId, String), ApiError> {
+    db.prepare_cached("SELECT id, owner FROM projects WHERE name = ?1")?
+        .query_row([name.as_str()], |row| Ok((ProjectId(row.get(0)?), row.get(1)?)))
         .optional()?
-        .ok_or_else(|| ApiError::ProjectNotExist(name.to_string()))?;
-    if owner == account { Ok(ProjectId(id)) } else { Err(ApiError::NotOwner) }
+        .ok_or_else(|| ApiError::ProjectNotExist(name.to_string()))
 }
 
 /// Adds a project.

@@ -18,3 +18,5 @@ mod raw;
 mod replay;
 mod routing;
 mod shards;
+mod tls;
+mod tracking;

@@ -133,7 +133,7 @@ fn client_of(path: &Path) -> Option<String> {
 async fn server(clock: Clock) -> Running {
     let key = AccessKey::new("testAccessKeyId", "testAccessKeySecret");
     let config = Config {
-        accounts: vec![Account { uid: DEFAULT_ACCOUNT_ID.to_owned(), keys: vec![key] }],
+        accounts: vec![Account { uid: DEFAULT_ACCOUNT_ID.to_owned(), keys: vec![key.into()] }],
         auth: Auth::Strict,
         endpoint_hosts: vec!["sls.test".to_owned()],
         clock,

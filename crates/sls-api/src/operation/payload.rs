@@ -45,6 +45,14 @@ pub enum DecodeError {
     /// Not protobuf, or another message.
     #[error("the body is not a valid protobuf message: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// So many logs, fields and tags that decoding would take much more memory than the body.
+    #[error("the body has {parts} logs, fields and tags, more than {limit}: send less at once")]
+    TooManyParts {
+        /// How many there are.
+        parts: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// Cannot be decompressed.
     #[error(transparent)]
     Codec(#[from] CodecError),

@@ -11,7 +11,9 @@ use crate::{
     Payload, WireBody,
     codec::{self, CodecError, Compression},
     header,
-    log_group::{Content, Log, LogGroup, LogTag, SlsCompressType, SlsLogPackageList, TIME_KEY},
+    log_group::{
+        Content, Log, LogGroup, LogTag, PARTS_MAX, SlsCompressType, SlsLogPackageList, TIME_KEY, count_parts,
+    },
     operation::DecodeError,
 };
 
@@ -63,11 +65,8 @@ impl CompressedLogs {
             return self.batched_groups(limit);
         }
         let raw = codec::unpack(&self.bytes, self.compression, self.raw_size, limit)?;
-        let group = if self.json {
-            serde_json::from_slice::<JsonLogs>(&raw)?.into_group()
-        } else {
-            LogGroup::decode(raw)?
-        };
+        let group =
+            if self.json { serde_json::from_slice::<JsonLogs>(&raw)?.into_group() } else { decode(raw)? };
         Ok(vec![group])
     }
 
@@ -87,10 +86,18 @@ impl CompressedLogs {
             };
             let raw = codec::unpack(&package.data, compression, raw_size, room)?;
             room = room.saturating_sub(raw.len());
-            groups.push(LogGroup::decode(raw)?);
+            groups.push(decode(raw)?);
         }
         Ok(groups)
     }
+}
+
+fn decode(raw: Bytes) -> Result<LogGroup, DecodeError> {
+    let parts = count_parts(&raw);
+    if parts > PARTS_MAX {
+        return Err(DecodeError::TooManyParts { parts, limit: PARTS_MAX });
+    }
+    Ok(LogGroup::decode(raw)?)
 }
 
 /// An absent type means LZ4. Source: LoongCollector `sls_logs.proto`.
@@ -138,7 +145,7 @@ impl WireBody for CompressedLogs {
 
 /// The JSON form of a log group.
 #[derive(Deserialize)]
-struct JsonLogs {
+pub(crate) struct JsonLogs {
     #[serde(default, rename = "__topic__")]
     topic: Option<String>,
     #[serde(default, rename = "__source__")]
@@ -150,7 +157,30 @@ struct JsonLogs {
 }
 
 impl JsonLogs {
-    fn into_group(self) -> LogGroup {
+    /// The group as JSON; values that are not UTF-8 are replaced as far as they are not.
+    pub(crate) fn text(group: &LogGroup) -> String {
+        let log = |log: &Log| -> Map<String, Value> {
+            let field = |content: &Content| {
+                (content.key.clone(), String::from_utf8_lossy(&content.value).into_owned().into())
+            };
+            log.contents.iter().map(field).collect()
+        };
+        let tags = group.log_tags.iter().map(|tag| (tag.key.clone(), tag.value.clone().into()));
+        serde_json::json!({
+            "__topic__": group.topic.as_deref().unwrap_or_default(),
+            "__source__": group.source.as_deref().unwrap_or_default(),
+            "__logs__": group.logs.iter().map(log).collect::<Vec<_>>(),
+            "__tags__": tags.collect::<Map<String, Value>>(),
+        })
+        .to_string()
+    }
+
+    /// Whether no log holds a number, list or other value that is not text.
+    pub(crate) fn values_are_text(&self) -> bool {
+        self.logs.iter().flat_map(Map::values).all(Value::is_string)
+    }
+
+    pub(crate) fn into_group(self) -> LogGroup {
         LogGroup {
             logs: self.logs.into_iter().map(json_log).collect(),
             topic: self.topic,

@@ -1,0 +1,188 @@
+//! Bodies that lie about themselves.
+
+use std::fmt::Write as _;
+
+use mock_sls::{Limits, Running};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::wire::{exchange, post, start, still_serves};
+
+/// Largest body, compressed or not.
+const BODY_BYTES_MAX: usize = 10_485_760;
+/// What a refused body may leave in memory at most; the bombs here unpack to gigabytes.
+const GROWTH_KIB_MAX: u64 = 300 * 1024;
+
+async fn put(server: &Running, body: &[u8], compression: &str, raw_size: usize) -> String {
+    let headers = format!(
+        "content-type: application/x-protobuf\r\nx-log-compresstype: {compression}\r\n\
+         x-log-bodyrawsize: {raw_size}\r\n"
+    );
+    post(server.addr(), "/logstores/ls/shards/lb", body, &headers).await.shown()
+}
+
+async fn put_plain(server: &Running, body: &[u8]) -> String {
+    let headers = "content-type: application/x-protobuf\r\n";
+    post(server.addr(), "/logstores/ls/shards/lb", body, headers).await.shown()
+}
+
+/// Most memory that this process has held so far, in KiB.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
+/// One LogGroup of one log with one field.
+const GROUP: &[u8] = b"\x0a\x0e\x08\x80\xe2\xcf\xaa\x06\x12\x06\x0a\x01k\x12\x01v";
+
+#[tokio::test]
+async fn a_whole_group_is_taken_and_every_cut_of_it_refused() {
+    let server = start(Limits::default()).await;
+    assert_eq!(put_plain(&server, GROUP).await, "200 ");
+    for length in 1..GROUP.len() {
+        let got = put_plain(&server, &GROUP[..length]).await;
+        assert_eq!(got, "400 PostBodyInvalid", "{length} bytes");
+    }
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn a_wrong_raw_size_is_refused_in_every_compression() {
+    let server = start(Limits::default()).await;
+    // One literal run.
+    let lz4 = [&[0xf0, 1][..], GROUP].concat();
+    assert_eq!(put(&server, &lz4, "lz4", GROUP.len()).await, "200 ");
+    for wrong in [0, 1, GROUP.len() - 1, GROUP.len() + 1, BODY_BYTES_MAX] {
+        let got = put(&server, &lz4, "lz4", wrong).await;
+        assert_eq!(got, "400 PostBodyUncompressError", "lz4 {wrong}");
+    }
+    for compression in ["lz4", "zstd", "deflate"] {
+        assert_eq!(put(&server, b"\xff\xfe nonsense", compression, 100).await, "400 PostBodyUncompressError");
+        assert_eq!(put(&server, b"x", compression, BODY_BYTES_MAX + 1).await, "413 PostBodyTooLarge");
+    }
+    assert_eq!(put(&server, b"x", "rar", 1).await, "400 InvalidCompressType");
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn bombs_are_not_unpacked() {
+    let server = start(Limits::default()).await;
+    let before = peak_kib();
+    // A literal, then a match whose length each further byte extends by 255: 2.6 GB.
+    let mut lz4 = vec![0xff; BODY_BYTES_MAX];
+    lz4[..5].copy_from_slice(&[0x1f, b'a', 1, 0, 0xff]);
+    assert_eq!(put(&server, &lz4, "lz4", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
+    // A frame with a window of 128 KiB and blocks that repeat one byte so often: 4 GB.
+    let mut zstd = b"\x28\xb5\x2f\xfd\x00\x38".to_vec();
+    for _ in 0..32_768 {
+        zstd.extend_from_slice(&[0x02, 0x00, 0x10, b'a']);
+    }
+    assert_eq!(put(&server, &zstd, "zstd", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
+    let grown = peak_kib() - before;
+    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn a_group_of_empty_parts_is_refused_before_it_takes_thirty_times_its_size() {
+    let server = start(Limits::default()).await;
+    let before = peak_kib();
+    for empty_part in [b"\x0a\x00", b"\x32\x00"] {
+        let body = empty_part.repeat(BODY_BYTES_MAX / 2);
+        assert_eq!(put_plain(&server, &body).await, "400 PostBodyInvalid");
+    }
+    let grown = peak_kib() - before;
+    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn two_gigabytes_are_refused_by_their_announcement() {
+    let server = start(Limits::default()).await;
+    let head = "POST /logstores/ls/shards/lb HTTP/1.1\r\nhost: proj-a.localhost\r\n\
+                content-length: 2147483648\r\n\r\n";
+    let answer = exchange(server.addr(), head.as_bytes()).await;
+    assert_eq!(answer.shown(), "413 PostBodyTooLarge");
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_cut_at_the_limit() {
+    let server = start(Limits::default()).await;
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    let head = "POST /logstores/ls/shards/lb HTTP/1.1\r\nhost: proj-a.localhost\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let chunk = [b"10000\r\n".as_slice(), &[0; 0x1_0000], b"\r\n"].concat();
+    let writing = tokio::spawn(async move {
+        let mut sent = 0_usize;
+        while write.write_all(&chunk).await.is_ok() {
+            sent += chunk.len();
+        }
+        sent
+    });
+    let mut answer = [0; 4096];
+    let length = read.read(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer[..length]);
+    assert!(text.starts_with("HTTP/1.1 413") && text.contains("PostBodyTooLarge"), "{text}");
+    drop(read);
+    let sent = writing.await.unwrap();
+    assert!(sent < 4 * BODY_BYTES_MAX, "{sent}");
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn deep_json_is_refused_wherever_json_is_read() {
+    let server = start(Limits::default()).await;
+    let mut deep = String::new();
+    for _ in 0..200_000 {
+        deep.push_str(r#"{"a":["#);
+    }
+    for (target, code) in [
+        ("/logstores", "400 LogStoreInfoInvalid"),
+        ("/logstores/ls/index", "400 IndexInfoInvalid"),
+        ("/logstores/ls/logs", "400 ParameterInvalid"),
+        ("/logstores/ls/track", "400 PostBodyInvalid"),
+        ("/machinegroups", "400 ParameterInvalid"),
+        ("/configs", "400 ParameterInvalid"),
+    ] {
+        let got = post(server.addr(), target, deep.as_bytes(), "").await.shown();
+        assert_eq!(got, code, "{target}");
+    }
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn absurd_numbers_are_refused_and_never_a_failure_of_the_server() {
+    let server = start(Limits::default()).await;
+    let numbers = [
+        "-1",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "1e400",
+        "99999999999999999999999",
+        "\"7\"",
+        "null",
+    ];
+    let mut seen = String::new();
+    for number in numbers {
+        for body in [
+            format!(r#"{{"logstoreName":"other","ttl":{number},"shardCount":1}}"#),
+            format!(r#"{{"logstoreName":"other","ttl":1,"shardCount":{number}}}"#),
+            format!(r#"{{"logstoreName":"other","ttl":1,"shardCount":1,"maxSplitShard":{number}}}"#),
+        ] {
+            let answer = post(server.addr(), "/logstores", body.as_bytes(), "").await;
+            assert!(answer.status() < 500, "{body}: {}", answer.0);
+        }
+        for key in ["from", "to", "line", "offset"] {
+            let body = format!(r#"{{"from":1,"to":2,"query":"*","{key}":{number}}}"#);
+            let answer = post(server.addr(), "/logstores/ls/logs", body.as_bytes(), "").await;
+            assert!((200..500).contains(&answer.status()), "{body}: {}", answer.0);
+            writeln!(seen, "{key} {number} {}", answer.shown()).unwrap();
+        }
+    }
+    assert!(seen.contains("from 1e400 400 "), "{seen}");
+    still_serves(&server).await;
+}
