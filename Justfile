@@ -107,3 +107,7 @@ bench:
 # Licences and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny check licenses bans sources
+
+# The official SDKs against the emulator (needs their toolchains and package registries).
+clients *args:
+    e2e/clients/run.sh {{args}}

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The official clients of the Log Service against the emulator: installs each client at its pinned
+# version, runs its tests and prints which operation was called how often by which client.
+#
+#   e2e/clients/run.sh [CLIENT…]      python (with the command line client), go, node, java, rust
+#
+# MOCK_SLS_BIN names the emulator; without it the debug build is made and used. A client whose
+# toolchain is missing fails. Exit code 0 only if every client passed.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+if [ -z "${MOCK_SLS_BIN:-}" ]; then
+    (cd ../.. && cargo build --quiet --package mock-sls) || exit 1
+    MOCK_SLS_BIN=$(cd ../.. && pwd)/target/debug/mock-sls
+fi
+export MOCK_SLS_BIN
+MOCK_SLS_OPERATIONS_DIR=$(mktemp -d)
+export MOCK_SLS_OPERATIONS_DIR
+trap 'rm -rf "$MOCK_SLS_OPERATIONS_DIR"' EXIT
+
+client_python() {
+    cd python && python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt &&
+        .venv/bin/python -m pytest
+}
+client_go() { cd go && go test -count=1 ./...; }
+client_node() { cd node && npm ci --silent && node --test test/; }
+client_java() { cd java && mvn --quiet --batch-mode test; }
+client_rust() { cd rust && cargo test --quiet; }
+
+[ $# -gt 0 ] || set -- python go node java rust
+passed=0
+failed=0
+for client in "$@"; do
+    if ! declare -F "client_$client" >/dev/null; then
+        echo "no such client: $client; there are python, go, node, java and rust" >&2
+        exit 2
+    fi
+    echo "=== $client"
+    if ("client_$client"); then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "--- $client FAILED"
+    fi
+done
+
+python3 table.py "$MOCK_SLS_OPERATIONS_DIR"
+echo "clients: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
