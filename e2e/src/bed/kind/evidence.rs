@@ -137,7 +137,7 @@ pub async fn logs(kubectl: &Kubectl, namespace: &str) -> String {
 
 /// Copies the files of the emulator's database, its write-ahead log too, as they were at one moment:
 /// again if one of them was written meanwhile.
-pub async fn copy_database(kubectl: &Kubectl, root: &Path) -> Result<()> {
+async fn copy_database(kubectl: &Kubectl, root: &Path) -> Result<()> {
     let list = ["-n", INSTALLATION, "get", "pods", "-l", "app.kubernetes.io/name=mock-sls", "-o", "name"];
     let pods = kubectl.run(&list).await?;
     let pod = pods.lines().find_map(|line| line.strip_prefix("pod/")).context("it has no pod")?;
