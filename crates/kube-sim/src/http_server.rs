@@ -31,14 +31,23 @@ async fn handle(Shared(state): Shared<Arc<State>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default();
-    let result = answer(&state, &parts.method, &path, query, &parts.headers, body).await;
+    let body = match read_body(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
+    let turn = state.recorder.turn().await;
+    let result = answer(&state, &parts.method, &path, query, &parts.headers, &body).await;
     match &result {
         Ok(response) => {
             tracing::debug!(method = %parts.method, %path, query, status = response.status().as_u16())
         }
         Err(error) => tracing::debug!(method = %parts.method, %path, query, %error),
     }
-    result.unwrap_or_else(ApiError::into_response)
+    let response = result.unwrap_or_else(ApiError::into_response);
+    match turn {
+        Some(turn) => turn.note(&parts, &body, response).await,
+        None => response,
+    }
 }
 
 async fn answer(
@@ -47,13 +56,12 @@ async fn answer(
     path: &str,
     query: &str,
     headers: &HeaderMap,
-    body: Body,
+    body: &Bytes,
 ) -> Result<Response, ApiError> {
-    let body = read_body(headers, body).await?;
     state.faults.act(method, path).await?;
     let query = Query::parse(query);
     if let Some(path) = request::parse_path(path) {
-        return rest::handle(state, method, path, query, headers, &body);
+        return rest::handle(state, method, path, query, headers, body);
     }
     if method != Method::GET && method != Method::HEAD {
         return Err(ApiError::MethodNotAllowed);

@@ -35,7 +35,9 @@ mod meta;
 mod names;
 mod openapi;
 mod patch;
+pub mod record;
 mod registry;
+pub mod replay;
 mod request;
 mod rest;
 #[cfg(test)]
@@ -193,6 +195,17 @@ impl Running {
     /// Makes requests fail or wait.
     pub fn inject(&self, fault: Fault) {
         self.state.faults.add(fault);
+    }
+
+    /// Begins to record requests and answers; from now on requests are handled
+    /// one at a time.
+    pub fn record(&self) {
+        self.state.recorder.start();
+    }
+
+    /// What was recorded since [`Running::record`].
+    pub fn recording(&self) -> record::Recording {
+        self.state.recorder.recording()
     }
 
     /// Removes all injected faults.

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::gc::Gc;
 use crate::logs::PodLogs;
+use crate::record::Recorder;
 use crate::registry::{Registry, Resource};
 use crate::store::{Key, Object, Store};
 
@@ -29,6 +30,8 @@ pub struct State {
     pub gc: Gc,
     /// Faults that tests ask for.
     pub faults: Faults,
+    /// The log that tests ask for.
+    pub recorder: Recorder,
     /// Time between bookmarks of a watch.
     pub bookmark_interval: Duration,
     /// Ends watches, log streams and connections; a new one for each time the
@@ -45,6 +48,7 @@ impl State {
             registry: Registry::with_builtins(),
             gc: Gc::default(),
             faults: Faults::default(),
+            recorder: Recorder::default(),
             bookmark_interval,
             cancel: RwLock::new(CancellationToken::new()),
             logs: RwLock::new(logs),
