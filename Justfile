@@ -76,6 +76,36 @@ consumers:
     go test -C e2e/consumers/go -count=1 ./...
     mvn --batch-mode --no-transfer-progress --file e2e/consumers/java/pom.xml test
 
+# Operator and kube-sim held against the API server of $KUBECONFIG, or of `--context NAME`; never of another.
+test-apiserver *args:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    set -- {{args}}
+    case "$#:${1-}" in
+        0:) ;;
+        2:--context) export SLS_TEST_CONTEXT=$2 ;;
+        *) echo "usage: just test-apiserver [--context NAME]" >&2; exit 2 ;;
+    esac
+    if [ -z "${KUBECONFIG-}${SLS_TEST_CONTEXT-}" ]; then
+        echo "just test-apiserver: set KUBECONFIG, or name a context with --context; it makes a namespace per test" \
+            "and installs the CRD for the time of the tests" >&2
+        exit 2
+    fi
+    targets=()
+    for file in operator/tests/*.rs; do
+        case "$file" in
+            */kubernetes_faults.rs) ;;
+            *) name=${file##*/}; targets+=(--test "${name%.rs}") ;;
+        esac
+    done
+    SLS_TEST_APISERVER=kubeconfig cargo test --package operator --no-fail-fast "${targets[@]}"
+    echo "NOT RUN on the real server: operator's kubernetes_faults. It makes the API server refuse requests, cut" \
+        "watches and forget its history, which only kube-sim does when asked; \`just test\` runs it there."
+
+# Record again what the operator asks of Kubernetes and what the API server of $KUBECONFIG answers.
+record-apiserver:
+    SLS_TEST_APISERVER=kubeconfig SLS_TEST_RECORD=1 cargo test --package operator --test session
+
 # Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
 images:
     cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins

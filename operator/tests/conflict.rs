@@ -20,7 +20,7 @@ async fn the_older_object_wins_and_the_other_takes_over_when_it_goes() {
     let status = bed.not_ready("younger", "ConfigNameConflict").await;
     assert!(is(&status, "Accepted", "False", "ConfigNameConflict"));
     assert_eq!(status.status_code, Some(409));
-    assert!(status.status.unwrap().contains("default/older"));
+    assert!(status.status.unwrap().contains(&format!("{}/older", bed.namespace())));
     bed.event("younger", "ConfigNameConflict").await;
     let pattern = || async {
         let config = bed.sls().config("project-a", "older").await;

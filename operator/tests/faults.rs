@@ -82,6 +82,19 @@ async fn a_config_that_somebody_deletes_or_changes_is_put_right_at_the_next_resy
 }
 
 #[tokio::test]
+async fn a_status_that_somebody_else_changed_is_put_right() {
+    let bed = Bed::start().await;
+    bed.apply_value(object("config", |_| {})).await;
+    let before = bed.ready("config").await;
+    let patch = json!({"status": {"status": "forged", "statusCode": 1}});
+    let params = kube::api::PatchParams::default();
+    bed.untyped().patch_status("config", &params, &kube::api::Patch::Merge(&patch)).await.unwrap();
+    bed.look_again("config").await;
+    let status = bed.status("config", "put right", |status| status.status_code == Some(200)).await;
+    assert_eq!(status, before);
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_told_and_replaced_ones_are_used() {
     let bed = Bed::with(Options { secret: "wrong".into(), ..Options::default() }).await;
     bed.apply_value(object("config", |_| {})).await;

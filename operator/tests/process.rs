@@ -78,6 +78,7 @@ async fn a_start_that_cannot_work_says_what_to_give() {
 
 /// Starts the program as the bed's operator, logging everything to a pipe.
 fn start(bed: &Bed, kubeconfig: &Path) -> Child {
+    let watched = bed.apiserver.watched();
     Command::new(OPERATOR)
         .args(["run", "--region", mock_sls::DEFAULT_REGION, "--listen", "127.0.0.1:0"])
         .args(["--sls-endpoint", &bed.endpoint()])
@@ -85,6 +86,7 @@ fn start(bed: &Bed, kubeconfig: &Path) -> Child {
         .arg(bed.credentials_path())
         .arg("--kubeconfig")
         .arg(kubeconfig)
+        .args(watched.iter().flat_map(|namespace| ["--namespace", namespace]))
         .env("RUST_LOG", "trace")
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -107,7 +109,7 @@ async fn the_program_works_answers_ends_on_sigterm_and_never_shows_a_secret() {
     let bed = Bed::with(Options { operator: false, ..Options::default() }).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
-    bed.sim.write_kubeconfig(&kubeconfig).unwrap();
+    bed.apiserver.write_kubeconfig(&kubeconfig);
     let mut child = start(&bed, &kubeconfig);
 
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

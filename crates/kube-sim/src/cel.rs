@@ -18,15 +18,13 @@ thread_local! {
 #[derive(Debug)]
 pub struct Rules {
     compiled: Option<CompiledSchema>,
-    schema: Value,
 }
 
 impl Rules {
     /// Compiles the rules of a schema, if there is one.
     pub fn compile(schema: Option<&Value>) -> Self {
         let has_rules = schema.is_some_and(has_rules);
-        let compiled = schema.filter(|_| has_rules).map(compile_schema);
-        Self { compiled, schema: schema.cloned().unwrap_or_default() }
+        Self { compiled: schema.filter(|_| has_rules).map(compile_schema) }
     }
 
     /// True if there are no rules.
@@ -54,45 +52,43 @@ impl Rules {
         let (object, old) = (without_nulls(object), old.map(without_nulls));
         let result = VALIDATOR.with(|validator| validator.validate_compiled(compiled, &object, old.as_ref()));
         let Err(errors) = result else { return Vec::new() };
-        errors.into_vec().into_iter().map(|error| self.cause(&error)).collect()
+        errors.into_vec().into_iter().map(|error| cause(&error, &object)).collect()
     }
+}
 
-    fn cause(&self, error: &kube_cel::ValidationError) -> Cause {
-        let kind = match error.reason.as_deref() {
-            Some("FieldValueRequired") => CauseKind::Required,
-            Some("FieldValueForbidden") => CauseKind::Forbidden,
-            Some("FieldValueDuplicate") => CauseKind::Duplicate,
-            _ => CauseKind::Invalid,
-        };
-        let detail = match error.kind {
-            ErrorKind::ValidationFailure => error.message.clone(),
-            _ => format!("{} evaluating rule: {}", error.message, error.rule),
-        };
-        let message = match kind {
-            CauseKind::Required => format!("Required value: {detail}"),
-            CauseKind::Forbidden => format!("Forbidden: {detail}"),
-            CauseKind::Duplicate => {
-                format!("Duplicate value: {:?}: {detail}", self.type_at(&error.field_path))
-            }
-            _ => format!("Invalid value: {:?}: {detail}", self.type_at(&error.field_path)),
-        };
-        Cause { kind, field: error.field_path.clone(), message }
-    }
+/// Scalars are printed, as on the real server; of objects and lists it says nothing.
+fn cause(error: &kube_cel::ValidationError, object: &Value) -> Cause {
+    let kind = match error.reason.as_deref() {
+        Some("FieldValueRequired") => CauseKind::Required,
+        Some("FieldValueForbidden") => CauseKind::Forbidden,
+        Some("FieldValueDuplicate") => CauseKind::Duplicate,
+        _ => CauseKind::Invalid,
+    };
+    let detail = match error.kind {
+        ErrorKind::ValidationFailure => error.message.clone(),
+        _ => format!("{} evaluating rule: {}", error.message, error.rule),
+    };
+    let scalar = value_at(object, &error.field_path).filter(|v| !v.is_object() && !v.is_array());
+    let message = match (kind, scalar) {
+        (CauseKind::Required, _) => format!("Required value: {detail}"),
+        (CauseKind::Forbidden, _) => format!("Forbidden: {detail}"),
+        (CauseKind::Duplicate, Some(value)) => format!("Duplicate value: {value}"),
+        (CauseKind::Duplicate, None) => format!("Duplicate value: {detail}"),
+        (_, Some(value)) => format!("Invalid value: {value}: {detail}"),
+        (_, None) => format!("Invalid value: {detail}"),
+    };
+    Cause { kind, field: error.field_path.clone(), message }
+}
 
-    /// The declared type at a field path: the real server prints it in place
-    /// of the value.
-    fn type_at(&self, path: &str) -> String {
-        let mut node = Some(&self.schema);
-        for part in path.split('.').filter(|p| !p.is_empty()) {
-            let name = part.split('[').next().unwrap_or_default();
-            node =
-                node.and_then(|n| n.get("properties")?.get(name).or_else(|| n.get("additionalProperties")));
-            for _ in part.matches('[') {
-                node = node.and_then(|n| n.get("items"));
-            }
-        }
-        node.and_then(|n| n.get("type")).and_then(Value::as_str).unwrap_or("object").to_owned()
-    }
+/// The value at a field path such as `spec.list[0].name` or `spec.map[key]`.
+fn value_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split(['.', '[']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty()).try_fold(
+        object,
+        |value, part| match value {
+            Value::Array(list) => list.get(part.parse::<usize>().ok()?),
+            other => other.get(part),
+        },
+    )
 }
 
 fn has_rules(schema: &Value) -> bool {

@@ -46,9 +46,13 @@ pub enum ApiError {
     /// No object of that name.
     #[error("{} {:?} not found", .0.qualified(), .0.name)]
     NotFound(Target),
-    /// No such path on this server.
+    /// No such path in a group that this server has.
     #[error("the server could not find the requested resource")]
     NoSuchPath,
+    /// No such path, and nobody who is responsible: an unknown group, or a custom resource that no
+    /// definition describes. The one answer that is plain text.
+    #[error("404 page not found")]
+    NoSuchPage,
     /// An object of that name exists.
     #[error("{} {:?} already exists", .0.qualified(), .0.name)]
     AlreadyExists(Target),
@@ -176,7 +180,7 @@ impl ApiError {
     /// HTTP status and `reason` of this error.
     pub fn wire(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::NotFound(_) | Self::NoSuchPath => (StatusCode::NOT_FOUND, "NotFound"),
+            Self::NotFound(_) | Self::NoSuchPath | Self::NoSuchPage => (StatusCode::NOT_FOUND, "NotFound"),
             Self::AlreadyExists(_) => (StatusCode::CONFLICT, "AlreadyExists"),
             Self::Conflict { .. } | Self::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
             Self::Invalid { .. } | Self::PatchFailed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
@@ -292,6 +296,9 @@ impl IntoResponse for ApiError {
             }
             Self::PatchFailed(detail) => tracing::debug!(%detail, "a JSON patch failed"),
             _ => {}
+        }
+        if let Self::NoSuchPage = self {
+            return (StatusCode::NOT_FOUND, format!("{self}\n")).into_response();
         }
         let (code, _) = self.wire();
         let mut response = Response::new(Body::from(self.status().to_string()));

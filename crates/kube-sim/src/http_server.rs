@@ -93,9 +93,13 @@ fn document(state: &State, path: &str, headers: &HeaderMap) -> Result<Response, 
         ["api"] => discovery::core_versions(host),
         ["apis"] => discovery::group_list(registry),
         ["api", version] => discovery::resource_list(registry, "", version).ok_or(ApiError::NoSuchPath)?,
-        ["apis", group] => discovery::group(registry, group).ok_or(ApiError::NoSuchPath)?,
+        ["apis", group] => discovery::group(registry, group).ok_or(ApiError::NoSuchPage)?,
         ["apis", group, version] => {
-            discovery::resource_list(registry, group, version).ok_or(ApiError::NoSuchPath)?
+            discovery::resource_list(registry, group, version).ok_or(if registry.is_builtin_group(group) {
+                ApiError::NoSuchPath
+            } else {
+                ApiError::NoSuchPage
+            })?
         }
         ["openapi", "v2"] => {
             let mut response = Response::new(Body::from(openapi::EMPTY_V2.as_slice()));
@@ -110,7 +114,7 @@ fn document(state: &State, path: &str, headers: &HeaderMap) -> Result<Response, 
         [] => {
             json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]})
         }
-        _ => return Err(ApiError::NoSuchPath),
+        _ => return Err(ApiError::NoSuchPage),
     };
     Ok(json_response(&value, HeaderValue::from_static("application/json")))
 }

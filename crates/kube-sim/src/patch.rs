@@ -29,7 +29,7 @@ pub fn json(target: &Value, body: &Value) -> Result<Value, ApiError> {
         if tests_for_absence(&operation, &out) {
             continue;
         }
-        let one = json_patch::Patch(vec![operation]);
+        let one = json_patch::Patch(vec![replaced_or_added(operation, &out)]);
         json_patch::patch(&mut out, &one).map_err(|e| ApiError::PatchFailed(e.to_string()))?;
     }
     Ok(out)
@@ -46,6 +46,24 @@ fn tests_for_absence(operation: &json_patch::PatchOperation, target: &Value) -> 
     }
 }
 
+/// A `replace` of a member that is not there adds it on the real server, if its object is there; the RFC
+/// and the library call it an error.
+fn replaced_or_added(operation: json_patch::PatchOperation, target: &Value) -> json_patch::PatchOperation {
+    match operation {
+        json_patch::PatchOperation::Replace(replace) if lacks_member(target, replace.path.as_str()) => {
+            let json_patch::ReplaceOperation { path, value } = replace;
+            json_patch::PatchOperation::Add(json_patch::AddOperation { path, value })
+        }
+        other => other,
+    }
+}
+
+/// Whether a pointer names a missing member of an object that is there.
+fn lacks_member(target: &Value, pointer: &str) -> bool {
+    let parent = pointer.rsplit_once('/').and_then(|(parent, _)| target.pointer(parent));
+    parent.is_some_and(Value::is_object) && target.pointer(pointer).is_none()
+}
+
 /// RFC 7386.
 pub fn merge(target: &Value, body: &Value) -> Result<Value, ApiError> {
     if !body.is_object() {
@@ -60,6 +78,15 @@ pub fn merge(target: &Value, body: &Value) -> Result<Value, ApiError> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_replaced_member_that_is_not_there_is_added_if_its_object_is() {
+        let replace = |path: &str| json!([{"op": "replace", "path": path, "value": 3}]);
+        let object = json!({"spec": {}, "list": [1]});
+        assert_eq!(json(&object, &replace("/spec/a")).expect("patched")["spec"], json!({"a": 3}));
+        assert!(json(&object, &replace("/status/a")).is_err());
+        assert!(json(&object, &replace("/list/1")).is_err());
+    }
 
     #[test]
     fn a_test_for_null_passes_where_nothing_is() {

@@ -168,6 +168,11 @@ impl Registry {
         self.read().values().find(|r| &*r.storage == storage).cloned()
     }
 
+    /// Whether a group is one of Kubernetes itself.
+    pub fn is_builtin_group(&self, group: &str) -> bool {
+        self.read().values().any(|r| r.is_builtin() && r.group == group)
+    }
+
     /// Rises with every change of the set of resources or of a schema.
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Relaxed)

@@ -77,8 +77,10 @@ pub fn handle(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Response, ApiError> {
-    let resource =
-        state.registry.find(&path.group, &path.version, &path.plural).ok_or(ApiError::NoSuchPath)?;
+    let no_such_path = || {
+        if state.registry.is_builtin_group(&path.group) { ApiError::NoSuchPath } else { ApiError::NoSuchPage }
+    };
+    let resource = state.registry.find(&path.group, &path.version, &path.plural).ok_or_else(no_such_path)?;
     if !resource.namespaced && !path.namespace.is_empty() {
         return Err(ApiError::NoSuchPath);
     }
@@ -139,6 +141,9 @@ fn on_subresource(
 ) -> Result<Response, ApiError> {
     let resource = &call.resource;
     let is_pod = resource.is("", "Pod");
+    if !resource.is_builtin() && !served(resource, &call.subresource) {
+        return Err(ApiError::NotFound(resource.target(&call.name)));
+    }
     match (call.subresource.as_str(), method.as_str()) {
         ("status", _) if !resource.has_status => Err(ApiError::NoSuchPath),
         ("status", "GET") => respond::object(call, &read::get(call)?, &[]),
@@ -171,5 +176,14 @@ fn on_subresource(
         ),
         ("status" | "scale", _) => Err(ApiError::MethodNotAllowed),
         _ => Err(ApiError::NoSuchPath),
+    }
+}
+
+/// Whether a custom resource has a subresource.
+fn served(resource: &Resource, subresource: &str) -> bool {
+    match subresource {
+        "status" => resource.has_status,
+        "scale" => resource.scale.is_some(),
+        _ => false,
     }
 }

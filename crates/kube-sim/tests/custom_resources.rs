@@ -170,8 +170,8 @@ async fn refusals_name_the_field_in_message_and_causes() {
     assert_eq!(
         refusal.message,
         "AliyunLogConfig.log.alibabacloud.com \"a\" is invalid: [spec.logstore: Invalid value: \"N_\": spec.logstore in body \
-         should match '^[a-z0-9][a-z0-9_-]*[a-z0-9]$', spec.logtailConfig.inputDetail: Invalid value: \"object\": logPath must \
-         be absolute]"
+         should match '^[a-z0-9][a-z0-9_-]*[a-z0-9]$', spec.logtailConfig.inputDetail: Invalid value: logPath must be \
+         absolute]"
     );
     let details = refusal.details.unwrap();
     assert_eq!(

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 /// Places of the hand-written script at which the simulator may differ. The
 /// number only goes down: what is added to a script must be made right.
-const API_DIFFERENCES_MAX: usize = 95;
+const API_DIFFERENCES_MAX: usize = 93;
 
 /// A line of `answers.json`.
 #[derive(Serialize, Deserialize)]

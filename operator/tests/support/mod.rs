@@ -1,6 +1,9 @@
-//! A bed for operator tests: kube-sim and mock-sls in process, the operator as a task.
+//! A bed for operator tests: an API server (kube-sim unless a real one is asked for), mock-sls in process,
+//! the operator as a task.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod apiserver;
+pub mod cluster;
 pub mod sls;
 
 use std::future::Future;
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::Resource;
 use kube::{Client, ResourceExt};
 use mock_sls::MockSls;
@@ -25,6 +28,8 @@ use operator::validate::Defaults;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use apiserver::{ApiServer, Wanted};
 
 /// Longest wait for something that takes milliseconds: a guard against hanging, not an expectation.
 pub const HANG: Duration = Duration::from_secs(60);
@@ -56,7 +61,7 @@ pub struct Bed {
     pub kube: Client,
     pub metrics: Arc<Metrics>,
     pub readiness: Readiness,
-    pub sim: kube_sim::Running,
+    pub apiserver: ApiServer,
     pub mock: Option<mock_sls::Running>,
     mock_data: tempfile::TempDir,
     mock_address: SocketAddr,
@@ -72,6 +77,10 @@ pub struct Options {
     pub mock: bool,
     /// Whether the CRD is installed.
     pub crd: bool,
+    /// Whether only kube-sim will do.
+    pub simulated: bool,
+    /// Namespace in kube-sim.
+    pub namespace: &'static str,
     /// Whether the operator runs from the beginning.
     pub operator: bool,
     pub resync: Duration,
@@ -84,6 +93,8 @@ impl Default for Options {
         Self {
             mock: true,
             crd: true,
+            simulated: false,
+            namespace: "default",
             operator: true,
             resync: Duration::from_secs(3600),
             secret: mock_sls::DEFAULT_ACCESS_KEY_SECRET.to_owned(),
@@ -96,11 +107,17 @@ impl Bed {
         Self::with(Options::default()).await
     }
 
+    /// A bed whose API server can be made to misbehave.
+    pub async fn simulated() -> Self {
+        Self::with(Options { simulated: true, ..Options::default() }).await
+    }
+
     pub async fn with(options: Options) -> Self {
         let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "off".into());
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-        let sim = kube_sim::KubeSim::start(kube_sim::Config::default()).await.expect("kube-sim starts");
-        let kube = client(&sim);
+        let Options { crd, simulated, namespace, .. } = options;
+        let apiserver = ApiServer::start(&Wanted { crd, simulated, namespace }).await;
+        let kube = apiserver.client();
         let mock_data = tempfile::tempdir().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let mock = start_mock(any, mock_data.path()).await;
@@ -109,7 +126,7 @@ impl Bed {
             kube,
             metrics: Arc::new(Metrics::default()),
             readiness: Readiness::default(),
-            sim,
+            apiserver,
             mock: Some(mock),
             mock_data,
             mock_address,
@@ -121,7 +138,7 @@ impl Bed {
         if !options.mock {
             bed.stop_mock().await;
         }
-        if options.crd {
+        if options.crd && matches!(bed.apiserver, ApiServer::Simulated { .. }) {
             bed.install_crd(&operator::crd::crd()).await;
         }
         if options.operator {
@@ -155,12 +172,20 @@ impl Bed {
     }
 
     pub async fn install_crd(&self, crd: &CustomResourceDefinition) {
-        let api: Api<CustomResourceDefinition> = Api::all(self.kube.clone());
-        api.create(&PostParams::default(), crd).await.expect("the CRD is accepted");
-        eventually("CRD established", || async {
-            self.objects().list(&ListParams::default()).await.map_err(|error| error.to_string())
-        })
-        .await;
+        cluster::install_crd(&self.kube, crd).await;
+    }
+
+    /// The bed's namespace; nobody else uses it.
+    pub fn namespace(&self) -> &str {
+        self.apiserver.namespace()
+    }
+
+    /// The simulator, of a bed that asked for it.
+    pub fn sim(&self) -> &kube_sim::Running {
+        match &self.apiserver {
+            ApiServer::Simulated { server, .. } => server,
+            ApiServer::Real(_) => panic!("this test needs Bed::simulated()"),
+        }
     }
 
     pub fn start_operator(&mut self) {
@@ -171,14 +196,14 @@ impl Bed {
         };
         let clients = Clients::new(config, Arc::clone(&self.metrics)).unwrap();
         let settings = Settings {
-            namespace: None,
+            namespace: self.apiserver.watched(),
             defaults: Defaults::default(),
             waits: Waits { resync: self.options.resync, connect_backoff_cap: Duration::from_secs(1) },
             instance: Some("test".into()),
         };
         let stop = CancellationToken::new();
         let run = controller::run(
-            client(&self.sim),
+            self.apiserver.client(),
             clients,
             settings,
             Arc::clone(&self.metrics),
@@ -201,7 +226,7 @@ impl Bed {
     }
 
     pub fn objects(&self) -> Api<AliyunLogConfig> {
-        Api::namespaced(self.kube.clone(), "default")
+        Api::namespaced(self.kube.clone(), self.namespace())
     }
 
     /// Applies YAML as `kubectl apply --server-side` would.
@@ -211,14 +236,14 @@ impl Bed {
 
     pub async fn apply_value(&self, mut object: Value) {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        object["metadata"]["namespace"] = json!("default");
+        object["metadata"]["namespace"] = json!(self.namespace());
         let params = PatchParams::apply("test").force();
         self.untyped().patch(&name, &params, &Patch::Apply(&object)).await.expect("the object is accepted");
     }
 
     pub fn untyped(&self) -> Api<DynamicObject> {
         let resource = kube::api::ApiResource::erase::<AliyunLogConfig>(&());
-        Api::namespaced_with(self.kube.clone(), "default", &resource)
+        Api::namespaced_with(self.kube.clone(), self.namespace(), &resource)
     }
 
     pub async fn merge(&self, name: &str, patch: Value) {
@@ -287,7 +312,7 @@ impl Bed {
     }
 
     pub async fn events(&self, name: &str) -> Vec<Event> {
-        let api: Api<Event> = Api::namespaced(self.kube.clone(), "default");
+        let api: Api<Event> = Api::namespaced(self.kube.clone(), self.namespace());
         let all = api.list(&ListParams::default()).await.unwrap();
         let of = |event: &Event| event.regarding.as_ref().and_then(|regarding| regarding.name.clone());
         all.into_iter().filter(|event| of(event).as_deref() == Some(name)).collect()
@@ -332,11 +357,6 @@ impl Bed {
     }
 }
 
-pub fn client(sim: &kube_sim::Running) -> Client {
-    let config = kube::Config::new(sim.url().parse().unwrap());
-    operator::kubernetes::client(config).unwrap()
-}
-
 async fn start_mock(listen: SocketAddr, folder: &std::path::Path) -> mock_sls::Running {
     let data = mock_sls::Data::Dir(folder.to_owned());
     let config = mock_sls::Config { listen, data, ..mock_sls::Config::default() };
@@ -367,7 +387,7 @@ pub fn reasons(events: &[Event]) -> Vec<String> {
 pub fn object(name: &str, change: impl FnOnce(&mut Value)) -> Value {
     let mut object = json!({
         "apiVersion": "log.alibabacloud.com/v1alpha1", "kind": "AliyunLogConfig",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name},
         "spec": {"project": "project-a", "logstore": "store", "machineGroups": ["group-a"],
             "logtailConfig": {"configName": name, "inputType": "file", "inputDetail": {
                 "logType": "common_reg_log", "logPath": "/var/log", "filePattern": "a.log"}}}
