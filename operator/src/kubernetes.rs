@@ -7,6 +7,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -54,6 +56,9 @@ pub async fn config(kubeconfig: Option<&Path>, context: Option<String>) -> Resul
 pub fn client(mut config: Config) -> Result<Client, KubernetesError> {
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
+    // Names the manager of fields that are not applied, in audit logs too; kube sends none.
+    let agent = HeaderValue::from_static(concat!("sls-operator/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
     let failed = |error| KubernetesError::Client(Box::new(error));
     let builder = ClientBuilder::try_from(config).map_err(failed)?;
     let policy = RetryPolicy::new(RETRY_WAIT_MIN, RETRY_WAIT_MAX, RETRIES_MAX, true)

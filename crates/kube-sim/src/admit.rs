@@ -86,6 +86,7 @@ pub fn decode(
             meta::strip_nulls(metadata);
         }
     }
+    drop_empty_metadata(object);
     let handled = || {
         format!(
             "{} in version {:?} cannot be handled as a {}",
@@ -116,6 +117,22 @@ pub fn decode(
         }
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Strict | FieldValidation::Warn => Ok(problems),
+    }
+}
+
+/// Lists and maps of metadata that are empty mean the same as missing ones, and are not kept. Source:
+/// `omitempty` in the real server's ObjectMeta. An empty `managedFields` is a request to forget them.
+fn drop_empty_metadata(object: &mut Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for field in ["finalizers", "ownerReferences", "labels", "annotations"] {
+        let empty = match metadata.get(field) {
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(Value::Object(map)) => map.is_empty(),
+            _ => false,
+        };
+        if empty {
+            metadata.remove(field);
+        }
     }
 }
 

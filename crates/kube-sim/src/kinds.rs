@@ -44,12 +44,13 @@ pub fn prepare_create(resource: &Resource, object: &mut Value) {
                 status.insert("phase".into(), "Active".into());
             }
         }
-        "CustomResourceDefinition" => custom::establish(object, &meta::now_seconds()),
+        "CustomResourceDefinition" => custom::accept(object),
         "Event" => {
             if let Some(map) = object.as_object_mut() {
                 meta::default_to(map, "reportingComponent", "");
                 meta::default_to(map, "reportingInstance", "");
             }
+            part(object, "source");
         }
         "Job" => workload::prepare_job(object),
         "Service" => prepare_service(object),
@@ -67,6 +68,10 @@ pub fn prepare_update(resource: &Resource, object: &mut Value, old: &Value) {
     }
     match resource.kind.as_str() {
         "CustomResourceDefinition" => custom::establish(object, &meta::now_seconds()),
+        // It has no source of its own, and shows that.
+        "Event" => {
+            part(object, "source");
+        }
         "Namespace" => {
             // Only the finalize subresource may touch these.
             if let (Some(finalizers), Some(spec)) =

@@ -228,14 +228,30 @@ pub fn parse_body(headers: &HeaderMap, bytes: &Bytes) -> Result<Body, ApiError> 
     // YAML includes JSON, and clients send either under either name.
     let json = serde_json::from_str(text);
     if let Ok(value) = json {
-        return Ok(Body { value, duplicates: crate::duplicates::find(text) });
+        return Ok(Body { value: with_whole_numbers(value), duplicates: crate::duplicates::find(text) });
     }
     if let (false, Err(error)) = (is_yaml(headers), json) {
         return Err(ApiError::BadRequest(format!("error decoding the request body as JSON: {error}")));
     }
     let value = serde_saphyr::from_str(text)
         .map_err(|e| ApiError::BadRequest(format!("error decoding the request body as YAML: {e}")))?;
-    Ok(Body { value, duplicates: Vec::new() })
+    Ok(Body { value: with_whole_numbers(value), duplicates: Vec::new() })
+}
+
+/// `7300.0` is written back as `7300`, as the real server's encoder does.
+fn with_whole_numbers(value: Value) -> Value {
+    /// Up to here every whole number is exact as a float.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() <= EXACT_MAX);
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
+            float.map_or(Value::Number(number), |f| Value::from(f as i64))
+        }
+        Value::Array(list) => list.into_iter().map(with_whole_numbers).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, with_whole_numbers(value))).collect(),
+        other => other,
+    }
 }
 
 /// The field manager of a request: the parameter, or the program name of the

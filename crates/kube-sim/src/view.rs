@@ -21,8 +21,34 @@ const EVENT_FIELDS: [(&str, &str); 8] = [
     ("deprecatedCount", "count"),
 ];
 
+/// The API version of the other face.
+const NEW_EVENTS: &str = "events.k8s.io/v1";
+
 fn is_new_event(resource: &Resource) -> bool {
     resource.group == "events.k8s.io" && resource.kind == "Event"
+}
+
+/// Owned fields, as `fieldsV1` of an entry of `managedFields` in this API version names them.
+pub fn fields_to_wire(api_version: &str, fields: &mut Value) {
+    rename_owned(api_version, fields, |(new, core)| (core, new));
+}
+
+/// The same fields by the names of the stored form.
+pub fn fields_to_stored(api_version: &str, fields: &mut Value) {
+    rename_owned(api_version, fields, |pair| pair);
+}
+
+fn rename_owned(
+    api_version: &str,
+    fields: &mut Value,
+    direction: fn((&'static str, &'static str)) -> (&'static str, &'static str),
+) {
+    let Some(map) = fields.as_object_mut().filter(|_| api_version == NEW_EVENTS) else { return };
+    for (from, to) in EVENT_FIELDS.map(direction) {
+        if let Some(value) = map.remove(&format!("f:{from}")) {
+            map.insert(format!("f:{to}"), value);
+        }
+    }
 }
 
 fn rename(map: &mut Map<String, Value>, pairs: impl Iterator<Item = (&'static str, &'static str)>) {

@@ -11,7 +11,7 @@ use super::cluster::Place;
 
 pub enum ApiServer {
     Simulated { server: kube_sim::Running, namespace: String },
-    Real(Place),
+    Real(Box<Place>),
 }
 
 /// What a bed asks of its API server.
@@ -39,7 +39,7 @@ pub fn is_real() -> bool {
 impl ApiServer {
     pub async fn start(wanted: &Wanted) -> Self {
         if is_real() && !wanted.simulated {
-            return Self::Real(Place::take(wanted.crd).await);
+            return Self::Real(Box::new(Place::take(wanted.crd).await));
         }
         let server = kube_sim::KubeSim::start(kube_sim::Config::default()).await.expect("kube-sim starts");
         Self::Simulated { server, namespace: wanted.namespace.to_owned() }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::fields::{Fields, difference};
 use super::shape::Shape;
 use crate::meta;
+use crate::view;
 
 /// Fields that nobody owns. Source: kube-apiserver, stripmeta.
 const UNOWNED: [&[&str]; 13] = [
@@ -99,9 +100,11 @@ impl Entry {
     }
 
     fn to_json(&self) -> Value {
+        let mut fields = self.fields.to_v1();
+        view::fields_to_wire(&self.api_version, &mut fields);
         let mut value = json!({
             "manager": self.manager, "operation": self.operation, "apiVersion": self.api_version,
-            "time": self.time, "fieldsType": "FieldsV1", "fieldsV1": self.fields.to_v1(),
+            "time": self.time, "fieldsType": "FieldsV1", "fieldsV1": fields,
         });
         if let (Some(map), false) = (value.as_object_mut(), self.subresource.is_empty()) {
             map.insert("subresource".into(), self.subresource.as_str().into());
@@ -111,7 +114,9 @@ impl Entry {
 
     fn from_json(value: &Value) -> Option<Self> {
         let text = |field: &str| meta::str_at(value, &[field]).to_owned();
-        let fields = Fields { own: false, ..Fields::from_v1(value.get("fieldsV1")?) };
+        let mut fields = value.get("fieldsV1")?.clone();
+        view::fields_to_stored(meta::str_at(value, &["apiVersion"]), &mut fields);
+        let fields = Fields { own: false, ..Fields::from_v1(&fields) };
         Some(Self {
             manager: text("manager"),
             operation: text("operation"),

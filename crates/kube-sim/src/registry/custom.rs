@@ -219,22 +219,37 @@ fn structural_problems(schema: &Value, path: &str, root: bool, out: &mut Vec<Cau
     }
 }
 
-/// Sets the conditions that say that the names are accepted and the resource
-/// is served, and the accepted names themselves.
-pub fn establish(crd: &mut Value, now: &str) {
-    let accepted = meta::at(crd, &["spec", "names"]).cloned().unwrap_or_else(|| serde_json::json!({}));
+/// What a CRD says of itself before anybody looked at it.
+pub fn accept(crd: &mut Value) {
+    let Some(map) = crd.as_object_mut() else { return };
+    let status = meta::object_mut(map, "status");
+    status.insert("acceptedNames".into(), serde_json::json!({"plural": "", "kind": ""}));
+    store_versions(crd);
+}
+
+/// Notes the version in which objects are stored from now on.
+fn store_versions(crd: &mut Value) {
     let stored: Vec<Value> = versions(crd)
         .filter(|v| v.get("storage").and_then(Value::as_bool) == Some(true))
         .filter_map(|v| v.get("name").cloned())
         .collect();
     let Some(map) = crd.as_object_mut() else { return };
-    let status = meta::object_mut(map, "status");
-    status.insert("acceptedNames".into(), accepted);
-    let versions = status.entry("storedVersions").or_insert_with(|| Value::Array(Vec::new()));
+    let versions =
+        meta::object_mut(map, "status").entry("storedVersions").or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(list) = versions {
         let fresh: Vec<Value> = stored.into_iter().filter(|v| !list.contains(v)).collect();
         list.extend(fresh);
     }
+}
+
+/// Sets the conditions that say that the names are accepted and the resource
+/// is served, and the accepted names themselves.
+pub fn establish(crd: &mut Value, now: &str) {
+    let accepted = meta::at(crd, &["spec", "names"]).cloned().unwrap_or_else(|| serde_json::json!({}));
+    store_versions(crd);
+    let Some(map) = crd.as_object_mut() else { return };
+    let status = meta::object_mut(map, "status");
+    status.insert("acceptedNames".into(), accepted);
     set_condition(status, "NamesAccepted", "NoConflicts", "no conflicts found", now);
     set_condition(status, "Established", "InitialNamesAccepted", "the initial names have been accepted", now);
 }
@@ -246,8 +261,8 @@ pub fn mark_terminating(crd: &mut Value, now: &str) {
     set_condition(
         status,
         "Terminating",
-        "InstanceDeletionInProgress",
-        "CustomResource deletion is in progress",
+        "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
         now,
     );
 }

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 static AGE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(\d+[smhdy])+$").ok());
 static UUID: LazyLock<Option<Regex>> =
@@ -52,7 +52,10 @@ pub fn without_descriptions(mut table: Value) -> Value {
 /// details, which mean the same as missing.
 pub fn normal(value: Value, key: &str) -> Value {
     match value {
-        Value::Object(map) => {
+        Value::Object(mut map) => {
+            if is_empty_list(&map) {
+                map.remove("items");
+            }
             let members = map.into_iter().filter(|(k, v)| !v.is_null() && !empty(k, v)).map(|(k, v)| {
                 let v = normal(v, &k);
                 (placeholder(&k), v)
@@ -79,6 +82,12 @@ pub fn normal(value: Value, key: &str) -> Value {
         }
         other => other,
     }
+}
+
+/// A list of nothing: the real server says null when it reads from storage, `[]` from its cache.
+fn is_empty_list(map: &Map<String, Value>) -> bool {
+    let is_list = map.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    is_list && map.get("items").and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
 /// Members that mean the same as missing ones.

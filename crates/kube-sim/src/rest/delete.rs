@@ -155,21 +155,25 @@ fn mark(resource: &Resource, current: &Value, options: &Options) -> Value {
     let metadata = meta::metadata_mut(&mut object);
     let previous = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
     // A second delete may shorten the grace period, not lengthen it.
-    if metadata.contains_key("deletionTimestamp") && previous.is_some_and(|p| p <= grace) {
+    if metadata.contains_key("deletionTimestamp") && previous.is_none_or(|p| p <= grace) {
         return object;
     }
     let first = !metadata.contains_key("deletionTimestamp");
     let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(grace);
     metadata.insert("deletionTimestamp".into(), meta::format_seconds(at).into());
-    metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+    // Namespaces and CRDs have their own way to be deleted.
+    let is_crd = resource.is("apiextensions.k8s.io", "CustomResourceDefinition");
+    if !is_crd && !resource.is("", "Namespace") {
+        metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+    }
     if first {
-        if let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
+        if !is_crd && let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
             metadata.insert("generation".into(), (generation + 1).into());
         }
         if resource.is("", "Namespace") {
             meta::object_mut(object_map(&mut object), "status").insert("phase".into(), "Terminating".into());
         }
-        if resource.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+        if is_crd {
             custom::mark_terminating(&mut object, &meta::now_seconds());
             let metadata = meta::metadata_mut(&mut object);
             let finalizers = metadata.entry("finalizers").or_insert_with(|| Value::Array(Vec::new()));

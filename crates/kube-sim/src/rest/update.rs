@@ -97,19 +97,16 @@ pub fn replace(
     let version = meta::resource_version(current);
     let finished = is_finished(resource, &new);
     let result = if finished {
-        state.store.remove(&key, version, new)
+        // The last finalizer goes with the object: watches see it as it was, the writer as it asked.
+        state.store.remove(&key, version, Value::clone(current)).map(|last| {
+            after_removal(state, resource, &last);
+            Object::new(new)
+        })
     } else {
-        state.store.replace(&key, version, new)
+        state.store.replace(&key, version, new).inspect(|object| after_write(state, resource, object))
     };
     match result {
-        Ok(object) => {
-            if finished {
-                after_removal(state, resource, &object);
-            } else {
-                after_write(state, resource, &object);
-            }
-            Ok(Some(Written { object, created: false, warnings }))
-        }
+        Ok(object) => Ok(Some(Written { object, created: false, warnings })),
         Err(WriteError::Missing) => Err(ApiError::NotFound(resource.target(&call.name))),
         Err(WriteError::Moved | WriteError::Exists) => Ok(None),
     }

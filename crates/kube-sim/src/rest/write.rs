@@ -9,10 +9,10 @@ use crate::kinds;
 use crate::meta;
 use crate::patch::managed::{self, Entry, Writer};
 use crate::patch::shape::Shape;
-use crate::registry::Resource;
+use crate::registry::{Resource, custom};
 use crate::request::Body;
 use crate::state::State;
-use crate::store::Object;
+use crate::store::{Key, Object};
 use crate::view;
 
 /// The result of a write.
@@ -86,7 +86,36 @@ pub fn create_object(
     let object =
         state.store.create(&key, object).map_err(|_| ApiError::AlreadyExists(resource.target(&key.name)))?;
     after_write(state, resource, &object);
+    if resource.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+        establish(state, resource, &key, &object);
+    }
     Ok(Written { object, created: true, warnings })
+}
+
+/// A moment after a CRD is created the real server's controllers accept its names and serve it; here
+/// that moment is over before the creation is answered, though the answer does not show it.
+fn establish(state: &State, resource: &Resource, key: &Key, created: &Object) {
+    let mut object = Value::clone(created);
+    let now = meta::now_seconds();
+    custom::establish(&mut object, &now);
+    let writer = Writer {
+        manager: "kube-apiserver".into(),
+        operation: "Update",
+        api_version: resource.api_version(),
+        subresource: "status".into(),
+    };
+    let entries = managed::read(created);
+    // The list of conditions is there from the beginning, so that nobody owns it: only its items.
+    let mut before = Value::clone(created);
+    if let Some(status) = before.get_mut("status").and_then(Value::as_object_mut) {
+        status.insert("conditions".into(), Value::Array(Vec::new()));
+    }
+    let entries = managed::record_update(Some(&before), &object, entries, &writer, Shape::of(resource), &now);
+    managed::write(&mut object, &entries);
+    // Failing means that somebody changed it already, and that established it.
+    if let Ok(object) = state.store.replace(key, meta::resource_version(created), object) {
+        after_write(state, resource, &object);
+    }
 }
 
 /// Checks that the object is what the path says, and fills in what it leaves
