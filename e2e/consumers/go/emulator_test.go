@@ -20,7 +20,7 @@ const (
 	project  = "clients-go"
 	logstore = "consumed"
 	// How long a test may wait for what must happen: a guard against hanging, no measure.
-	hangGuard = 180 * time.Second
+	hangGuard = 600 * time.Second
 )
 
 // A key pair of the emulator that runs.

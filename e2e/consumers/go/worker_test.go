@@ -21,6 +21,9 @@ const (
 	orderVariable  = "CLIENTS_GO_IN_ORDER"
 	keyVariable    = "CLIENTS_GO_KEY"
 	secretVariable = "CLIENTS_GO_SECRET"
+	// A consumer is taken for dead after twice this: short for the test's sake, and long enough for
+	// a busy machine not to lose consumers that live.
+	heartbeatSeconds = 5
 )
 
 // consume is one consumer process: prints a line `shard text` for every log it reads, until it is
@@ -35,8 +38,8 @@ func consume() {
 		ConsumerGroupName:         group,
 		ConsumerName:              os.Getenv(workerVariable),
 		CursorPosition:            consumer.BEGIN_CURSOR,
-		HeartbeatIntervalInSecond: 1,
-		HeartbeatTimeoutInSecond:  2,
+		HeartbeatIntervalInSecond: heartbeatSeconds,
+		HeartbeatTimeoutInSecond:  2 * heartbeatSeconds,
 		InOrder:                   os.Getenv(orderVariable) != "",
 		AutoCommitDisabled:        true,
 		AllowLogLevel:             "warn",

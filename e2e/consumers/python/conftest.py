@@ -14,7 +14,7 @@ PROJECT = "clients-python"
 LOGSTORE = "consumed"
 
 # How long a test may wait for what must happen, seconds: a guard against hanging, no measure.
-HANG_GUARD_S = 180
+HANG_GUARD_S = 600
 
 
 class Emulator:

@@ -27,7 +27,7 @@ class ConsumersTest {
     private static final String PROJECT = "clients-java";
     private static final String LOGSTORE = "consumed";
     /** How long a test may wait for what must happen: a guard against hanging, no measure. */
-    private static final long HANG_GUARD_NANOS = 180_000_000_000L;
+    private static final long HANG_GUARD_NANOS = 600_000_000_000L;
 
     private Emulator emulator;
     private Client client;

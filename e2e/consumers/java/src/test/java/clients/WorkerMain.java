@@ -15,9 +15,10 @@ import java.util.List;
  * or its input ends. Arguments: key id, secret, project, Logstore, group, consumer.
  */
 public final class WorkerMain {
-    private static final int HEARTBEAT_MILLIS = 1_000;
+    private static final int HEARTBEAT_MILLIS = 5_000;
     private static final int FETCH_MILLIS = 200;
-    private static final int TIMEOUT_S = 3;
+    /** Short for the test's sake, and long enough for a busy machine not to lose who lives. */
+    private static final int TIMEOUT_S = 10;
 
     public static void main(String[] arguments) throws Exception {
         LogHubConfig config = new LogHubConfig(
