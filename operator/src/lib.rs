@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod http;
 pub mod kubernetes;
 pub mod metrics;
+pub mod once;
 pub mod retry;
 pub mod sls;
 pub mod validate;

@@ -1,0 +1,101 @@
+//! Objects made without a cluster.
+
+use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_REGION, MockSls, Running};
+use operator::crd::AliyunLogConfig;
+use operator::credentials::{Credentials, Source};
+use operator::once::{OnceError, make};
+use operator::sls::SlsConfig;
+use operator::validate::Defaults;
+use serde_json::json;
+use sls_api::ops::logtail_configs::GetConfig;
+use sls_api::ops::{InConfig, InMachineGroup, machine_groups::GetAppliedConfigs};
+use sls_api::sign::AccessKey;
+use sls_api::{Json, NoQuery};
+use sls_client::{Client, ClientConfig};
+
+fn config(sls: &Running) -> SlsConfig {
+    SlsConfig {
+        endpoint: sls.endpoint(),
+        region: Some(DEFAULT_REGION.to_owned()),
+        credentials: Source::Fixed(Credentials {
+            access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
+            access_key_secret: DEFAULT_ACCESS_KEY_SECRET.into(),
+            security_token: None,
+        }),
+    }
+}
+
+fn object(regex: &str) -> AliyunLogConfig {
+    serde_json::from_value(json!({
+        "apiVersion": "log.alibabacloud.com/v1alpha1",
+        "kind": "AliyunLogConfig",
+        "metadata": {"name": "access"},
+        "spec": {
+            "project": "project-a",
+            "logstore": "logs",
+            "machineGroups": ["group-a"],
+            "logtailConfig": {
+                "inputType": "file",
+                "inputDetail": {
+                    "logType": "common_reg_log", "logPath": "/logs", "filePattern": "a.log",
+                    "regex": regex, "key": ["first"],
+                },
+            },
+        },
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_an_object_asks_for_is_made_and_a_second_time_nothing_is_left_to_do() {
+    let sls = MockSls::start(Config::default()).await.unwrap();
+    let steps = make(&object("(.*)"), &Defaults::default(), config(&sls)).await.unwrap();
+    assert_eq!(
+        steps,
+        [
+            "CreateProject",
+            "CreateLogstore",
+            "CreateIndex",
+            "CreateMachineGroup group-a",
+            "CreateConfig",
+            "BindMachineGroup group-a"
+        ]
+    );
+    let key = AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET);
+    let client = Client::new(ClientConfig::new(sls.endpoint().parse().unwrap(), key)).unwrap();
+    let project = "project-a".parse().unwrap();
+    let path = InConfig { config: "access".parse().unwrap() };
+    let Json(made) = client.send::<GetConfig>(Some(&project), &path, &NoQuery {}, &()).await.unwrap();
+    assert_eq!(made.input_detail["regex"], "(.*)");
+    let group = InMachineGroup { group: "group-a".parse().unwrap() };
+    let bound = client.send::<GetAppliedConfigs>(Some(&project), &group, &NoQuery {}, &()).await.unwrap();
+    assert_eq!(bound.0.configs.len(), 1);
+
+    let steps = make(&object("(.*)"), &Defaults::default(), config(&sls)).await.unwrap();
+    assert!(steps.is_empty(), "{steps:?}");
+    sls.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wrong_object_is_refused_with_its_problems_before_anything_is_sent() {
+    let sls = MockSls::start(Config::default()).await.unwrap();
+    let error = make(&object("(.*)(.*)"), &Defaults::default(), config(&sls)).await.unwrap_err();
+    assert!(matches!(&error, OnceError::Refused { .. }), "{error}");
+    assert!(error.to_string().starts_with("access is refused: "), "{error}");
+    sls.shutdown().await;
+    let error = make(&object("(.*)"), &Defaults::default(), config_of_nobody()).await.unwrap_err();
+    assert!(matches!(&error, OnceError::Step { step: "GetProject", .. }), "{error}");
+}
+
+/// An endpoint at which nothing listens: port 1 of loopback.
+fn config_of_nobody() -> SlsConfig {
+    SlsConfig {
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        region: None,
+        credentials: Source::Fixed(Credentials {
+            access_key_id: "id".to_owned(),
+            access_key_secret: "secret".into(),
+            security_token: None,
+        }),
+    }
+}
