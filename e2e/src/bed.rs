@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use crate::progress::Progress;
 use crate::scenario::{Context, Names};
 
+pub mod docker;
 pub mod embedded;
 pub mod image;
 pub mod kind;

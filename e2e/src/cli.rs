@@ -8,7 +8,7 @@ use crate::pods::Isolation;
 use crate::scenario::Scenario;
 
 /// Run the nginx sidecar example of the vendor's document end to end and account for every line: on
-/// this machine alone, or with --bed kind on a Kubernetes cluster.
+/// this machine alone, with --bed kind on a Kubernetes cluster, or with --bed docker in containers.
 ///
 /// Exit codes: 0 every line arrived exactly once and every check held; 1 not so, or the bed could
 /// not start; 2 wrong usage; 130 interrupted.
@@ -66,7 +66,49 @@ pub struct Run {
     pub kind: KindBed,
 
     #[command(flatten)]
+    pub docker: DockerBed,
+
+    #[command(flatten)]
     pub bed: Bed,
+}
+
+impl Run {
+    /// Says which option was given that the chosen bed cannot follow.
+    ///
+    /// # Errors
+    /// One was given; the message names it and the beds that can.
+    pub fn check(&self) -> Result<(), String> {
+        use BedArg::{Docker, Embedded, Kind};
+        // An image in the environment is meant for whenever there is a kind cluster.
+        let node_image = self
+            .kind
+            .node_image
+            .clone()
+            .filter(|image| std::env::var(NODE_IMAGE_VARIABLE).as_ref() != Ok(image));
+        let options = [
+            ("--isolation", self.bed.isolation != IsolationArg::Auto, Embedded),
+            ("--context", self.kind.context.is_some(), Kind),
+            ("--cluster", self.kind.cluster.is_some(), Kind),
+            ("--node-image", node_image.is_some(), Kind),
+            ("--kind-config", self.kind.kind_config.is_some(), Kind),
+            ("--sls-port", self.docker.sls_port.is_some(), Docker),
+        ];
+        let name =
+            |bed: BedArg| bed.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+        match options.into_iter().find(|(_, given, bed)| *given && *bed != self.on) {
+            None if self.on == Docker && !self.scenarios.is_empty() => Err(
+                "--scenario means nothing with --bed docker, which runs the example's Job and nothing else: \
+                 leave it out, or run with --bed embedded or --bed kind"
+                    .to_owned(),
+            ),
+            None => Ok(()),
+            Some((option, _, bed)) => Err(format!(
+                "{option} means nothing with --bed {}: leave it out, or run with --bed {}",
+                name(self.on),
+                name(bed)
+            )),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -117,6 +159,23 @@ pub enum BedArg {
     Embedded,
     /// A real cluster; needs docker, kind, kubectl and the images (just images).
     Kind,
+    /// Containers without a cluster, the configs made through the API; needs Docker and the images (just
+    /// images).
+    Docker,
+}
+
+/// Variable that names the image of kind's nodes.
+const NODE_IMAGE_VARIABLE: &str = "KIND_NODE_IMAGE";
+/// Name of the cluster that the kind bed makes unless told otherwise.
+pub const CLUSTER: &str = "sls-bed";
+
+/// What only the Docker bed can be told.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "With --bed docker")]
+pub struct DockerBed {
+    /// Port of the emulator on this machine; a free one if not given.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub sls_port: Option<u16>,
 }
 
 /// What `--scenario` names.
@@ -141,7 +200,7 @@ impl Run {
     pub fn chosen(&self) -> Vec<Scenario> {
         let all = self.scenarios.contains(&Chosen::All);
         match (self.scenarios.is_empty(), self.on) {
-            (true, BedArg::Embedded) => Scenario::EXAMPLE.to_vec(),
+            (true, BedArg::Embedded | BedArg::Docker) => Scenario::EXAMPLE.to_vec(),
             (true, BedArg::Kind) => Scenario::ALL.to_vec(),
             _ => {
                 let chosen = |one: &Scenario| all || self.scenarios.contains(&Chosen::One(*one));
@@ -159,12 +218,12 @@ pub struct KindBed {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["cluster", "kind_config"])]
     pub context: Option<String>,
 
-    /// Name of the cluster to make.
-    #[arg(long, value_name = "NAME", default_value = "sls-bed")]
-    pub cluster: String,
+    /// Name of the cluster to make [default: sls-bed].
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
 
     /// Image of its nodes; kind's own choice if not given.
-    #[arg(long, value_name = "IMAGE", env = "KIND_NODE_IMAGE")]
+    #[arg(long, value_name = "IMAGE", env = NODE_IMAGE_VARIABLE)]
     pub node_image: Option<String>,
 
     /// A kind configuration.
@@ -183,7 +242,8 @@ pub struct Bed {
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
 
-    /// Keep the folder also after a success, and the cluster of --bed kind in any case.
+    /// Keep the folder also after a success, and the cluster of --bed kind or the containers of --bed
+    /// docker in any case.
     #[arg(long)]
     pub keep: bool,
 }
@@ -243,6 +303,23 @@ mod tests {
         assert_eq!(chosen(&two), [Scenario::Scaling, Scenario::Memory]);
         let error = Cli::try_parse_from(["e2e", "--scenario", "nope"]).expect_err("no such scenario");
         assert!(error.to_string().contains("there are sidecar-job, scaling"), "{error}");
+    }
+
+    #[test]
+    fn an_option_of_another_bed_is_refused_by_name() {
+        let refusal = |words: &[&str]| {
+            let words = ["e2e"].iter().chain(words);
+            Cli::parse_from(words).run.check().expect_err("refused")
+        };
+        assert_eq!(
+            refusal(&["--bed", "docker", "--isolation", "prefix"]),
+            "--isolation means nothing with --bed docker: leave it out, or run with --bed embedded"
+        );
+        assert!(refusal(&["--bed", "docker", "--cluster", "c"]).starts_with("--cluster "));
+        assert!(refusal(&["--sls-port", "8080"]).contains("--bed docker"));
+        assert!(refusal(&["--bed", "docker", "--scenario", "all"]).starts_with("--scenario "));
+        let fitting = ["e2e", "--bed", "docker", "--sls-port", "8080", "--outage", "3", "--keep"];
+        assert_eq!(Cli::parse_from(fitting).run.check(), Ok(()));
     }
 
     #[test]

@@ -14,7 +14,7 @@
 pub mod containers;
 mod controllers;
 pub mod events;
-mod expand;
+pub mod expand;
 pub mod image;
 pub mod kubelet;
 pub mod logs;

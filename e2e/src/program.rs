@@ -14,9 +14,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tracing_subscriber::EnvFilter;
 
-use crate::bed::Options;
 use crate::bed::kind::{self, Cluster, Kind, Made};
-use crate::cli::{Bed, BedArg, Cli, Command, Output, Query, Run, Up};
+use crate::bed::{Options, docker};
+use crate::cli::{Bed, BedArg, CLUSTER, Cli, Command, Output, Query, Run, Up};
 use crate::example::{self, Plan};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -24,6 +24,8 @@ use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT, Scenario, registry};
 use crate::signals::Signals;
 use crate::sls::Sls;
 
+/// Exit code of wrong usage, as clap's.
+const USAGE: u8 = 2;
 /// Exit code of a run that a signal ended, as shells report SIGINT.
 const INTERRUPTED: u8 = 130;
 /// Access lines per second and writer unless told otherwise.
@@ -44,7 +46,7 @@ pub fn main(mut args: Vec<OsString>) -> ExitCode {
         Err(error) => {
             // clap chooses the stream; a closed one is no reason to fail differently.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
     tracing_subscriber::fmt()
@@ -72,6 +74,10 @@ pub fn main(mut args: Vec<OsString>) -> ExitCode {
 }
 
 async fn run(run: Run) -> Result<ExitCode> {
+    if let Err(refusal) = run.check() {
+        eprintln!("e2e: {refusal}");
+        return Ok(ExitCode::from(USAGE));
+    }
     if run.list {
         match run.output {
             Output::Text => print!("{}", registry::to_text()),
@@ -84,7 +90,7 @@ async fn run(run: Run) -> Result<ExitCode> {
     let default_rate = match run.on {
         _ if run.outage.is_some() => RATE_WITH_OUTAGE,
         BedArg::Kind => RATE_OF_THE_DOCUMENT,
-        BedArg::Embedded => RATE,
+        BedArg::Embedded | BedArg::Docker => RATE,
     };
     let plan = Plan {
         load: Load { lines: run.lines, per_second: run.rate.unwrap_or(default_rate) },
@@ -98,6 +104,7 @@ async fn run(run: Run) -> Result<ExitCode> {
             until_interrupted(example::run(options, &plan, &progress), &mut signals, &progress).await
         }
         BedArg::Kind => run_on_kind(&run, &mut root, &plan, &mut signals, &progress).await?,
+        BedArg::Docker => run_on_docker(&run, &root, &plan, &mut signals, &progress).await?,
     };
     let Some(mut report) = outcome else { return Ok(ExitCode::from(INTERRUPTED)) };
     if root.is_empty() {
@@ -141,7 +148,7 @@ async fn run_on_kind(
     let cluster = match &run.kind.context {
         Some(context) => Cluster::Existing { context: context.clone() },
         None => Cluster::New {
-            name: run.kind.cluster.clone(),
+            name: run.kind.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned()),
             node_image: run.kind.node_image.clone(),
             config: run.kind.kind_config.clone(),
         },
@@ -173,6 +180,30 @@ async fn run_on_kind(
 /// Says it on standard error, if that is still open: a closed terminal must not end a clean-up.
 fn say(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "e2e: {}", text.as_ref());
+}
+
+/// As on the kind bed.
+async fn run_on_docker(
+    run: &Run,
+    root: &Root,
+    plan: &Plan,
+    signals: &mut Signals,
+    progress: &Progress,
+) -> Result<Option<Report>> {
+    let sls_port = run.docker.sls_port.unwrap_or(0);
+    let options = docker::Options { sls_port, root: root.path.clone(), keep: run.bed.keep };
+    let made = docker::Made::default();
+    let outcome = until_interrupted(docker::run(&options, &made, plan, progress), signals, progress).await;
+    if outcome.is_none() && !options.keep {
+        say("removing what was made; another Ctrl-C leaves the rest");
+        tokio::select! {
+            removed = made.undo() => removed?,
+            signal = signals.next() => {
+                say(format!("{signal} while removing what was made; remove the rest with: {}", made.removal()));
+            }
+        }
+    }
+    Ok(outcome)
 }
 
 async fn up(up: Up) -> Result<ExitCode> {

@@ -34,7 +34,7 @@ mod store;
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
 pub use server::{MockSls, Running, StartError, TlsError};
-pub use store::OpenError;
+pub use store::{FILE_NAME as DATABASE_FILE, OpenError};
 
 /// Account id of the default key pair.
 pub const DEFAULT_ACCOUNT_ID: &str = "1234567890123456";

@@ -40,7 +40,7 @@ use readers::Readers;
 use writer::Writer;
 
 /// File name of the database inside the data folder.
-const FILE_NAME: &str = "mock-sls.sqlite";
+pub const FILE_NAME: &str = "mock-sls.sqlite";
 /// File that is locked while a server uses the folder.
 const LOCK_NAME: &str = "mock-sls.lock";
 

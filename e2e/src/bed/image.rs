@@ -1,7 +1,7 @@
 //! The images of the document, as the embedded bed knows them: which of our programs stands at
 //! which path, and the files the vendor's image brings.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::REGION;
 use crate::component::name;
@@ -33,17 +33,22 @@ fn writer() -> Image {
     }
 }
 
-/// The vendor's image holds a config for every region and network; ours holds those of the region
-/// that the bed plays, pointing at the emulator.
-fn logtail(service: &Service) -> Image {
-    let config = json!({
+/// The collector's instance config that leads to `service` in the region that the bed plays.
+pub fn instance_config(service: &Service) -> Value {
+    json!({
         "primary_region": REGION,
         "config_server_list": [{"cluster": "bed", "endpoint_list": [service.authority]}],
         "data_servers": [{"region": REGION, "endpoint_list": [format!("http://{}", service.authority)]}],
         "default_access_key_id": service.access_key_id,
         "default_access_key": service.access_key_secret,
         "heartbeat_interval": HEARTBEAT_SECONDS,
-    });
+    })
+}
+
+/// The vendor's image holds a config for every region and network; ours holds those of the region
+/// that the bed plays, pointing at the emulator.
+fn logtail(service: &Service) -> Image {
+    let config = instance_config(service);
     let files = ["", "-internet"]
         .map(|network| {
             let path = format!("/etc/ilogtail/conf/{REGION}{network}/ilogtail_config.json");

@@ -35,6 +35,7 @@ use check::check;
 use cluster::{connect, create_cluster, nodes_ready};
 use faults::Cuts;
 use forward::Forward;
+pub use images::STAND_INS;
 use images::{load_images, pack_all};
 use install::{INSTALLATION, MOCK_SLS, OPERATOR, install, rolled_out, serves};
 pub use made::Made;

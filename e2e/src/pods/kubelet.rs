@@ -6,11 +6,11 @@
 //! [`containers`](super::containers).
 
 mod check;
-mod env;
+pub mod env;
 mod manifest;
 mod processes;
 mod report;
-mod sources;
+pub mod sources;
 mod start;
 mod state;
 mod status;

@@ -13,6 +13,7 @@ use crate::kubernetes;
 use crate::manifest::{self, SIDECAR, Tuning};
 use crate::pods::kubelet::PROBES_ANNOTATION;
 use crate::report::{Check, Report};
+use crate::sls::Sls;
 
 /// Liveness probes that must have passed. Source: the document's period of 30 s, three times.
 const PROBES: u32 = 3;
@@ -54,9 +55,17 @@ pub async fn run(ctx: &Context, load: Load, report: &mut Report) -> Result<()> {
 /// The machine group shows this pod with a fresh heartbeat.
 async fn machine_check(ctx: &Context, pod: &Pod) -> Result<Check> {
     let ip = pod.status.as_ref().and_then(|s| s.pod_ip.clone()).unwrap_or_default();
-    let machines = ctx.sls.machines(&ctx.names.machine_group).await?;
-    let age = machines.iter().find(|m| m.ip == ip).map(|m| ctx.sls.seconds_ago(m.last_heartbeat_time));
-    let name = format!("machine group {} has a heartbeat of {ip}", ctx.names.machine_group);
+    heartbeat_check(&ctx.sls, &ctx.names.machine_group, &ip).await
+}
+
+/// The machine group shows the machine of this address with a fresh heartbeat.
+///
+/// # Errors
+/// The group does not exist, or the service does not answer.
+pub async fn heartbeat_check(sls: &Sls, machine_group: &str, ip: &str) -> Result<Check> {
+    let machines = sls.machines(machine_group).await?;
+    let age = machines.iter().find(|m| m.ip == ip).map(|m| sls.seconds_ago(m.last_heartbeat_time));
+    let name = format!("machine group {machine_group} has a heartbeat of {ip}");
     Ok(match age {
         Some(age) => Check::new(name, age <= HEARTBEAT_AGE_MAX, format!("{age} s ago")),
         None => Check::new(name, false, format!("not among its {} machines", machines.len())),

@@ -11,8 +11,9 @@ use kube::ResourceExt;
 use super::{ACCESS_KEYS, ACCESS_LOGSTORE, Context, ERROR_LOGSTORE};
 use crate::account::{LineId, Received};
 use crate::eventually::{Look, eventually};
+use crate::progress::Progress;
 use crate::report::{Check, Report};
-use crate::sls::Row;
+use crate::sls::{Row, Sls};
 
 /// After everything has arrived, this long nothing more may arrive: a line sent twice comes late.
 const STABLE_FOR: Duration = Duration::from_millis(500);
@@ -71,19 +72,34 @@ pub async fn lines_at_least_once(
     sources: &[Source],
     repeated: u64,
 ) -> Result<Report> {
+    lines_in(&ctx.sls, &ctx.progress, ctx.limit, run, sources, repeated).await
+}
+
+/// The same without a cluster.
+///
+/// # Errors
+/// As [`all_lines`].
+pub async fn lines_in(
+    sls: &Sls,
+    progress: &Progress,
+    limit: Duration,
+    run: &str,
+    sources: &[Source],
+    repeated: u64,
+) -> Result<Report> {
     let mut report = Report::default();
     for (logstore, keys) in [(ACCESS_LOGSTORE, &ACCESS_KEYS[..]), (ERROR_LOGSTORE, &["content"][..])] {
         let access = logstore == ACCESS_LOGSTORE;
         let written = |s: &Source| if access { s.summary.access } else { s.summary.error };
         let total: u64 = sources.iter().map(written).sum();
-        ctx.progress.step(format!("waiting for {total} lines in {logstore}"));
-        let arrived = eventually(format!("{total} lines of {run} in {logstore}"), ctx.limit, async || {
-            let count = ctx.sls.count(logstore, run).await?;
+        progress.step(format!("waiting for {total} lines in {logstore}"));
+        let arrived = eventually(format!("{total} lines of {run} in {logstore}"), limit, async || {
+            let count = sls.count(logstore, run).await?;
             if count < total {
                 return Ok(Look::Waiting(format!("{count} lines")));
             }
             // As many may be there while some are missing and others there twice.
-            let distinct = if repeated == 0 { total } else { distinct(ctx, logstore, run).await? };
+            let distinct = if repeated == 0 { total } else { distinct(sls, logstore, run).await? };
             Ok(if distinct >= total {
                 Look::Done(())
             } else {
@@ -96,7 +112,7 @@ pub async fn lines_at_least_once(
         }
         tokio::time::sleep(STABLE_FOR).await;
 
-        let rows = ctx.sls.rows(logstore, run).await?;
+        let rows = sls.rows(logstore, run).await?;
         let mut received: BTreeMap<&str, Received> = BTreeMap::new();
         let mut wrong = Wrong::default();
         for row in &rows {
@@ -108,8 +124,8 @@ pub async fn lines_at_least_once(
             check_row(row, keys, source, seq, &mut wrong);
         }
         // What is pulled is what is stored; a query must find as much, and show it the same way.
-        let found = ctx.sls.count(logstore, run).await?;
-        for row in &ctx.sls.page(logstore, run).await? {
+        let found = sls.count(logstore, run).await?;
+        for row in &sls.page(logstore, run).await? {
             match origin(row, access, sources) {
                 Some((source, seq)) => check_row(row, keys, source, seq, &mut wrong),
                 None => wrong.add(row, "no known writer in it"),
@@ -133,9 +149,9 @@ pub async fn lines_at_least_once(
 }
 
 /// Different lines of the run in a Logstore.
-async fn distinct(ctx: &Context, logstore: &str, run: &str) -> Result<u64> {
+async fn distinct(sls: &Sls, logstore: &str, run: &str) -> Result<u64> {
     let key = if logstore == ACCESS_LOGSTORE { "url" } else { "content" };
-    let rows = ctx.sls.rows(logstore, run).await?;
+    let rows = sls.rows(logstore, run).await?;
     let lines: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(key)).collect();
     Ok(lines.len() as u64)
 }

@@ -18,7 +18,8 @@ use crate::manifest::{self, SIDECAR, WRITER};
 const MOCK_SLS_IMAGE: &str = "sls-bed/mock-sls:dev";
 const OPERATOR_IMAGE: &str = "sls-bed/operator:dev";
 /// Images that take the place of the document's: for the container of that name in its manifest.
-const STAND_INS: [(&str, &str); 2] = [(SIDECAR, "sls-bed/collector:dev"), (WRITER, "sls-bed/mock_log:dev")];
+pub const STAND_INS: [(&str, &str); 2] =
+    [(SIDECAR, "sls-bed/collector:dev"), (WRITER, "sls-bed/mock_log:dev")];
 /// What containerd puts before a name without a registry, as Docker does.
 const DEFAULT_REGISTRY: &str = "docker.io/";
 /// containerd's client in a node, in the namespace that Kubernetes uses.
