@@ -187,7 +187,7 @@ mod tests {
         check(
             r#"{"accounts":[{"accountId":"1","keys":[{"accessKeyId":"a","accessKeySecret":["hush"]}]}]}"#,
             expect![
-                "line 1 column 78: something is missing, unknown or of the wrong type; `mock-sls serve --help` shows the form"
+                "line 1 column 75: something is missing, unknown or of the wrong type; `mock-sls serve --help` shows the form"
             ],
         );
         let twice = r#"{"accessKeyId":"a","accessKeySecret":"s"}"#;

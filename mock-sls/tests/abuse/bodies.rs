@@ -145,8 +145,8 @@ async fn deep_json_is_refused_wherever_json_is_read() {
         ("/logstores/ls/index", "400 IndexInfoInvalid"),
         ("/logstores/ls/logs", "400 ParameterInvalid"),
         ("/logstores/ls/track", "400 PostBodyInvalid"),
-        ("/machinegroups", "400 ParameterInvalid"),
-        ("/configs", "400 ParameterInvalid"),
+        ("/machinegroups", "400 InvalidParameter"),
+        ("/configs", "400 InvalidParameter"),
     ] {
         let got = post(server.addr(), target, deep.as_bytes(), "").await.shown();
         assert_eq!(got, code, "{target}");
