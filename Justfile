@@ -99,6 +99,8 @@ test-apiserver *args:
         esac
     done
     SLS_TEST_APISERVER=kubeconfig cargo test --package operator --no-fail-fast "${targets[@]}"
+    cargo build --package kube-sim --example serve
+    crates/kube-sim/kubectl-alike.sh target/debug/examples/serve
     echo "NOT RUN on the real server: operator's kubernetes_faults. It makes the API server refuse requests, cut" \
         "watches and forget its history, which only kube-sim does when asked; \`just test\` runs it there."
 

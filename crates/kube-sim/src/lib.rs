@@ -9,8 +9,9 @@
 //! and of CRDs, and the expiry of events.
 //!
 //! How close it is to the real server is measured, not claimed: the test
-//! `recorded` replays a script whose answers come from kube-apiserver, and
-//! lists every known difference with its reason.
+//! `recorded` replays scripts whose answers come from kube-apiserver, one of
+//! them what the operator asks; each script lists every known difference with
+//! its reason.
 //!
 //! What it is not: it checks no credentials and no RBAC, calls no admission
 //! webhooks, converts between versions of a CRD by name only, reads no
