@@ -82,7 +82,14 @@ impl Fakes {
 
     /// The bed with these words behind `--bed kind`; its folders lie in ours.
     pub fn bed(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BED);
+        // Tests that were started with nohup would hand an ignored SIGHUP down, which the bed respects.
+        let mut command = if cfg!(target_os = "linux") {
+            let mut command = Command::new("/usr/bin/env");
+            command.args(["--default-signal=HUP", BED]);
+            command
+        } else {
+            Command::new(BED)
+        };
         command
             .args(["--bed", "kind"])
             .args(args)
