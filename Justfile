@@ -98,11 +98,12 @@ test-apiserver *args:
             *) name=${file##*/}; targets+=(--test "${name%.rs}") ;;
         esac
     done
+    echo "NOT RUN on the real server: operator's kubernetes_faults, which makes the API server refuse requests, cut" \
+        "watches and forget its history, as only kube-sim does when asked; kube-sim's hand-written script, recorded" \
+        "from a server without controllers. \`just test\` runs both."
     SLS_TEST_APISERVER=kubeconfig cargo test --package operator --no-fail-fast "${targets[@]}"
     cargo build --package kube-sim --example serve
     crates/kube-sim/kubectl-alike.sh target/debug/examples/serve
-    echo "NOT RUN on the real server: operator's kubernetes_faults. It makes the API server refuse requests, cut" \
-        "watches and forget its history, which only kube-sim does when asked; \`just test\` runs it there."
 
 # Record again what the operator asks of Kubernetes and what the API server of $KUBECONFIG answers.
 record-apiserver:
