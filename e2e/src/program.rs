@@ -194,14 +194,18 @@ async fn run_on_docker(
     let options = docker::Options { sls_port, root: root.path.clone(), keep: run.bed.keep };
     let made = docker::Made::default();
     let outcome = until_interrupted(docker::run(&options, &made, plan, progress), signals, progress).await;
-    if outcome.is_none() && !options.keep {
-        say("removing what was made; another Ctrl-C leaves the rest");
-        tokio::select! {
-            removed = made.undo() => removed?,
-            signal = signals.next() => {
-                say(format!("{signal} while removing what was made; remove the rest with: {}", made.removal()));
+    match (&outcome, options.keep) {
+        (None, true) => docker::say_what_is_kept(&made),
+        (None, false) => {
+            say("removing what was made; another Ctrl-C leaves the rest");
+            tokio::select! {
+                removed = made.undo() => removed?,
+                signal = signals.next() => {
+                    say(format!("{signal} while removing what was made; remove the rest with: {}", made.removal()));
+                }
             }
         }
+        (Some(_), _) => {}
     }
     Ok(outcome)
 }

@@ -19,6 +19,7 @@ fn without_an_engine_the_run_fails_at_once_and_says_how_to_start_one() {
         "{error}"
     );
     assert!(error.contains("systemctl start docker"), "{error}");
+    assert!(report["evidence"].is_null(), "nothing was made, so there is nothing to look at");
 }
 
 #[test]

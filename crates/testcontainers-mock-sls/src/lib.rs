@@ -8,9 +8,9 @@
 //! # }
 //! ```
 //!
-//! The container goes when the value is dropped. [`MockSls`] is a `testcontainers` [`Image`], so
-//! everything of [`testcontainers::ImageExt`] works: another name or tag of the image, a network, a
-//! container name, mounts.
+//! The container goes when the value is dropped. [`MockSls`] is a [`testcontainers::Image`], so everything
+//! of [`testcontainers::ImageExt`] works: another name or tag of the image, a network, a container name,
+//! mounts.
 //!
 //! Used by outside tests, and by `e2e` for its Docker bed. Depends on `testcontainers` and nothing
 //! of this workspace.
@@ -42,8 +42,10 @@ pub const ACCESS_KEY_ID: &str = "mockAccessKeyId";
 /// Secret of the default key pair.
 pub const ACCESS_KEY_SECRET: &str = "mockAccessKeySecret";
 
-#[doc(inline)]
-pub use testcontainers::core::Image;
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

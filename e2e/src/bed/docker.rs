@@ -89,20 +89,27 @@ pub async fn run(options: &Options, made: &Made, plan: &Plan, progress: &Progres
     }
     progress.step("ending the bed");
     if options.keep {
-        eprintln!(
-            "e2e: keeping what `docker ps --filter label={LABEL}` shows; remove it with: {}",
-            made.removal()
-        );
+        say_what_is_kept(made);
     } else if let Err(error) = made.undo().await {
         report.errors.push(format!("{error:#}"));
     }
     report.seconds = progress.seconds();
     report.judge();
-    if !report.ok {
+    // Where nothing was made there is nothing to look at.
+    let written = std::fs::read_dir(&options.root).is_ok_and(|mut files| files.next().is_some());
+    if !report.ok && written {
         report.evidence = Some(options.root.clone());
     }
     progress.finish();
     report
+}
+
+/// Tells the user how to find what was made, and how to remove it.
+pub fn say_what_is_kept(made: &Made) {
+    eprintln!(
+        "e2e: keeping what `docker ps --all --filter label={LABEL}` shows; remove it with: {}",
+        made.removal()
+    );
 }
 
 async fn example(

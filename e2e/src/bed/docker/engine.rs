@@ -118,6 +118,9 @@ fn unreachable_engine(host: &str, error: Error) -> anyhow::Error {
 
 /// The kind of the I/O error behind an error, if there is one.
 fn io_kind(error: &Error) -> Option<ErrorKind> {
+    if let Error::IOError { err } = error {
+        return Some(err.kind());
+    }
     chain(error).filter_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
 }
 
