@@ -30,7 +30,7 @@ fmt-check:
     cargo fmt --all --check
 
 clippy:
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --features testcontainers-mock-sls/docker-tests,e2e/docker-tests -- -D warnings
 
 # The emulator by itself, on the port SDKs are pointed at.
 serve *args:
@@ -130,6 +130,17 @@ e2e-kind *args: images
 e2e-kind-checks: images
     cargo build --package e2e
     e2e/kind-checks.sh target/debug/e2e
+
+# The example in containers without a cluster (needs Docker).
+e2e-docker *args: images
+    cargo e2e --bed docker {{args}}
+
+# What needs Docker: the crate testcontainers-mock-sls, the Docker bed, and docs/testcontainers.md's
+# Python, Go and Java (the languages named, or all).
+testcontainers *languages: images
+    cargo test --package testcontainers-mock-sls --features docker-tests
+    cargo test --package e2e --features docker-tests --test docker
+    e2e/clients/testcontainers/run.sh {{languages}}
 
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
