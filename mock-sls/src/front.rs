@@ -194,9 +194,17 @@ fn operation<'a>(
 
 /// What the operation is about, as RAM names it: `project/p/logstore/ls`.
 fn resource(entry: &route::Entry, project: Option<&ProjectName>, parts: &Parts) -> String {
-    let names = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
     let project = project.map_or("*", |project| project.as_str());
-    names.iter().fold(format!("project/{project}"), |path, (kind, name)| format!("{path}/{kind}/{name}"))
+    let mut path = format!("project/{project}");
+    for (kind, name) in entry.endpoint.match_path(parts.uri.path()).unwrap_or_default() {
+        let kind = match kind {
+            "group" => "machinegroup",
+            "config" => "logtailconfig",
+            other => other,
+        };
+        path.extend(["/", kind, "/", &name]);
+    }
+    path
 }
 
 fn client_ip(parts: &Parts) -> IpAddr {

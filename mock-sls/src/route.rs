@@ -308,3 +308,30 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         router.route(group.path, any(serve))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_the_chosen_operation_has_its_method_and_selector(
+            group in any::<prop::sample::Index>(),
+            method in "GET|POST|PUT|DELETE|HEAD|PATCH|X",
+            query in prop::collection::vec(("type|action|key|from", "log|histogram|cursor|split|x|"), 0..4),
+            has_project in any::<bool>(),
+        ) {
+            let groups = crate::ops::all().into_groups();
+            let group = group.get(&groups);
+            let method: Method = method.parse().unwrap();
+            if let Ok(entry) = group.choose(&method, &query, has_project) {
+                let wanted = if method == Method::HEAD { Method::GET } else { method };
+                prop_assert_eq!(&entry.endpoint.method, &wanted);
+                if let Some((key, value)) = entry.endpoint.selector {
+                    prop_assert!(query.iter().any(|(k, v)| k == key && v == value));
+                }
+            }
+        }
+    }
+}

@@ -113,6 +113,7 @@ fn is_service(host: &str) -> bool {
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+    use proptest::prelude::*;
 
     fn check(host: &str, expected: Expect) {
         let hosts = Hosts::new(["mock.test:8080", "sls.test"]);
@@ -191,5 +192,25 @@ mod tests {
         assert_eq!(hosts.addressed(&both), project("a-a-a"));
         assert_eq!(hosts.addressed(&request("/", Some("b-b-b"))), project("b-b-b"));
         assert_eq!(hosts.addressed(&request("/", None)), project("c-c-c"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_host_says_a_project_is_one_label(
+            host in "[a-z0-9.:\\[\\]%-]{0,40}|\\PC{0,20}", header in proptest::option::of("[ -~]{0,20}"),
+        ) {
+            let mut request = http::Request::builder().uri("/");
+            if let Ok(value) = http::HeaderValue::from_str(&host) {
+                request = request.header("host", value);
+            }
+            if let Some(project) = &header {
+                request = request.header("x-log-project", project);
+            }
+            let parts = request.body(()).unwrap().into_parts().0;
+            let addressed = Hosts::new(["sls.test"]).addressed(&parts);
+            if let (Addressed::Project(name), None) = (addressed, header) {
+                prop_assert!(!name.contains('.'), "{name}");
+            }
+        }
     }
 }

@@ -33,8 +33,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a request in progress may take to end after a shutdown began (own choice).
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
-/// The same for a connection that must make room for others (own choice).
-const ROOM_TIME_MAX: Duration = Duration::from_secs(1);
+/// The same for a connection that must make room for others: it waits for its client, so at most
+/// the end of an earlier answer is still under way (own choice).
+const ROOM_TIME_MAX: Duration = Duration::from_millis(100);
+/// Share of all connections that make room at once when there is none, so that a crowd of new
+/// ones does not have to be let in one by one (own choice).
+const ROOM_SHARE: usize = 16;
 
 /// What all connections of a server share.
 pub struct Connections {
@@ -42,6 +46,7 @@ pub struct Connections {
     tls: Option<TlsAcceptor>,
     header_time_max: Duration,
     free: Arc<Semaphore>,
+    room_at_once: usize,
     waiting: Arc<Waiting>,
     open: TaskTracker,
     stop: CancellationToken,
@@ -64,6 +69,7 @@ impl Connections {
             tls,
             header_time_max: limits.header_time,
             free: Arc::new(Semaphore::new(limits.connections)),
+            room_at_once: 1 + limits.connections / ROOM_SHARE,
             waiting: Arc::default(),
             open: TaskTracker::new(),
             stop,
@@ -111,7 +117,7 @@ impl Connections {
             if let Ok(permit) = free.try_acquire_owned() {
                 return permit;
             }
-            self.waiting.end_longest();
+            self.waiting.end_longest(self.room_at_once);
             let freed = tokio::time::timeout(PAUSE, Arc::clone(&self.free).acquire_owned()).await;
             if let Ok(Ok(permit)) = freed {
                 return permit;

@@ -20,12 +20,14 @@ struct Queue {
 }
 
 impl Waiting {
-    /// Makes room: asks the connection that waits longest to end. False if none waits.
-    pub fn end_longest(&self) -> bool {
-        self.with(|queue| queue.by_age.pop_first()).is_some_and(|(_, end)| {
+    /// Makes room: asks this many of those that wait longest to end.
+    pub fn end_longest(&self, connections: usize) {
+        let longest = |queue: &mut Queue| -> Vec<CancellationToken> {
+            std::iter::from_fn(|| queue.by_age.pop_first()).take(connections).map(|(_, end)| end).collect()
+        };
+        for end in self.with(longest) {
             end.cancel();
-            true
-        })
+        }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
@@ -133,12 +135,12 @@ mod tests {
         let waiting = Arc::new(Waiting::default());
         let [a, b, c] = std::array::from_fn(|_| Place::new(Arc::clone(&waiting)));
         a.works();
-        assert!(waiting.end_longest());
+        waiting.end_longest(1);
         assert!(b.end.is_cancelled() && !a.end.is_cancelled() && !c.end.is_cancelled());
         a.waits();
-        assert!(waiting.end_longest());
+        waiting.end_longest(1);
         assert!(c.end.is_cancelled() && !a.end.is_cancelled());
-        drop(a);
-        assert!(!waiting.end_longest());
+        waiting.end_longest(7);
+        assert!(a.end.is_cancelled());
     }
 }
