@@ -312,7 +312,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{any, *};
 
     proptest! {
         #[test]

@@ -17,12 +17,14 @@ ENDPOINT = "http://sls.test"
 class Emulator:
     """A running emulator of its own for each test session."""
 
-    def __init__(self):
+    def __init__(self, *options):
         program = os.environ.get("MOCK_SLS_BIN")
         if not program:
             pytest.exit("set MOCK_SLS_BIN to the emulator, e.g. target/debug/mock-sls", returncode=2)
         self._process = subprocess.Popen(
-            [program, "serve", "--listen", "127.0.0.1:0", "-o", "json"], stdout=subprocess.PIPE, text=True
+            [program, "serve", "--listen", "127.0.0.1:0", "-o", "json", *options],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         line = self._process.stdout.readline()
         assert line, "the emulator ended before it answered"

@@ -41,9 +41,7 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         if let Ok(folder) = std::env::var("MOCK_SLS_OPERATIONS_DIR") {
             let mut stream = TcpStream::connect(&self.address).unwrap();
-            stream
-                .write_all(b"GET /_mock/v1/operations HTTP/1.0\r\nhost: localhost\r\n\r\n")
-                .unwrap();
+            stream.write_all(b"GET /_mock/v1/operations HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
             let body = answer.split_once("\r\n\r\n").unwrap().1;

@@ -100,8 +100,7 @@ async fn the_sdk_walks_from_project_to_removal() {
     let mut pulled = 0;
     for shard in shards.get_body().shards() {
         let id = *shard.shard_id();
-        let begin =
-            client.get_cursor(&project, STORE, id).cursor_pos(CursorPos::Begin).send().await.unwrap();
+        let begin = client.get_cursor(&project, STORE, id).cursor_pos(CursorPos::Begin).send().await.unwrap();
         let cursor = begin.get_body().cursor();
         let logs = client.pull_logs(&project, STORE, id).cursor(cursor).count(10).send().await.unwrap();
         pulled += logs.get_body().log_group_list().len();
