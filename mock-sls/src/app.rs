@@ -1,6 +1,7 @@
 //! What all requests of one server share.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,9 +9,10 @@ use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
-use crate::quota::Quotas;
+use crate::quotas::Quotas;
 use crate::route::Group;
 use crate::store::Store;
+use crate::write_quota::WriteMeters;
 
 /// Distinct unknown requests that are remembered; further ones count under one name.
 const UNKNOWN_KINDS_MAX: usize = 200;
@@ -31,11 +33,15 @@ pub struct App {
     pub region: String,
     /// `host:port` that agents are told to send to; if none, the one they asked.
     pub advertise: Option<String>,
+    /// Where this server listens, as other machines reach it.
+    pub host_ip: IpAddr,
+    /// How many resources there may be.
+    pub quotas: Quotas,
     /// Counts writes without a hash key, to spread them over shards.
     pub put_turn: AtomicU64,
     /// How much was written in this second. Shared by itself, because the writer's jobs use it and
     /// must not hold the store that waits for them.
-    pub quotas: Arc<Quotas>,
+    pub write_quotas: Arc<WriteMeters>,
     /// Every operation that is served.
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.

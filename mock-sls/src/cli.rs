@@ -16,6 +16,7 @@ use serde_json::json;
 use sls_api::sign::{AccessKey, CLOCK_WINDOW};
 use tracing_subscriber::EnvFilter;
 
+use crate::quotas::Quotas;
 use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
     DEFAULT_REGION, Data, Key, MockSls, Rights, Running, Tls, WriteQuotas, accounts,
@@ -129,6 +130,11 @@ struct Serve {
     #[arg(long, value_name = "BYTES")]
     project_write_quota: Option<u64>,
 
+    /// How many resources of a kind there may be, for example logstores=1000. May be given several
+    /// times.
+    #[arg(long = "quota", value_name = "KIND=MAX", value_parser = quota)]
+    quotas: Vec<(String, u64)>,
+
     /// How the line at the start is printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -169,12 +175,25 @@ impl FromStr for KeyPair {
     }
 }
 
+/// `KIND=MAX` of `--quota`.
+fn quota(text: &str) -> Result<(String, u64), String> {
+    let (name, max) = text.split_once('=').ok_or("use KIND=MAX, for example logstores=1000")?;
+    let max = max.parse().map_err(|_| format!("{max:?} is not a number"))?;
+    Quotas::default().set(name, max).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), max))
+}
+
 impl Serve {
     fn config(self) -> anyhow::Result<Config> {
         let accounts = match &self.accounts {
             Some(path) => accounts::read(path)?,
             None => vec![self.account()],
         };
+        let mut quotas = Quotas::default();
+        for (name, max) in &self.quotas {
+            // The names were checked when they were parsed.
+            let _ = quotas.set(name, *max);
+        }
         Ok(Config {
             listen: self.listen,
             tls: self.tls_listen.map(|listen| Tls { listen, ca: self.tls_ca }),
@@ -193,6 +212,7 @@ impl Serve {
                 shard_bytes_per_s: self.shard_write_quota,
                 project_bytes_per_s: self.project_write_quota,
             },
+            quotas,
             ..Config::default()
         })
     }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sls_api::sign::{AccessKey, CLOCK_WINDOW, Secret};
 
 use crate::clock::Clock;
+use crate::quotas::Quotas;
 use crate::{DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID};
 
 /// Region that the server says it stands in, unless told otherwise.
@@ -43,6 +44,8 @@ pub struct Config {
     pub write_quotas: WriteQuotas,
     /// What time it is.
     pub clock: Clock,
+    /// How many resources there may be.
+    pub quotas: Quotas,
     /// How much clients may ask of the server at once.
     pub limits: Limits,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             endpoint_hosts: Vec::new(),
             write_quotas: WriteQuotas::default(),
             clock: Clock::System,
+            quotas: Quotas::default(),
             limits: Limits::default(),
         }
     }

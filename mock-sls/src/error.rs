@@ -145,6 +145,28 @@ pub enum ApiError {
         body: String,
     },
 
+    /// An error that the table of documents gives; see `sls_api::ops::documents`.
+    #[error("{message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Code on the wire.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// There are as many as there may be.
+    #[error(
+        "Project Quota Exceed: there may be {max} of this kind ({what}); delete some, or start the \
+         emulator with a higher --quota"
+    )]
+    QuotaExceed {
+        /// Kind of resource.
+        what: &'static str,
+        /// The quota.
+        max: u64,
+    },
+
     /// A parameter is missing or wrong; the text names it.
     #[error("{0}")]
     ParameterInvalid(String),
@@ -308,6 +330,8 @@ impl ApiError {
             Self::ConfigNotExist(_) => (S::NOT_FOUND, code::CONFIG_NOT_EXIST),
             Self::ConfigAlreadyExist(_) => (S::BAD_REQUEST, code::CONFIG_ALREADY_EXIST),
             Self::NameMismatch { .. } => (S::BAD_REQUEST, code::BAD_REQUEST),
+            Self::Refused { status, code, .. } => (S::from_u16(*status).unwrap_or(S::BAD_REQUEST), code),
+            Self::QuotaExceed { .. } => (S::BAD_REQUEST, code::PROJECT_QUOTA_EXCEED),
             Self::InvalidParameter(_) => (S::BAD_REQUEST, code::INVALID_PARAMETER),
             Self::InvalidTimeRange { .. } => (S::BAD_REQUEST, code::INVALID_TIME_RANGE),
             Self::InvalidCursor(_) => (S::BAD_REQUEST, code::INVALID_CURSOR),

@@ -26,10 +26,11 @@ mod front;
 mod janitor;
 mod ops;
 mod query;
-mod quota;
+pub mod quotas;
 mod route;
 mod server;
 mod store;
+mod write_quota;
 
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};

@@ -3,14 +3,19 @@
 
 mod consumer_groups;
 mod cursors;
+mod documents;
 mod indexes;
 mod logs;
 mod logstores;
 mod logtail_configs;
 mod machine_groups;
+mod metric_stores;
+mod parts;
 mod projects;
+mod regions;
 mod search;
 mod shards;
+mod tags;
 mod tracking;
 
 use crate::route::Operations;
@@ -28,6 +33,11 @@ pub fn all() -> Operations {
         consumer_groups::operations,
         machine_groups::operations,
         logtail_configs::operations,
+        documents::operations,
+        parts::operations,
+        metric_stores::operations,
+        tags::operations,
+        regions::operations,
         tracking::operations,
     ]
     .into_iter()

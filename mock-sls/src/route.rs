@@ -266,6 +266,16 @@ impl Operations {
         operations
     }
 
+    /// Adds a handler that reads the request itself, for operations without types of their own.
+    #[must_use]
+    pub fn untyped<F, Fut>(self, endpoint: Endpoint, handler: F) -> Self
+    where
+        F: Fn(Context, Raw) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Payload, ApiError>> + Send + 'static,
+    {
+        self.add(endpoint, handler)
+    }
+
     fn add<F, Fut>(mut self, endpoint: Endpoint, answer: F) -> Self
     where
         F: Fn(Context, Raw) -> Fut + Send + Sync + 'static,

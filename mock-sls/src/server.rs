@@ -6,7 +6,7 @@ mod waiting;
 
 pub use tls::TlsError;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -20,8 +20,8 @@ use crate::auth::Accounts;
 use crate::config::Config;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
-use crate::quota::Quotas;
 use crate::store::{OpenError, Store};
+use crate::write_quota::WriteMeters;
 use crate::{admin, agent, janitor, ops, route};
 
 /// The emulator; see [`MockSls::start`].
@@ -70,8 +70,10 @@ impl MockSls {
             clock: config.clock,
             region: config.region,
             advertise: config.advertise,
+            host_ip: reachable(address.ip()),
+            quotas: config.quotas,
             put_turn: AtomicU64::new(0),
-            quotas: Arc::new(Quotas::new(config.write_quotas)),
+            write_quotas: Arc::new(WriteMeters::new(config.write_quotas)),
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),
         });
@@ -99,6 +101,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 struct Https {
     address: SocketAddr,
     authority_pem: String,
+}
+
+/// The address itself, or loopback for "every address".
+fn reachable(ip: IpAddr) -> IpAddr {
+    if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }
 }
 
 /// A running server. Stops when dropped; [`Running::shutdown`] also waits for the end.

@@ -11,6 +11,7 @@
 pub mod agents;
 pub mod consumer_groups;
 pub mod expiry;
+pub mod documents;
 pub mod indexes;
 pub mod logs;
 pub mod logstores;
@@ -22,6 +23,7 @@ mod readers;
 mod schema;
 pub mod sequences;
 pub mod shards;
+pub mod tags;
 mod writer;
 
 use std::fs::{File, TryLockError};

@@ -29,6 +29,8 @@ pub const PROJECT: &str = "x-log-project";
 pub const REQUEST_ID: &str = "x-log-requestid";
 /// Server time in Unix seconds, in every answer.
 pub const TIME: &str = "x-log-time";
+/// Address under which agents reach the service directly.
+pub const HOST_IP: &str = "x-log-hostip";
 /// Number of logs, buckets or log groups in an answer.
 pub const COUNT: &str = "x-log-count";
 /// Cursor behind the last log group of a PullLogs answer.

@@ -4,8 +4,20 @@
 //! (OpenAPI documentation, older documents, the Java SDK's own checks), because an emulator that
 //! rejects a name the service accepts is worse than the opposite.
 
+mod rules;
+
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+
+pub use rules::{
+    COLLECTED_NAME, DASHBOARD_NAME, DOMAIN_NAME, EXTERNAL_STORE_NAME, JOB_NAME, RECORD_ID, RESOURCE_NAME,
+    SAVED_SEARCH_NAME,
+};
+
+/// The rule of [`LogstoreName`], for names that are looked at but not kept as such.
+pub const LOGSTORE_NAME: NameRule = LogstoreName::RULE;
+/// The rule of [`ConfigName`], shared by pipeline configs.
+pub const CONFIG_NAME: NameRule = ConfigName::RULE;
 
 /// A text that is not a valid name for its kind of resource.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +35,8 @@ pub struct InvalidName {
 pub const SHOWN_CHARS_MAX: usize = 200;
 
 /// What a name may consist of; lengths are in bytes (all allowed characters are ASCII).
-struct Rule {
+#[derive(Debug, Clone, Copy)]
+pub struct NameRule {
     what: &'static str,
     text: &'static str,
     min: usize,
@@ -32,8 +45,12 @@ struct Rule {
     edge: fn(u8) -> bool,
 }
 
-impl Rule {
-    fn check(&self, name: &str) -> Result<(), InvalidName> {
+impl NameRule {
+    /// Whether the name follows the rule.
+    ///
+    /// # Errors
+    /// [`InvalidName`], with the rule in words.
+    pub fn check(&self, name: &str) -> Result<(), InvalidName> {
         let bytes = name.as_bytes();
         let edges = bytes.first().into_iter().chain(bytes.last());
         let ok = (self.min..=self.max).contains(&bytes.len())
@@ -74,7 +91,7 @@ macro_rules! name_type {
         pub struct $type(String);
 
         impl $type {
-            const RULE: Rule = $rule;
+            const RULE: NameRule = $rule;
 
             /// The name as text.
             #[must_use]
@@ -129,7 +146,7 @@ name_type! {
     /// A project; also a DNS label, because it travels as the first label of the host name.
     ///
     /// Source: OpenAPI model comments (sls20201230).
-    ProjectName = Rule {
+    ProjectName = NameRule {
         what: "project",
         text: "3 to 63 lowercase letters, digits or '-', beginning and ending with a letter or digit",
         min: 3,
@@ -142,7 +159,7 @@ name_type! {
     /// A Logstore, unique in its project.
     ///
     /// Source: OpenAPI model comments (2–63) united with the Java SDK's check (2–80).
-    LogstoreName = Rule {
+    LogstoreName = NameRule {
         what: "logstore",
         text: "2 to 80 lowercase letters, digits, '-' or '_', beginning and ending with a letter or digit",
         min: 2,
@@ -156,7 +173,7 @@ name_type! {
     ///
     /// Source: API document "Logtail configurations" (2–128) united with the Java SDK's check
     /// (capitals).
-    ConfigName = Rule {
+    ConfigName = NameRule {
         what: "Logtail config",
         text: "2 to 128 letters, digits, '-' or '_', beginning and ending with a letter or digit",
         min: 2,
@@ -169,7 +186,7 @@ name_type! {
     /// A machine group, unique in its project.
     ///
     /// Source: OpenAPI model comments (3–128) united with the Java SDK's check (2–128, capitals).
-    MachineGroupName = Rule {
+    MachineGroupName = NameRule {
         what: "machine group",
         text: "2 to 128 letters, digits, '-' or '_', beginning and ending with a letter or digit",
         min: 2,

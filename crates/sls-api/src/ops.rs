@@ -2,13 +2,18 @@
 
 pub mod consumer_groups;
 pub mod cursors;
+pub mod documents;
 pub mod indexes;
 pub mod logs;
 pub mod logstores;
 pub mod logtail_configs;
 pub mod machine_groups;
+pub mod metric_stores;
+pub mod parts;
 pub mod projects;
+pub mod regions;
 pub mod shards;
+pub mod tags;
 pub mod tracking;
 
 use serde::{Deserialize, Serialize};
@@ -86,7 +91,7 @@ pub trait Visitor {
 
 macro_rules! operations {
     ($($op:path),+ $(,)?) => {
-        /// Every operation known here, grouped by resource.
+        /// Every operation with types of its own, grouped by resource.
         pub static ENDPOINTS: &[Endpoint] = &[$(<$op as Operation>::ENDPOINT),+];
 
         /// Shows every operation to `visitor`, in the order of [`ENDPOINTS`].
@@ -152,4 +157,40 @@ operations![
     tracking::PutWebtrackingByQuery,
     tracking::PutWebtrackingByImage,
     tracking::PutWebtrackingByImageOfPage,
+    tags::TagResources,
+    tags::UntagResources,
+    tags::ListTagResources,
+    tags::TagResourcesSystemTags,
+    tags::UntagResourcesSystemTags,
+    tags::ListSystemTagResources,
+    regions::DescribeRegions,
+    regions::GetDirectModeIp,
+    metric_stores::CreateMetricStore,
+    metric_stores::GetMetricStore,
+    metric_stores::UpdateMetricStore,
+    metric_stores::DeleteMetricStore,
+    metric_stores::ListMetricStores,
+    parts::CreateChart,
+    parts::GetChart,
+    parts::UpdateChart,
+    parts::UpdateChartByTitle,
+    parts::DeleteChart,
+    parts::ListJobInstances,
+    parts::GetJobInstance,
+    parts::ModifyJobInstanceState,
+    parts::ListShipperTasks,
+    parts::RetryShipperTasks,
+    parts::GetStoreViewIndex,
+    parts::ListEtlMetaName,
+    parts::ChangeResourceGroup,
+    parts::PutProjectPolicy,
+    parts::GetProjectPolicy,
+    parts::DeleteProjectPolicy,
+    parts::GetSubStoreTtl,
+    parts::UpdateSubStoreTtl,
 ];
+
+/// Every operation: those with types of their own, then those on documents.
+pub fn all_endpoints() -> impl Iterator<Item = Endpoint> {
+    ENDPOINTS.iter().cloned().chain(documents::endpoints())
+}

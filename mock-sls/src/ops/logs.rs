@@ -79,7 +79,7 @@ async fn append(
 ) -> Result<(), ApiError> {
     let blocks = unpacked(body).await?;
     let raw_bytes = blocks.iter().map(|block| block.raw_bytes() as u64).sum();
-    let (quotas, client_ip, now) = (Arc::clone(&context.app.quotas), context.client_ip, context.now);
+    let (quotas, client_ip, now) = (Arc::clone(&context.app.write_quotas), context.client_ip, context.now);
     context
         .write(move |tx, project| {
             let target = logstores::write_target(tx, project, &name)?;

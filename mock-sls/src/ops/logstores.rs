@@ -1,5 +1,7 @@
 //! Logstores.
 
+use jiff::Timestamp;
+use rusqlite::Transaction;
 use sls_api::Json;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logstores::{
@@ -8,14 +10,16 @@ use sls_api::ops::logstores::{
 };
 
 use crate::error::ApiError;
+use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
+use crate::store::projects::ProjectId;
 use crate::store::{logstores, shards};
 
 /// Page size where the caller gives none. Source: the SDKs' own default.
 const PAGE_SIZE_DEFAULT: i64 = 200;
 /// Days that logs can be kept; the largest means for ever. Source: API reference.
-const TTL_DAYS_MAX: i64 = logstores::TTL_FOREVER_DAYS;
+pub(super) const TTL_DAYS_MAX: i64 = logstores::TTL_FOREVER_DAYS;
 /// Days that logs are kept where the creator says nothing. Source: guess.
 const TTL_DAYS_DEFAULT: i64 = 30;
 /// Shards where the creator says nothing. Source: SDK defaults.
@@ -44,17 +48,25 @@ fn bad_body(error: DecodeError) -> ApiError {
 async fn create(call: Call<CreateLogStore>) -> Result<(), ApiError> {
     let (Json(given), now) = (call.body, call.context.now);
     let logstore = new(&given)?;
-    let count = u32::try_from(logstore.shard_count).unwrap_or_default();
-    call.context
-        .write(move |tx, project| {
-            let id = logstores::create(tx, project, &logstore, now)?;
-            shards::create(tx, id, count, now)
-        })
-        .await
+    let quota = call.context.app.quotas.logstores;
+    call.context.write(move |tx, project| add(tx, project, &logstore, quota, now)).await
+}
+
+/// Adds a Logstore with its shards.
+pub(super) fn add(
+    tx: &Transaction<'_>,
+    project: ProjectId,
+    logstore: &Logstore,
+    quota: u64,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let id = logstores::create(tx, project, logstore, now)?;
+    quotas::check_after("logstore", logstores::list(tx, project)?.len(), quota)?;
+    shards::create(tx, id, u32::try_from(logstore.shard_count).unwrap_or_default(), now)
 }
 
 /// A Logstore with the service's defaults where the creator says nothing.
-fn new(given: &LogstoreSettings) -> Result<Logstore, ApiError> {
+pub(super) fn new(given: &LogstoreSettings) -> Result<Logstore, ApiError> {
     let defaults = Logstore {
         logstore_name: given.logstore_name.clone(),
         ttl: TTL_DAYS_DEFAULT,
@@ -74,7 +86,7 @@ fn new(given: &LogstoreSettings) -> Result<Logstore, ApiError> {
     checked(logstores::merge(defaults, given))
 }
 
-fn checked(logstore: Logstore) -> Result<Logstore, ApiError> {
+pub(super) fn checked(logstore: Logstore) -> Result<Logstore, ApiError> {
     let within = |what: &str, value: i64, max: i64| {
         if (1..=max).contains(&value) {
             return Ok(());
@@ -114,7 +126,7 @@ async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
 }
 
 /// Shards change by splitting and merging only. Source: API reference, UpdateLogstore.
-fn same_shard_count(current: &Logstore, given: &LogstoreSettings) -> Result<(), ApiError> {
+pub(super) fn same_shard_count(current: &Logstore, given: &LogstoreSettings) -> Result<(), ApiError> {
     match given.shard_count {
         // The SDKs send 0 or -1 for "not set".
         Some(count) if count > 0 && count != current.shard_count => Err(ApiError::ParameterInvalid(format!(

@@ -8,6 +8,7 @@ use sls_api::ops::logtail_configs::{
 };
 
 use crate::error::ApiError;
+use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
 use crate::store::{logtail_configs, machine_groups};
@@ -49,7 +50,13 @@ fn checked(config: LogtailConfig) -> Result<LogtailConfig, ApiError> {
 async fn create(call: Call<CreateConfig>) -> Result<(), ApiError> {
     let now = call.context.now;
     let config = checked(call.body.0)?;
-    call.context.write(move |tx, project| logtail_configs::create(tx, project, &config, now)).await
+    let quota = call.context.app.quotas.logtail_configs;
+    call.context
+        .write(move |tx, project| {
+            logtail_configs::create(tx, project, &config, now)?;
+            quotas::check_after("Logtail config", logtail_configs::list(tx, project)?.len(), quota)
+        })
+        .await
 }
 
 async fn get(call: Call<GetConfig>) -> Result<Json<LogtailConfig>, ApiError> {

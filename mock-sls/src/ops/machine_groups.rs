@@ -9,6 +9,7 @@ use sls_api::ops::machine_groups::{
 };
 
 use crate::error::ApiError;
+use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
 use crate::store::{agents, logtail_configs, machine_groups};
@@ -40,7 +41,13 @@ fn bad_body(error: DecodeError) -> ApiError {
 
 async fn create(call: Call<CreateMachineGroup>) -> Result<(), ApiError> {
     let (Json(group), now) = (call.body, call.context.now);
-    call.context.write(move |tx, project| machine_groups::create(tx, project, &group, now)).await
+    let quota = call.context.app.quotas.machine_groups;
+    call.context
+        .write(move |tx, project| {
+            machine_groups::create(tx, project, &group, now)?;
+            quotas::check_after("machine group", machine_groups::names(tx, project)?.len(), quota)
+        })
+        .await
 }
 
 async fn get(call: Call<GetMachineGroup>) -> Result<Json<MachineGroup>, ApiError> {

@@ -10,6 +10,7 @@ use sls_api::ops::projects::{
 };
 
 use crate::error::ApiError;
+use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
 use crate::store::projects::{self, StoredProject};
@@ -26,7 +27,15 @@ pub fn operations(ops: Operations) -> Operations {
 async fn create(call: Call<CreateProject>) -> Result<(), ApiError> {
     let Json(new) = call.body;
     let (account, now) = (call.context.account, call.context.now);
-    call.context.app.store.write(move |tx| projects::create(tx, &new, &account, now)).await
+    let quota = call.context.app.quotas.projects;
+    call.context
+        .app
+        .store
+        .write(move |tx| {
+            projects::create(tx, &new, &account, now)?;
+            quotas::check_after("project", projects::list(tx, &account)?.len(), quota)
+        })
+        .await
 }
 
 async fn get(call: Call<GetProject>) -> Result<Json<Project>, ApiError> {

@@ -139,6 +139,21 @@ pub fn update(
     Ok(())
 }
 
+/// Moves a project to another resource group.
+pub fn set_resource_group(
+    tx: &Transaction<'_>,
+    id: ProjectId,
+    resource_group_id: String,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let settings = Settings { resource_group_id, ..get(tx, id)?.settings };
+    tx.execute(
+        "UPDATE projects SET body = ?2, last_modify_time = ?3 WHERE id = ?1",
+        (id.0, to_json(&settings)?, now.as_second()),
+    )?;
+    Ok(())
+}
+
 /// Removes a project with everything in it.
 pub fn delete(tx: &Transaction<'_>, id: ProjectId) -> Result<(), ApiError> {
     tx.execute("DELETE FROM projects WHERE id = ?1", [id.0])?;

@@ -9,7 +9,11 @@ use super::OpenError;
 
 /// Every step from an empty database to the current one, in order. Never change a step that
 /// was released; add one.
-const STEPS: &[&str] = &[include_str!("schema/01_base.sql"), include_str!("schema/02_consumer_groups.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/01_base.sql"),
+    include_str!("schema/02_consumer_groups.sql"),
+    include_str!("schema/03_documents.sql"),
+];
 
 /// Applies the steps that the database lacks, all or none.
 pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -207,6 +207,21 @@ impl<T: Serialize + DeserializeOwned + Send> WireBody for Json<T> {
     }
 }
 
+/// A body that is handed on as text; clients take it for JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text(pub String);
+
+impl WireBody for Text {
+    fn to_payload(&self) -> Payload {
+        Payload::new(header::JSON, self.0.clone().into_bytes().into())
+    }
+    fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
+        let raw = payload.raw(REPLY_RAW_BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&raw).into_owned();
+        Ok(Self(text))
+    }
+}
+
 /// For fields where `null` means "not given": the Go SDK sends it for every empty list.
 ///
 /// # Errors

@@ -22,6 +22,24 @@ pub fn opt<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(d: D) -> Result<
     text.parse().map(Some).map_err(|e| bad::<D>(&text, &e))
 }
 
+/// An optional whole number: a text in a query, a number in JSON.
+///
+/// # Errors
+/// When it is neither.
+pub fn opt_number<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(i64),
+        Text(String),
+    }
+    match Given::deserialize(d)? {
+        Given::Number(number) => Ok(Some(number)),
+        Given::Text(text) if text.is_empty() => Ok(None),
+        Given::Text(text) => text.parse().map(Some).map_err(|e| bad::<D>(&text, &e)),
+    }
+}
+
 /// An optional boolean.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use crate::store::projects::ProjectId;
 
 /// The quotas and what was spent of them.
 #[derive(Debug)]
-pub struct Quotas {
+pub struct WriteMeters {
     limits: WriteQuotas,
     spent: Mutex<Second>,
 }
@@ -30,7 +30,7 @@ struct Second {
     shards: HashMap<(LogstoreId, u32), u64>,
 }
 
-impl Quotas {
+impl WriteMeters {
     /// Nothing written yet.
     pub fn new(limits: WriteQuotas) -> Self {
         Self { limits, spent: Mutex::new(Second::default()) }

@@ -1,0 +1,176 @@
+//! Documents of an account: resources with their records, topology stores with nodes and
+//! relations, collection policies.
+
+use super::calls::{PLAIN, calls, exists, items, missing};
+use super::{Filter, Key, Kind, List, Place, Shape, Test};
+use crate::names::{COLLECTED_NAME, RECORD_ID, RESOURCE_NAME};
+use crate::operation::{Source, Tier};
+
+pub(super) const KINDS: &[&Kind] =
+    &[&RESOURCES, &RECORDS, &TOPOSTORES, &NODES, &RELATIONS, &COLLECTION_POLICIES];
+
+const RESOURCES: Kind = Kind {
+    stored_as: "resource",
+    noun: "resource",
+    place: Place::Account,
+    key: Key::Field("name", &RESOURCE_NAME),
+    required: &[("schema", Shape::Text), ("type", Shape::Text)],
+    kept: &["type", "schema", "description", "acl", "extInfo"],
+    list: List {
+        filters: &[
+            Filter { parameter: "type", pointer: "/type", test: Test::Is },
+            Filter { parameter: "names", pointer: "/name", test: Test::OneOf },
+        ],
+        ..items("items")
+    },
+    missing: missing("ResourceNotExist", "resource {} does not exist"),
+    exists: exists("ResourceAlreadyExist", "resource {} already exists"),
+    tier: Tier::B,
+    source: Source::Sdk("python, go: create_resource"),
+    calls: calls![
+        Create CreateResource POST "/resources",
+        Get GetResource GET "/resources/{name}",
+        Update UpdateResource PUT "/resources/{name}",
+        Delete DeleteResource DELETE "/resources/{name}",
+        List ListResource GET "/resources",
+    ],
+    ..PLAIN
+};
+
+const RECORDS: Kind = Kind {
+    stored_as: "record",
+    noun: "resource record",
+    place: Place::Within { parent: "resource" },
+    key: Key::Field("id", &RECORD_ID),
+    required: &[("value", Shape::Text)],
+    kept: &["tag"],
+    list: List {
+        filters: &[
+            Filter { parameter: "tag", pointer: "/tag", test: Test::Is },
+            Filter { parameter: "ids", pointer: "/id", test: Test::OneOf },
+        ],
+        ..items("items")
+    },
+    missing: missing("ResourceRecordNotExist", "resource record {} does not exist"),
+    exists: exists("ResourceRecordAlreadyExist", "resource record {} already exists"),
+    tier: Tier::B,
+    source: Source::Sdk("python, go: create_resource_record"),
+    calls: calls![
+        Create CreateResourceRecord POST "/resources/{parent}/records",
+        Get GetResourceRecord GET "/resources/{parent}/records/{name}",
+        Update UpdateResourceRecord PUT "/resources/{parent}/records/{name}",
+        PutMany("records") UpsertResourceRecord PUT "/resources/{parent}/records",
+        DeleteMany("ids") DeleteResourceRecord DELETE "/resources/{parent}/records",
+        List ListResourceRecord GET "/resources/{parent}/records",
+    ],
+    ..PLAIN
+};
+
+const TOPOSTORES: Kind = Kind {
+    stored_as: "topostore",
+    noun: "topostore",
+    place: Place::Account,
+    key: Key::Field("name", &COLLECTED_NAME),
+    kept: &["schema", "acl", "extInfo", "description"],
+    list: List {
+        filters: &[
+            Filter { parameter: "names", pointer: "/name", test: Test::OneOf },
+            Filter { parameter: "tagKey", pointer: "/tag/tagKey", test: Test::Is },
+            Filter { parameter: "tagValue", pointer: "/tag/tagValue", test: Test::Is },
+        ],
+        ..items("items")
+    },
+    missing: missing("TopostoreNotExist", "topostore {} does not exist"),
+    exists: exists("TopostoreAlreadyExist", "topostore {} already exists"),
+    source: Source::Sdk("python: create_topostore"),
+    calls: calls![
+        Create CreateTopostore POST "/topostores",
+        Get GetTopostore GET "/topostores/{name}",
+        Update UpdateTopostore PUT "/topostores/{name}",
+        Delete DeleteTopostore DELETE "/topostores/{name}",
+        List ListTopostore GET "/topostores",
+    ],
+    ..PLAIN
+};
+
+const NODES: Kind = Kind {
+    stored_as: "node",
+    noun: "topostore node",
+    place: Place::Within { parent: "topostore" },
+    key: Key::Field("nodeId", &RECORD_ID),
+    required: &[("nodeType", Shape::Text)],
+    kept: &["nodeType"],
+    list: List {
+        filters: &[
+            Filter { parameter: "nodeIds", pointer: "/nodeId", test: Test::OneOf },
+            Filter { parameter: "nodeTypes", pointer: "/nodeType", test: Test::OneOf },
+        ],
+        ..items("items")
+    },
+    missing: missing("TopostoreNodeNotExist", "topostore node {} does not exist"),
+    exists: exists("TopostoreNodeAlreadyExist", "topostore node {} already exists"),
+    source: Source::Sdk("python: create_topostore_node"),
+    calls: calls![
+        Create CreateTopostoreNode POST "/topostores/{parent}/nodes",
+        Get GetTopostoreNode GET "/topostores/{parent}/nodes/{name}",
+        Update UpdateTopostoreNode PUT "/topostores/{parent}/nodes/{name}",
+        PutMany("nodes") UpsertTopostoreNode PUT "/topostores/{parent}/nodes",
+        DeleteMany("nodeIds") DeleteTopostoreNode DELETE "/topostores/{parent}/nodes",
+        List ListTopostoreNode GET "/topostores/{parent}/nodes",
+    ],
+    ..PLAIN
+};
+
+const RELATIONS: Kind = Kind {
+    stored_as: "relation",
+    noun: "topostore relation",
+    place: Place::Within { parent: "topostore" },
+    key: Key::Field("relationId", &RECORD_ID),
+    required: &[("relationType", Shape::Text), ("srcNodeId", Shape::Text), ("dstNodeId", Shape::Text)],
+    kept: &["relationType", "srcNodeId", "dstNodeId"],
+    list: List {
+        filters: &[
+            Filter { parameter: "relationIds", pointer: "/relationId", test: Test::OneOf },
+            Filter { parameter: "relationTypes", pointer: "/relationType", test: Test::OneOf },
+            Filter { parameter: "srcNodeIds", pointer: "/srcNodeId", test: Test::OneOf },
+            Filter { parameter: "dstNodeIds", pointer: "/dstNodeId", test: Test::OneOf },
+        ],
+        ..items("items")
+    },
+    missing: missing("TopostoreRelationNotExist", "topostore relation {} does not exist"),
+    exists: exists("TopostoreRelationAlreadyExist", "topostore relation {} already exists"),
+    source: Source::Sdk("python: create_topostore_relation"),
+    calls: calls![
+        Create CreateTopostoreRelation POST "/topostores/{parent}/relations",
+        Get GetTopostoreRelation GET "/topostores/{parent}/relations/{name}",
+        Update UpdateTopostoreRelation PUT "/topostores/{parent}/relations/{name}",
+        PutMany("relations") UpsertTopostoreRelation PUT "/topostores/{parent}/relations",
+        DeleteMany("relationIds") DeleteTopostoreRelation DELETE "/topostores/{parent}/relations",
+        List ListTopostoreRelation GET "/topostores/{parent}/relations",
+    ],
+    ..PLAIN
+};
+
+const COLLECTION_POLICIES: Kind = Kind {
+    stored_as: "collectionpolicy",
+    noun: "collection policy",
+    place: Place::Account,
+    key: Key::Field("policyName", &COLLECTED_NAME),
+    required: &[("productCode", Shape::Text), ("dataCode", Shape::Text)],
+    list: List {
+        filters: &[
+            Filter { parameter: "policyName", pointer: "/policyName", test: Test::Is },
+            Filter { parameter: "productCode", pointer: "/productCode", test: Test::Is },
+            Filter { parameter: "dataCode", pointer: "/dataCode", test: Test::Is },
+        ],
+        ..items("data")
+    },
+    missing: missing("PolicyNotExist", "collection policy {} does not exist"),
+    calls: calls![
+        Put UpsertCollectionPolicy POST "/collectionpolicy",
+        Get GetCollectionPolicy GET "/collectionpolicy/{name}",
+        Delete DeleteCollectionPolicy DELETE "/collectionpolicy/{name}",
+        List ListCollectionPolicies GET "/collectionpolicy",
+    ],
+    ..PLAIN
+};

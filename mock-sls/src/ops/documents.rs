@@ -1,0 +1,285 @@
+//! Documents of every kind: one piece of code over the table `sls_api::ops::documents`.
+//!
+//! Reading order: [`serve`] → [`request`] (what the call says) → [`rules`] (what its kind
+//! demands) → the verbs below.
+
+mod request;
+mod rules;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
+use serde_json::{Map, Value, json};
+use sls_api::Json;
+use sls_api::operation::{Payload, WireBody};
+use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb};
+
+use self::request::Request;
+use crate::error::ApiError;
+use crate::quotas::{self, Quotas};
+use crate::route::{Context, Operations, Raw};
+use crate::store::documents::{self as store, Document, Owner};
+use crate::store::page::Page;
+use crate::store::{logstores, projects};
+
+/// Registers the operations of this file.
+pub fn operations(operations: Operations) -> Operations {
+    documents::kinds().fold(operations, |operations, kind| {
+        kind.calls.iter().fold(operations, |operations, call| {
+            let verb = call.verb;
+            operations.untyped(kind.endpoint(call), move |context, raw| serve(kind, verb, context, raw))
+        })
+    })
+}
+
+async fn serve(kind: &'static Kind, verb: Verb, context: Context, raw: Raw) -> Result<Payload, ApiError> {
+    let request = Request::read(kind, verb, raw)?;
+    let Context { app, project, account, now, .. } = context;
+    let caller = Caller { project, account };
+    match verb {
+        Verb::Get => {
+            app.store
+                .read(move |db| {
+                    let owner = caller.owner(db, kind, &request)?;
+                    get(db, kind, &owner, &request)
+                })
+                .await
+        }
+        Verb::List => {
+            let page = request.page(kind)?;
+            app.store
+                .read(move |db| {
+                    let owner = caller.owner(db, kind, &request)?;
+                    list(db, kind, &owner, &request, page)
+                })
+                .await
+        }
+        _ => {
+            let quotas = app.quotas;
+            app.store
+                .write(move |tx| {
+                    let owner = caller.owner(tx, kind, &request)?;
+                    let change = Change { tx, kind, owner: &owner, quotas, now };
+                    change.apply(&caller, verb, request)
+                })
+                .await?;
+            Ok(Payload::default())
+        }
+    }
+}
+
+/// Who calls, and on which host.
+struct Caller {
+    project: Option<sls_api::names::ProjectName>,
+    account: String,
+}
+
+impl Caller {
+    fn project(&self, db: &Connection) -> Result<projects::ProjectId, ApiError> {
+        projects::owned(db, self.project.as_ref().ok_or(ApiError::NoProject)?, &self.account)
+    }
+
+    /// What the documents of this request belong to.
+    fn owner(&self, db: &Connection, kind: &Kind, request: &Request) -> Result<Owner, ApiError> {
+        let account = || Owner::Account(self.account.clone());
+        match kind.place {
+            Place::Account => Ok(account()),
+            Place::Project => Ok(Owner::Project(self.project(db)?)),
+            Place::Logstore => {
+                let name = request.path("logstore").try_into()?;
+                Ok(Owner::Logstore(logstores::find(db, self.project(db)?, &name)?))
+            }
+            Place::Within { parent } => {
+                let name = request.path("parent");
+                let found = store::find(db, &account(), parent, name)?;
+                let kind = documents::kinds().find(|kind| kind.stored_as == parent);
+                let missing = || kind.map_or(ApiError::NoProject, |kind| refused(kind.missing, name));
+                Ok(Owner::Document(found.ok_or_else(missing)?.id))
+            }
+        }
+    }
+}
+
+/// The error that a table gives for a name.
+pub(super) fn refused(refusal: Refusal, name: &str) -> ApiError {
+    ApiError::Refused {
+        status: refusal.status,
+        code: refusal.code,
+        message: refusal.message.replace("{}", &request::shown(name)),
+    }
+}
+
+/// The document of this name, if it is one of this kind's.
+fn find(db: &Connection, kind: &Kind, owner: &Owner, name: &str) -> Result<Option<Document>, ApiError> {
+    let found = store::find(db, owner, kind.stored_as, name)?;
+    Ok(found.filter(|document| rules::is_of_kind(kind, &document.body)))
+}
+
+/// As [`find`]; the document must exist.
+fn existing(db: &Connection, kind: &Kind, owner: &Owner, name: &str) -> Result<Document, ApiError> {
+    find(db, kind, owner, name)?.ok_or_else(|| refused(kind.missing, name))
+}
+
+fn get(db: &Connection, kind: &Kind, owner: &Owner, request: &Request) -> Result<Payload, ApiError> {
+    let name = request.name(kind)?;
+    match (find(db, kind, owner, &name)?, kind.default) {
+        (Some(document), _) => Ok(Json(described(kind, document)).to_payload()),
+        (None, Some(default)) => {
+            let text = sls_api::operation::Text(default.to_owned());
+            Ok(text.to_payload())
+        }
+        (None, None) => Err(refused(kind.missing, &name)),
+    }
+}
+
+/// A document as the caller sees it: what was set, and its times.
+fn described(kind: &Kind, document: Document) -> Map<String, Value> {
+    let mut body = document.body;
+    for field in kind.times.0 {
+        body.insert((*field).to_owned(), document.create_time.into());
+    }
+    for field in kind.times.1 {
+        body.insert((*field).to_owned(), document.last_modify_time.into());
+    }
+    body
+}
+
+fn list(
+    db: &Connection,
+    kind: &Kind,
+    owner: &Owner,
+    request: &Request,
+    page: Page,
+) -> Result<Payload, ApiError> {
+    let mut found = store::list(db, owner, kind.stored_as)?;
+    found.retain(|document| rules::is_of_kind(kind, &document.body) && request.wants(kind, &document.body));
+    let (found, total) = page.of(found);
+    let mut answer = Map::new();
+    answer.insert("count".to_owned(), found.len().into());
+    answer.insert("total".to_owned(), total.into());
+    if !kind.list.names.is_empty() {
+        let names: Vec<&str> = found.iter().map(|document| document.name.as_str()).collect();
+        answer.insert(kind.list.names.to_owned(), json!(names));
+    }
+    if !kind.list.items.is_empty() {
+        let mut items: Vec<Map<String, Value>> =
+            found.into_iter().map(|document| described(kind, document)).collect();
+        if !kind.list.item_fields.is_empty() {
+            for item in &mut items {
+                item.retain(|field, _| kind.list.item_fields.contains(&field.as_str()));
+            }
+        }
+        answer.insert(kind.list.items.to_owned(), json!(items));
+    }
+    Ok(Json(answer).to_payload())
+}
+
+/// A write in progress.
+struct Change<'a> {
+    tx: &'a Transaction<'a>,
+    kind: &'a Kind,
+    owner: &'a Owner,
+    quotas: Quotas,
+    now: Timestamp,
+}
+
+impl Change<'_> {
+    fn apply(&self, caller: &Caller, verb: Verb, request: Request) -> Result<(), ApiError> {
+        match verb {
+            // Reads do not come here.
+            Verb::Get | Verb::List => Ok(()),
+            Verb::Create => {
+                let name = request.name(self.kind)?;
+                if store::find(self.tx, self.owner, self.kind.stored_as, &name)?.is_some() {
+                    return Err(refused(self.kind.exists, &name));
+                }
+                self.put(caller, &name, request.body)
+            }
+            Verb::Put => {
+                let name = request.name(self.kind)?;
+                self.put(caller, &name, request.body)
+            }
+            Verb::PutMany(list) => {
+                for body in request::objects(request.body, list)? {
+                    let name = request::name_in(self.kind, &body)?;
+                    self.put(caller, &name, body)?;
+                }
+                Ok(())
+            }
+            Verb::Update => {
+                let name = request.name(self.kind)?;
+                existing(self.tx, self.kind, self.owner, &name)?;
+                self.put(caller, &name, request.body)
+            }
+            Verb::Delete => {
+                let name = request.name(self.kind)?;
+                store::delete(self.tx, existing(self.tx, self.kind, self.owner, &name)?.id)
+            }
+            Verb::DeleteMany(parameter) => {
+                let names = request.parameter(parameter).unwrap_or_default();
+                for name in names.split(',').filter(|name| !name.is_empty()) {
+                    store::delete(self.tx, existing(self.tx, self.kind, self.owner, name)?.id)?;
+                }
+                Ok(())
+            }
+            Verb::Act(action) => self.act(caller, action, request),
+        }
+    }
+
+    /// Adds or replaces a document.
+    fn put(&self, caller: &Caller, name: &str, mut body: Map<String, Value>) -> Result<(), ApiError> {
+        let kind = self.kind;
+        if let Key::Field(field, _) = kind.key {
+            request::same_name(&body, field, name)?;
+            body.insert(field.to_owned(), name.into());
+        }
+        if let Some((field, value)) = kind.fixed {
+            body.insert(field.to_owned(), value.into());
+        }
+        let current = find(self.tx, kind, self.owner, name)?;
+        rules::complete(kind, &mut body, current.as_ref().map(|document| &document.body));
+        rules::check(kind, &body)?;
+        for field in kind.logstores {
+            rules::logstore_exists(self.tx, caller.project(self.tx)?, &body, field)?;
+        }
+        match current {
+            Some(current) => store::replace(self.tx, current.id, &body, self.now),
+            None => {
+                self.check_quota(&body)?;
+                store::insert(self.tx, self.owner, kind.stored_as, name, &body, self.now)
+            }
+        }
+    }
+
+    fn check_quota(&self, body: &Map<String, Value>) -> Result<(), ApiError> {
+        let kind = self.kind;
+        let is_alert = body.get("type").and_then(Value::as_str) == Some("Alert");
+        let max = match kind.stored_as {
+            "dashboard" => self.quotas.dashboards,
+            "savedsearch" => self.quotas.saved_searches,
+            "job" if is_alert => {
+                let alert = |document: &Document| document.body.get("type") == body.get("type");
+                let jobs = store::list(self.tx, self.owner, kind.stored_as)?;
+                let count = jobs.iter().filter(|document| alert(document)).count() as u64;
+                return quotas::check("alert", count, self.quotas.alerts);
+            }
+            _ => self.quotas.documents,
+        };
+        quotas::check(kind.noun, store::count(self.tx, self.owner, kind.stored_as)?, max)
+    }
+
+    /// Moves a job to another state. Repeating an action changes nothing, which is a guess.
+    fn act(&self, caller: &Caller, action: Action, request: Request) -> Result<(), ApiError> {
+        let Some(states) = self.kind.states else { return Ok(()) };
+        let name = request.name(self.kind)?;
+        let mut job = existing(self.tx, self.kind, self.owner, &name)?;
+        // The Go SDK restarts a job with a new description.
+        if action == Action::Restart && !request.body.is_empty() {
+            self.put(caller, &name, request.body)?;
+            job = existing(self.tx, self.kind, self.owner, &name)?;
+        }
+        let job_type = job.body.get("type").and_then(Value::as_str).unwrap_or_default();
+        let (state, status) = states.after(Some(action), job_type);
+        rules::set_state(&mut job.body, state, status);
+        store::replace(self.tx, job.id, &job.body, self.now)
+    }
+}

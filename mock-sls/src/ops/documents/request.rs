@@ -1,0 +1,159 @@
+//! What a call on documents says: names in the path, parameters, a JSON object.
+
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
+use sls_api::ops::documents::{Filter, Key, Kind, Test, Verb};
+
+use crate::error::ApiError;
+use crate::route::Raw;
+use crate::store::page::Page;
+
+/// Largest document, in bytes. Source: own choice; dashboards with many charts have some 100 kB.
+const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Between the parts of a name that has several; no part contains it.
+const PART_END: char = '\u{1f}';
+
+/// A call, parsed.
+pub(super) struct Request {
+    path: Vec<(&'static str, String)>,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    /// Empty where none was sent.
+    pub body: Map<String, Value>,
+}
+
+impl Request {
+    pub(super) fn read(kind: &Kind, verb: Verb, raw: Raw) -> Result<Self, ApiError> {
+        let query = serde_urlencoded::from_str(&raw.query)
+            .map_err(|error| ApiError::ParameterInvalid(format!("query: {error}")))?;
+        let needs_body = matches!(verb, Verb::Create | Verb::Update | Verb::Put | Verb::PutMany(_));
+        let takes_body = needs_body || matches!(verb, Verb::Act(_));
+        let bytes = raw.payload.raw(REPLY_RAW_BYTES_MAX)?;
+        let body = match &bytes[..] {
+            _ if !takes_body => Map::new(),
+            [] if !needs_body => Map::new(),
+            bytes if bytes.len() > DOCUMENT_BYTES_MAX => {
+                return Err(ApiError::ParameterInvalid(format!(
+                    "{}: the body has {} bytes, at most {DOCUMENT_BYTES_MAX} are kept",
+                    kind.noun,
+                    bytes.len()
+                )));
+            }
+            bytes => serde_json::from_slice(bytes).map_err(DecodeError::from)?,
+        };
+        Ok(Self { path: raw.path, query, headers: raw.payload.headers, body })
+    }
+
+    /// A name in the path; empty if the path has none of this kind.
+    pub(super) fn path(&self, what: &str) -> &str {
+        self.path.iter().find(|(name, _)| *name == what).map_or("", |(_, value)| value)
+    }
+
+    /// A parameter of the query, or else a header: the Go SDK sends those of lists as headers.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let in_query = self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let in_header = || self.headers.get(name).and_then(|value| value.to_str().ok());
+        in_query.or_else(in_header).filter(|value| !value.is_empty())
+    }
+
+    /// The name that the call is about.
+    pub(super) fn name(&self, kind: &Kind) -> Result<String, ApiError> {
+        match kind.key {
+            Key::Single => Ok(String::new()),
+            Key::Field(_, rule) if !self.path("name").is_empty() => {
+                let name = self.path("name");
+                rule.check(name)?;
+                Ok(name.to_owned())
+            }
+            Key::Field(..) => name_in(kind, &self.body),
+            Key::Query(parts) => {
+                let part = |name: &&'static str| {
+                    let in_body = self.body.get(*name).and_then(Value::as_str);
+                    in_body.or_else(|| self.parameter(name)).unwrap_or_default()
+                };
+                let parts: Vec<&str> = parts.iter().map(part).collect();
+                if parts.first().is_none_or(|first| first.is_empty()) {
+                    return Err(missing_field(kind, name_field(kind)));
+                }
+                Ok(parts.join(&PART_END.to_string()))
+            }
+        }
+    }
+
+    pub(super) fn page(&self, kind: &Kind) -> Result<Page, ApiError> {
+        let number = |name: &str| {
+            let parse = |text: &str| {
+                text.parse::<i64>().map_err(|_| {
+                    ApiError::ParameterInvalid(format!("The parameter {name} must be a number, not {text:?}"))
+                })
+            };
+            self.parameter(name).map(parse).transpose()
+        };
+        Page::new(number("offset")?, number("size")?, kind.list.size_default)
+    }
+
+    /// Whether the list that is asked for holds this document.
+    pub(super) fn wants(&self, kind: &Kind, body: &Map<String, Value>) -> bool {
+        kind.list
+            .filters
+            .iter()
+            .all(|filter| self.parameter(filter.parameter).is_none_or(|wanted| passes(filter, wanted, body)))
+    }
+}
+
+fn passes(filter: &Filter, wanted: &str, body: &Map<String, Value>) -> bool {
+    let mut steps = filter.pointer.split('/').skip(1);
+    let first = steps.next().and_then(|field| body.get(field));
+    let rest: String = steps.map(|step| format!("/{step}")).collect();
+    let value = first.and_then(|value| value.pointer(&rest)).and_then(Value::as_str).unwrap_or_default();
+    match filter.test {
+        Test::Contains => value.contains(wanted),
+        Test::Is => value == wanted,
+        Test::OneOf => wanted.split(',').any(|one| one == value),
+    }
+}
+
+/// The name in a body, checked.
+pub(super) fn name_in(kind: &Kind, body: &Map<String, Value>) -> Result<String, ApiError> {
+    let Key::Field(field, rule) = kind.key else { return Ok(String::new()) };
+    let name = body.get(field).and_then(Value::as_str).ok_or_else(|| missing_field(kind, field))?;
+    rule.check(name)?;
+    Ok(name.to_owned())
+}
+
+fn name_field(kind: &Kind) -> &'static str {
+    match kind.key {
+        Key::Field(field, _) => field,
+        Key::Query(fields) => fields.first().copied().unwrap_or_default(),
+        Key::Single => "",
+    }
+}
+
+fn missing_field(kind: &Kind, field: &str) -> ApiError {
+    ApiError::ParameterInvalid(format!("{}: the field {field} is missing or not a text", kind.noun))
+}
+
+/// A body may leave its name to the path, but not contradict it.
+pub(super) fn same_name(body: &Map<String, Value>, field: &str, name: &str) -> Result<(), ApiError> {
+    match body.get(field).and_then(Value::as_str) {
+        Some(given) if given != name && !given.is_empty() => {
+            Err(ApiError::NameMismatch { path: name.to_owned(), body: given.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The objects in a list of the body.
+pub(super) fn objects(mut body: Map<String, Value>, list: &str) -> Result<Vec<Map<String, Value>>, ApiError> {
+    let wrong = || ApiError::ParameterInvalid(format!("The body must have a list of objects named {list}"));
+    let Some(Value::Array(list)) = body.remove(list) else { return Err(wrong()) };
+    let object = |value| if let Value::Object(object) = value { Ok(object) } else { Err(wrong()) };
+    list.into_iter().map(object).collect()
+}
+
+/// A stored name as people read it.
+pub(super) fn shown(name: &str) -> String {
+    name.trim_end_matches(PART_END).replace(PART_END, "/")
+}

@@ -1,0 +1,127 @@
+//! Charts: the entries of the list `charts` in a dashboard, told apart by their title.
+
+use jiff::Timestamp;
+use rusqlite::Transaction;
+use serde_json::Value;
+use sls_api::Json;
+use sls_api::ops::parts::{
+    CreateChart, DeleteChart, GetChart, InDocumentPart, Object, UpdateChart, UpdateChartByTitle,
+};
+
+use super::existing;
+use crate::error::ApiError;
+use crate::route::{Call, Operations};
+use crate::store::documents::{self, Owner};
+use crate::store::projects::ProjectId;
+
+/// Charts of a dashboard. Source: limits document.
+const CHARTS_MAX: usize = 100;
+
+/// Registers the operations of this file.
+pub fn operations(ops: Operations) -> Operations {
+    ops.op(create).op(get).op(update).op(update_by_title).op(delete)
+}
+
+fn title(chart: &Value) -> &str {
+    chart.get("title").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn not_there() -> ApiError {
+    let message = "specified chart does not exist".to_owned();
+    ApiError::Refused { status: 404, code: "ChartNotExist", message }
+}
+
+/// Changes the charts of a dashboard.
+fn change(
+    tx: &Transaction<'_>,
+    project: ProjectId,
+    dashboard: &str,
+    now: Timestamp,
+    f: impl FnOnce(&mut Vec<Value>) -> Result<(), ApiError>,
+) -> Result<(), ApiError> {
+    let mut dashboard = existing(tx, &Owner::Project(project), "dashboard", dashboard)?;
+    let charts = dashboard.body.entry("charts").or_insert_with(|| Value::Array(Vec::new()));
+    if !charts.is_array() {
+        *charts = Value::Array(Vec::new());
+    }
+    if let Value::Array(charts) = charts {
+        f(charts)?;
+    }
+    documents::replace(tx, dashboard.id, &dashboard.body, now)
+}
+
+async fn create(call: Call<CreateChart>) -> Result<(), ApiError> {
+    let (path, now) = (call.path, call.context.now);
+    let chart = Value::Object(call.body.0);
+    if title(&chart).is_empty() {
+        return Err(ApiError::ParameterInvalid("chart: the field title is missing or not a text".to_owned()));
+    }
+    call.context
+        .write(move |tx, project| {
+            change(tx, project, &path.name, now, |charts| {
+                if charts.iter().any(|other| title(other) == title(&chart)) {
+                    return Err(ApiError::ParameterInvalid("specified chart already exists".to_owned()));
+                }
+                if charts.len() >= CHARTS_MAX {
+                    return Err(ApiError::ParameterInvalid(format!(
+                        "a dashboard has at most {CHARTS_MAX} charts"
+                    )));
+                }
+                charts.push(chart);
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn get(call: Call<GetChart>) -> Result<Json<Object>, ApiError> {
+    let path = call.path;
+    call.context
+        .read(move |db, project| {
+            let dashboard = existing(db, &Owner::Project(project), "dashboard", &path.name)?;
+            let charts = dashboard.body.get("charts").and_then(Value::as_array);
+            let chart = charts.and_then(|charts| charts.iter().find(|chart| title(chart) == path.part));
+            chart.and_then(Value::as_object).cloned().map(Json).ok_or_else(not_there)
+        })
+        .await
+}
+
+async fn update(call: Call<UpdateChart>) -> Result<(), ApiError> {
+    let part = call.body.0.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let path = InDocumentPart { name: call.path.name, part };
+    replace(call.context, path, call.body.0).await
+}
+
+async fn update_by_title(call: Call<UpdateChartByTitle>) -> Result<(), ApiError> {
+    replace(call.context, call.path, call.body.0).await
+}
+
+async fn replace(
+    context: crate::route::Context,
+    path: InDocumentPart,
+    chart: Object,
+) -> Result<(), ApiError> {
+    let now = context.now;
+    context
+        .write(move |tx, project| {
+            change(tx, project, &path.name, now, |charts| {
+                let found = charts.iter_mut().find(|other| title(other) == path.part);
+                *found.ok_or_else(not_there)? = Value::Object(chart);
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn delete(call: Call<DeleteChart>) -> Result<(), ApiError> {
+    let (path, now) = (call.path, call.context.now);
+    call.context
+        .write(move |tx, project| {
+            change(tx, project, &path.name, now, |charts| {
+                let at = charts.iter().position(|chart| title(chart) == path.part).ok_or_else(not_there)?;
+                charts.remove(at);
+                Ok(())
+            })
+        })
+        .await
+}

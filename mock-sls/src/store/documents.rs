@@ -1,0 +1,172 @@
+//! SQL of documents. What the documents of a kind mean is in `sls_api::ops::documents` and
+//! [`crate::ops::documents`]; here they are names with JSON.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use serde_json::{Map, Value};
+
+use super::logstores::LogstoreId;
+use super::projects::ProjectId;
+use super::{from_json, to_json};
+use crate::error::ApiError;
+
+/// Key of a document in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentId(i64);
+
+/// What a document belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// An account, by its id.
+    Account(String),
+    /// A project.
+    Project(ProjectId),
+    /// A Logstore.
+    Logstore(LogstoreId),
+    /// Another document.
+    Document(DocumentId),
+}
+
+impl Owner {
+    /// As the column `place` has it.
+    fn place(&self) -> String {
+        match self {
+            Self::Account(id) => format!("account {id}"),
+            Self::Project(id) => format!("project {}", id.0),
+            Self::Logstore(id) => format!("logstore {}", id.0),
+            Self::Document(id) => format!("document {}", id.0),
+        }
+    }
+}
+
+/// A document as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its key.
+    pub id: DocumentId,
+    /// Its name.
+    pub name: String,
+    /// What the caller set.
+    pub body: Map<String, Value>,
+    /// Unix seconds.
+    pub create_time: i64,
+    /// Unix seconds.
+    pub last_modify_time: i64,
+}
+
+const COLUMNS: &str = "id, name, body, create_time, last_modify_time";
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Document> {
+    Ok(Document {
+        id: DocumentId(row.get(0)?),
+        name: row.get(1)?,
+        body: from_json(row, 2)?,
+        create_time: row.get(3)?,
+        last_modify_time: row.get(4)?,
+    })
+}
+
+/// The document of this name, if there is one.
+pub fn find(db: &Connection, owner: &Owner, kind: &str, name: &str) -> Result<Option<Document>, ApiError> {
+    let sql = format!("SELECT {COLUMNS} FROM documents WHERE place = ?1 AND kind = ?2 AND name = ?3");
+    Ok(db.prepare_cached(&sql)?.query_row((owner.place(), kind, name), stored).optional()?)
+}
+
+/// All documents of a kind, by name.
+pub fn list(db: &Connection, owner: &Owner, kind: &str) -> Result<Vec<Document>, ApiError> {
+    let sql = format!("SELECT {COLUMNS} FROM documents WHERE place = ?1 AND kind = ?2 ORDER BY name");
+    let mut query = db.prepare_cached(&sql)?;
+    let rows = query.query_map((owner.place(), kind), stored)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many documents of a kind there are.
+pub fn count(db: &Connection, owner: &Owner, kind: &str) -> Result<u64, ApiError> {
+    let sql = "SELECT count(*) FROM documents WHERE place = ?1 AND kind = ?2";
+    let count: i64 = db.prepare_cached(sql)?.query_row((owner.place(), kind), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// Adds a document; the name must be free.
+pub fn insert(
+    tx: &Transaction<'_>,
+    owner: &Owner,
+    kind: &str,
+    name: &str,
+    body: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let (mut account, mut project, mut logstore, mut parent) = (None, None, None, None);
+    match owner {
+        Owner::Account(id) => account = Some(id),
+        Owner::Project(id) => project = Some(id.0),
+        Owner::Logstore(id) => logstore = Some(id.0),
+        Owner::Document(id) => parent = Some(id.0),
+    }
+    tx.prepare_cached(
+        "INSERT INTO documents \
+         (account, project_id, logstore_id, parent_id, kind, name, body, create_time, last_modify_time) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+    )?
+    .execute((account, project, logstore, parent, kind, name, to_json(body)?, now.as_second()))?;
+    Ok(())
+}
+
+/// Replaces what a document says.
+pub fn replace(
+    tx: &Transaction<'_>,
+    id: DocumentId,
+    body: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    tx.prepare_cached("UPDATE documents SET body = ?2, last_modify_time = ?3 WHERE id = ?1")?.execute((
+        id.0,
+        to_json(body)?,
+        now.as_second(),
+    ))?;
+    Ok(())
+}
+
+/// Removes a document with what belongs to it.
+pub fn delete(tx: &Transaction<'_>, id: DocumentId) -> Result<(), ApiError> {
+    tx.prepare_cached("DELETE FROM documents WHERE id = ?1")?.execute([id.0])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::database;
+
+    fn body(text: &str) -> Map<String, Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_unique_within_their_owner_and_kind_only() {
+        let mut db = database();
+        let tx = db.transaction().unwrap();
+        let (a, b) = (Owner::Account("1".into()), Owner::Account("2".into()));
+        let add = |owner, kind| insert(&tx, owner, kind, "x", &body("{}"), Timestamp::UNIX_EPOCH);
+        add(&a, "k").unwrap();
+        add(&b, "k").unwrap();
+        add(&a, "l").unwrap();
+        assert!(matches!(add(&a, "k"), Err(ApiError::Store(_))));
+        assert_eq!(count(&tx, &a, "k").unwrap(), 1);
+    }
+
+    #[test]
+    fn a_document_goes_with_the_one_it_belongs_to() {
+        let mut db = database();
+        let tx = db.transaction().unwrap();
+        let account = Owner::Account("1".into());
+        insert(&tx, &account, "resource", "r", &body("{}"), Timestamp::UNIX_EPOCH).unwrap();
+        let resource = find(&tx, &account, "resource", "r").unwrap().unwrap();
+        let inside = Owner::Document(resource.id);
+        insert(&tx, &inside, "record", "1", &body(r#"{"id":"1"}"#), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(list(&tx, &inside, "record").unwrap()[0].body, body(r#"{"id":"1"}"#));
+        delete(&tx, resource.id).unwrap();
+        let left: i64 = tx.query_row("SELECT count(*) FROM documents", (), |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+}
