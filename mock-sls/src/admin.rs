@@ -1,25 +1,34 @@
-//! `/_mock/v1`: what the emulator tells about itself. Not part of the service; unsigned.
+//! `/_mock/v1`: what the emulator tells about itself and does to itself. Not part of the service;
+//! unsigned. Described for users in `docs/admin.md`.
+
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use serde_json::{Value, json};
-use sls_api::operation::{Endpoint, Fidelity, Scope, Source};
+use serde_json::{Map, Value, json};
+use sls_api::operation::Endpoint;
 
 use crate::app::App;
 use crate::route::Entry;
 use crate::store::agents::{self, Agent};
+use crate::{openapi, reference};
 
 /// The routes of this file.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/_mock/v1/health", get(health))
         .route("/_mock/v1/operations", get(operations))
+        .route("/_mock/v1/openapi.json", get(openapi))
         .route("/_mock/v1/agents", get(agents_seen))
+        .route("/_mock/v1/snapshot", post(state::snapshot))
+        .route("/_mock/v1/snapshots", get(state::snapshots))
+        .route("/_mock/v1/restore", post(state::restore))
+        .route("/_mock/v1/reset", post(state::reset))
 }
 
 /// Whether the database can be written and read.
@@ -44,36 +53,22 @@ async fn operations(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 fn operation(entry: &Entry) -> Value {
-    let Endpoint { name, scope, method, path, selector, tier, fidelity, source } = &entry.endpoint;
-    let (fidelity, difference) = match fidelity {
-        Fidelity::Full => ("full", None),
-        Fidelity::Partial(what) => ("partial", Some(*what)),
-        Fidelity::Accepted => ("accepted", None),
-    };
-    let (known_from, source) = match source {
-        Source::Sdk(what) => ("sdk", what),
-        Source::Docs(what) => ("docs", what),
-        Source::Recorded(what) => ("recorded", what),
-        Source::Guess(what) => ("guess", what),
-    };
-    json!({
-        "name": name,
-        "scope": match scope {
-            Scope::Account => "account",
-            Scope::Project => "project",
-            Scope::Either => "either",
-        },
-        "method": method.as_str(),
-        "path": path,
-        "selector": selector.map(|(key, value)| format!("{key}={value}")),
-        "tier": format!("{tier:?}"),
-        "fidelity": fidelity,
-        "difference": difference,
-        "knownFrom": known_from,
-        "source": source,
-        "calls": entry.calls.load(Ordering::Relaxed),
-        "errors": entry.errors.load(Ordering::Relaxed),
-    })
+    let Endpoint { name, method, path, selector, .. } = &entry.endpoint;
+    let mut shown = Map::new();
+    shown.insert("name".to_owned(), (*name).into());
+    shown.insert("method".to_owned(), method.as_str().into());
+    shown.insert("path".to_owned(), (*path).into());
+    let selector = selector.map(|(key, value)| format!("{key}={value}"));
+    shown.insert("selector".to_owned(), selector.into());
+    shown.extend(reference::standing(&entry.endpoint));
+    shown.insert("calls".to_owned(), entry.calls.load(Ordering::Relaxed).into());
+    shown.insert("errors".to_owned(), entry.errors.load(Ordering::Relaxed).into());
+    Value::Object(shown)
+}
+
+/// The API description.
+async fn openapi() -> Json<Value> {
+    Json(openapi::document())
 }
 
 /// Every agent with its identity, its last heartbeat and the state of its configs.

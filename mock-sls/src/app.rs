@@ -35,6 +35,8 @@ pub struct App {
     pub advertise: Option<String>,
     /// Where this server listens, as other machines reach it.
     pub host_ip: IpAddr,
+    /// Whether logs that are too old or from the future are refused.
+    pub check_log_time: bool,
     /// How many resources there may be.
     pub quotas: Quotas,
     /// Counts writes without a hash key, to spread them over shards.

@@ -130,6 +130,10 @@ struct Serve {
     #[arg(long, value_name = "BYTES")]
     project_write_quota: Option<u64>,
 
+    /// Refuse logs older than 7 days or more than 15 minutes ahead, as the service documents.
+    #[arg(long)]
+    check_log_time: bool,
+
     /// How many resources of a kind there may be, for example logstores=1000. May be given several
     /// times.
     #[arg(long = "quota", value_name = "KIND=MAX", value_parser = quota)]
@@ -212,6 +216,7 @@ impl Serve {
                 shard_bytes_per_s: self.shard_write_quota,
                 project_bytes_per_s: self.project_write_quota,
             },
+            check_log_time: self.check_log_time,
             quotas,
             ..Config::default()
         })

@@ -44,6 +44,9 @@ pub struct Config {
     pub write_quotas: WriteQuotas,
     /// What time it is.
     pub clock: Clock,
+    /// Whether logs older than 7 days or more than 15 minutes ahead are refused, as documented.
+    /// Off by default, so that logs of any day can be used in tests.
+    pub check_log_time: bool,
     /// How many resources there may be.
     pub quotas: Quotas,
     /// How much clients may ask of the server at once.
@@ -69,6 +72,7 @@ impl Default for Config {
             endpoint_hosts: Vec::new(),
             write_quotas: WriteQuotas::default(),
             clock: Clock::System,
+            check_log_time: false,
             quotas: Quotas::default(),
             limits: Limits::default(),
         }

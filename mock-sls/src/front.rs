@@ -28,7 +28,7 @@ use sls_api::operation::{Json, Payload, WireBody};
 use self::project::Addressed;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::route::{self, Context, Group, Raw};
+use crate::route::{self, Context, Raw, Target};
 
 pub use body::{BODY_BYTES_MAX, Bodies};
 
@@ -52,8 +52,8 @@ struct Seen {
     operation: Option<&'static str>,
 }
 
-/// Answers one request. `group` holds the operations of its path; none if no path matches.
-pub async fn serve(app: Arc<App>, group: Option<Arc<Group>>, request: Request) -> Response {
+/// Answers one request; `target` holds the operations of its path.
+pub async fn serve(app: Arc<App>, target: Target, request: Request) -> Response {
     let began = Instant::now();
     let now = app.clock.now();
     let request_id = request_id();
@@ -61,7 +61,7 @@ pub async fn serve(app: Arc<App>, group: Option<Arc<Group>>, request: Request) -
     let path = request.uri().path().to_owned();
     let mut seen = Seen::default();
 
-    let outcome = answer(&app, group.as_deref(), request, now, &mut seen).await;
+    let outcome = answer(&app, &target, request, now, &mut seen).await;
 
     let response = match outcome {
         Ok(payload) => respond(StatusCode::OK, payload, &request_id, now),
@@ -88,7 +88,7 @@ pub async fn serve(app: Arc<App>, group: Option<Arc<Group>>, request: Request) -
 /// access log comes after, so that it sees every outcome.
 async fn answer(
     app: &Arc<App>,
-    group: Option<&Group>,
+    target: &Target,
     request: Request,
     now: Timestamp,
     seen: &mut Seen,
@@ -101,7 +101,7 @@ async fn answer(
         return Ok(permission);
     }
     let query = query_pairs(&parts);
-    let entry = operation(app, group, &parts, &query, project.is_some())?;
+    let entry = operation(app, target, &parts, &query, project.is_some())?;
     seen.operation = Some(entry.endpoint.name);
     let body = app.bodies.read(&parts.headers, body).await?;
     let account = if entry.anonymous {
@@ -177,14 +177,17 @@ fn query_pairs(parts: &Parts) -> Vec<(String, String)> {
 
 fn operation<'a>(
     app: &App,
-    group: Option<&'a Group>,
+    target: &'a Target,
     parts: &Parts,
     query: &[(String, String)],
     has_project: bool,
 ) -> Result<&'a route::Entry, ApiError> {
-    let chosen = match group {
-        Some(group) => group.choose(&parts.method, query, has_project),
-        None => Err(route::not_supported(&parts.method, parts.uri.path(), query)),
+    let chosen = match target {
+        Target::Group(group) => group.choose(&parts.method, query, has_project),
+        Target::OtherMethods => {
+            Err(ApiError::InvalidMethod(format!("{} {}", parts.method, parts.uri.path())))
+        }
+        Target::Nothing => Err(route::not_supported(&parts.method, parts.uri.path(), query)),
     };
     if let Err(error) = &chosen {
         app.unknown.count(error.to_string());

@@ -24,9 +24,11 @@ mod consumers;
 mod error;
 mod front;
 mod janitor;
+mod openapi;
 mod ops;
 mod query;
 pub mod quotas;
+mod reference;
 mod route;
 mod server;
 mod store;
@@ -34,7 +36,7 @@ mod write_quota;
 
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
-pub use server::{MockSls, Running, StartError, TlsError};
+pub use server::{MockSls, Running, StartError, StateError, TlsError};
 pub use store::{FILE_NAME as DATABASE_FILE, OpenError};
 
 /// Account id of the default key pair.

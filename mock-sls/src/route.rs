@@ -189,15 +189,21 @@ impl Group {
 /// Query keys that choose an operation somewhere in the API.
 const SELECTOR_KEYS: [&str; 3] = ["type", "action", "jobType"];
 
+/// Longest part of an unknown path or selector that is repeated and remembered, in characters.
+const SHOWN_CHARS_MAX: usize = 200;
+
 /// The error for a request that no operation answers.
 pub fn not_supported(method: &Method, path: &str, query: &[(String, String)]) -> ApiError {
-    ApiError::NotSupported { method: method.to_string(), path: path.to_owned(), selector: selector(query) }
+    let path = path.chars().take(SHOWN_CHARS_MAX).collect();
+    ApiError::NotSupported { method: method.to_string(), path, selector: selector(query) }
 }
 
 /// ` with type=x`, or nothing when the query chooses no operation.
 fn selector(query: &[(String, String)]) -> String {
     let chooses = |(key, _): &&(String, String)| SELECTOR_KEYS.contains(&key.as_str());
-    let shown = |(key, value): &(String, String)| format!(" with {key}={value}");
+    let shown = |(key, value): &(String, String)| {
+        format!(" with {key}={}", value.chars().take(SHOWN_CHARS_MAX).collect::<String>())
+    };
     query.iter().find(chooses).map(shown).unwrap_or_default()
 }
 
@@ -307,14 +313,28 @@ impl Operations {
     }
 }
 
-/// One route per path; everything else is an unknown operation.
-pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let router = Router::new()
-        .fallback(|State(app): State<Arc<App>>, request: Request| front::serve(app, None, request));
+/// Which operations a request may mean, by its path.
+pub enum Target {
+    /// Those of this path.
+    Group(Arc<Group>),
+    /// None: the path belongs to the emulator itself and takes other methods.
+    OtherMethods,
+    /// None: nothing has this path.
+    Nothing,
+}
+
+/// One route per path; everything else is an unknown operation, also an unknown method on one of
+/// the `others`.
+pub fn router(app: &Arc<App>, others: Router<Arc<App>>) -> Router<Arc<App>> {
+    let unknown = |State(app): State<Arc<App>>, request: Request| front::serve(app, Target::Nothing, request);
+    let wrong_method =
+        |State(app): State<Arc<App>>, request: Request| front::serve(app, Target::OtherMethods, request);
+    let router = others.fallback(unknown).method_not_allowed_fallback(wrong_method);
     app.operations.iter().fold(router, |router, group| {
         let served = Arc::clone(group);
-        let serve =
-            move |State(app): State<Arc<App>>, request: Request| front::serve(app, Some(served), request);
+        let serve = move |State(app): State<Arc<App>>, request: Request| {
+            front::serve(app, Target::Group(served), request)
+        };
         router.route(group.path, any(serve))
     })
 }

@@ -6,10 +6,12 @@ mod waiting;
 
 pub use tls::TlsError;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use sls_api::names::ProjectName;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use self::connections::Connections;
 use crate::app::{App, Unknown};
 use crate::auth::Accounts;
 use crate::config::Config;
+use crate::error::ApiError;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
 use crate::store::{OpenError, Store};
@@ -71,21 +74,34 @@ impl MockSls {
             region: config.region,
             advertise: config.advertise,
             host_ip: reachable(address.ip()),
+            check_log_time: config.check_log_time,
             quotas: config.quotas,
             put_turn: AtomicU64::new(0),
             write_quotas: Arc::new(WriteMeters::new(config.write_quotas)),
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),
         });
-        let router =
-            route::router(&app).merge(agent::router()).merge(admin::router()).with_state(Arc::clone(&app));
+        let router = route::router(&app, agent::router().merge(admin::router()));
+        let router = router.with_state(Arc::clone(&app));
         let stop = CancellationToken::new();
         let connections = Connections::new(router, acceptor, config.limits, stop.clone());
-        let (serve, clean) = (connections.serve(listener, encrypted), janitor::run(app, stop.clone()));
+        let (serve, clean) =
+            (connections.serve(listener, encrypted), janitor::run(Arc::clone(&app), stop.clone()));
         let serving = tokio::spawn(async move {
             tokio::join!(serve, clean);
         });
-        Ok(Running { address, https, stop, serving: Some(serving) })
+        Ok(Running { address, https, app, stop, serving: Some(serving) })
+    }
+}
+
+/// The state could not be kept, brought back or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StateError(String);
+
+impl From<ApiError> for StateError {
+    fn from(error: ApiError) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -109,10 +125,10 @@ fn reachable(ip: IpAddr) -> IpAddr {
 }
 
 /// A running server. Stops when dropped; [`Running::shutdown`] also waits for the end.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     https: Option<Https>,
+    app: Arc<App>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
@@ -138,6 +154,39 @@ impl Running {
         self.https.as_ref().map(|https| https.authority_pem.as_str())
     }
 
+    /// Keeps a copy of all state under this name, instead of an earlier one.
+    ///
+    /// # Errors
+    /// [`StateError`] for an unsuitable name, for too many copies and when the disk fails.
+    pub async fn snapshot(&self, name: &str) -> Result<(), StateError> {
+        self.app.store.snapshot(name).await.map_err(StateError::from)
+    }
+
+    /// Brings back the state that [`Running::snapshot`] kept under this name. A request that
+    /// is answered after this returns sees that state and nothing newer.
+    ///
+    /// # Errors
+    /// [`StateError`] if there is no such copy and when the disk fails.
+    pub async fn restore(&self, name: &str) -> Result<(), StateError> {
+        self.app.store.restore(name).await.map_err(StateError::from)
+    }
+
+    /// Removes all state: projects with everything in them, documents of accounts, agents.
+    ///
+    /// # Errors
+    /// [`StateError`] when the disk fails.
+    pub async fn reset(&self) -> Result<(), StateError> {
+        self.app.store.reset().await.map_err(StateError::from)
+    }
+
+    /// Removes everything in a project and keeps the project.
+    ///
+    /// # Errors
+    /// [`StateError`] if there is no such project and when the disk fails.
+    pub async fn reset_project(&self, name: &ProjectName) -> Result<(), StateError> {
+        self.app.store.reset_project(name).await.map_err(StateError::from)
+    }
+
     /// Takes no more connections, lets requests in progress end and closes the database.
     /// Connections that do not end within ten seconds are cut.
     pub async fn shutdown(mut self) {
@@ -146,6 +195,12 @@ impl Running {
             // A panic of the task has been printed already.
             let _ = serving.await;
         }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

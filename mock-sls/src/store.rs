@@ -23,6 +23,7 @@ mod readers;
 mod schema;
 pub mod sequences;
 pub mod shards;
+mod snapshots;
 pub mod tags;
 mod writer;
 
@@ -97,6 +98,7 @@ pub struct Store {
     // Order matters: the connections close before a temporary folder is removed.
     writer: Writer,
     readers: Readers,
+    folder: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
 }
@@ -113,7 +115,7 @@ impl Store {
         schema::migrate(&mut db, &path)?;
         let readers = Readers::open(&path).map_err(at_path)?;
         let writer = Writer::start(db).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, _lock: lock, _temporary: temporary })
+        Ok(Self { writer, readers, folder, _lock: lock, _temporary: temporary })
     }
 
     /// Runs `f` on a snapshot of the database that holds every write answered so far.

@@ -46,6 +46,12 @@ pub struct NameRule {
 }
 
 impl NameRule {
+    /// The rule in words.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        self.text
+    }
+
     /// Whether the name follows the rule.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod payload;
 pub mod query;
+pub mod shape;
 
 pub(crate) use payload::null_is_default;
 pub use payload::{DecodeError, Json, Payload, REPLY_RAW_BYTES_MAX, Text, WireBody};

@@ -1,5 +1,6 @@
 //! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,6 +26,15 @@ static UNPACKING: Semaphore = Semaphore::const_new(4);
 
 /// Longest name of a field, in bytes. Source: limits document.
 const KEY_BYTES_MAX: usize = 128;
+/// Longest value of a field, in bytes. Source: limits document; that longer ones are refused and
+/// not cut is a guess.
+const VALUE_BYTES_MAX: usize = 1024 * 1024;
+/// Longest topic and longest source, in bytes. Source: document "Data model".
+const TOPIC_BYTES_MAX: usize = 128;
+/// How old and how far in the future a log may be, in seconds, where that is checked. Source: API
+/// reference, PutLogs.
+const AGE_SECONDS_MAX: i64 = 7 * 24 * 3_600;
+const FUTURE_SECONDS_MAX: i64 = 15 * 60;
 
 const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
@@ -77,9 +87,11 @@ async fn append(
     body: CompressedLogs,
     route: Route,
 ) -> Result<(), ApiError> {
-    let blocks = unpacked(body).await?;
-    let raw_bytes = blocks.iter().map(|block| block.raw_bytes() as u64).sum();
     let (quotas, client_ip, now) = (Arc::clone(&context.app.write_quotas), context.client_ip, context.now);
+    let second = now.as_second();
+    let times = context.app.check_log_time.then(|| second - AGE_SECONDS_MAX..=second + FUTURE_SECONDS_MAX);
+    let blocks = unpacked(body, times).await?;
+    let raw_bytes = blocks.iter().map(|block| block.raw_bytes() as u64).sum();
     context
         .write(move |tx, project| {
             let target = logstores::write_target(tx, project, &name)?;
@@ -100,20 +112,27 @@ async fn append(
         .await
 }
 
-async fn unpacked(body: CompressedLogs) -> Result<Vec<Block>, ApiError> {
+/// Unix seconds that a log may have; none for any.
+type Times = Option<RangeInclusive<i64>>;
+
+async fn unpacked(body: CompressedLogs, times: Times) -> Result<Vec<Block>, ApiError> {
     if body.raw_size.max(body.bytes.len()) < LARGE_BODY_BYTES {
-        return unpack(&body);
+        return unpack(&body, &times);
     }
     let _turn = UNPACKING.acquire().await.map_err(|_| ApiError::ServerBusy)?;
-    tokio::task::spawn_blocking(move || unpack(&body))
+    tokio::task::spawn_blocking(move || unpack(&body, &times))
         .await
         .map_err(|_| ApiError::Internal("unpacking a body panicked".to_owned()))?
 }
 
-fn unpack(body: &CompressedLogs) -> Result<Vec<Block>, ApiError> {
+fn unpack(body: &CompressedLogs, times: &Times) -> Result<Vec<Block>, ApiError> {
     let groups = body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?;
-    groups.iter().try_for_each(check_keys)?;
-    groups.iter().try_for_each(check_times)?;
+    for group in &groups {
+        check_keys(group)?;
+        check_lengths(group)?;
+        check_nanoseconds(group)?;
+        check_times(group, times)?;
+    }
     groups.iter().filter_map(|group| Block::pack(group).transpose()).collect()
 }
 
@@ -129,7 +148,7 @@ pub(super) fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
 }
 
 /// Nanoseconds beyond a second would be stored but never found again.
-fn check_times(group: &LogGroup) -> Result<(), ApiError> {
+fn check_nanoseconds(group: &LogGroup) -> Result<(), ApiError> {
     let beyond = |nanoseconds: &u32| *nanoseconds >= NANOSECONDS_PER_SECOND;
     match group.logs.iter().filter_map(|log| log.time_ns).find(beyond) {
         None => Ok(()),
@@ -137,4 +156,29 @@ fn check_times(group: &LogGroup) -> Result<(), ApiError> {
             "Time_ns of a log must be 0 to 999999999 nanoseconds, not {nanoseconds}"
         ))),
     }
+}
+
+fn check_lengths(group: &LogGroup) -> Result<(), ApiError> {
+    let refuse = |what: &str, bytes: usize, max: usize| {
+        Err(ApiError::PostBodyInvalid(format!("{what} has {bytes} bytes, at most {max} are accepted")))
+    };
+    for (what, text) in [("The topic", &group.topic), ("The source", &group.source)] {
+        let bytes = text.as_ref().map_or(0, String::len);
+        if bytes > TOPIC_BYTES_MAX {
+            return refuse(what, bytes, TOPIC_BYTES_MAX);
+        }
+    }
+    let mut contents = group.logs.iter().flat_map(|log| &log.contents);
+    match contents.find(|content| content.value.len() > VALUE_BYTES_MAX) {
+        Some(long) => refuse(&format!("The value of {:?}", long.key), long.value.len(), VALUE_BYTES_MAX),
+        None => Ok(()),
+    }
+}
+
+fn check_times(group: &LogGroup, times: &Times) -> Result<(), ApiError> {
+    let Some(times) = times else { return Ok(()) };
+    if group.logs.iter().all(|log| times.contains(&i64::from(log.time))) {
+        return Ok(());
+    }
+    Err(ApiError::PostBodyInvalid("The post data time is out of range".to_owned()))
 }

@@ -19,7 +19,12 @@ const QUEUE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Told to a job once the transaction it ran in is over: `true` when committed.
 type Answer = Box<dyn FnOnce(bool)>;
 /// Work for the writer thread.
-type Job = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
+enum Job {
+    /// Runs in a transaction, together with others.
+    InTransaction(Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>),
+    /// Runs between transactions and sees to its own.
+    Alone(Box<dyn FnOnce(&mut Connection) + Send>),
+}
 
 /// Handle of the writer thread; the thread ends when this is dropped.
 pub struct Writer {
@@ -43,17 +48,38 @@ impl Writer {
         F: FnOnce(&Transaction<'_>) -> Result<T, ApiError> + Send + 'static,
     {
         let (answer, outcome) = oneshot::channel();
-        let job: Job = Box::new(move |tx| {
+        let job = Job::InTransaction(Box::new(move |tx| {
             let result = in_savepoint(tx, f);
             Box::new(move |committed| {
                 let result = if committed { result } else { result.and(Err(not_committed())) };
                 // The caller may have gone away; then nobody wants to know.
                 let _ = answer.send(result);
             })
-        });
+        }));
+        self.queue(job).await?;
+        outcome.await.unwrap_or_else(|_| Err(not_committed()))
+    }
+
+    /// Queues `f`, which gets the connection while no transaction is open: for what SQLite does
+    /// not do inside one. Every write queued before it is committed by then.
+    pub async fn run_alone<T, F>(&self, f: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, ApiError> + Send + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        let job = Job::Alone(Box::new(move |db| {
+            // The caller may have gone away; then nobody wants to know.
+            let _ = answer.send(f(db));
+        }));
+        self.queue(job).await?;
+        outcome.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    async fn queue(&self, job: Job) -> Result<(), ApiError> {
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         match jobs.send_timeout(job, QUEUE_WAIT_MAX).await {
-            Ok(()) => outcome.await.unwrap_or_else(|_| Err(not_committed())),
+            Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(ApiError::ServerBusy),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(stopped()),
         }
@@ -80,14 +106,26 @@ fn not_committed() -> ApiError {
 
 /// The thread: one transaction per turn, holding every job that was queued when it began.
 fn write(mut db: Connection, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.blocking_recv() {
-        if let Err(error) = turn(&mut db, first, &mut queue) {
-            tracing::error!(%error, "database write failed");
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+        match job {
+            Job::Alone(work) => work(&mut db),
+            Job::InTransaction(first) => {
+                if let Err(error) = turn(&mut db, first, &mut queue, &mut next) {
+                    tracing::error!(%error, "database write failed");
+                }
+            }
         }
     }
 }
 
-fn turn(db: &mut Connection, first: Job, queue: &mut mpsc::Receiver<Job>) -> rusqlite::Result<()> {
+/// One transaction. A job that must run alone ends it and becomes `next`.
+fn turn(
+    db: &mut Connection,
+    first: Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>,
+    queue: &mut mpsc::Receiver<Job>,
+    next: &mut Option<Job>,
+) -> rusqlite::Result<()> {
     // A job dropped here or below without its answer being called answers its caller too:
     // the other end of its channel sees that nobody will.
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -95,7 +133,13 @@ fn turn(db: &mut Connection, first: Job, queue: &mut mpsc::Receiver<Job>) -> rus
     while answers.len() < JOBS_PER_COMMIT_MAX
         && let Ok(job) = queue.try_recv()
     {
-        answers.push(job(&tx));
+        match job {
+            Job::InTransaction(work) => answers.push(work(&tx)),
+            alone @ Job::Alone(_) => {
+                *next = Some(alone);
+                break;
+            }
+        }
     }
     let outcome = tx.commit();
     for answer in answers {
@@ -167,6 +211,19 @@ mod tests {
         let again = writer.run(|tx| insert(tx, 1)).await;
         assert!(matches!(again, Err(ApiError::Store(_))));
         assert_eq!(numbers(&writer).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_runs_alone_sees_the_writes_before_it_and_none_after() {
+        let writer = writer();
+        let count = |db: &mut Connection| Ok(db.query_row("SELECT count(*) FROM t", (), |row| row.get(0))?);
+        let (_, seen, _): (_, Result<i64, ApiError>, _) = tokio::join!(
+            writer.run(|tx| insert(tx, 1)),
+            writer.run_alone(count),
+            writer.run(|tx| insert(tx, 2)),
+        );
+        assert_eq!(seen.unwrap(), 1);
+        assert_eq!(numbers(&writer).await, [1, 2]);
     }
 
     #[tokio::test]

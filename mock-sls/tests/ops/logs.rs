@@ -346,3 +346,46 @@ async fn writers_at_the_same_time_lose_and_double_nothing() {
     expected.sort();
     assert_eq!(texts_of_both_shards(&bed).await, expected);
 }
+
+#[tokio::test]
+async fn what_is_longer_than_documented_is_refused() {
+    let bed = Bed::with_logstore().await;
+    let send = async |group: LogGroup| {
+        let body = CompressedLogs::from_group(&group, Compression::Lz4).unwrap();
+        bed.shown::<PutLogs>(&logstore("ls"), &NoQuery {}, &body).await
+    };
+    let long = "x".repeat(129);
+    expect!["400 PostBodyInvalid: The topic has 129 bytes, at most 128 are accepted"]
+        .assert_eq(&send(LogGroup { topic: Some(long.clone()), ..group("a") }).await);
+    expect!["400 PostBodyInvalid: The source has 129 bytes, at most 128 are accepted"]
+        .assert_eq(&send(LogGroup { source: Some(long), ..group("a") }).await);
+    expect![[r#"400 PostBodyInvalid: The value of "content" has 1048577 bytes, at most 1048576 are accepted"#]]
+        .assert_eq(&send(group(&"x".repeat((1 << 20) + 1))).await);
+    assert_eq!(send(group(&"x".repeat(1 << 20))).await, "ok ()");
+}
+
+#[tokio::test]
+async fn the_time_of_a_log_counts_only_where_that_is_configured() {
+    let clock = mock_sls::clock::Clock::manual("2024-01-08T00:00:00Z".parse().unwrap());
+    let bed = Bed::bare(Config { check_log_time: true, clock, auth: Auth::Off, ..Config::default() }).await;
+    bed.create_project().await;
+    bed.create_logstore("ls", 1).await;
+    let now = 1_704_672_000;
+    for (time, ok) in [
+        (now, true),
+        (now - 7 * 86_400, true),
+        (now - 7 * 86_400 - 1, false),
+        (now + 900, true),
+        (now + 901, false),
+    ] {
+        let mut group = group("a");
+        group.logs[0].time = time;
+        let body = CompressedLogs::from_group(&group, Compression::None).unwrap();
+        let got = bed.shown::<PutLogs>(&logstore("ls"), &NoQuery {}, &body).await;
+        let expected =
+            if ok { "ok ()" } else { "400 PostBodyInvalid: The post data time is out of range" };
+        assert_eq!(got, expected, "{time}");
+    }
+    let anytime = Bed::with_logstore().await;
+    put(&anytime, "of 2023").await;
+}

@@ -121,6 +121,42 @@ async fn every_tier_a_operation_is_served() {
 }
 
 #[tokio::test]
+async fn nothing_answers_without_an_error_of_the_service() {
+    let bed = bed().await;
+    for (method, target, expected) in [
+        ("GET", "/_mock/v1/nothing", "400 NotSupported"),
+        ("DELETE", "/_mock/v1/health", "405 InvalidMethod"),
+        ("GET", "/Agent/Heartbeat", "405 InvalidMethod"),
+        ("PUT", "/logstores/ls/shards/0", "405 InvalidMethod"),
+        ("GET", "/logstores/ls/shards/0?type=what", "400 NotSupported"),
+        ("GET", "/logstores//", "400 NotSupported"),
+        ("POST", "/favicon.ico", "400 NotSupported"),
+    ] {
+        let request =
+            Request::builder().method(method).uri(target).header("host", "proj-a.localhost").body(Vec::new());
+        let answer = raw::send(bed.server.addr(), request.unwrap()).await;
+        let got = format!("{} {}", answer.status.as_u16(), answer.error_code());
+        assert_eq!(got, expected, "{method} {target}: {}", answer.text());
+        assert_eq!(answer.header("x-log-requestid").len(), 24, "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_unknown_requests_is_bounded() {
+    let bed = bed().await;
+    let long = "x".repeat(5_000);
+    for number in 0..210 {
+        get(&bed, &format!("/unknown-{number}/{long}?type={long}"), "127.0.0.1").await;
+    }
+    let table: serde_json::Value =
+        serde_json::from_slice(&get(&bed, "/_mock/v1/operations", "127.0.0.1").await.body).unwrap();
+    let unknown = table["unknown"].as_object().unwrap();
+    assert_eq!(unknown.len(), 201);
+    assert_eq!(unknown["further ones"], 10);
+    assert!(unknown.keys().all(|kind| kind.len() < 700), "{:?}", unknown.keys().next());
+}
+
+#[tokio::test]
 async fn health_is_answered_without_a_signature() {
     let bed = Bed::bare(Config::default()).await;
     let answer = get(&bed, "/_mock/v1/health", "127.0.0.1").await;

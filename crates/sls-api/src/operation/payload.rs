@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use std::fmt;
 
+use super::shape::{self, Shape};
 use crate::{
     codec::{self, CodecError, Compression},
     header,
@@ -88,6 +89,12 @@ pub trait WireBody: Sized + Send {
     /// # Errors
     /// [`DecodeError`] when the bytes or headers are not those of this body.
     fn from_payload(payload: Payload) -> Result<Self, DecodeError>;
+
+    /// What it looks like, for descriptions of the API.
+    #[must_use]
+    fn shape() -> Shape {
+        Shape::Bytes
+    }
 }
 
 impl Payload {
@@ -188,6 +195,9 @@ impl WireBody for () {
     fn from_payload(_: Payload) -> Result<Self, DecodeError> {
         Ok(())
     }
+    fn shape() -> Shape {
+        Shape::Nothing
+    }
 }
 
 /// A JSON body. The content type is not looked at when reading: the Java SDK posts JSON as
@@ -205,6 +215,9 @@ impl<T: Serialize + DeserializeOwned + Send> WireBody for Json<T> {
         let raw = payload.raw(REPLY_RAW_BYTES_MAX)?;
         Ok(Self(serde_json::from_slice(&raw)?))
     }
+    fn shape() -> Shape {
+        Shape::Json(shape::schema::<T>())
+    }
 }
 
 /// A body that is handed on as text; clients take it for JSON.
@@ -219,6 +232,9 @@ impl WireBody for Text {
         let raw = payload.raw(REPLY_RAW_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&raw).into_owned();
         Ok(Self(text))
+    }
+    fn shape() -> Shape {
+        Shape::Json(serde_json::json!({}))
     }
 }
 

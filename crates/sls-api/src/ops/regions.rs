@@ -63,4 +63,7 @@ impl crate::WireBody for HostIp {
     fn from_payload(payload: crate::Payload) -> Result<Self, crate::operation::DecodeError> {
         Ok(Self(payload.header(crate::header::HOST_IP).unwrap_or_default().to_owned()))
     }
+    fn shape() -> crate::operation::shape::Shape {
+        crate::operation::shape::Shape::Nothing
+    }
 }

@@ -1,5 +1,6 @@
 //! What a call on documents says: names in the path, parameters, a JSON object.
 
+use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
@@ -30,18 +31,19 @@ impl Request {
             .map_err(|error| ApiError::ParameterInvalid(format!("query: {error}")))?;
         let needs_body = matches!(verb, Verb::Create | Verb::Update | Verb::Put | Verb::PutMany(_));
         let takes_body = needs_body || matches!(verb, Verb::Act(_));
-        let bytes = raw.payload.raw(REPLY_RAW_BYTES_MAX)?;
-        let body = match &bytes[..] {
-            _ if !takes_body => Map::new(),
-            [] if !needs_body => Map::new(),
-            bytes if bytes.len() > DOCUMENT_BYTES_MAX => {
-                return Err(ApiError::ParameterInvalid(format!(
-                    "{}: the body has {} bytes, at most {DOCUMENT_BYTES_MAX} are kept",
-                    kind.noun,
-                    bytes.len()
-                )));
-            }
-            bytes => serde_json::from_slice(bytes).map_err(DecodeError::from)?,
+        // Where no body belongs none is looked at, whatever the headers say of one.
+        let bytes = if takes_body { raw.payload.raw(REPLY_RAW_BYTES_MAX)? } else { Bytes::new() };
+        if bytes.len() > DOCUMENT_BYTES_MAX {
+            return Err(ApiError::ParameterInvalid(format!(
+                "{}: the body has {} bytes, at most {DOCUMENT_BYTES_MAX} are kept",
+                kind.noun,
+                bytes.len()
+            )));
+        }
+        let body = if bytes.is_empty() && !needs_body {
+            Map::new()
+        } else {
+            serde_json::from_slice(&bytes).map_err(DecodeError::from)?
         };
         Ok(Self { path: raw.path, query, headers: raw.payload.headers, body })
     }

@@ -8,7 +8,13 @@ use serde::{
 };
 use std::fmt;
 
-use crate::{Json, Payload, WireBody, header, operation::DecodeError};
+use crate::{
+    Json, Payload, WireBody, header,
+    operation::{
+        DecodeError,
+        shape::{self, Shape},
+    },
+};
 
 /// One row of an answer: columns in order, every value a text (the Go and Rust SDKs accept
 /// nothing else). SQL NULL is the text `null`.
@@ -168,6 +174,10 @@ impl WireBody for LogsRows {
         payload
     }
 
+    fn shape() -> Shape {
+        Shape::Json(shape::schema::<Vec<Row>>())
+    }
+
     fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
         let text = |name| payload.header(name).unwrap_or_default().to_owned();
         let meta = LogsMeta {
@@ -247,6 +257,10 @@ impl WireBody for Histograms {
         payload.set_header(header::PROGRESS, self.progress.as_str());
         payload.headers.insert(header::COUNT, HeaderValue::from(self.count));
         payload
+    }
+
+    fn shape() -> Shape {
+        Shape::Json(shape::schema::<Vec<Histogram>>())
     }
 
     fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
