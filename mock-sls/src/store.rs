@@ -10,8 +10,8 @@
 
 pub mod agents;
 pub mod consumer_groups;
-pub mod expiry;
 pub mod documents;
+pub mod expiry;
 pub mod indexes;
 pub mod logs;
 pub mod logstores;

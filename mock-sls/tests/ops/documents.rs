@@ -10,7 +10,7 @@ use sls_api::ops::documents::{Call, Key, Kind, Place, Shape, Verb, kinds};
 
 use super::bed::Bed;
 use super::raw::Answer;
-use super::transcript;
+use super::transcript::{self, Calls};
 
 /// Name of the document that each kind makes.
 const NAME: &str = "doc-1";
@@ -19,21 +19,28 @@ const NAME: &str = "doc-1";
 struct Play<'a> {
     bed: &'a Bed,
     kind: &'a Kind,
+    calls: &'a mut Calls,
     log: String,
 }
 
 impl Play<'_> {
     async fn send(&mut self, call: &Call, query: &str, body: &Value) -> Answer {
-        let account = if matches!(self.kind.place, Place::Account | Place::Within { .. }) { "account " } else { "" };
-        let path = call.path.replace("{logstore}", "ls").replace("{parent}", "parent").replace("{name}", NAME);
+        let account =
+            if matches!(self.kind.place, Place::Account | Place::Within { .. }) { "account " } else { "" };
+        let path =
+            call.path.replace("{logstore}", "ls").replace("{parent}", "parent").replace("{name}", NAME);
         let selector = call.selector.map(|(key, value)| format!("{key}={value}"));
-        let parameters: Vec<&str> =
-            selector.as_deref().into_iter().chain([query].into_iter().filter(|query| !query.is_empty())).collect();
+        let parameters: Vec<&str> = selector
+            .as_deref()
+            .into_iter()
+            .chain([query].into_iter().filter(|query| !query.is_empty()))
+            .collect();
         let query = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
         let body = if body.is_null() { String::new() } else { format!(" {body}") };
         let line = format!("{account}{} {path}{query}{body}", call.method);
         let sent = transcript::send(self.bed, &line).await;
-        assert_eq!(sent.0.as_deref(), Some(call.name), "{line} was taken for another operation");
+        assert_eq!(sent.0, Some(call.name), "{line} means another operation");
+        self.calls.add(sent.0);
         writeln!(self.log, "{line}\n{}", transcript::shown(&sent)).unwrap();
         sent.1
     }
@@ -84,8 +91,8 @@ async fn make_places(bed: &Bed) {
 }
 
 /// All calls of a kind in an order that makes sense.
-async fn play(bed: &Bed, kind: &Kind) -> String {
-    let mut play = Play { bed, kind, log: String::new() };
+async fn play(bed: &Bed, kind: &Kind, calls: &mut Calls) -> String {
+    let mut play = Play { bed, kind, calls, log: String::new() };
     let naming = play.naming();
     let (get, list) = (play.call(|verb| verb == Verb::Get), play.call(|verb| verb == Verb::List));
     if let Some(get) = get {
@@ -97,7 +104,10 @@ async fn play(bed: &Bed, kind: &Kind) -> String {
     if let Some(create) = play.call(|verb| verb == Verb::Create) {
         assert_eq!(play.send(create, "", &document).await.status, 200);
         let again = play.send(create, "", &document).await;
-        assert_eq!((again.status.as_u16(), again.error_code().as_str()), (kind.exists.status, kind.exists.code));
+        assert_eq!(
+            (again.status.as_u16(), again.error_code().as_str()),
+            (kind.exists.status, kind.exists.code)
+        );
         if !kind.required.is_empty() {
             assert_eq!(play.send(create, "", &json!({})).await.status, 400);
         }
@@ -105,9 +115,10 @@ async fn play(bed: &Bed, kind: &Kind) -> String {
     if let Some(put) = play.call(|verb| verb == Verb::Put) {
         assert_eq!(play.send(put, "", &document).await.status, 200);
     }
-    if let Some((many, key)) = play.call(|verb| matches!(verb, Verb::PutMany(_))).and_then(|call| {
-        if let Verb::PutMany(key) = call.verb { Some((call, key)) } else { None }
-    }) {
+    if let Some((many, key)) = play
+        .call(|verb| matches!(verb, Verb::PutMany(_)))
+        .and_then(|call| if let Verb::PutMany(key) = call.verb { Some((call, key)) } else { None })
+    {
         assert_eq!(play.send(many, "", &json!({ key: [document.clone()] })).await.status, 200);
     }
     if let Some(update) = play.call(|verb| verb == Verb::Update) {
@@ -125,7 +136,8 @@ async fn play(bed: &Bed, kind: &Kind) -> String {
         let answer = play.send(list, "offset=0&size=10", &Value::Null).await;
         let page: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(page["count"], page["total"], "{}", list.name);
-        let shows_it = [kind.list.names, kind.list.items].iter().any(|key| page[key].to_string().contains('"'));
+        let shows_it =
+            [kind.list.names, kind.list.items].iter().any(|key| page[key].to_string().contains('"'));
         assert!(shows_it, "{} shows nothing", list.name);
     }
     if let Some(delete) = play.call(|verb| matches!(verb, Verb::Delete | Verb::DeleteMany(_))) {
@@ -143,11 +155,13 @@ async fn play(bed: &Bed, kind: &Kind) -> String {
 async fn every_kind_is_made_shown_changed_listed_and_removed() {
     let bed = transcript::bed().await;
     make_places(&bed).await;
+    let mut calls = Calls::begin(&bed).await;
     let mut log = String::new();
     for kind in kinds() {
         writeln!(log, "# {} in {:?}", kind.noun, kind.place).unwrap();
-        log.push_str(&play(&bed, kind).await);
+        log.push_str(&play(&bed, kind, &mut calls).await);
         log.push('\n');
     }
+    calls.check(&bed).await;
     expect_file!["documents.txt"].assert_eq(&log);
 }

@@ -359,8 +359,10 @@ async fn what_is_longer_than_documented_is_refused() {
         .assert_eq(&send(LogGroup { topic: Some(long.clone()), ..group("a") }).await);
     expect!["400 PostBodyInvalid: The source has 129 bytes, at most 128 are accepted"]
         .assert_eq(&send(LogGroup { source: Some(long), ..group("a") }).await);
-    expect![[r#"400 PostBodyInvalid: The value of "content" has 1048577 bytes, at most 1048576 are accepted"#]]
-        .assert_eq(&send(group(&"x".repeat((1 << 20) + 1))).await);
+    expect![[
+        r#"400 PostBodyInvalid: The value of "content" has 1048577 bytes, at most 1048576 are accepted"#
+    ]]
+    .assert_eq(&send(group(&"x".repeat((1 << 20) + 1))).await);
     assert_eq!(send(group(&"x".repeat(1 << 20))).await, "ok ()");
 }
 
@@ -382,8 +384,7 @@ async fn the_time_of_a_log_counts_only_where_that_is_configured() {
         group.logs[0].time = time;
         let body = CompressedLogs::from_group(&group, Compression::None).unwrap();
         let got = bed.shown::<PutLogs>(&logstore("ls"), &NoQuery {}, &body).await;
-        let expected =
-            if ok { "ok ()" } else { "400 PostBodyInvalid: The post data time is out of range" };
+        let expected = if ok { "ok ()" } else { "400 PostBodyInvalid: The post data time is out of range" };
         assert_eq!(got, expected, "{time}");
     }
     let anytime = Bed::with_logstore().await;

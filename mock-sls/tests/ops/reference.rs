@@ -62,7 +62,9 @@ fn tests() -> BTreeMap<String, String> {
         for line in text.lines() {
             if line.starts_with("#[tokio::test") || line.starts_with("#[test]") {
                 is_test = true;
-            } else if let Some(rest) = line.trim_start_matches("pub ").trim_start_matches("async ").strip_prefix("fn ") {
+            } else if let Some(rest) =
+                line.trim_start_matches("pub ").trim_start_matches("async ").strip_prefix("fn ")
+            {
                 test = words(rest).next().filter(|_| is_test);
                 is_test = false;
             } else if !line.starts_with("use ") && line.contains("::<") {
@@ -151,6 +153,28 @@ async fn the_api_description_is_up_to_date_and_describes_every_operation() {
     let mut names: Vec<String> = all_endpoints().map(|endpoint| endpoint.name.to_owned()).collect();
     names.sort();
     assert_eq!(ids, names);
-    let text = serde_json::to_string_pretty(&description).unwrap() + "\n";
-    expect_file![format!("{CRATE}/../docs/openapi.json")].assert_eq(&text);
+    expect_file![format!("{CRATE}/../docs/openapi.json")].assert_eq(&one_operation_a_line(&description));
+}
+
+/// JSON with a line for each operation, so that a change of one shows as one.
+fn one_operation_a_line(description: &Value) -> String {
+    let mut text = String::from("{\n");
+    for (key, value) in description.as_object().unwrap() {
+        if key != "paths" {
+            writeln!(text, "{}: {value},", Value::from(key.as_str())).unwrap();
+        }
+    }
+    text.push_str("\"paths\": {\n");
+    let paths = description["paths"].as_object().unwrap().iter().map(|(path, methods)| {
+        let methods: Vec<String> = methods
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(method, operation)| format!("  {}: {operation}", Value::from(method.as_str())))
+            .collect();
+        format!(" {}: {{\n{}\n }}", Value::from(path.as_str()), methods.join(",\n"))
+    });
+    text.push_str(&paths.collect::<Vec<_>>().join(",\n"));
+    text.push_str("\n}\n}\n");
+    text
 }

@@ -4,22 +4,26 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 
-use super::transcript;
+use super::transcript::{self, Calls};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ops/scripts");
 
 /// Answers are indented, everything else is a request, a comment or empty.
 async fn run(script: &Path) -> String {
     let bed = transcript::bed().await;
+    let mut calls = Calls::begin(&bed).await;
     let mut played = String::new();
     for line in std::fs::read_to_string(script).unwrap().lines().filter(|line| !line.starts_with(' ')) {
         played.push_str(line);
         played.push('\n');
         if !line.is_empty() && !line.starts_with('#') {
-            played.push_str(&transcript::shown(&transcript::send(&bed, line).await));
+            let sent = transcript::send(&bed, line).await;
+            calls.add(sent.0);
+            played.push_str(&transcript::shown(&sent));
             played.push('\n');
         }
     }
+    calls.check(&bed).await;
     played
 }
 

@@ -142,7 +142,9 @@ async fn quotas_are_those_of_the_config_and_a_refusal_changes_nothing() {
 fn rows(folder: &std::path::Path) -> Vec<(String, i64)> {
     let db = Connection::open(folder.join("mock-sls.sqlite")).unwrap();
     let mut query = db
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name",
+        )
         .unwrap();
     let tables: Vec<String> = query.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let count = |table: &String| {
@@ -154,11 +156,8 @@ fn rows(folder: &std::path::Path) -> Vec<(String, i64)> {
 #[tokio::test]
 async fn nothing_stays_behind_when_a_logstore_or_a_project_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        auth: mock_sls::Auth::Off,
-        data: Data::Dir(folder.path().to_owned()),
-        ..Config::default()
-    };
+    let config =
+        Config { auth: mock_sls::Auth::Off, data: Data::Dir(folder.path().to_owned()), ..Config::default() };
     let bed = Bed::bare(config).await;
     let made = [
         r#"POST /logstores {"logstoreName":"ls","ttl":1,"shardCount":2}"#,
