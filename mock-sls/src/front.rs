@@ -97,7 +97,7 @@ async fn answer(
     single_headers(&parts.headers)?;
     let project = project(app, &parts)?;
     seen.project = project.as_ref().map(ToString::to_string);
-    if let Some(permission) = preflight(group, &parts) {
+    if let Some(permission) = preflight(target, &parts) {
         return Ok(permission);
     }
     let query = query_pairs(&parts);
@@ -149,8 +149,9 @@ fn single_headers(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// The answer to a browser that asks whether a page may send to an operation for everyone.
-fn preflight(group: Option<&Group>, parts: &Parts) -> Option<Payload> {
-    let open = group?.entries.iter().any(|entry| entry.anonymous);
+fn preflight(target: &Target, parts: &Parts) -> Option<Payload> {
+    let Target::Group(group) = target else { return None };
+    let open = group.entries.iter().any(|entry| entry.anonymous);
     if parts.method != Method::OPTIONS || !open {
         return None;
     }

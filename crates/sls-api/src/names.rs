@@ -205,7 +205,7 @@ name_type! {
     /// A consumer group, unique in its Logstore.
     ///
     /// Source: the Java SDK's check.
-    ConsumerGroupName = Rule {
+    ConsumerGroupName = NameRule {
         what: "consumer group",
         text: "1 to 128 letters, digits, '-' or '_'",
         min: 1,

@@ -5,7 +5,10 @@ use mock_sls::Config;
 use sls_api::ops::indexes::{CreateIndex, Index};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
 use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
-use sls_api::{Json, NoPath, NoQuery};
+use sls_api::ops::tracking::{
+    PutWebtracking, PutWebtrackingByImage, PutWebtrackingByImageOfPage, PutWebtrackingByQuery,
+};
+use sls_api::{Json, NoPath, NoQuery, Operation};
 
 use super::bed::{Bed, logstore};
 use super::raw::{self, Answer};
@@ -24,6 +27,11 @@ async fn bed() -> Bed {
         bed.send::<CreateIndex>(&logstore(name), &NoQuery {}, &Json(index)).await.unwrap();
     }
     bed
+}
+
+/// The operation's path in the Logstore `open`.
+fn at<O: Operation>() -> String {
+    O::ENDPOINT.path.replace("{logstore}", "open")
 }
 
 async fn send(bed: &Bed, method: Method, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -58,8 +66,8 @@ async fn rows(bed: &Bed) -> Vec<String> {
 #[tokio::test]
 async fn one_log_is_taken_from_a_query_string() {
     let bed = bed().await;
-    let target = "/logstores/open/track?APIVersion=0.6.0&__topic__=shop&a=%E4%B8%AD+x&b=";
-    let answer = get(&bed, target).await;
+    let path = at::<PutWebtrackingByQuery>();
+    let answer = get(&bed, &format!("{path}?APIVersion=0.6.0&__topic__=shop&a=%E4%B8%AD+x&b=")).await;
     assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, ""));
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(rows(&bed).await, ["__source__=127.0.0.1 __topic__=shop a=中 x b="]);
@@ -69,8 +77,9 @@ async fn one_log_is_taken_from_a_query_string() {
 async fn an_image_brings_its_page_along() {
     let bed = bed().await;
     let page = [("user-agent", "browser"), ("referer", "http://shop.test/")];
-    for name in ["track.gif", "track_ua.gif"] {
-        let target = format!("/logstores/open/{name}?APIVersion=0.6.0&n={name}");
+    let (plain, of_page) = (at::<PutWebtrackingByImage>(), at::<PutWebtrackingByImageOfPage>());
+    for (path, name) in [(plain, "track.gif"), (of_page, "track_ua.gif")] {
+        let target = format!("{path}?APIVersion=0.6.0&n={name}");
         let answer = send(&bed, Method::GET, &target, &page, b"").await;
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "image/gif"));
         assert!(answer.body.starts_with(b"GIF89a") && answer.body.ends_with(b";"));
@@ -89,7 +98,8 @@ async fn several_logs_are_taken_as_json_compressed_or_not() {
     let bed = bed().await;
     let body = br#"{"__topic__":"t","__source__":"s","__logs__":[{"n":"1"},{"n":"2"}],"__tags__":{"x":"y"}}"#;
     let version = ("x-log-apiversion", "0.6.0");
-    let plain = send(&bed, Method::POST, "/logstores/open/track", &[version], body).await;
+    let path = at::<PutWebtracking>();
+    let plain = send(&bed, Method::POST, &path, &[version], body).await;
     assert_eq!((plain.status.as_u16(), plain.text().as_str()), (200, ""));
     let size = body.len().to_string();
     for compression in [sls_api::codec::Compression::Lz4, sls_api::codec::Compression::Deflate] {
@@ -97,7 +107,7 @@ async fn several_logs_are_taken_as_json_compressed_or_not() {
         sls_api::codec::compress(body, compression, &mut packed).unwrap();
         let name = compression.to_string();
         let headers = [version, ("x-log-compresstype", &name), ("x-log-bodyrawsize", &size)];
-        let answer = send(&bed, Method::POST, "/logstores/open/track", &headers, &packed).await;
+        let answer = send(&bed, Method::POST, &path, &headers, &packed).await;
         assert_eq!(answer.status.as_u16(), 200, "{name}: {}", answer.text());
     }
     let rows = rows(&bed).await;

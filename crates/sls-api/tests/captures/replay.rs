@@ -128,7 +128,7 @@ fn every_request_is_an_operation_of_the_table_or_of_a_later_tier() {
     }
     expect!["GET /logs?"].assert_eq(&later.into_iter().collect::<Vec<_>>().join("\n"));
     let never_seen = ops::ENDPOINTS.iter().map(|e| e.name).filter(|name| !known.contains(name));
-    expect!["UpdateProject DeleteShard UpdateIndex UpdateConsumerGroup DeleteConsumerGroup UpdateMachineGroup DeleteMachineGroup UpdateConfig DeleteConfig PutWebtracking PutWebtrackingByQuery PutWebtrackingByImage PutWebtrackingByImageOfPage"]
+    expect!["UpdateProject DeleteShard UpdateIndex UpdateConsumerGroup DeleteConsumerGroup UpdateMachineGroup DeleteMachineGroup UpdateConfig DeleteConfig PutWebtracking PutWebtrackingByQuery PutWebtrackingByImage PutWebtrackingByImageOfPage TagResources UntagResources ListTagResources TagResourcesSystemTags UntagResourcesSystemTags ListSystemTagResources DescribeRegions GetDirectModeIp CreateMetricStore GetMetricStore UpdateMetricStore DeleteMetricStore ListMetricStores CreateChart GetChart UpdateChart UpdateChartByTitle DeleteChart ListJobInstances GetJobInstance ModifyJobInstanceState ListShipperTasks RetryShipperTasks GetStoreViewIndex ListEtlMetaName ChangeResourceGroup PutProjectPolicy GetProjectPolicy DeleteProjectPolicy GetSubStoreTtl UpdateSubStoreTtl"]
         .assert_eq(&never_seen.collect::<Vec<_>>().join(" "));
 }
 
