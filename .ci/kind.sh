@@ -8,7 +8,7 @@ kit_work=${LOCALKIND_WORK:-/var/tmp/localkind}
 kit_copy=
 kit_engine=
 
-# Sets PATH, KIND_NODE_IMAGE and KIND_ARGS. Fails with a message if there is no way to a cluster.
+# Sets PATH, KIND_NODE_IMAGE, KIND_CONFIG and KIND_ARGS. Fails with a message if there is no way to a cluster.
 cluster_tools() {
     KIND_ARGS=()
     if docker info >/dev/null 2>&1 && command -v kind >/dev/null; then return 0; fi
@@ -41,7 +41,8 @@ cluster_tools() {
     iptables -C "${rule[@]}" 2>/dev/null || iptables -I "${rule[@]}" || return 1
     export PATH=$kit_work/bin:$PATH
     # This machine's kernel may offer cgroup v1 only, which Kubernetes refuses unless told otherwise.
-    KIND_ARGS=(--kind-config "$PWD/.ci/kind-node.yaml")
+    export KIND_CONFIG=$PWD/.ci/kind-node.yaml
+    KIND_ARGS=(--kind-config "$KIND_CONFIG")
 }
 
 # Ends the engine if it was started here, and forgets the copy of the kit.
