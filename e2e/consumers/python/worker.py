@@ -18,7 +18,9 @@ class Printer(ConsumerProcessorBase):
         for group in log_groups.LogGroups:
             for log in group.Logs:
                 for content in log.Contents:
-                    print(self.shard_id, content.Value, flush=True)
+                    # In one call: every shard has a thread, and print() writes the end of a line apart.
+                    sys.stdout.write(f"{self.shard_id} {content.Value}\n")
+        sys.stdout.flush()
         self.save_checkpoint(check_point_tracker, force=True)
 
 
