@@ -24,7 +24,11 @@ cluster_tools() {
         [ -L "$wanted" ] && continue
         target=$(cat "$wanted") && ln -sf "$target" "$wanted" || return 1
     done
-    docker info >/dev/null 2>&1 || kit_engine=ours
+    if ! docker info >/dev/null 2>&1; then
+        kit_engine=ours
+        # Left by an engine that was killed, it would keep the next from starting.
+        pgrep -x dockerd >/dev/null || rm -f /var/run/docker.pid
+    fi
     export LOCALKIND_WORK=$kit_work DOCKER_BUILDKIT=0
     "$kit_copy/host-setup.sh" || return 1
     if [ ! -x "$kit_work/bin/kind" ]; then
