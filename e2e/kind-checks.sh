@@ -22,8 +22,9 @@ passed=0 failed=0 bed=
 
 clean() {
     [ -z "$bed" ] || kill -KILL "$bed" 2>/dev/null
-    kind delete cluster --quiet --name "$there" 2>/dev/null
-    kind delete cluster --quiet --name "$new" 2>/dev/null
+    # No error where there is none of the name.
+    kind delete cluster --quiet --name "$there"
+    kind delete cluster --quiet --name "$new"
     rm -rf "$work"
 }
 trap clean EXIT

@@ -20,11 +20,22 @@ for there in "crd/$crd" "namespace/$namespace"; do
         exit 1
     fi
 done
+# Whatever ended the run: what is left on the cluster is named, and is a failure.
 clean() {
-    [ -z "$simulator" ] || kill "$simulator" 2>/dev/null || true
-    kubectl --kubeconfig "$work/real" delete crd "$crd" --ignore-not-found >/dev/null 2>&1 || true
-    kubectl --kubeconfig "$work/real" delete namespace "$namespace" --ignore-not-found >/dev/null 2>&1 || true
+    local status=$? left=()
+    set +e
+    if [ -n "$simulator" ] && kill -0 "$simulator" 2>/dev/null; then kill "$simulator"; fi
+    for there in "crd/$crd" "namespace/$namespace"; do
+        kubectl --kubeconfig "$work/real" delete "$there" --ignore-not-found --timeout=60s \
+            >>"$work/clean.log" 2>&1 || left+=("$there")
+    done
+    if [ ${#left[@]} -gt 0 ]; then
+        echo "kubectl-alike.sh: not removed: ${left[*]} ($(tail -n 1 "$work/clean.log")); run by hand:" \
+            "kubectl delete ${left[*]}" >&2
+        status=1
+    fi
     rm -rf "$work"
+    exit "$status"
 }
 trap clean EXIT
 "$1" "$work/simulated" >"$work/serve.log" 2>&1 &
