@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, Result};
 use fixtures::mock_log::Summary;
-use fixtures::repaired;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 
@@ -13,7 +12,7 @@ use crate::account::{LineId, Received, Stream};
 use crate::bed::{Bed, Memory, Place};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
-use crate::manifest::{self, SIDECAR, Tuning, WRITER};
+use crate::manifest::{self, SIDECAR, WRITER};
 use crate::report::{Check, Figure, Report};
 
 /// The document's request and limit of memory, in KiB.
@@ -79,16 +78,8 @@ pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<(
 }
 
 async fn start(ctx: &Context, run: &str, lines: u64, per_second: u32) -> Result<Job> {
-    let mut object = ctx.workload(repaired::SIDECAR_JOB)?;
+    let mut object = Job::tuned(ctx, run, lines, per_second)?;
     object.metadata.name = Some(format!("{}-{per_second}", object.name_any()));
-    let tuning = Tuning {
-        run: Some(run.to_owned()),
-        total_count: Some(lines),
-        logs_per_sec: per_second,
-        probe_seconds: None,
-        outage: ctx.outage,
-    };
-    manifest::tune(&mut object, &tuning)?;
     manifest::set_document_resources(&mut object)?;
     if per_second == 0 {
         // The mirrored lines would only fill the container's log.

@@ -35,6 +35,14 @@ impl Job {
     /// # Errors
     /// The cluster cannot be asked, or the pod does not run.
     pub async fn start(ctx: &Context, run: &str, lines: u64, per_second: u32) -> Result<Self> {
+        Self::apply(ctx, Self::tuned(ctx, run, lines, per_second)?).await
+    }
+
+    /// The Job that [`Job::start`] applies, for who changes more of it.
+    ///
+    /// # Errors
+    /// The manifest lacks what is to be changed.
+    pub fn tuned(ctx: &Context, run: &str, lines: u64, per_second: u32) -> Result<DynamicObject> {
         let mut object = ctx.workload(repaired::SIDECAR_JOB)?;
         let tuning = Tuning {
             run: Some(run.to_owned()),
@@ -44,7 +52,7 @@ impl Job {
             outage: ctx.outage,
         };
         manifest::tune(&mut object, &tuning)?;
-        Self::apply(ctx, object).await
+        Ok(object)
     }
 
     /// Applies the Job and waits as [`Job::start`] does.
