@@ -169,6 +169,8 @@ pub fn split(
     let (begin, end) = (number(&old.inclusive_begin_key)?, number(&old.exclusive_end_key)?);
     let invalid = |why: String| ApiError::ParameterInvalid(format!("invalid mid hash: {why}"));
     let parts = match cut {
+        // Before any of them is made: the number is the caller's.
+        Cut::Evenly(count) if *count as usize > SHARDS_MAX => return Err(too_many(*count as usize)),
         Cut::Evenly(count) => pieces(begin, end, *count)
             .ok_or_else(|| invalid(format!("shard {shard} has fewer keys than {count}")))?,
         Cut::Before(key) if *key > old.inclusive_begin_key && *key < old.exclusive_end_key => {
@@ -245,6 +247,12 @@ fn writable(db: &Connection, logstore: LogstoreId, shard: u32) -> Result<Shard, 
     }
 }
 
+fn too_many(open: usize) -> ApiError {
+    ApiError::ParameterInvalid(format!(
+        "a logstore can have {SHARDS_MAX} readwrite shards, this would make {open}"
+    ))
+}
+
 fn number(key: &str) -> Result<u128, ApiError> {
     u128::from_str_radix(key, 16).map_err(|_| ApiError::Internal(format!("a stored key is damaged: {key}")))
 }
@@ -261,9 +269,7 @@ fn replace(
     let open = sum("SELECT count(*) FROM shards WHERE logstore_id = ?1 AND writable")?;
     let open = (open as usize).saturating_sub(old.len()).saturating_add(ranges.len());
     if open > SHARDS_MAX {
-        return Err(ApiError::ParameterInvalid(format!(
-            "a logstore can have {SHARDS_MAX} readwrite shards, this would make {open}"
-        )));
+        return Err(too_many(open));
     }
     // A shard with the highest id is writable, so no id is used twice.
     let next = sum("SELECT max(shard) + 1 FROM shards WHERE logstore_id = ?1")?;

@@ -84,6 +84,8 @@ async fn what_cannot_be_split_is_named() {
         .assert_eq(&split(0, count(1)).await);
     expect!["400 ParameterInvalid: a logstore can have 256 readwrite shards, this would make 257"]
         .assert_eq(&split(0, count(256)).await);
+    expect!["400 ParameterInvalid: a logstore can have 256 readwrite shards, this would make 4294967295"]
+        .assert_eq(&split(0, count(u32::MAX)).await);
     bed.send::<SplitShard>(&shard(0), &at_key("4"), &()).await.unwrap();
     expect!["400 ParameterInvalid: invalid shard id: shard 0 is readonly, only a readwrite shard can be split or merged"]
         .assert_eq(&split(0, at_key("4")).await);
