@@ -41,9 +41,8 @@ pub struct App {
     pub quotas: Quotas,
     /// Counts writes without a hash key, to spread them over shards.
     pub put_turn: AtomicU64,
-    /// How much was written in this second. Shared by itself, because the writer's jobs use it and
-    /// must not hold the store that waits for them.
-    pub write_quotas: Arc<WriteMeters>,
+    /// How much was written in this second.
+    pub write_quotas: WriteMeters,
     /// Every operation that is served.
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.

@@ -77,7 +77,7 @@ impl MockSls {
             check_log_time: config.check_log_time,
             quotas: config.quotas,
             put_turn: AtomicU64::new(0),
-            write_quotas: Arc::new(WriteMeters::new(config.write_quotas)),
+            write_quotas: WriteMeters::new(config.write_quotas),
             operations: ops::all().into_groups(),
             unknown: Unknown::default(),
         });

@@ -89,7 +89,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take() {
+        // The last job may have held the store: then this is the thread itself, about to end.
+        let other = |thread: &JoinHandle<()>| thread.thread().id() != std::thread::current().id();
+        if let Some(thread) = self.thread.take().filter(other) {
             // A panic of the thread has been printed already.
             let _ = thread.join();
         }
