@@ -149,8 +149,14 @@ fn read(
 ) -> Result<Batch, ApiError> {
     shards::get(db, target.id, shard)?;
     let groups = logs::pull(db, target, shard, (from, to), count, PULL_BYTES_MAX)?;
-    let next = groups.last().map_or(from, |last| last.cursor.saturating_add(1));
-    let at_end = next >= logs::end(db, target.id, shard)?;
+    let end = logs::end(db, target.id, shard)?;
+    let next = match groups.last() {
+        Some(last) => last.cursor.saturating_add(1),
+        // Whatever there is from here on has expired: nobody would ever get past it.
+        None if count > 0 && to.is_none() => from.max(end),
+        None => from,
+    };
+    let at_end = next >= end;
     Ok(Batch { groups, next, at_end, filtered: None })
 }
 

@@ -68,6 +68,16 @@ async fn an_expired_cursor_goes_on_with_the_oldest_log() {
 }
 
 #[tokio::test]
+async fn a_cursor_before_nothing_but_expired_logs_leads_to_the_end() {
+    let (bed, clock, begin) = start().await;
+    let first = cursor(&bed, "begin").await;
+    clock.set(begin + DAY * 2);
+    let query = PullQuery { cursor: first, count: None, end_cursor: None, query: None };
+    let pulled = bed.send::<PullLogs>(&shard(), &query, &()).await.unwrap();
+    assert_eq!((pulled.count, pulled.cursor, pulled.end_of_cursor), (0, cursor(&bed, "end").await, true));
+}
+
+#[tokio::test]
 async fn a_change_of_ttl_counts_at_once_and_3650_is_for_ever() {
     let (bed, clock, begin) = start().await;
     let set = async |days| {
