@@ -171,7 +171,8 @@ pub enum Auth {
     /// Signature, clock and body digests are checked; any region is accepted in a version 4
     /// signature.
     Lenient,
-    /// As lenient, and a version 4 signature must name this server's region.
+    /// As lenient, and a version 4 signature must name this server's region, and a version 1
+    /// request must say which API and which method of signing it uses.
     Strict,
 }
 

@@ -104,11 +104,14 @@ async fn answer(
     let entry = operation(app, target, &parts, &query, project.is_some())?;
     seen.operation = Some(entry.endpoint.name);
     let body = app.bodies.read(&parts.headers, body).await?;
+    let path = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
     let account = if entry.anonymous {
         String::new()
     } else {
         let caller = app.accounts.verify(&parts, &body.bytes, now)?;
-        app.accounts.permit(&caller, entry.endpoint.name, &resource(entry, project.as_ref(), &parts))?;
+        app.accounts.permit(&caller, entry.endpoint.name, || {
+            resource(entry.endpoint.path, project.as_ref(), &path)
+        })?;
         caller.account
     };
     let context = Context {
@@ -120,7 +123,7 @@ async fn answer(
         accepts: accepts(&parts.headers),
     };
     let raw = Raw {
-        path: entry.endpoint.match_path(parts.uri.path()).unwrap_or_default(),
+        path,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         payload: Payload { headers: parts.headers, bytes: body.bytes.clone() },
     };
@@ -196,19 +199,25 @@ fn operation<'a>(
     chosen
 }
 
-/// What the operation is about, as RAM names it: `project/p/logstore/ls`.
-fn resource(entry: &route::Entry, project: Option<&ProjectName>, parts: &Parts) -> String {
-    let project = project.map_or("*", |project| project.as_str());
-    let mut path = format!("project/{project}");
-    for (kind, name) in entry.endpoint.match_path(parts.uri.path()).unwrap_or_default() {
-        let kind = match kind {
-            "group" => "machinegroup",
-            "config" => "logtailconfig",
-            other => other,
+/// What an operation is about, as RAM names it: `project/p/logstore/ls`. `names` are those in the
+/// path, in order; each is of the kind that the part of the template before it says, in the plural.
+/// Source: RAM document for projects, Logstores, machine groups and configs; guess for the others.
+fn resource(template: &str, project: Option<&ProjectName>, names: &[(&str, String)]) -> String {
+    let mut resource = format!("project/{}", project.map_or("*", |project| project.as_str()));
+    let mut names = names.iter().map(|(_, name)| name.as_str());
+    let mut kinds = "";
+    for part in template.split('/') {
+        if !part.starts_with('{') {
+            kinds = part;
+            continue;
+        }
+        let kind = match kinds {
+            "configs" => "logtailconfig",
+            other => other.strip_suffix('s').unwrap_or(other),
         };
-        path.extend(["/", kind, "/", &name]);
+        resource.extend(["/", kind, "/", names.next().unwrap_or("*")]);
     }
-    path
+    resource
 }
 
 fn client_ip(parts: &Parts) -> IpAddr {

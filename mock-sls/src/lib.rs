@@ -6,7 +6,8 @@
 //! Reading order: `front` (the steps of every request) → `route` (from the table of
 //! operations to axum) → `ops` (behaviour, one file per resource) → `store` (SQL, the same
 //! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure) → `consumers`
-//! (who reads which shard, pure) → `quota`, `janitor` (limits on writing, expired logs).
+//! (who reads which shard, pure) → `write_quota`, `quotas`, `janitor` (limits on writing and
+//! on counts, expired logs).
 //!
 //! Invariants: a write is answered only after its transaction is committed, and a read that
 //! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
