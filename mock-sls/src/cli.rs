@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -21,6 +21,9 @@ use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
     DEFAULT_REGION, Data, Key, MockSls, Rights, Running, Tls, WriteQuotas, accounts,
 };
+
+/// Holds the key pair where a command line would show it to everyone on the machine.
+const ACCESS_KEY_VARIABLE: &str = "MOCK_SLS_ACCESS_KEY";
 
 /// An emulator of Alibaba Cloud Simple Log Service on one port, with one SQLite file.
 #[derive(Debug, Parser)]
@@ -76,14 +79,10 @@ struct Serve {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// A key pair that may call; may be given several times. The default pair is
-    /// mockAccessKeyId:mockAccessKeySecret.
-    #[arg(
-        long = "access-key",
-        value_name = "ID:SECRET",
-        env = "MOCK_SLS_ACCESS_KEY",
-        hide_env_values = true
-    )]
+    /// A key pair that may call; may be given several times. Without it and --accounts the pair in
+    /// the variable MOCK_SLS_ACCESS_KEY, else mockAccessKeyId:mockAccessKeySecret.
+    // clap would count the variable as given and refuse --accounts wherever it is set.
+    #[arg(long = "access-key", value_name = "ID:SECRET")]
     access_keys: Vec<KeyPair>,
 
     /// A key pair that may only read; may be given several times.
@@ -191,7 +190,7 @@ impl Serve {
     fn config(self) -> anyhow::Result<Config> {
         let accounts = match &self.accounts {
             Some(path) => accounts::read(path)?,
-            None => vec![self.account()],
+            None => vec![self.account()?],
         };
         let mut quotas = Quotas::default();
         for (name, max) in &self.quotas {
@@ -222,15 +221,22 @@ impl Serve {
         })
     }
 
-    /// The account of the options; the default key pair opens it if none is given.
-    fn account(&self) -> Account {
+    /// The account of the options; that of the environment or the default key pair opens it if none
+    /// is given.
+    fn account(&self) -> anyhow::Result<Account> {
         let mut keys: Vec<Key> = self.access_keys.iter().map(|pair| pair.0.clone().into()).collect();
+        if keys.is_empty()
+            && let Ok(text) = std::env::var(ACCESS_KEY_VARIABLE)
+        {
+            let pair: KeyPair = text.parse().map_err(|why| anyhow!("{ACCESS_KEY_VARIABLE}: {why}"))?;
+            keys.push(pair.0.into());
+        }
         if keys.is_empty() {
             keys.push(AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET).into());
         }
         let reading = |pair: &KeyPair| Key { rights: Rights::ReadOnly, ..pair.0.clone().into() };
         keys.extend(self.read_only_keys.iter().map(reading));
-        Account { uid: self.account_id.clone(), keys }
+        Ok(Account { uid: self.account_id.clone(), keys })
     }
 }
 

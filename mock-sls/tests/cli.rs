@@ -51,6 +51,26 @@ fn it_serves_until_a_signal_and_then_exits_with_success() {
 }
 
 #[test]
+fn the_key_pair_of_the_environment_is_used_unless_there_are_accounts() {
+    let started = |args: &[&str], variable: &str| {
+        let args = [&["serve", "--listen", "127.0.0.1:0", "-o", "json"], args].concat();
+        let mut child = mock_sls(&args).env("MOCK_SLS_ACCESS_KEY", variable).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let _served = Served(child);
+        serde_json::from_str::<Value>(&line).unwrap_or_default()["accessKeyId"].clone()
+    };
+    assert_eq!(started(&[], "from-env:hush"), "from-env");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.json");
+    let text =
+        r#"{"accounts":[{"accountId":"1","keys":[{"accessKeyId":"from-file","accessKeySecret":"hush"}]}]}"#;
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(started(&["--accounts", file.to_str().unwrap()], "from-env:hush"), "from-file");
+    assert_eq!(started(&[], "nonsense"), Value::Null);
+}
+
+#[test]
 fn a_secret_of_the_user_is_never_printed() {
     let (mut served, first) = Served::start(&["--access-key", "my-id:hush"]);
     served.end_with("-TERM");
