@@ -8,7 +8,7 @@ import sys
 calls = collections.defaultdict(collections.Counter)
 unknown = collections.Counter()
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
-    # name-of-client-<unique>.json; the unique part has no dash where the name has one.
+    # CLIENT-….json: names of clients are one word.
     client = file.stem.split("-")[0]
     counts = json.loads(file.read_text())
     for operation in counts["operations"]:

@@ -48,7 +48,8 @@ impl WriteMeters {
             return Ok(());
         }
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.second != now.as_second() {
+        // A body that was long on its way counts in the second that others have begun.
+        if spent.second < now.as_second() {
             *spent = Second { second: now.as_second(), ..Second::default() };
         }
         let of_project = spent.projects.get(&project).copied().unwrap_or_default();

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 /// Key of the tag and row field that holds the time a log was written, Unix seconds.
 pub const TIME_KEY: &str = "__time__";
@@ -134,10 +135,10 @@ pub const PARTS_MAX: usize = 1 << 20;
 /// byte that is not protobuf, of which decoding will complain.
 #[must_use]
 pub fn count_parts(raw: &[u8]) -> usize {
-    const LOGS: u64 = 1;
-    const LOG_TAGS: u64 = 6;
-    const CONTENTS: u64 = 2;
-    let parts = |(number, inside): (u64, &[u8])| match number {
+    const LOGS: u32 = 1;
+    const LOG_TAGS: u32 = 6;
+    const CONTENTS: u32 = 2;
+    let parts = |(number, inside): (u32, &[u8])| match number {
         LOGS => 1 + Messages(inside).filter(|(number, _)| *number == CONTENTS).count(),
         LOG_TAGS => 1,
         _ => 0,
@@ -149,55 +150,20 @@ pub fn count_parts(raw: &[u8]) -> usize {
 struct Messages<'a>(&'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = (u64, &'a [u8]);
+    type Item = (u32, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let key = self.varint()?;
-            match key & 7 {
-                0 => {
-                    self.varint()?;
-                }
-                1 => {
-                    self.take(8)?;
-                }
-                2 => {
-                    let length = usize::try_from(self.varint()?).ok()?;
-                    return Some((key >> 3, self.take(length)?));
-                }
-                5 => {
-                    self.take(4)?;
-                }
-                _ => return None,
+            let (number, wire) = decode_key(&mut self.0).ok()?;
+            if wire == WireType::LengthDelimited {
+                let length = usize::try_from(decode_varint(&mut self.0).ok()?).ok()?;
+                let (inside, rest) = self.0.split_at_checked(length)?;
+                self.0 = rest;
+                return Some((number, inside));
             }
+            skip_field(wire, number, &mut self.0, DecodeContext::default()).ok()?;
         }
     }
-}
-
-impl<'a> Messages<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let (value, rest) = leb128(self.0)?;
-        self.0 = rest;
-        Some(value)
-    }
-}
-
-/// A variable-length number of at most ten bytes, and what follows it.
-fn leb128(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    for (n, byte) in bytes.iter().enumerate().take(10) {
-        value |= u64::from(byte & 0x7f) << (7 * n);
-        if byte & 0x80 == 0 {
-            return Some((value, bytes.get(n + 1..)?));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 //! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+use rusqlite::Transaction;
 use sls_api::log_group::LogGroup;
 use sls_api::names::LogstoreName;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logs::{CompressedLogs, PutLogs, PutLogsByKey, PutLogsToLogstore};
 use tokio::sync::Semaphore;
 
+use crate::app::App;
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
 use crate::route::{Call, Context, Operations};
 use crate::store::logs::{self, Block};
-use crate::store::{logstores, sequences, shards};
+use crate::store::logstores::{self, WriteTarget};
+use crate::store::projects::ProjectId;
+use crate::store::{sequences, shards};
 
 /// Body size from which unpacking is moved off the threads that serve connections, in bytes
 /// (own choice: about a millisecond of work).
@@ -43,7 +49,8 @@ pub fn operations(ops: Operations) -> Operations {
     ops.op_or(bad_body, put).op_or(bad_body, put_by_key).op_or(bad_body, put_to_logstore)
 }
 
-fn bad_body(error: DecodeError) -> ApiError {
+/// The error of a body of logs that cannot be read.
+pub(super) fn bad_body(error: DecodeError) -> ApiError {
     match error {
         DecodeError::Json(error) => {
             ApiError::PostBodyInvalid(format!("The body is not valid json string: {error}"))
@@ -53,7 +60,7 @@ fn bad_body(error: DecodeError) -> ApiError {
 }
 
 /// Which shard takes the logs.
-enum Route {
+pub(super) enum Route {
     /// Whichever comes next.
     Turn(u64),
     /// The owner of this key; with a sequence number if the writer counts.
@@ -75,7 +82,7 @@ async fn put_by_key(call: Call<PutLogsByKey>) -> Result<(), ApiError> {
     append(call.context, call.path.logstore, call.body, route).await
 }
 
-fn next_turn(context: &Context) -> Route {
+pub(super) fn next_turn(context: &Context) -> Route {
     Route::Turn(context.app.put_turn.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -87,47 +94,80 @@ async fn append(
     body: CompressedLogs,
     route: Route,
 ) -> Result<(), ApiError> {
-    let (quotas, client_ip, now) = (Arc::clone(&context.app.write_quotas), context.client_ip, context.now);
-    let second = now.as_second();
+    let second = context.now.as_second();
     let times = context.app.check_log_time.then(|| second - AGE_SECONDS_MAX..=second + FUTURE_SECONDS_MAX);
-    let blocks = unpacked(body, times).await?;
-    let raw_bytes = blocks.iter().map(|block| block.raw_bytes() as u64).sum();
+    let size = body.raw_size.max(body.bytes.len());
+    let read = move || packed(&body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?, &times);
+    let logs = Incoming::new(&context, name, route, unpacked(size, read).await?);
     context
         .write(move |tx, project| {
-            let target = logstores::write_target(tx, project, &name)?;
-            let shard = match &route {
-                Route::Turn(turn) => shards::of_turn(tx, target.id, *turn)?,
-                Route::Key(key, _) => shards::of_key(tx, target.id, key)?,
-            };
-            let shard = shard.ok_or(ApiError::LogStoreWithoutShard(name))?;
-            quotas.spend(project, (target.id, shard), raw_bytes, now)?;
-            if let Route::Key(key, Some(number)) = &route {
-                sequences::advance(tx, target.id, key, *number, now)?;
-            }
-            for block in &blocks {
-                logs::append(tx, target, shard, block, client_ip, now)?;
-            }
-            Ok(())
+            let target = logstores::write_target(tx, project, &logs.name)?;
+            logs.store(tx, project, target)
         })
         .await
+}
+
+/// Logs that were read and found good, on their way to the store.
+pub(super) struct Incoming {
+    app: Arc<App>,
+    pub(super) name: LogstoreName,
+    route: Route,
+    blocks: Vec<Block>,
+    client_ip: IpAddr,
+    now: Timestamp,
+}
+
+impl Incoming {
+    pub(super) fn new(context: &Context, name: LogstoreName, route: Route, blocks: Vec<Block>) -> Self {
+        let app = Arc::clone(&context.app);
+        Self { app, name, route, blocks, client_ip: context.client_ip, now: context.now }
+    }
+
+    /// Adds them to the Logstore, if its quotas and the writer's sequence number allow it.
+    pub(super) fn store(
+        self,
+        tx: &Transaction<'_>,
+        project: ProjectId,
+        target: WriteTarget,
+    ) -> Result<(), ApiError> {
+        let shard = match &self.route {
+            Route::Turn(turn) => shards::of_turn(tx, target.id, *turn)?,
+            Route::Key(key, _) => shards::of_key(tx, target.id, key)?,
+        };
+        let shard = shard.ok_or(ApiError::LogStoreWithoutShard(self.name))?;
+        if let Route::Key(key, Some(number)) = &self.route {
+            sequences::advance(tx, target.id, key, *number, self.now)?;
+        }
+        // After all that may refuse: what is not written costs no quota.
+        let raw_bytes = self.blocks.iter().map(|block| block.raw_bytes() as u64).sum();
+        self.app.write_quotas.spend(project, (target.id, shard), raw_bytes, self.now)?;
+        for block in &self.blocks {
+            logs::append(tx, target, shard, block, self.client_ip, self.now)?;
+        }
+        Ok(())
+    }
 }
 
 /// Unix seconds that a log may have; none for any.
 type Times = Option<RangeInclusive<i64>>;
 
-async fn unpacked(body: CompressedLogs, times: Times) -> Result<Vec<Block>, ApiError> {
-    if body.raw_size.max(body.bytes.len()) < LARGE_BODY_BYTES {
-        return unpack(&body, &times);
+/// Runs `read` on a body of so many bytes: a large one elsewhere, and few at a time.
+pub(super) async fn unpacked<F>(bytes: usize, read: F) -> Result<Vec<Block>, ApiError>
+where
+    F: FnOnce() -> Result<Vec<Block>, ApiError> + Send + 'static,
+{
+    if bytes < LARGE_BODY_BYTES {
+        return read();
     }
     let _turn = UNPACKING.acquire().await.map_err(|_| ApiError::ServerBusy)?;
-    tokio::task::spawn_blocking(move || unpack(&body, &times))
+    tokio::task::spawn_blocking(read)
         .await
         .map_err(|_| ApiError::Internal("unpacking a body panicked".to_owned()))?
 }
 
-fn unpack(body: &CompressedLogs, times: &Times) -> Result<Vec<Block>, ApiError> {
-    let groups = body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?;
-    for group in &groups {
+/// The groups as the store keeps them, if they are within the limits; empty ones are left out.
+pub(super) fn packed(groups: &[LogGroup], times: &Times) -> Result<Vec<Block>, ApiError> {
+    for group in groups {
         check_keys(group)?;
         check_lengths(group)?;
         check_nanoseconds(group)?;
@@ -137,7 +177,7 @@ fn unpack(body: &CompressedLogs, times: &Times) -> Result<Vec<Block>, ApiError> 
 }
 
 /// Only length and emptiness: real data has names of every alphabet. Source: limits document.
-pub(super) fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
+fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
     let keys = group.logs.iter().flat_map(|log| &log.contents).map(|content| &content.key);
     for key in keys {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {

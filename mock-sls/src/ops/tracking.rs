@@ -1,20 +1,17 @@
 //! Web tracking: anonymous writes to Logstores that allow them.
 
-use std::sync::atomic::Ordering;
-
 use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::names::LogstoreName;
-use sls_api::operation::DecodeError;
 use sls_api::ops::tracking::{
     PARAMETERS, Page, Pixel, PutWebtracking, PutWebtrackingByImage, PutWebtrackingByImageOfPage,
     PutWebtrackingByQuery, TOPIC, TrackedFields, TrackedLogs,
 };
 
-use super::logs::check_keys;
+use super::logs::{Incoming, bad_body, next_turn, packed, unpacked};
 use crate::error::ApiError;
+use crate::front::BODY_BYTES_MAX;
 use crate::route::{Call, Context, Operations};
-use crate::store::logs::{self, Block};
-use crate::store::{logstores, projects, shards};
+use crate::store::{logstores, projects};
 
 /// Longest log in a query string, in bytes of keys and values. Source: guess, from the usual
 /// limit of 16 KB for a request line.
@@ -34,35 +31,35 @@ pub fn operations(ops: Operations) -> Operations {
         .op_anonymous(bad_body, put_image_of_page)
 }
 
-fn bad_body(error: DecodeError) -> ApiError {
-    match error {
-        DecodeError::Json(error) => {
-            ApiError::PostBodyInvalid(format!("The body is not valid json string: {error}"))
-        }
-        other => other.into(),
-    }
-}
-
 async fn put(call: Call<PutWebtracking>) -> Result<(), ApiError> {
-    let TrackedLogs(group) = call.body;
-    append(call.context, call.path.logstore, group).await
+    let TrackedLogs(body) = &call.body;
+    let size = body.raw_size.max(body.bytes.len());
+    let group = move || call.body.group(BODY_BYTES_MAX).map_err(bad_body);
+    append(call.context, call.path.logstore, size, group).await
 }
 
 async fn put_query(call: Call<PutWebtrackingByQuery>) -> Result<(), ApiError> {
-    let group = one_log(call.query, None, &call.context)?;
-    append(call.context, call.path.logstore, group).await
+    put_one(call.context, call.path.logstore, call.query, None).await
 }
 
 async fn put_image(call: Call<PutWebtrackingByImage>) -> Result<Pixel, ApiError> {
-    let group = one_log(call.query, None, &call.context)?;
-    append(call.context, call.path.logstore, group).await?;
+    put_one(call.context, call.path.logstore, call.query, None).await?;
     Ok(Pixel)
 }
 
 async fn put_image_of_page(call: Call<PutWebtrackingByImageOfPage>) -> Result<Pixel, ApiError> {
-    let group = one_log(call.query, Some(call.body), &call.context)?;
-    append(call.context, call.path.logstore, group).await?;
+    put_one(call.context, call.path.logstore, call.query, Some(call.body)).await?;
     Ok(Pixel)
+}
+
+async fn put_one(
+    context: Context,
+    logstore: LogstoreName,
+    fields: TrackedFields,
+    page: Option<Page>,
+) -> Result<(), ApiError> {
+    let group = one_log(fields, page, &context)?;
+    append(context, logstore, 0, move || Ok(group)).await
 }
 
 /// The log that a query string is. Its source is the sender's address, which logs that are sent
@@ -94,33 +91,40 @@ fn one_log(
     })
 }
 
-/// Stores the group under the time of its arrival: the clocks of browsers are not believed.
-/// Source: document, "the time when the log was received".
-async fn append(context: Context, name: LogstoreName, mut group: LogGroup) -> Result<(), ApiError> {
-    if group.logs.len() > LOGS_MAX {
-        return Err(ApiError::PostBodyInvalid(format!(
-            "The body has {} logs, more than {LOGS_MAX}",
-            group.logs.len()
-        )));
-    }
-    check_keys(&group)?;
-    let Context { app, project, client_ip, now, .. } = context;
+/// Stores the group, read from a body of `size` bytes, under the time of its arrival: the clocks
+/// of browsers are not believed. Source: document, "the time when the log was received".
+async fn append(
+    context: Context,
+    name: LogstoreName,
+    size: usize,
+    group: impl FnOnce() -> Result<LogGroup, ApiError> + Send + 'static,
+) -> Result<(), ApiError> {
+    let time = u32::try_from(context.now.as_second()).unwrap_or(u32::MAX);
+    let read = move || {
+        let mut group = group()?;
+        if group.logs.len() > LOGS_MAX {
+            return Err(ApiError::PostBodyInvalid(format!(
+                "The body has {} logs, more than {LOGS_MAX}",
+                group.logs.len()
+            )));
+        }
+        for log in &mut group.logs {
+            log.time = time;
+        }
+        packed(&[group], &None)
+    };
+    let turn = next_turn(&context);
+    let logs = Incoming::new(&context, name, turn, unpacked(size, read).await?);
+    let Context { app, project, .. } = context;
     let project = project.ok_or(ApiError::NoProject)?;
-    for log in &mut group.logs {
-        log.time = u32::try_from(now.as_second()).unwrap_or(u32::MAX);
-    }
-    let block = Block::pack(&group)?;
-    let turn = app.put_turn.fetch_add(1, Ordering::Relaxed);
     app.store
         .write(move |tx| {
             let project = projects::named(tx, &project)?;
-            let target = logstores::write_target(tx, project, &name)?;
+            let target = logstores::write_target(tx, project, &logs.name)?;
             if !logstores::get(tx, target.id)?.enable_tracking {
-                return Err(ApiError::TrackingDisabled(name));
+                return Err(ApiError::TrackingDisabled(logs.name));
             }
-            let Some(block) = block else { return Ok(()) };
-            let shard = shards::of_turn(tx, target.id, turn)?.ok_or(ApiError::LogStoreWithoutShard(name))?;
-            logs::append(tx, target, shard, &block, client_ip, now)
+            logs.store(tx, project, target)
         })
         .await
 }

@@ -1,36 +1,38 @@
 //! Bodies that lie about themselves.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
-use mock_sls::{Limits, Running};
+use mock_sls::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::wire::{exchange, post, start, still_serves};
+use super::wire::{Program, answers, exchange, post, start, still_serves};
 
 /// Largest body, compressed or not.
 const BODY_BYTES_MAX: usize = 10_485_760;
 /// What a refused body may leave in memory at most; the bombs here unpack to gigabytes.
+#[cfg(target_os = "linux")]
 const GROWTH_KIB_MAX: u64 = 300 * 1024;
 
-async fn put(server: &Running, body: &[u8], compression: &str, raw_size: usize) -> String {
+async fn put(server: SocketAddr, body: &[u8], compression: &str, raw_size: usize) -> String {
     let headers = format!(
         "content-type: application/x-protobuf\r\nx-log-compresstype: {compression}\r\n\
          x-log-bodyrawsize: {raw_size}\r\n"
     );
-    post(server.addr(), "/logstores/ls/shards/lb", body, &headers).await.shown()
+    post(server, "/logstores/ls/shards/lb", body, &headers).await.shown()
 }
 
-async fn put_plain(server: &Running, body: &[u8]) -> String {
+async fn put_plain(server: SocketAddr, body: &[u8]) -> String {
     let headers = "content-type: application/x-protobuf\r\n";
-    post(server.addr(), "/logstores/ls/shards/lb", body, headers).await.shown()
+    post(server, "/logstores/ls/shards/lb", body, headers).await.shown()
 }
 
-/// Most memory that this process has held so far, in KiB.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or_default()
+/// The server has not taken more than a refused body may.
+#[cfg(target_os = "linux")]
+fn has_not_grown(server: &Program, before: u64) {
+    let grown = server.peak_kib() - before;
+    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
 }
 
 /// One LogGroup of one log with one field.
@@ -39,9 +41,9 @@ const GROUP: &[u8] = b"\x0a\x0e\x08\x80\xe2\xcf\xaa\x06\x12\x06\x0a\x01k\x12\x01
 #[tokio::test]
 async fn a_whole_group_is_taken_and_every_cut_of_it_refused() {
     let server = start(Limits::default()).await;
-    assert_eq!(put_plain(&server, GROUP).await, "200 ");
+    assert_eq!(put_plain(server.addr(), GROUP).await, "200 ");
     for length in 1..GROUP.len() {
-        let got = put_plain(&server, &GROUP[..length]).await;
+        let got = put_plain(server.addr(), &GROUP[..length]).await;
         assert_eq!(got, "400 PostBodyInvalid", "{length} bytes");
     }
     still_serves(&server).await;
@@ -52,49 +54,70 @@ async fn a_wrong_raw_size_is_refused_in_every_compression() {
     let server = start(Limits::default()).await;
     // One literal run.
     let lz4 = [&[0xf0, 1][..], GROUP].concat();
-    assert_eq!(put(&server, &lz4, "lz4", GROUP.len()).await, "200 ");
+    assert_eq!(put(server.addr(), &lz4, "lz4", GROUP.len()).await, "200 ");
     for wrong in [0, 1, GROUP.len() - 1, GROUP.len() + 1, BODY_BYTES_MAX] {
-        let got = put(&server, &lz4, "lz4", wrong).await;
+        let got = put(server.addr(), &lz4, "lz4", wrong).await;
         assert_eq!(got, "400 PostBodyUncompressError", "lz4 {wrong}");
     }
     for compression in ["lz4", "zstd", "deflate"] {
-        assert_eq!(put(&server, b"\xff\xfe nonsense", compression, 100).await, "400 PostBodyUncompressError");
-        assert_eq!(put(&server, b"x", compression, BODY_BYTES_MAX + 1).await, "413 PostBodyTooLarge");
+        assert_eq!(
+            put(server.addr(), b"\xff\xfe nonsense", compression, 100).await,
+            "400 PostBodyUncompressError"
+        );
+        assert_eq!(put(server.addr(), b"x", compression, BODY_BYTES_MAX + 1).await, "413 PostBodyTooLarge");
     }
-    assert_eq!(put(&server, b"x", "rar", 1).await, "400 InvalidCompressType");
+    assert_eq!(put(server.addr(), b"x", "rar", 1).await, "400 InvalidCompressType");
     still_serves(&server).await;
 }
 
 #[tokio::test]
 async fn bombs_are_not_unpacked() {
-    let server = start(Limits::default()).await;
-    let before = peak_kib();
+    let server = Program::start().await;
+    #[cfg(target_os = "linux")]
+    let before = server.peak_kib();
     // A literal, then a match whose length each further byte extends by 255: 2.6 GB.
     let mut lz4 = vec![0xff; BODY_BYTES_MAX];
     lz4[..5].copy_from_slice(&[0x1f, b'a', 1, 0, 0xff]);
-    assert_eq!(put(&server, &lz4, "lz4", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
+    assert_eq!(put(server.address, &lz4, "lz4", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
     // A frame with a window of 128 KiB and blocks that repeat one byte so often: 4 GB.
     let mut zstd = b"\x28\xb5\x2f\xfd\x00\x38".to_vec();
     for _ in 0..32_768 {
         zstd.extend_from_slice(&[0x02, 0x00, 0x10, b'a']);
     }
-    assert_eq!(put(&server, &zstd, "zstd", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
-    let grown = peak_kib() - before;
-    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
-    still_serves(&server).await;
+    assert_eq!(put(server.address, &zstd, "zstd", BODY_BYTES_MAX).await, "400 PostBodyUncompressError");
+    #[cfg(target_os = "linux")]
+    has_not_grown(&server, before);
+    answers(server.address).await;
 }
 
 #[tokio::test]
 async fn a_group_of_empty_parts_is_refused_before_it_takes_thirty_times_its_size() {
-    let server = start(Limits::default()).await;
-    let before = peak_kib();
+    let server = Program::start().await;
+    #[cfg(target_os = "linux")]
+    let before = server.peak_kib();
     for empty_part in [b"\x0a\x00", b"\x32\x00"] {
         let body = empty_part.repeat(BODY_BYTES_MAX / 2);
-        assert_eq!(put_plain(&server, &body).await, "400 PostBodyInvalid");
+        assert_eq!(put_plain(server.address, &body).await, "400 PostBodyInvalid");
     }
-    let grown = peak_kib() - before;
-    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
-    still_serves(&server).await;
+    #[cfg(target_os = "linux")]
+    has_not_grown(&server, before);
+    answers(server.address).await;
+}
+
+#[tokio::test]
+async fn json_of_empty_parts_is_refused_before_it_takes_many_times_its_size() {
+    let server = Program::start().await;
+    #[cfg(target_os = "linux")]
+    let before = server.peak_kib();
+    let body = format!("{{\"__logs__\":[{}{{}}]}}", "{},".repeat(BODY_BYTES_MAX / 3 - 10));
+    let json = "content-type: application/json\r\n";
+    for target in ["/logstores/ls/track", "/logstores/ls/shards/lb"] {
+        let got = post(server.address, target, body.as_bytes(), json).await.shown();
+        assert_eq!(got, "400 PostBodyInvalid", "{target}");
+    }
+    #[cfg(target_os = "linux")]
+    has_not_grown(&server, before);
+    answers(server.address).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A server without authentication that holds a project and a Logstore, and bytes on a socket.
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mock_sls::{Auth, Config, Limits, MockSls, Running};
@@ -34,11 +36,55 @@ impl Answer {
 
 pub async fn start(limits: Limits) -> Running {
     let server = MockSls::start(Config { auth: Auth::Off, limits, ..Config::default() }).await.unwrap();
-    let project = r#"{"projectName":"proj-a","description":""}"#;
-    assert_eq!(post(server.addr(), "/", project.as_bytes(), "").await.shown(), "200 ");
-    let store = r#"{"logstoreName":"ls","ttl":1,"shardCount":1,"enable_tracking":true}"#;
-    assert_eq!(post(server.addr(), "/logstores", store.as_bytes(), "").await.shown(), "200 ");
+    prepare(server.addr()).await;
     server
+}
+
+async fn prepare(server: SocketAddr) {
+    let project = r#"{"projectName":"proj-a","description":""}"#;
+    assert_eq!(post(server, "/", project.as_bytes(), "").await.shown(), "200 ");
+    let store = r#"{"logstoreName":"ls","ttl":1,"shardCount":1,"enable_tracking":true}"#;
+    assert_eq!(post(server, "/logstores", store.as_bytes(), "").await.shown(), "200 ");
+}
+
+/// The same server as a process of its own, whose memory is nobody else's.
+pub struct Program {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    pub async fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mock-sls"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--auth", "off", "-o", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let endpoint = started["endpoint"].as_str().unwrap();
+        let address = endpoint.strip_prefix("http://").unwrap().parse().unwrap();
+        let program = Self { child, address };
+        prepare(address).await;
+        program
+    }
+
+    /// Most memory that it has held so far, in KiB. Only Linux tells.
+    #[cfg(target_os = "linux")]
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already, which the test has noticed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Writes these bytes and reads until the server closes.
@@ -74,5 +120,10 @@ pub async fn get(address: SocketAddr, target: &str) -> Answer {
 
 /// An ordinary request is answered as ever.
 pub async fn still_serves(server: &Running) {
-    assert_eq!(get(server.addr(), "/logstores/ls").await.shown(), "200 ");
+    answers(server.addr()).await;
+}
+
+/// The same for any server.
+pub async fn answers(server: SocketAddr) {
+    assert_eq!(get(server, "/logstores/ls").await.shown(), "200 ");
 }

@@ -55,3 +55,18 @@ async fn a_body_larger_than_a_quota_is_taken_alone() {
     assert_eq!(put().await, "ok ()");
     assert!(put().await.starts_with("403 WriteQuotaExceed"));
 }
+
+#[tokio::test]
+async fn a_repeated_sequence_number_costs_no_quota() {
+    let shard_bytes_per_s = Some(2 * body_bytes());
+    let (bed, _) = bed(WriteQuotas { shard_bytes_per_s, ..WriteQuotas::default() }).await;
+    let put = async |number| {
+        let query = PutByKeyQuery { key: "0".into(), seqid: Some(number) };
+        bed.shown::<PutLogsByKey>(&logstore("ls"), &query, &body("x")).await
+    };
+    assert_eq!(put(1).await, "ok ()");
+    for _ in 0..3 {
+        assert!(put(1).await.contains("InvalidSequenceId"));
+    }
+    assert_eq!(put(2).await, "ok ()");
+}

@@ -1,7 +1,8 @@
 //! Web tracking: what a page may write without a key, and where.
 
 use http::{Method, Request};
-use mock_sls::Config;
+use mock_sls::clock::Clock;
+use mock_sls::{Config, WriteQuotas};
 use sls_api::ops::indexes::{CreateIndex, Index};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
 use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
@@ -15,7 +16,11 @@ use super::raw::{self, Answer};
 
 /// A server that checks signatures, with the Logstore `open` for pages and `closed`.
 async fn bed() -> Bed {
-    let bed = Bed::bare(Config::default()).await;
+    bed_with(Config::default()).await
+}
+
+async fn bed_with(config: Config) -> Bed {
+    let bed = Bed::bare(config).await;
     bed.create_project().await;
     for (name, tracking) in [("open", true), ("closed", false)] {
         let settings = LogstoreSettings {
@@ -134,6 +139,24 @@ async fn what_a_page_may_not_send_is_refused() {
     // Nothing else is open without a signature.
     assert_eq!(code(&get(&bed, "/logstores/open").await), "401 Unauthorized");
     assert_eq!(rows(&bed).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn limits_and_quotas_of_putlogs_hold_for_pages_too() {
+    let bed = bed_with(Config {
+        write_quotas: WriteQuotas { shard_bytes_per_s: Some(1), ..WriteQuotas::default() },
+        clock: Clock::manual(jiff::Timestamp::now()),
+        ..Config::default()
+    })
+    .await;
+    let code = |answer: &Answer| format!("{} {}", answer.status.as_u16(), answer.error_code());
+    let long = "x".repeat(129);
+    let topic = get(&bed, &format!("/logstores/open/track?APIVersion=0.6.0&__topic__={long}&a=b")).await;
+    assert_eq!(code(&topic), "400 PostBodyInvalid");
+    let first = get(&bed, "/logstores/open/track?APIVersion=0.6.0&a=b").await;
+    assert_eq!(first.status.as_u16(), 200);
+    let second = get(&bed, "/logstores/open/track?APIVersion=0.6.0&a=b").await;
+    assert_eq!(code(&second), "403 ShardWriteQuotaExceed");
 }
 
 #[tokio::test]

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::{
     NoQuery, Payload, WireBody,
-    codec::RAW_BYTES_MAX,
-    header,
+    codec::{self, Compression},
     log_group::LogGroup,
     operation::{DecodeError, Fidelity, Source, operation},
-    ops::{InLogstore, logs::JsonLogs},
+    ops::{
+        InLogstore,
+        logs::{CompressedLogs, JsonLogs},
+    },
 };
 
 /// Parameters of a log that is sent as a query string: everything but these is a field of the
@@ -56,21 +58,42 @@ impl WireBody for Page {
 /// Several logs as JSON: `{"__topic__", "__source__", "__logs__": [{…}], "__tags__": {…}}`. The
 /// content type does not matter: pages send `text/plain` to be spared the preflight. Values must
 /// be text. Source: npm @alicloud/logger-sls 1.13.2, which repeats the service's refusal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrackedLogs(pub LogGroup);
+///
+/// As they travel; [`TrackedLogs::group`] reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedLogs(pub CompressedLogs);
 
-impl WireBody for TrackedLogs {
-    fn to_payload(&self) -> Payload {
-        Payload::new(header::JSON, JsonLogs::text(&self.0).into())
+impl TrackedLogs {
+    /// One group, not compressed.
+    #[must_use]
+    pub fn new(group: &LogGroup) -> Self {
+        let bytes = Bytes::from(JsonLogs::text(group));
+        let raw_size = bytes.len();
+        let compression = Compression::None;
+        Self(CompressedLogs { bytes, raw_size, compression, batch: false, json: true })
     }
 
-    fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
-        let raw = payload.raw(RAW_BYTES_MAX)?;
-        let logs: JsonLogs = serde_json::from_slice(&raw)?;
+    /// The group, unpacked to at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the body is too large, broken or of another shape.
+    pub fn group(&self, limit: usize) -> Result<LogGroup, DecodeError> {
+        let CompressedLogs { bytes, raw_size, compression, .. } = &self.0;
+        let logs = JsonLogs::read(&codec::unpack(bytes, *compression, *raw_size, limit)?)?;
         if !logs.values_are_text() {
             return Err(serde_json::Error::custom("Value in log is not string data type").into());
         }
-        Ok(Self(logs.into_group()))
+        Ok(logs.into_group())
+    }
+}
+
+impl WireBody for TrackedLogs {
+    fn to_payload(&self) -> Payload {
+        self.0.to_payload()
+    }
+
+    fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
+        Ok(Self(CompressedLogs { batch: false, json: true, ..CompressedLogs::from_payload(payload)? }))
     }
 }
 
@@ -113,20 +136,23 @@ operation!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::header;
 
     #[test]
     fn tracked_logs_survive_the_wire() {
         let body =
             br#"{"__topic__":"t","__source__":"s","__logs__":[{"k":"v","n":"3"}],"__tags__":{"a":"b"}}"#;
         let sent = TrackedLogs::from_payload(Payload::new("text/plain", body.as_slice().into())).unwrap();
-        assert_eq!(sent.0.logs[0].contents.len(), 2);
-        assert_eq!(TrackedLogs::from_payload(sent.to_payload()).unwrap(), sent);
+        let group = sent.group(1000).unwrap();
+        assert_eq!(group.logs[0].contents.len(), 2);
+        let again = TrackedLogs::from_payload(TrackedLogs::new(&group).to_payload()).unwrap();
+        assert_eq!(again.group(1000).unwrap(), group);
     }
 
     #[test]
     fn a_value_that_is_not_text_is_refused_as_by_the_service() {
         let payload = Payload::new(header::JSON, br#"{"__logs__":[{"n":3}]}"#.as_slice().into());
-        let refused = TrackedLogs::from_payload(payload).unwrap_err().to_string();
+        let refused = TrackedLogs::from_payload(payload).unwrap().group(1000).unwrap_err().to_string();
         assert!(refused.contains("Value in log is not string data type"), "{refused}");
     }
 

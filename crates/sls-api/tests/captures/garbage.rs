@@ -77,7 +77,7 @@ proptest! {
             let size: usize = groups.iter().map(prost::Message::encoded_len).sum();
             prop_assert!(size <= 8 * LIMIT);
         }
-        let _ = TrackedLogs::from_payload(payload);
+        let _ = TrackedLogs::from_payload(payload).and_then(|logs| logs.group(LIMIT));
         let _ = <LogGroupList as prost::Message>::decode(bytes.clone());
         prop_assert!(count_parts(&bytes) <= bytes.len());
     }

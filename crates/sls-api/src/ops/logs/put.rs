@@ -65,8 +65,7 @@ impl CompressedLogs {
             return self.batched_groups(limit);
         }
         let raw = codec::unpack(&self.bytes, self.compression, self.raw_size, limit)?;
-        let group =
-            if self.json { serde_json::from_slice::<JsonLogs>(&raw)?.into_group() } else { decode(raw)? };
+        let group = if self.json { JsonLogs::read(&raw)?.into_group() } else { decode(raw)? };
         Ok(vec![group])
     }
 
@@ -157,6 +156,15 @@ pub(crate) struct JsonLogs {
 }
 
 impl JsonLogs {
+    /// Reads the JSON, unless it has so many parts that they would take many times its size.
+    pub(crate) fn read(raw: &[u8]) -> Result<Self, DecodeError> {
+        let parts = json_parts(raw);
+        if parts > PARTS_MAX {
+            return Err(DecodeError::TooManyParts { parts, limit: PARTS_MAX });
+        }
+        Ok(serde_json::from_slice(raw)?)
+    }
+
     /// The group as JSON; values that are not UTF-8 are replaced as far as they are not.
     pub(crate) fn text(group: &LogGroup) -> String {
         let log = |log: &Log| -> Map<String, Value> {
@@ -189,6 +197,22 @@ impl JsonLogs {
             ..LogGroup::default()
         }
     }
+}
+
+/// Objects, lists and members of JSON, counted by the signs that begin or part them, without
+/// reading it: never less than reading it makes.
+fn json_parts(raw: &[u8]) -> usize {
+    let (mut parts, mut in_text, mut escaped) = (0, false, false);
+    for byte in raw {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' | b',' if !in_text => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// A log without `__time__` gets time 0, which the server's time window then judges.
@@ -294,6 +318,14 @@ mod tests {
         assert_eq!((log.time, log.contents.len()), (7, 2));
         assert_eq!(log.contents[1].value, "3");
         assert_eq!(got[0].log_tags[0].key, "a");
+    }
+
+    #[test]
+    fn parts_of_json_are_counted_outside_of_texts() {
+        assert_eq!(json_parts(br#"{"a":["b,{[","\\",1],"c\"{":{}}"#), 6);
+        let many = format!("{{\"__logs__\":[{}{{}}]}}", "{},".repeat(PARTS_MAX));
+        let refused = JsonLogs::read(many.as_bytes()).err().unwrap();
+        assert!(matches!(refused, DecodeError::TooManyParts { .. }), "{refused}");
     }
 
     #[test]
