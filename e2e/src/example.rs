@@ -9,12 +9,10 @@ use futures::StreamExt;
 use crate::bed::embedded::NAMESPACE;
 use crate::bed::{Bed, Embedded, Options};
 use crate::kubernetes;
+use crate::outage::Outage;
 use crate::progress::Progress;
-use crate::report::{Check, Figure, Report};
+use crate::report::{Figure, Report};
 use crate::scenario::{Load, Scenario, configs};
-
-/// Time between the start of the writers and the outage.
-const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
 
 /// Scenarios that run side by side: they wait more than they work, and machines of two cores are what
 /// they must run on. Source: own choice.
@@ -80,16 +78,26 @@ async fn scenarios(bed: &impl Bed, plan: &Plan, progress: &Progress, report: &mu
     let (offered, not_offered): (Vec<_>, Vec<_>) = chosen.partition(|scenario| missing(scenario).is_none());
     let (alone, together): (Vec<_>, Vec<_>) = offered.into_iter().partition(|scenario| scenario.alone());
 
-    let side_by_side = futures::stream::iter(together)
-        .map(|scenario| Box::pin(run_one(bed, scenario, plan, progress)))
-        .buffer_unordered(SIDE_BY_SIDE)
-        .collect::<Vec<_>>();
-    let (mut found, outage) = tokio::join!(side_by_side, outage(bed, plan.outage));
+    let outage = plan.outage.map(Outage::new);
+    let run = |scenario| Box::pin(run_one(bed, scenario, plan, outage.as_ref(), progress));
+    let side_by_side = async {
+        let found =
+            futures::stream::iter(together).map(run).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await;
+        outage.iter().for_each(Outage::over);
+        found
+    };
+    let happen = async {
+        match &outage {
+            Some(outage) => outage.happen(bed).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (mut found, happened) = tokio::join!(side_by_side, happen);
     for scenario in alone {
-        found.push(Box::pin(run_one(bed, scenario, plan, progress)).await);
+        found.push(run(scenario).await);
     }
-    match outage {
-        Ok(outage) => report.merge(outage),
+    match happened {
+        Ok(check) => report.checks.extend(check),
         Err(error) => report.errors.push(format!("{error:#}")),
     }
     for scenario in Scenario::ALL {
@@ -107,13 +115,14 @@ async fn run_one(
     bed: &impl Bed,
     scenario: Scenario,
     plan: &Plan,
+    outage: Option<&Outage>,
     progress: &Progress,
 ) -> (Scenario, f64, Report) {
     let start = Instant::now();
     let progress = progress.named(scenario.name());
     let mut found = Report::default();
     let outcome: Result<()> = async {
-        let ctx = bed.open(scenario.name(), scenario.names(), &progress).await?.with_outage(plan.outage);
+        let ctx = bed.open(scenario.name(), scenario.names(), &progress).await?.with_outage(outage);
         scenario.run(&ctx, bed, plan.load, &mut found).await?;
         found.judge();
         if found.ok {
@@ -127,19 +136,6 @@ async fn run_one(
         found.errors.push(format!("{error:#}"));
     }
     (scenario, start.elapsed().as_secs_f64(), found)
-}
-
-/// Takes the Log Service away for a while, if the plan says so.
-async fn outage(bed: &impl Bed, length: Option<Duration>) -> Result<Report> {
-    let mut report = Report::default();
-    let Some(length) = length else { return Ok(report) };
-    tokio::time::sleep(BEFORE_OUTAGE).await;
-    bed.stop_sls().await?;
-    tokio::time::sleep(length).await;
-    bed.start_sls().await?;
-    let name = "the Log Service was away while lines were written";
-    report.checks.push(Check::new(name, true, format!("{} s", length.as_secs())));
-    Ok(report)
 }
 
 /// The bed that stays: both configs and the Deployment, nothing asserted.

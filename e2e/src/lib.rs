@@ -11,6 +11,7 @@ pub mod eventually;
 pub mod example;
 pub mod kubernetes;
 pub mod manifest;
+pub mod outage;
 pub mod pods;
 pub mod program;
 pub mod progress;

@@ -26,6 +26,7 @@ use anyhow::Result;
 use kube::api::DynamicObject;
 use serde_json::json;
 
+use crate::outage::{Outage, Writer};
 use crate::progress::Progress;
 use crate::sls::Sls;
 use crate::{kubernetes, manifest};
@@ -92,17 +93,30 @@ pub struct Context {
     pub images_loaded: bool,
     /// Seconds between liveness probes of the document's Job, where its own 30 would outlast the run.
     pub probe_seconds: Option<u32>,
-    /// How long the Log Service will be away while scenarios run, if it will.
-    pub outage: Option<Duration>,
+    /// The Log Service will be away while scenarios run.
+    pub outage: Option<Outage>,
 }
 
 impl Context {
     /// The same, for a run in which the Log Service goes away for a while: nothing is due before it
     /// is back.
-    pub fn with_outage(mut self, outage: Option<Duration>) -> Self {
-        self.limit += outage.unwrap_or_default();
-        self.outage = outage;
+    pub fn with_outage(mut self, outage: Option<&Outage>) -> Self {
+        if let Some(outage) = outage {
+            self.limit += outage.length;
+            self.sls = self.sls.patient(self.limit);
+            self.outage = Some(outage.clone());
+        }
         self
+    }
+
+    /// How long the Log Service will be away, if it will.
+    pub fn away(&self) -> Option<Duration> {
+        self.outage.as_ref().map(|outage| outage.length)
+    }
+
+    /// Tells the outage, if there will be one, of a writer that has started.
+    pub fn writer(&self) -> Option<Writer> {
+        self.outage.as_ref().map(Outage::writer)
     }
 
     /// A config of the example, with the scenario's names in it.

@@ -1,11 +1,13 @@
 //! The Log Service as the scenarios see it: its public API, through the signed client.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use sls_api::Json;
 use sls_api::error::code;
 use sls_api::log_group::{Content, LogGroup};
 use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
-use sls_api::operation::REPLY_RAW_BYTES_MAX;
+use sls_api::operation::{Operation, REPLY_RAW_BYTES_MAX};
 use sls_api::ops::cursors::{CursorQuery, GetCursor, PullLogs, PullQuery};
 use sls_api::ops::indexes::{CreateIndex, GetIndex, Index, IndexLine};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
@@ -18,7 +20,7 @@ use sls_api::ops::shards::ListShards;
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InShard, Paging};
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoPath, NoQuery};
-use sls_client::{Client, ClientConfig, ClientError};
+use sls_client::{Client, ClientConfig, ClientError, RetryPolicy};
 
 use crate::bed::REGION;
 
@@ -30,6 +32,8 @@ const PAGE_ROWS: i64 = 100;
 const PULL_GROUPS_MAX: i64 = 1000;
 /// How far around now the scenarios look for logs, in seconds: their logs are new.
 const WINDOW_SECONDS: i64 = 3600;
+/// Pause before a question that nobody answered is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// Settings of Logstores that a scenario makes itself.
 const LOGSTORE_TTL_DAYS: i64 = 1;
 const LOGSTORE_SHARDS: i64 = 2;
@@ -41,6 +45,7 @@ const TOKENS: [&str; 9] = [" ", "?", "&", "=", "/", "\"", ",", ":", "\t"];
 pub struct Sls {
     client: Client,
     project: ProjectName,
+    patience: RetryPolicy,
 }
 
 impl Sls {
@@ -52,7 +57,26 @@ impl Sls {
         let key = AccessKey::new(mock_sls::DEFAULT_ACCESS_KEY_ID, mock_sls::DEFAULT_ACCESS_KEY_SECRET);
         let mut config = ClientConfig::new(endpoint.parse()?, key);
         config.sign = SignVersion::V4 { region: REGION.to_owned() };
-        Ok(Self { client: Client::new(config)?, project: project.parse()? })
+        let patience = RetryPolicy { attempts: 1, base: ASK_AGAIN, cap: ASK_AGAIN };
+        Ok(Self { client: Client::new(config)?, project: project.parse()?, patience })
+    }
+
+    /// The same client that asks again for about so long while the service is away.
+    #[must_use]
+    pub fn patient(mut self, limit: Duration) -> Self {
+        let attempts = limit.as_millis() / ASK_AGAIN.as_millis();
+        self.patience.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Asks the service for something, which changes nothing there.
+    async fn ask<O: Operation>(
+        &self,
+        path: &O::Path,
+        query: &O::Query,
+        body: &O::Body,
+    ) -> Result<O::Reply, ClientError> {
+        self.client.send_with_retry::<O>(Some(&self.project), path, query, body, self.patience).await
     }
 
     /// Number of logs that match `search`; 0 while the Logstore or its index does not exist.
@@ -86,14 +110,13 @@ impl Sls {
     /// The service does not answer, or the Logstore does not exist.
     pub async fn rows(&self, logstore: &str, word: &str) -> Result<Vec<Row>> {
         let logstore: LogstoreName = logstore.parse()?;
-        let project = Some(&self.project);
         let path = InLogstore { logstore: logstore.clone() };
-        let Json(shards) = self.client.send::<ListShards>(project, &path, &NoQuery {}, &()).await?;
+        let Json(shards) = self.ask::<ListShards>(&path, &NoQuery {}, &()).await?;
         let mut rows = Vec::new();
         for shard in shards {
             let path = InShard { logstore: logstore.clone(), shard: shard.shard_id };
             let begin = CursorQuery { from: "begin".to_owned() };
-            let Json(mut at) = self.client.send::<GetCursor>(project, &path, &begin, &()).await?;
+            let Json(mut at) = self.ask::<GetCursor>(&path, &begin, &()).await?;
             loop {
                 let query = PullQuery {
                     cursor: at.cursor.clone(),
@@ -101,7 +124,7 @@ impl Sls {
                     end_cursor: None,
                     query: None,
                 };
-                let pulled = self.client.send::<PullLogs>(project, &path, &query, &()).await?;
+                let pulled = self.ask::<PullLogs>(&path, &query, &()).await?;
                 if pulled.count == 0 {
                     break;
                 }
@@ -129,8 +152,7 @@ impl Sls {
             ..GetLogsRequest::default()
         };
         let path = InLogstore { logstore: logstore.parse()? };
-        let Json(reply) =
-            self.client.send::<GetLogs>(Some(&self.project), &path, &NoQuery {}, &Json(request)).await?;
+        let Json(reply) = self.ask::<GetLogs>(&path, &NoQuery {}, &Json(request)).await?;
         Ok(reply.data)
     }
 
@@ -140,7 +162,7 @@ impl Sls {
     /// The service does not answer.
     pub async fn config(&self, config: &str) -> Result<Option<LogtailConfig>> {
         let path = InConfig { config: config.parse::<ConfigName>()? };
-        let reply = self.client.send::<GetConfig>(Some(&self.project), &path, &NoQuery {}, &()).await;
+        let reply = self.ask::<GetConfig>(&path, &NoQuery {}, &()).await;
         Ok(present(reply)?.map(|Json(config)| config))
     }
 
@@ -150,7 +172,7 @@ impl Sls {
     /// The service does not answer.
     pub async fn has_index(&self, logstore: &str) -> Result<bool> {
         let path = InLogstore { logstore: logstore.parse()? };
-        let reply = self.client.send::<GetIndex>(Some(&self.project), &path, &NoQuery {}, &()).await;
+        let reply = self.ask::<GetIndex>(&path, &NoQuery {}, &()).await;
         Ok(present(reply)?.is_some())
     }
 
@@ -160,8 +182,7 @@ impl Sls {
     /// The group does not exist, or the service does not answer.
     pub async fn applied_configs(&self, group: &str) -> Result<Vec<String>> {
         let path = InMachineGroup { group: group.parse::<MachineGroupName>()? };
-        let Json(reply) =
-            self.client.send::<GetAppliedConfigs>(Some(&self.project), &path, &NoQuery {}, &()).await?;
+        let Json(reply) = self.ask::<GetAppliedConfigs>(&path, &NoQuery {}, &()).await?;
         Ok(reply.configs.into_iter().map(|config| config.to_string()).collect())
     }
 
@@ -172,7 +193,7 @@ impl Sls {
     pub async fn machines(&self, group: &str) -> Result<Vec<Machine>> {
         let path = InMachineGroup { group: group.parse::<MachineGroupName>()? };
         let query = Paging::default();
-        let Json(reply) = self.client.send::<ListMachines>(Some(&self.project), &path, &query, &()).await?;
+        let Json(reply) = self.ask::<ListMachines>(&path, &query, &()).await?;
         Ok(reply.machines)
     }
 

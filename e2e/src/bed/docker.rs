@@ -37,6 +37,7 @@ use crate::bed::{REGION, kind};
 use crate::eventually::{Look, eventually};
 use crate::example::Plan;
 use crate::manifest::{self, SIDECAR, Tuning, WRITER};
+use crate::outage;
 use crate::progress::Progress;
 use crate::report::{Check, Report};
 use crate::scenario::sidecar_job::heartbeat_check;
@@ -59,8 +60,6 @@ const LABEL: &str = "sls-bed.run";
 /// Longest wait for one thing to become true, beyond the time that lines are written and that the
 /// service is away.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Time between the start of the writer and the outage.
-const BEFORE_OUTAGE: Duration = Duration::from_secs(1);
 /// Seconds that the emulator gets to end. It closes its database in well under one.
 const SLS_GRACE_SECONDS: i32 = 10;
 /// Seconds that the sidecar gets to deliver what is left, beyond an outage: as a pod by default.
@@ -212,16 +211,16 @@ impl Docker {
             "{} writes {} access and {} error lines",
             self.identity.name, load.lines, load.lines
         ));
-        let (written, outage) = tokio::join!(ended(&writer, limit), self.outage(plan.outage));
+        let (written, outage) = tokio::join!(ended(&writer, limit), self.outage(plan.outage, &writer));
         let code = written?;
         report.checks.extend(outage?);
         report.checks.push(Check::new("the writer ends with exit code 0", code == 0, code.to_string()));
         let log = text(&writer).await?;
         let source = Source::new(&pod, &log)?;
 
-        let sls = Sls::connect(self.sls.endpoint(), PROJECT)?;
+        let sls = Sls::connect(self.sls.endpoint(), PROJECT)?.patient(limit);
         report.merge(verify::lines_in(&sls, progress, limit, &id, &[source], 0).await?);
-        report.checks.push(heartbeat_check(&sls, MACHINE_GROUP, &self.identity.ip).await?);
+        report.checks.push(heartbeat_check(&sls, MACHINE_GROUP, &self.identity.ip, limit).await);
         report.checks.push(liveness_check(&pod, &sidecar).await);
         let grace = SIDECAR_GRACE_SECONDS + plan.outage.unwrap_or_default().as_secs();
         sidecar.stop_with_timeout(Some(i32::try_from(grace)?)).await?;
@@ -269,15 +268,19 @@ impl Docker {
     }
 
     /// Takes the Log Service away for a while, if the plan says so. Its volume and its port stay.
-    async fn outage(&self, length: Option<Duration>) -> Result<Option<Check>> {
+    async fn outage<I: Image>(
+        &self,
+        length: Option<Duration>,
+        writer: &ContainerAsync<I>,
+    ) -> Result<Option<Check>> {
         let Some(length) = length else { return Ok(None) };
-        tokio::time::sleep(BEFORE_OUTAGE).await;
+        tokio::time::sleep(outage::BEFORE).await;
         let container = self.sls.container();
         container.stop_with_timeout(Some(SLS_GRACE_SECONDS)).await?;
+        let writers = usize::from(writer.exit_code().await?.is_none());
         tokio::time::sleep(length).await;
         container.start().await.context("the emulator does not come back")?;
-        let name = "the Log Service was away while lines were written";
-        Ok(Some(Check::new(name, true, format!("{} s", length.as_secs()))))
+        Ok(Some(outage::check(length, writers)))
     }
 
     /// Stops the emulator, so that its database is one file, and copies that.

@@ -17,6 +17,7 @@ use super::{ACCESS_LOGSTORE, Context, run_id};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::manifest::{self, Tuning, WRITER};
+use crate::outage::Writer;
 use crate::report::Report;
 
 /// Lines a pod must have delivered before something is done to it, so that this cuts a live stream.
@@ -26,6 +27,7 @@ pub const LINES_BEFORE_STEP: u64 = 20;
 pub struct Job {
     object: DynamicObject,
     pub pod: Pod,
+    writer: Option<Writer>,
 }
 
 impl Job {
@@ -49,7 +51,7 @@ impl Job {
             total_count: Some(lines),
             logs_per_sec: per_second,
             probe_seconds: None,
-            outage: ctx.outage,
+            outage: ctx.away(),
         };
         manifest::tune(&mut object, &tuning)?;
         Ok(object)
@@ -72,7 +74,7 @@ impl Job {
             })
         })
         .await?;
-        Ok(Self { object, pod })
+        Ok(Self { object, pod, writer: ctx.writer() })
     }
 
     /// Waits for the writer's end and returns what it says it wrote.
@@ -85,6 +87,7 @@ impl Job {
         let log = tokio::time::timeout(ctx.limit, log).await.with_context(|| {
             format!("the writer of {name} did not end within {} s", ctx.limit.as_secs())
         })??;
+        self.writer.iter().for_each(Writer::end);
         let pod = Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(&name).await?;
         Source::new(&pod, &log)
     }
@@ -129,7 +132,7 @@ impl Deployment {
             total_count: None,
             logs_per_sec: per_second,
             probe_seconds: None,
-            outage: ctx.outage,
+            outage: ctx.away(),
         };
         manifest::tune(&mut object, &tuning)?;
         let name = object.name_any();
@@ -236,10 +239,12 @@ impl Writers {
                 continue;
             }
             let (kube, namespace, pod_name) = (ctx.kube.clone(), ctx.namespace.clone(), name.clone());
-            let log =
-                tokio::spawn(
-                    async move { kubernetes::log_to_end(&kube, &namespace, &pod_name, WRITER).await },
-                );
+            let writer = ctx.writer();
+            let log = tokio::spawn(async move {
+                let log = kubernetes::log_to_end(&kube, &namespace, &pod_name, WRITER).await;
+                drop(writer);
+                log
+            });
             self.logs.insert(name, (pod.clone(), log));
         }
     }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use e2e::eventually::{Look, eventually};
 use e2e::kubernetes;
 use e2e::manifest::{self, SIDECAR, Tuning, WRITER};
+use e2e::outage::Outage;
 use e2e::scenario::verify::{self, Source};
 use e2e::scenario::{ACCESS_LOGSTORE, Context, ERROR_LOGSTORE, configs, run_id};
 use fixtures::repaired;
@@ -203,14 +204,14 @@ async fn a_pod_told_to_stop_while_the_service_is_away_delivers_once_it_is_back()
     let folder = bed::Folder::new();
     let (bed, ctx) = bed::start(bed::options(&folder)).await;
     configs::repaired_become_ready(&ctx).await?;
-    let ctx = ctx.with_outage(Some(Duration::from_secs(10)));
+    let ctx = ctx.with_outage(Some(&Outage::new(Duration::from_secs(10))));
     let mut trial = Trial::new("stopped");
     let tuning = Tuning {
         run: Some(trial.run.clone()),
         total_count: Some(1_000_000),
         logs_per_sec: 200,
         probe_seconds: Some(1),
-        outage: ctx.outage,
+        outage: ctx.away(),
     };
     manifest::tune(&mut trial.job, &tuning)?;
     let name = trial.start(&ctx).await?;

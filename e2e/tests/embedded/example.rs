@@ -1,5 +1,7 @@
 //! The run of `cargo e2e`, as a test: with namespaces where the system allows them, and without.
 
+use std::time::Duration;
+
 use crate::bed;
 use e2e::example::{self, Plan};
 use e2e::pods::Isolation;
@@ -26,4 +28,24 @@ async fn the_example_also_runs_without_namespaces() {
     options.isolation = Isolation::Prefix;
     let report = example::run(options, &plan(), &Progress::silent()).await;
     assert!(report.ok, "{}", report.to_text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_arrives_though_the_service_goes_whatever_each_scenario_is_at() {
+    let folder = bed::Folder::new();
+    let plan = Plan { outage: Some(Duration::from_secs(5)), ..plan() };
+    let report = example::run(bed::options(&folder), &plan, &Progress::silent()).await;
+    assert!(report.ok, "{}", report.to_text());
+    let outage = report.checks.iter().find(|check| check.name.contains("away")).expect("a check");
+    assert!(outage.detail.starts_with("5 s, "), "{}", outage.detail);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_in_which_nobody_writes_shows_nothing_and_fails_the_run() {
+    let folder = bed::Folder::new();
+    let plan = Plan { outage: Some(Duration::from_secs(1)), scenarios: vec![Scenario::Schema], ..plan() };
+    let report = example::run(bed::options(&folder), &plan, &Progress::silent()).await;
+    let failed: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
+    assert!(!report.ok && failed.len() == 1, "{}", report.to_text());
+    assert_eq!(failed[0].detail, "no scenario of this run writes lines");
 }
