@@ -1,7 +1,6 @@
 //! What `cargo e2e` does with its command line: starts the runtime, obeys Ctrl-C, prints.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +17,7 @@ use crate::bed::kind::{self, Cluster, Kind, Made};
 use crate::bed::{Options, docker};
 use crate::cli::{Bed, BedArg, CLUSTER, Cli, Command, Output, Query, Run, Up};
 use crate::example::{self, Plan};
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::report::Report;
 use crate::scenario::{ACCESS_LOGSTORE, Load, PROJECT, Scenario, registry};
 use crate::signals::Signals;
@@ -75,7 +74,7 @@ pub fn main(mut args: Vec<OsString>) -> ExitCode {
 
 async fn run(run: Run) -> Result<ExitCode> {
     if let Err(refusal) = run.check() {
-        eprintln!("e2e: {refusal}");
+        say(refusal);
         return Ok(ExitCode::from(USAGE));
     }
     if run.list {
@@ -103,8 +102,8 @@ async fn run(run: Run) -> Result<ExitCode> {
             let options = options(&run.bed, &root, 0, 0)?;
             until_interrupted(example::run(options, &plan, &progress), &mut signals, &progress).await
         }
-        BedArg::Kind => run_on_kind(&run, &mut root, &plan, &mut signals, &progress).await?,
-        BedArg::Docker => run_on_docker(&run, &root, &plan, &mut signals, &progress).await?,
+        BedArg::Kind => run_on_kind(&run, &mut root, &plan, &mut signals, &progress).await,
+        BedArg::Docker => run_on_docker(&run, &mut root, &plan, &mut signals, &progress).await,
     };
     let Some(mut report) = outcome else { return Ok(ExitCode::from(INTERRUPTED)) };
     if root.is_empty() {
@@ -136,15 +135,14 @@ async fn until_interrupted<T>(
     }
 }
 
-/// As on the embedded bed; what was made outside of this process is also removed after a signal or a
-/// panic.
+/// Runs the example on a cluster; `root` is kept with its kubeconfig where something is left.
 async fn run_on_kind(
     run: &Run,
     root: &mut Root,
     plan: &Plan,
     signals: &mut Signals,
     progress: &Progress,
-) -> Result<Option<Report>> {
+) -> Option<Report> {
     let cluster = match &run.kind.context {
         Some(context) => Cluster::Existing { context: context.clone() },
         None => Cluster::New {
@@ -153,61 +151,79 @@ async fn run_on_kind(
             config: run.kind.kind_config.clone(),
         },
     };
-    let options = kind::Options { cluster, root: root.path.clone(), keep: run.bed.keep };
+    let path = root.path.clone();
+    let options = kind::Options { cluster, root: path.clone(), keep: run.bed.keep };
     let (kubectl, made) = (options.kubectl(), Made::default());
     let start = Kind::start(options.clone(), made.clone(), progress);
-    let example = AssertUnwindSafe(example::run_on(start, &root.path, plan, progress)).catch_unwind();
-    let outcome = until_interrupted(example, signals, progress).await;
-    if !options.keep && !made.is_empty() && !matches!(outcome, Some(Ok(_))) {
-        say("removing what was made; another Ctrl-C leaves the rest");
-        tokio::select! {
-            removed = made.undo(&kubectl) => if let Err(error) = removed { say(format!("{error:#}")) },
-            signal = signals.next() => say(format!("{signal} while removing what was made")),
-        }
-    }
-    if let Some(left) = made.left(&kubectl) {
-        // The kubeconfig of what is left lies in it.
-        root.keep();
-        say(left);
-    }
-    match outcome {
-        None => Ok(None),
-        Some(Ok(report)) => Ok(Some(report)),
-        Some(Err(panic)) => std::panic::resume_unwind(panic),
-    }
+    let outside = Outside {
+        keep: options.keep,
+        left: || made.left(&kubectl),
+        undo: async || made.undo(&kubectl).await,
+    };
+    outside.of_run(example::run_on(start, &path, plan, progress), root, signals, progress).await
 }
 
-/// Says it on standard error, if that is still open: a closed terminal must not end a clean-up.
-fn say(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr(), "e2e: {}", text.as_ref());
-}
-
-/// As on the kind bed.
+/// Runs what the Docker bed has of the example.
 async fn run_on_docker(
     run: &Run,
-    root: &Root,
+    root: &mut Root,
     plan: &Plan,
     signals: &mut Signals,
     progress: &Progress,
-) -> Result<Option<Report>> {
+) -> Option<Report> {
     let sls_port = run.docker.sls_port.unwrap_or(0);
     let options = docker::Options { sls_port, root: root.path.clone(), keep: run.bed.keep };
     let made = docker::Made::default();
-    let outcome = until_interrupted(docker::run(&options, &made, plan, progress), signals, progress).await;
-    match (&outcome, options.keep) {
-        (None, true) => docker::say_what_is_kept(&made),
-        (None, false) => {
+    let outside = Outside { keep: options.keep, left: || made.left(), undo: async || made.undo().await };
+    outside.of_run(docker::run(&options, &made, plan, progress), root, signals, progress).await
+}
+
+/// What a run makes outside of this process, where nothing ends by itself.
+struct Outside<L, U> {
+    /// The user wants all of it to stay.
+    keep: bool,
+    /// What is there, and how to remove it; nothing if nothing is.
+    left: L,
+    /// Removes it.
+    undo: U,
+}
+
+impl<L, U> Outside<L, U>
+where
+    L: Fn() -> Option<String>,
+    U: AsyncFn() -> Result<()>,
+{
+    /// What the run comes to, or nothing if a signal came first. A run removes by itself what it made; here
+    /// it is removed after a signal or a panic, and what is there in the end is said.
+    async fn of_run(
+        self,
+        run: impl Future<Output = Report>,
+        root: &mut Root,
+        signals: &mut Signals,
+        progress: &Progress,
+    ) -> Option<Report> {
+        let run = AssertUnwindSafe(run).catch_unwind();
+        let outcome = until_interrupted(run, signals, progress).await;
+        if !self.keep && (self.left)().is_some() && !matches!(outcome, Some(Ok(_))) {
             say("removing what was made; another Ctrl-C leaves the rest");
             tokio::select! {
-                removed = made.undo() => removed?,
-                signal = signals.next() => {
-                    say(format!("{signal} while removing what was made; remove the rest with: {}", made.removal()));
-                }
+                removed = (self.undo)() => if let Err(error) = removed { say(format!("{error:#}")) },
+                signal = signals.next() => say(format!("{signal} while removing what was made")),
             }
         }
-        (Some(_), _) => {}
+        if let Some(left) = (self.left)() {
+            // A kubeconfig, or logs of what is left, may lie in it.
+            if !root.is_empty() {
+                root.keep();
+            }
+            say(left);
+        }
+        match outcome {
+            None => None,
+            Some(Ok(report)) => Some(report),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
     }
-    Ok(outcome)
 }
 
 async fn up(up: Up) -> Result<ExitCode> {
@@ -299,7 +315,7 @@ impl Root {
         let mut root = Self { path: directory.path().to_owned(), temporary: Some(directory) };
         if bed.keep {
             root.keep();
-            eprintln!("e2e: keeping {}", root.path.display());
+            say(format!("keeping {}", root.path.display()));
         }
         Ok(root)
     }
@@ -311,6 +327,46 @@ impl Root {
     fn keep(&mut self) {
         if let Some(directory) = self.temporary.take() {
             let _ = directory.keep();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    /// A temporary one.
+    fn root() -> Root {
+        let path = tempfile::tempdir().expect("a folder");
+        Root { path: path.path().to_owned(), temporary: Some(path) }
+    }
+
+    #[tokio::test]
+    async fn what_a_run_made_goes_also_when_the_run_panics_and_the_panic_goes_on() {
+        let mut signals = Signals::listen().expect("signals");
+        for keep in [false, true] {
+            let made = RefCell::new(Vec::new());
+            let undone = Cell::new(0);
+            let outside = Outside {
+                keep,
+                left: || made.borrow().first().map(|thing: &&str| (*thing).to_owned()),
+                undo: async || {
+                    undone.set(undone.get() + 1);
+                    made.borrow_mut().clear();
+                    Ok(())
+                },
+            };
+            let run = async {
+                made.borrow_mut().push("a container");
+                panic!("in the middle")
+            };
+            let (mut root, progress) = (root(), Progress::silent());
+            let outcome = outside.of_run(run, &mut root, &mut signals, &progress);
+            let panic = AssertUnwindSafe(outcome).catch_unwind().await.expect_err("the panic goes on");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"in the middle"));
+            assert_eq!((undone.get(), made.borrow().is_empty()), if keep { (0, false) } else { (1, true) });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the run is waiting for: a spinner on a terminal, plain lines on standard error otherwise.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -45,7 +46,7 @@ impl Progress {
         match &self.bar {
             Some(bar) => bar.set_message(format!("{}{}", self.label, text.as_ref())),
             None if self.quiet => {}
-            None => eprintln!("[{:6.2} s] {}{}", self.seconds(), self.label, text.as_ref()),
+            None => self.line(text.as_ref()),
         }
     }
 
@@ -54,7 +55,7 @@ impl Progress {
         match &self.bar {
             Some(bar) => bar.println(format!("{:6.2} s  {}{}", self.seconds(), self.label, text.as_ref())),
             None if self.quiet => {}
-            None => eprintln!("[{:6.2} s] {}{}", self.seconds(), self.label, text.as_ref()),
+            None => self.line(text.as_ref()),
         }
     }
 
@@ -65,6 +66,10 @@ impl Progress {
             None if self.quiet => {}
             None => eprintln!("figure: {}", text.as_ref()),
         }
+    }
+
+    fn line(&self, text: &str) {
+        write_line(format_args!("[{:6.2} s] {}{text}", self.seconds(), self.label));
     }
 
     /// Seconds since the start of the run.
@@ -78,6 +83,17 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Tells the user something beside the progress, on standard error too.
+pub fn say(text: impl AsRef<str>) {
+    write_line(format_args!("e2e: {}", text.as_ref()));
+}
+
+/// Writes a line to standard error, if that is still open: `eprintln!` would panic on a closed one, and a
+/// terminal that has gone must end neither a run nor its clean-up.
+fn write_line(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Default for Progress {

@@ -51,6 +51,7 @@ impl Running {
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .expect("e2e starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("standard error")).lines();
@@ -105,6 +106,18 @@ async fn an_interrupted_run_takes_away_what_it_made() {
     kill_process(pid.expect("a process"), Signal::INT).expect("interrupted");
     assert_eq!(running.end().await.0, Some(130));
     assert_eq!(things(&docker, &run).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_in_docker_also_when_nobody_reads_what_is_said() {
+    let docker = Engine::connect().await.expect("Docker").docker;
+    let mut running = Running::start(&[]).await;
+    drop((running.child.stdout.take(), running.stderr));
+    let pid = running.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    kill_process(pid.expect("a process"), Signal::INT).expect("interrupted");
+    let ended = tokio::time::timeout(HANG, running.child.wait()).await.expect("it hangs");
+    assert_eq!(ended.expect("e2e ends").code(), Some(130));
+    assert_eq!(things(&docker, &running.run).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

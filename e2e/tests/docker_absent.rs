@@ -23,6 +23,15 @@ fn without_an_engine_the_run_fails_at_once_and_says_how_to_start_one() {
 }
 
 #[test]
+fn what_is_kept_is_not_spoken_of_where_nothing_was_made() {
+    let root = tempfile::tempdir().expect("a folder");
+    let output = e2e(&["--bed", "docker", "--keep", "--root", root.path().to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("remove") && !said.contains("keeping"), "{said}");
+}
+
+#[test]
 fn an_option_of_another_bed_is_wrong_usage() {
     let output = e2e(&["--bed", "docker", "--isolation", "prefix"]);
     assert_eq!(output.status.code(), Some(2));

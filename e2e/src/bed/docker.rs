@@ -79,7 +79,7 @@ pub struct Options {
 }
 
 /// Runs the example on a new bed. The report is judged. `made` knows what was made, also when this is
-/// dropped half-way.
+/// dropped half-way, and what is kept.
 pub async fn run(options: &Options, made: &Made, plan: &Plan, progress: &Progress) -> Report {
     let mut report = Report::default();
     let outcome = example(options, made, plan, progress, &mut report).await;
@@ -87,28 +87,18 @@ pub async fn run(options: &Options, made: &Made, plan: &Plan, progress: &Progres
         report.errors.push(format!("{error:#}"));
     }
     progress.step("ending the bed");
-    if options.keep {
-        say_what_is_kept(made);
-    } else if let Err(error) = made.undo().await {
+    if !options.keep
+        && let Err(error) = made.undo().await
+    {
         report.errors.push(format!("{error:#}"));
     }
     report.seconds = progress.seconds();
     report.judge();
-    // Where nothing was made there is nothing to look at.
-    let written = std::fs::read_dir(&options.root).is_ok_and(|mut files| files.next().is_some());
-    if !report.ok && written {
+    if !report.ok {
         report.evidence = Some(options.root.clone());
     }
     progress.finish();
     report
-}
-
-/// Tells the user how to find what was made, and how to remove it.
-pub fn say_what_is_kept(made: &Made) {
-    eprintln!(
-        "e2e: keeping what `docker ps --all --filter label={LABEL}` shows; remove it with: {}",
-        made.removal()
-    );
 }
 
 async fn example(

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{Bed, Memory, Need, Place};
 use crate::kubernetes;
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::scenario::{Context, Names};
 use crate::sls::Sls;
 
@@ -290,11 +290,11 @@ impl Bed for Kind {
         let mended = self.cuts.remove_all().await;
         if self.options.keep {
             mended?;
-            eprintln!(
-                "e2e: keeping namespaces {INSTALLATION} and {}-…; look with: {} get all -A",
+            say(format!(
+                "keeping namespaces {INSTALLATION} and {}-…; look with: {} get all -A",
                 self.prefix,
                 self.kubectl.prefix()
-            );
+            ));
             return Ok(());
         }
         // A cluster of our own goes with its rules.

@@ -11,6 +11,8 @@ use testcontainers_mock_sls::testcontainers::bollard::query_parameters::{
 use testcontainers_mock_sls::testcontainers::core::client::docker_client_instance;
 use tokio::sync::RwLock;
 
+use super::LABEL;
+
 /// One thing in Docker, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thing {
@@ -67,6 +69,16 @@ impl Made {
     pub fn removal(&self) -> String {
         let commands: Vec<String> = self.things().iter().rev().map(Thing::removal).collect();
         commands.join("; ")
+    }
+
+    /// What is there, and how to remove it; nothing if nothing is.
+    pub fn left(&self) -> Option<String> {
+        let removal = self.removal();
+        (!removal.is_empty()).then(|| {
+            format!(
+                "`docker ps --all --filter label={LABEL}` shows what is left; to remove it, run: {removal}"
+            )
+        })
     }
 
     /// Takes everything away, the latest first. A thing is forgotten only when it is gone, so that
@@ -162,9 +174,12 @@ mod tests {
     #[tokio::test]
     async fn the_command_for_people_removes_the_latest_first() {
         let made = Made::default();
+        assert_eq!(made.left(), None);
         for thing in [Thing::Network("n".into()), Thing::Volume("v".into()), Thing::Container("c".into())] {
             made.make(thing, async { Ok(()) }).await.expect("made");
         }
-        assert_eq!(made.removal(), "docker rm --force --volumes c; docker volume rm v; docker network rm n");
+        let removal = "docker rm --force --volumes c; docker volume rm v; docker network rm n";
+        assert_eq!(made.removal(), removal);
+        assert!(made.left().is_some_and(|left| left.ends_with(&format!("run: {removal}"))));
     }
 }
