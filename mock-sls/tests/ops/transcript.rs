@@ -45,6 +45,10 @@ pub fn shown((operation, answer): &(Option<&'static str>, Answer)) -> String {
     let name = operation.unwrap_or("(no operation)");
     let status = answer.status.as_u16();
     let code = answer.error_code();
+    let content_type = answer.header("content-type");
+    if !matches!(content_type, "" | "application/json") && !answer.body.is_empty() {
+        return format!("  {name} {status} ({} bytes of {content_type})", answer.body.len());
+    }
     if code.is_empty() {
         return format!("  {name} {status} {}", answer.text()).trim_end().to_owned();
     }

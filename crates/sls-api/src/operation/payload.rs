@@ -93,7 +93,7 @@ pub trait WireBody: Sized + Send {
     /// What it looks like, for descriptions of the API.
     #[must_use]
     fn shape() -> Shape {
-        Shape::Bytes
+        Shape::Bytes(header::PROTOBUF)
     }
 }
 

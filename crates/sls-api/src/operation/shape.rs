@@ -18,8 +18,8 @@ pub enum Shape {
     Nothing,
     /// JSON with this schema.
     Json(Value),
-    /// Bytes of another format.
-    Bytes,
+    /// Bytes of this content type.
+    Bytes(&'static str),
 }
 
 /// Levels of nesting that are described; types that hold themselves would have no end.

@@ -11,7 +11,10 @@ use crate::{
     NoQuery, Payload, WireBody,
     codec::{self, Compression},
     log_group::LogGroup,
-    operation::{DecodeError, Fidelity, Source, operation},
+    operation::{
+        DecodeError, Fidelity, Source, operation,
+        shape::{self, Shape},
+    },
     ops::{
         InLogstore,
         logs::{CompressedLogs, JsonLogs},
@@ -52,6 +55,10 @@ impl WireBody for Page {
     fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
         let text = |name: http::HeaderName| payload.header(name.as_str()).unwrap_or_default().to_owned();
         Ok(Self { user_agent: text(USER_AGENT), referer: text(REFERER) })
+    }
+
+    fn shape() -> Shape {
+        Shape::Nothing
     }
 }
 
@@ -95,6 +102,10 @@ impl WireBody for TrackedLogs {
     fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
         Ok(Self(CompressedLogs { batch: false, json: true, ..CompressedLogs::from_payload(payload)? }))
     }
+
+    fn shape() -> Shape {
+        Shape::Json(shape::schema::<JsonLogs>())
+    }
 }
 
 /// An image of one transparent pixel, which is what an `<img>` asks for.
@@ -113,6 +124,10 @@ impl WireBody for Pixel {
 
     fn from_payload(_: Payload) -> Result<Self, DecodeError> {
         Ok(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::Bytes("image/gif")
     }
 }
 
