@@ -18,6 +18,7 @@ const NAME_DEFAULT: &str = "default";
 
 /// Which snapshot.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Named {
     name: Option<String>,
 }
@@ -28,8 +29,10 @@ impl Named {
     }
 }
 
-/// What to reset: a project, or everything.
+/// What to reset: a project, or everything. A parameter of another name is refused, because to
+/// ignore it would reset everything.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     project: Option<ProjectName>,
 }

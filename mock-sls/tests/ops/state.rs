@@ -61,6 +61,12 @@ async fn a_reset_leaves_an_empty_server_or_an_empty_project() {
     assert_eq!(names(&bed).await, Vec::<String>::new());
     let missing = post(&bed, "/_mock/v1/reset?project=proj-x").await;
     assert_eq!(missing.status.as_u16(), 404, "{}", missing.text());
+    for misspelt in ["reset?projectName=proj-a", "snapshot?project=proj-a", "restore?snapshot=x"] {
+        let refused = post(&bed, &format!("/_mock/v1/{misspelt}")).await;
+        assert_eq!(refused.status.as_u16(), 400, "{misspelt}: {}", refused.text());
+    }
+    let list = bed.client.send::<ListProject>(None, &NoPath {}, &ListProjectQuery::default(), &()).await;
+    assert_eq!(list.unwrap().0.total, 1);
     assert_eq!(post(&bed, "/_mock/v1/reset").await.status, 200);
     let list = bed.client.send::<ListProject>(None, &NoPath {}, &ListProjectQuery::default(), &()).await;
     assert_eq!(list.unwrap().0.total, 0);
