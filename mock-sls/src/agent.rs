@@ -19,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::HeaderValue;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use prost::Message;
 use rusqlite::{Connection, Transaction};
@@ -53,7 +53,7 @@ pub fn router() -> Router<Arc<App>> {
 async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
-        let here = here(&app, &request);
+        let here = app.here(request.headers());
         let beat: HeartbeatRequest = decode(&app, request).await?;
         let server = Arc::clone(&app);
         app.store.write(move |tx| answer_heartbeat(tx, &server, &here, beat, now)).await
@@ -93,16 +93,6 @@ fn answer_heartbeat(
     Ok(response)
 }
 
-/// `host:port` for the agent to send logs to: as configured, else the one that it asked, under
-/// which it evidently reaches this server.
-fn here(app: &App, request: &Request) -> String {
-    let asked = || {
-        let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-        host.unwrap_or_default().to_owned()
-    };
-    app.advertise.clone().unwrap_or_else(asked)
-}
-
 /// What an agent should run, or why it is refused.
 struct Outcome {
     status: i32,
@@ -136,7 +126,7 @@ fn assigned(db: &Connection, app: &App, here: &str, agent: &Agent) -> Result<Out
 async fn fetch(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
-        let here = here(&app, &request);
+        let here = app.here(request.headers());
         let wanted: FetchConfigRequest = decode(&app, request).await?;
         let server = Arc::clone(&app);
         app.store.read(move |db| answer_fetch(db, &server, &here, wanted)).await

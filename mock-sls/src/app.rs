@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::HeaderMap;
+use http::header::HOST;
+
 use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::front::Bodies;
@@ -31,7 +34,7 @@ pub struct App {
     pub clock: Clock,
     /// Region of this server.
     pub region: String,
-    /// `host:port` that agents are told to send to; if none, the one they asked.
+    /// `host:port` under which clients reach this server; see [`App::here`].
     pub advertise: Option<String>,
     /// Where this server listens, as other machines reach it.
     pub host_ip: IpAddr,
@@ -47,6 +50,15 @@ pub struct App {
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.
     pub unknown: Unknown,
+}
+
+impl App {
+    /// `host:port` for a client to send to: as configured, else the one that it asked with these
+    /// headers, under which it evidently reaches this server.
+    pub fn here(&self, headers: &HeaderMap) -> String {
+        let asked = || headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        self.advertise.clone().unwrap_or_else(asked)
+    }
 }
 
 /// Counts requests that no operation answered, by method, path and selector.

@@ -64,6 +64,15 @@ impl Hosts {
         }
     }
 
+    /// A host with its port, without the project in front of it. A host that may be either is
+    /// left whole.
+    pub fn endpoint<'h>(&self, host: &'h str) -> &'h str {
+        match (self.named(host), host.split_once('.')) {
+            (Named::Project(_), Some((_, endpoint))) => endpoint,
+            _ => host,
+        }
+    }
+
     fn named(&self, host: &str) -> Named {
         let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
         let Some((first, endpoint)) = host.split_once('.') else {
@@ -162,6 +171,21 @@ mod tests {
     fn an_unknown_host_of_two_labels_may_be_either() {
         check("proj-a.mock-sls:8080", expect![[r#"Either("proj-a")"#]]);
         check("sls.example", expect![[r#"Either("sls")"#]]);
+    }
+
+    #[test]
+    fn the_endpoint_is_the_host_without_the_project() {
+        let hosts = Hosts::new(["sls.test"]);
+        for (host, endpoint) in [
+            ("proj-a.sls.test:80", "sls.test:80"),
+            ("sls.test:80", "sls.test:80"),
+            ("proj-a.127.0.0.1:8080", "127.0.0.1:8080"),
+            ("cn-hangzhou.log.aliyuncs.com", "cn-hangzhou.log.aliyuncs.com"),
+            ("mock-sls.default:8080", "mock-sls.default:8080"),
+            ("", ""),
+        ] {
+            assert_eq!(hosts.endpoint(host), endpoint, "{host}");
+        }
     }
 
     #[test]

@@ -60,6 +60,31 @@ async fn a_project_operation_without_a_project_says_where_to_put_it() {
 }
 
 #[tokio::test]
+async fn the_region_is_where_the_client_asked_or_where_it_is_told_to() {
+    let asked = bed().await;
+    let advertise = Some("mock.test:8080".to_owned());
+    let told = Bed::bare(Config { auth: Auth::Off, advertise, ..Config::default() }).await;
+    for (target, host, endpoint) in [
+        ("/regions", "127.0.0.1:8080", "127.0.0.1:8080"),
+        ("/regions", "sls.test:80", "sls.test:80"),
+        ("/regions", "proj-a.sls.test:80", "sls.test:80"),
+        (
+            "http://cn-hangzhou.log.aliyuncs.com/regions",
+            "cn-hangzhou.log.aliyuncs.com",
+            "cn-hangzhou.log.aliyuncs.com",
+        ),
+    ] {
+        for (bed, endpoint) in [(&asked, endpoint), (&told, "mock.test:8080")] {
+            let answer: serde_json::Value =
+                serde_json::from_slice(&get(bed, target, host).await.body).unwrap();
+            for field in ["internetEndpoint", "intranetEndpoint", "internalEndpoint"] {
+                assert_eq!(answer["regions"][0][field], endpoint, "{target} {host}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_headers_that_clients_look_for() {
     let bed = bed().await;
     for (target, status) in [("/logstores/ls", 200), ("/logstores/none", 404), ("/nothing/here", 400)] {

@@ -43,11 +43,11 @@ pub struct Region {
 
 operation!(
     /// Lists the regions.
-    DescribeRegions: GET "/regions", Account, B, Fidelity::Partial("one region, this server's, with the server's own address"), Source::Sdk("go: DescribeRegions"),
+    DescribeRegions: GET "/regions", Account, B, Fidelity::Partial("one region, this server's, with the address at which it was asked, or which it advertises"), Source::Sdk("go: DescribeRegions"),
     NoPath, DescribeRegionsQuery, () => Json<RegionList>);
 operation!(
     /// Tells the real address of the service, in a header.
-    GetDirectModeIp: GET "/direct_mode_ip", Either, C, Fidelity::Full, Source::Sdk("java: GetServerIp; header x-log-hostip"),
+    GetDirectModeIp: GET "/direct_mode_ip", Either, C, Fidelity::Partial("the address at which the server listens, without its port, for which the header has no place"), Source::Sdk("java: GetServerIp; header x-log-hostip"),
     NoPath, NoQuery, () => HostIp);
 
 /// An answer that is only a header.
