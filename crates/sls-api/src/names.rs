@@ -52,6 +52,12 @@ impl NameRule {
         self.text
     }
 
+    /// The same rule for names of another kind of thing, which error messages then name.
+    #[must_use]
+    pub const fn of(self, what: &'static str) -> Self {
+        Self { what, ..self }
+    }
+
     /// Whether the name follows the rule.
     ///
     /// # Errors

@@ -17,18 +17,18 @@ const STEPS: &[&str] = &[
 
 /// Applies the steps that the database lacks, all or none.
 pub fn migrate(db: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let at_path = |source| OpenError::Database { path: path.to_owned(), source };
-    let found = version(db).map_err(at_path)?;
-    let applied = usize::try_from(found).unwrap_or(usize::MAX);
-    let missing = STEPS.get(applied..).ok_or_else(|| OpenError::TooNew {
-        path: path.to_owned(),
-        found,
-        known: newest(),
-    })?;
+    let missing = missing(db, path)?;
     if missing.is_empty() {
         return Ok(());
     }
-    apply(db, missing).map_err(at_path)
+    apply(db, missing).map_err(|source| OpenError::Database { path: path.to_owned(), source })
+}
+
+/// The steps that the database lacks; an error if it has some that this program does not know.
+pub fn missing(db: &Connection, path: &Path) -> Result<&'static [&'static str], OpenError> {
+    let found = version(db).map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    let applied = usize::try_from(found).unwrap_or(usize::MAX);
+    STEPS.get(applied..).ok_or_else(|| OpenError::TooNew { path: path.to_owned(), found, known: newest() })
 }
 
 fn apply(db: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, Transaction};
-use sls_api::names::{COLLECTED_NAME, ProjectName};
+use sls_api::names::{COLLECTED_NAME, NameRule, ProjectName};
 
-use super::{Store, connect, schema};
+use super::{OpenError, Store, connect, schema};
 use crate::error::ApiError;
 
 /// Copies that are kept at a time; each has the size of the database (own choice).
 pub const SNAPSHOTS_MAX: usize = 32;
+/// What a copy may be called: it is part of a file name.
+const SNAPSHOT_NAME: NameRule = COLLECTED_NAME.of("snapshot");
 /// Folder of the copies, inside the data folder.
 const FOLDER_NAME: &str = "snapshots";
 /// End of their file names.
@@ -50,8 +52,11 @@ impl Store {
         self.writer
             .run_alone(move |db| {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                copy(&Connection::open_with_flags(&path, flags)?, db)?;
-                schema::migrate(db, &path).map_err(|error| ApiError::Internal(error.to_string()))
+                let snapshot = Connection::open_with_flags(&path, flags)?;
+                // Before anything of it is here: what cannot be migrated must not replace the state.
+                schema::missing(&snapshot, &path).map_err(unusable)?;
+                copy(&snapshot, db)?;
+                schema::migrate(db, &path).map_err(unusable)
             })
             .await
     }
@@ -74,7 +79,7 @@ impl Store {
     }
 
     fn snapshot_path(&self, name: &str) -> Result<PathBuf, ApiError> {
-        COLLECTED_NAME.check(name)?;
+        SNAPSHOT_NAME.check(name)?;
         Ok(self.folder.join(FOLDER_NAME).join(format!("{name}.{EXTENSION}")))
     }
 
@@ -92,6 +97,21 @@ impl Store {
 
 fn failed(error: std::io::Error) -> ApiError {
     ApiError::Internal(format!("cannot use the folder of the snapshots: {error}"))
+}
+
+/// A copy of a newer program is the caller's mistake, anything else the emulator's.
+fn unusable(error: OpenError) -> ApiError {
+    match error {
+        OpenError::TooNew { found, known, .. } => ApiError::Refused {
+            status: 400,
+            code: "SnapshotTooNew",
+            message: format!(
+                "The snapshot has schema version {found}, this program knows up to {known}; restore it with \
+                 the newer mock-sls"
+            ),
+        },
+        other => ApiError::Internal(other.to_string()),
+    }
 }
 
 fn copy(from: &Connection, to: &mut Connection) -> Result<(), ApiError> {

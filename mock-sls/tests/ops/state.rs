@@ -52,6 +52,24 @@ async fn the_same_works_over_http() {
         .assert_eq(&format!("{} {}", missing.status.as_u16(), missing.text()));
     let bad = post(&bed, "/_mock/v1/snapshot?name=../x").await;
     assert_eq!(bad.status.as_u16(), 400, "{}", bad.text());
+    assert!(bad.text().contains("snapshot name"), "{}", bad.text());
+}
+
+#[tokio::test]
+async fn a_snapshot_of_a_newer_program_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = Bed::bare(Config { data: Data::Dir(folder.path().to_owned()), ..Config::default() }).await;
+    bed.server.snapshot("newer").await.unwrap();
+    let file = Connection::open(folder.path().join("snapshots/newer.sqlite")).unwrap();
+    file.pragma_update(None, "user_version", 1_000).unwrap();
+    drop(file);
+    bed.create_project().await;
+    bed.create_logstore("ls", 1).await;
+    let refused = post(&bed, "/_mock/v1/restore?name=newer").await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", refused.text());
+    assert!(refused.text().contains("schema version 1000"), "{}", refused.text());
+    assert_eq!(names(&bed).await, ["ls"]);
+    bed.create_logstore("later", 1).await;
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub const JOB_NAME: NameRule = NameRule {
 };
 
 /// An external store. Source: guess; the name is a table of a query, like a Logstore's.
-pub const EXTERNAL_STORE_NAME: NameRule = NameRule { what: "external store", ..COLLECTED_NAME };
+pub const EXTERNAL_STORE_NAME: NameRule = COLLECTED_NAME.of("external store");
 
 /// Names for which no document gives a rule. Source: guess, the rule of Logtail configs.
 pub const COLLECTED_NAME: NameRule = NameRule {
