@@ -10,6 +10,27 @@ use super::projects::ProjectId;
 use super::{from_json, to_json};
 use crate::error::ApiError;
 
+/// Largest document, in bytes of JSON. Source: own choice; dashboards with many charts have some
+/// 100 kB.
+const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Refuses what is too large to be kept.
+pub fn check_size(noun: &str, bytes: usize) -> Result<(), ApiError> {
+    if bytes <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ApiError::ParameterInvalid(format!(
+        "The {noun} has {bytes} bytes, at most {DOCUMENT_BYTES_MAX} are kept"
+    )))
+}
+
+/// A body as it is kept.
+fn text(body: &Map<String, Value>) -> Result<String, ApiError> {
+    let text = to_json(body)?;
+    check_size("document", text.len())?;
+    Ok(text)
+}
+
 /// Key of a document in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentId(i64);
@@ -108,7 +129,7 @@ pub fn insert(
          (account, project_id, logstore_id, parent_id, kind, name, body, create_time, last_modify_time) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
     )?
-    .execute((account, project, logstore, parent, kind, name, to_json(body)?, now.as_second()))?;
+    .execute((account, project, logstore, parent, kind, name, text(body)?, now.as_second()))?;
     Ok(())
 }
 
@@ -121,7 +142,7 @@ pub fn replace(
 ) -> Result<(), ApiError> {
     tx.prepare_cached("UPDATE documents SET body = ?2, last_modify_time = ?3 WHERE id = ?1")?.execute((
         id.0,
-        to_json(body)?,
+        text(body)?,
         now.as_second(),
     ))?;
     Ok(())
@@ -153,6 +174,21 @@ mod tests {
         add(&a, "l").unwrap();
         assert!(matches!(add(&a, "k"), Err(ApiError::Store(_))));
         assert_eq!(count(&tx, &a, "k").unwrap(), 1);
+    }
+
+    #[test]
+    fn a_document_that_is_too_large_is_neither_added_nor_put_in_place_of_another() {
+        let mut db = database();
+        let tx = db.transaction().unwrap();
+        let account = Owner::Account("1".into());
+        let of_size = |bytes: usize| Map::from_iter([("a".to_owned(), "x".repeat(bytes - 8).into())]);
+        let (largest, larger) = (of_size(DOCUMENT_BYTES_MAX), of_size(DOCUMENT_BYTES_MAX + 1));
+        insert(&tx, &account, "k", "a", &larger, Timestamp::UNIX_EPOCH).unwrap_err();
+        insert(&tx, &account, "k", "a", &largest, Timestamp::UNIX_EPOCH).unwrap();
+        let id = find(&tx, &account, "k", "a").unwrap().unwrap().id;
+        let refused = replace(&tx, id, &larger, Timestamp::UNIX_EPOCH).unwrap_err();
+        assert!(matches!(refused, ApiError::ParameterInvalid(_)), "{refused}");
+        replace(&tx, id, &largest, Timestamp::UNIX_EPOCH).unwrap();
     }
 
     #[test]

@@ -152,6 +152,24 @@ async fn play(bed: &Bed, kind: &Kind, calls: &mut Calls) -> String {
 }
 
 #[tokio::test]
+async fn charts_and_policies_are_bounded_like_all_documents() {
+    let bed = transcript::bed().await;
+    let text = "x".repeat(1_500_000);
+    let dashboard = json!({ "dashboardName": "board", "charts": [{ "title": "a", "text": text }] });
+    let chart = json!({ "title": "b", "text": text });
+    let policy = json!({ "Statement": [text, text] });
+    for (line, status) in [
+        (format!("POST /dashboards {dashboard}"), 200),
+        (format!("POST /dashboards/board/charts {chart}"), 400),
+        (format!("POST /policy {policy}"), 400),
+        ("GET /dashboards/board/charts/a".to_owned(), 200),
+    ] {
+        let answer = transcript::send(&bed, &line).await.1;
+        assert_eq!(answer.status.as_u16(), status, "{}", &line[..40.min(line.len())]);
+    }
+}
+
+#[tokio::test]
 async fn every_kind_is_made_shown_changed_listed_and_removed() {
     let bed = transcript::bed().await;
     make_places(&bed).await;

@@ -8,10 +8,8 @@ use sls_api::ops::documents::{Filter, Key, Kind, Test, Verb};
 
 use crate::error::ApiError;
 use crate::route::Raw;
+use crate::store::documents::check_size;
 use crate::store::page::Page;
-
-/// Largest document, in bytes. Source: own choice; dashboards with many charts have some 100 kB.
-const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Between the parts of a name that has several; no part contains it.
 const PART_END: char = '\u{1f}';
@@ -33,13 +31,8 @@ impl Request {
         let takes_body = needs_body || matches!(verb, Verb::Act(_));
         // Where no body belongs none is looked at, whatever the headers say of one.
         let bytes = if takes_body { raw.payload.raw(REPLY_RAW_BYTES_MAX)? } else { Bytes::new() };
-        if bytes.len() > DOCUMENT_BYTES_MAX {
-            return Err(ApiError::ParameterInvalid(format!(
-                "{}: the body has {} bytes, at most {DOCUMENT_BYTES_MAX} are kept",
-                kind.noun,
-                bytes.len()
-            )));
-        }
+        // Also here, because JSON takes many times its size while it is read.
+        check_size(kind.noun, bytes.len())?;
         let body = if bytes.is_empty() && !needs_body {
             Map::new()
         } else {
