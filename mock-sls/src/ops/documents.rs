@@ -215,8 +215,7 @@ impl Change<'_> {
                 store::delete(self.tx, existing(self.tx, self.kind, self.owner, &name)?.id)
             }
             Verb::DeleteMany(parameter) => {
-                let names = request.parameter(parameter).unwrap_or_default();
-                for name in names.split(',').filter(|name| !name.is_empty()) {
+                for name in request.names(parameter)? {
                     store::delete(self.tx, existing(self.tx, self.kind, self.owner, name)?.id)?;
                 }
                 Ok(())

@@ -77,6 +77,18 @@ impl Request {
         }
     }
 
+    /// The names that the call is about: this parameter's, separated by commas.
+    pub(super) fn names(&self, parameter: &str) -> Result<Vec<&str>, ApiError> {
+        let names = self.parameter(parameter).unwrap_or_default().split(',');
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return Err(ApiError::ParameterInvalid(format!(
+                "The parameter {parameter} must give one name or several, separated by commas"
+            )));
+        }
+        Ok(names)
+    }
+
     pub(super) fn page(&self, kind: &Kind) -> Result<Page, ApiError> {
         let number = |name: &str| {
             let parse = |text: &str| {
