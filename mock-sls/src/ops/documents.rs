@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::{Map, Value, json};
 use sls_api::Json;
 use sls_api::operation::{Payload, WireBody};
-use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb};
+use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb, stored_as};
 
 use self::request::Request;
 use crate::error::ApiError;
@@ -89,18 +89,32 @@ impl Caller {
                 Ok(Owner::Logstore(logstores::find(db, self.project(db)?, &name)?))
             }
             Place::Within { parent } => {
-                let name = request.path("parent");
-                let found = store::find(db, &account(), parent, name)?;
-                let kind = documents::kinds().find(|kind| kind.stored_as == parent);
-                let missing = || kind.map_or(ApiError::NoProject, |kind| refused(kind.missing, name));
-                Ok(Owner::Document(found.ok_or_else(missing)?.id))
+                Ok(Owner::Document(stored(db, &account(), parent, request.path("parent"))?.id))
             }
         }
     }
 }
 
+/// The document that is stored as this under this name, whatever its kind; it must exist.
+pub(super) fn stored(
+    db: &Connection,
+    owner: &Owner,
+    stored_as: &str,
+    name: &str,
+) -> Result<Document, ApiError> {
+    store::find(db, owner, stored_as, name)?.ok_or_else(|| missing(stored_as, name))
+}
+
+/// The error for a name under which no document is stored as this.
+pub(super) fn missing(stored_as: &str, name: &str) -> ApiError {
+    match documents::kinds().find(|kind| kind.stored_as == stored_as) {
+        Some(kind) => refused(kind.missing, name),
+        None => ApiError::Internal(format!("there is no kind of document {stored_as}")),
+    }
+}
+
 /// The error that a table gives for a name.
-pub(super) fn refused(refusal: Refusal, name: &str) -> ApiError {
+fn refused(refusal: Refusal, name: &str) -> ApiError {
     ApiError::Refused {
         status: refusal.status,
         code: refusal.code,
@@ -251,11 +265,11 @@ impl Change<'_> {
 
     fn check_quota(&self, body: &Map<String, Value>) -> Result<(), ApiError> {
         let kind = self.kind;
-        let is_alert = body.get("type").and_then(Value::as_str) == Some("Alert");
+        let is_alert = body.get("type").and_then(Value::as_str) == Some(documents::ALERT);
         let max = match kind.stored_as {
-            "dashboard" => self.quotas.dashboards,
-            "savedsearch" => self.quotas.saved_searches,
-            "job" if is_alert => {
+            stored_as::DASHBOARD => self.quotas.dashboards,
+            stored_as::SAVED_SEARCH => self.quotas.saved_searches,
+            stored_as::JOB if is_alert => {
                 let alert = |document: &Document| document.body.get("type") == body.get("type");
                 let jobs = store::list(self.tx, self.owner, kind.stored_as)?;
                 let count = jobs.iter().filter(|document| alert(document)).count() as u64;

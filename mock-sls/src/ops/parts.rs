@@ -8,15 +8,16 @@ use rusqlite::Connection;
 use serde_json::Value;
 use sls_api::Json;
 use sls_api::ops::Paging;
+use sls_api::ops::documents::stored_as::{ETL_META, JOB, SHIPPER, STORE_VIEW};
 use sls_api::ops::parts::{
-    EtlMetaNames, GetJobInstance, GetStoreViewIndex, ListEtlMetaName, ListJobInstances, ListShipperTasks,
-    ModifyJobInstanceState, Object, Results, RetryShipperTasks, ShipperTasks, StoreViewError, StoreViewIndex,
-    StoreViewIndexes,
+    EtlMetaNames, GetJobInstance, GetStoreViewIndex, InDocumentPart, ListEtlMetaName, ListJobInstances,
+    ListShipperTasks, ModifyJobInstanceState, Object, Results, RetryShipperTasks, ShipperTasks,
+    StoreViewError, StoreViewIndex, StoreViewIndexes,
 };
 
-use super::documents::refused;
+use super::documents::stored;
 use crate::error::ApiError;
-use crate::route::{Call, Operations};
+use crate::route::{Call, Context, Operations};
 use crate::store::documents::{self, Document, Owner};
 use crate::store::page::Page;
 use crate::store::projects::{self, ProjectId};
@@ -38,21 +39,10 @@ pub fn operations(ops: Operations) -> Operations {
     settings::operations(charts::operations(ops))
 }
 
-/// A document that must exist; the error is the one of its kind.
-fn existing(db: &Connection, owner: &Owner, stored_as: &str, name: &str) -> Result<Document, ApiError> {
-    documents::find(db, owner, stored_as, name)?.ok_or_else(|| {
-        let kind = sls_api::ops::documents::kinds().find(|kind| kind.stored_as == stored_as);
-        kind.map_or_else(
-            || ApiError::Internal(format!("there is no kind of document {stored_as}")),
-            |kind| refused(kind.missing, name),
-        )
-    })
-}
-
 async fn job_instances(call: Call<ListJobInstances>) -> Result<Json<Results>, ApiError> {
     page(&call.query)?;
     let name = call.path.name;
-    call.context.read(move |db, project| existing(db, &Owner::Project(project), "job", &name)).await?;
+    call.context.read(move |db, project| stored(db, &Owner::Project(project), JOB, &name)).await?;
     Ok(Json(Results::default()))
 }
 
@@ -60,27 +50,24 @@ fn page(query: &Paging) -> Result<Page, ApiError> {
     Page::new(query.offset, query.size, PAGE_SIZE_DEFAULT)
 }
 
-/// Source of the code: guess.
-fn no_instance(instance: &str) -> ApiError {
-    ApiError::Refused {
-        status: 404,
-        code: "JobInstanceNotExist",
-        message: format!("Job instance {instance} does not exist: the emulator runs no jobs"),
-    }
-}
-
 async fn job_instance(call: Call<GetJobInstance>) -> Result<Json<Object>, ApiError> {
-    let path = call.path;
-    let part = path.part;
-    call.context.read(move |db, project| existing(db, &Owner::Project(project), "job", &path.name)).await?;
-    Err(no_instance(&part))
+    no_instance(call.context, call.path).await
 }
 
 async fn modify_job_instance(call: Call<ModifyJobInstanceState>) -> Result<(), ApiError> {
-    let path = call.path;
-    let part = path.part;
-    call.context.read(move |db, project| existing(db, &Owner::Project(project), "job", &path.name)).await?;
-    Err(no_instance(&part))
+    no_instance(call.context, call.path).await
+}
+
+/// The error of a call on a run of a job: of the job, or else of the run. Source of the run's
+/// code: guess.
+async fn no_instance<T>(context: Context, path: InDocumentPart) -> Result<T, ApiError> {
+    let InDocumentPart { name, part } = path;
+    context.read(move |db, project| stored(db, &Owner::Project(project), JOB, &name)).await?;
+    Err(ApiError::Refused {
+        status: 404,
+        code: "JobInstanceNotExist",
+        message: format!("Job instance {part} does not exist: the emulator runs no jobs"),
+    })
 }
 
 async fn shipper_tasks(call: Call<ListShipperTasks>) -> Result<Json<ShipperTasks>, ApiError> {
@@ -89,7 +76,7 @@ async fn shipper_tasks(call: Call<ListShipperTasks>) -> Result<Json<ShipperTasks
     call.context
         .read(move |db, project| {
             let owner = Owner::Logstore(logstores::find(db, project, &path.logstore)?);
-            existing(db, &owner, "shipper", &path.name)
+            stored(db, &owner, SHIPPER, &path.name)
         })
         .await?;
     Ok(Json(ShipperTasks::default()))
@@ -100,7 +87,7 @@ async fn retry_shipper_tasks(call: Call<RetryShipperTasks>) -> Result<(), ApiErr
     call.context
         .read(move |db, project| {
             let owner = Owner::Logstore(logstores::find(db, project, &path.logstore)?);
-            existing(db, &owner, "shipper", &path.name).map(|_| ())
+            stored(db, &owner, SHIPPER, &path.name).map(|_| ())
         })
         .await
 }
@@ -110,7 +97,7 @@ async fn store_view_index(call: Call<GetStoreViewIndex>) -> Result<Json<StoreVie
     let found = call
         .context
         .read(move |db, project| {
-            let view = existing(db, &Owner::Project(project), "storeview", &name)?;
+            let view = stored(db, &Owner::Project(project), STORE_VIEW, &name)?;
             let stores = view.body.get("stores").and_then(Value::as_array).cloned().unwrap_or_default();
             let mut found = StoreViewIndexes::default();
             for store in &stores {
@@ -141,8 +128,8 @@ async fn store_view_index(call: Call<GetStoreViewIndex>) -> Result<Json<StoreVie
 fn index(db: &Connection, account: &str, project: &str, logstore: &str) -> Result<Object, ApiError> {
     let project: ProjectId = projects::owned(db, &project.try_into()?, account)?;
     let logstore = logstores::find(db, project, &logstore.try_into()?)?;
-    let stored = indexes::get(db, logstore)?.ok_or(ApiError::IndexConfigNotExist)?;
-    match serde_json::to_value(&stored.index) {
+    let found = indexes::get(db, logstore)?.ok_or(ApiError::IndexConfigNotExist)?;
+    match serde_json::to_value(&found.index) {
         Ok(Value::Object(index)) => Ok(index),
         _ => Err(ApiError::Internal("an index is not an object".to_owned())),
     }
@@ -151,10 +138,8 @@ fn index(db: &Connection, account: &str, project: &str, logstore: &str) -> Resul
 /// The metas of one name are together, because documents come in the order of their names.
 async fn etl_meta_names(call: Call<ListEtlMetaName>) -> Result<Json<EtlMetaNames>, ApiError> {
     let page = page(&call.query)?;
-    let metas = call
-        .context
-        .read(move |db, project| documents::list(db, &Owner::Project(project), "etlmeta"))
-        .await?;
+    let metas =
+        call.context.read(move |db, project| documents::list(db, &Owner::Project(project), ETL_META)).await?;
     let name = |meta: Document| meta.body.get("etlMetaName").and_then(Value::as_str).map(str::to_owned);
     let mut names: Vec<String> = metas.into_iter().filter_map(name).collect();
     names.dedup();

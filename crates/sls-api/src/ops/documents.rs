@@ -10,13 +10,14 @@ mod calls;
 mod jobs;
 mod logstore;
 mod project;
+pub mod stored_as;
 
 use http::Method;
 
 use crate::names::NameRule;
 use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 
-pub use jobs::JobStates;
+pub use jobs::{ALERT, JobStates};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]

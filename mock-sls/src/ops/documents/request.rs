@@ -63,16 +63,16 @@ impl Request {
                 Ok(name.to_owned())
             }
             Key::Field(..) => name_in(kind, &self.body),
-            Key::Query(parts) => {
+            Key::Query(fields) => {
                 let part = |name: &&'static str| {
                     let in_body = self.body.get(*name).and_then(Value::as_str);
                     in_body.or_else(|| self.parameter(name)).unwrap_or_default()
                 };
-                let parts: Vec<&str> = parts.iter().map(part).collect();
-                if parts.first().is_none_or(|first| first.is_empty()) {
-                    return Err(missing_field(kind, name_field(kind)));
+                let parts: Vec<&str> = fields.iter().map(part).collect();
+                match (fields.first(), parts.first()) {
+                    (Some(field), Some(&"")) => Err(missing_field(kind, field)),
+                    _ => Ok(parts.join(&PART_END.to_string())),
                 }
-                Ok(parts.join(&PART_END.to_string()))
             }
         }
     }
@@ -128,14 +128,6 @@ pub(super) fn name_in(kind: &Kind, body: &Map<String, Value>) -> Result<String, 
     let name = body.get(field).and_then(Value::as_str).ok_or_else(|| missing_field(kind, field))?;
     rule.check(name)?;
     Ok(name.to_owned())
-}
-
-fn name_field(kind: &Kind) -> &'static str {
-    match kind.key {
-        Key::Field(field, _) => field,
-        Key::Query(fields) => fields.first().copied().unwrap_or_default(),
-        Key::Single => "",
-    }
 }
 
 fn missing_field(kind: &Kind, field: &str) -> ApiError {

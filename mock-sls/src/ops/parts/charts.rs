@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use rusqlite::Transaction;
 use serde_json::Value;
 use sls_api::Json;
+use sls_api::ops::documents::stored_as::DASHBOARD;
 use sls_api::ops::parts::{
     CreateChart, DeleteChart, GetChart, InDocumentPart, Object, UpdateChart, UpdateChartByTitle,
 };
 
-use super::existing;
 use crate::error::ApiError;
+use crate::ops::documents::stored;
 use crate::route::{Call, Operations};
 use crate::store::documents::{self, Owner};
 use crate::store::projects::ProjectId;
@@ -39,7 +40,7 @@ fn change(
     now: Timestamp,
     f: impl FnOnce(&mut Vec<Value>) -> Result<(), ApiError>,
 ) -> Result<(), ApiError> {
-    let mut dashboard = existing(tx, &Owner::Project(project), "dashboard", dashboard)?;
+    let mut dashboard = stored(tx, &Owner::Project(project), DASHBOARD, dashboard)?;
     let charts = dashboard.body.entry("charts").or_insert_with(|| Value::Array(Vec::new()));
     if !charts.is_array() {
         *charts = Value::Array(Vec::new());
@@ -78,7 +79,7 @@ async fn get(call: Call<GetChart>) -> Result<Json<Object>, ApiError> {
     let path = call.path;
     call.context
         .read(move |db, project| {
-            let dashboard = existing(db, &Owner::Project(project), "dashboard", &path.name)?;
+            let dashboard = stored(db, &Owner::Project(project), DASHBOARD, &path.name)?;
             let charts = dashboard.body.get("charts").and_then(Value::as_array);
             let chart = charts.and_then(|charts| charts.iter().find(|chart| title(chart) == path.part));
             chart.and_then(Value::as_object).cloned().map(Json).ok_or_else(not_there)

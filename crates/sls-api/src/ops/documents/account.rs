@@ -2,6 +2,7 @@
 //! relations, collection policies.
 
 use super::calls::{PLAIN, calls, exists, items, missing};
+use super::stored_as::{RESOURCE, TOPOSTORE};
 use super::{Filter, Key, Kind, List, Place, Shape, Test};
 use crate::names::{COLLECTED_NAME, RECORD_ID, RESOURCE_NAME};
 use crate::operation::{Source, Tier};
@@ -10,7 +11,7 @@ pub(super) const KINDS: &[&Kind] =
     &[&RESOURCES, &RECORDS, &TOPOSTORES, &NODES, &RELATIONS, &COLLECTION_POLICIES];
 
 const RESOURCES: Kind = Kind {
-    stored_as: "resource",
+    stored_as: RESOURCE,
     noun: "resource",
     place: Place::Account,
     key: Key::Field("name", &RESOURCE_NAME),
@@ -40,7 +41,7 @@ const RESOURCES: Kind = Kind {
 const RECORDS: Kind = Kind {
     stored_as: "record",
     noun: "resource record",
-    place: Place::Within { parent: "resource" },
+    place: Place::Within { parent: RESOURCE },
     key: Key::Field("id", &RECORD_ID),
     required: &[("value", Shape::Text)],
     kept: &["tag"],
@@ -67,7 +68,7 @@ const RECORDS: Kind = Kind {
 };
 
 const TOPOSTORES: Kind = Kind {
-    stored_as: "topostore",
+    stored_as: TOPOSTORE,
     noun: "topostore",
     place: Place::Account,
     key: Key::Field("name", &COLLECTED_NAME),
@@ -96,7 +97,7 @@ const TOPOSTORES: Kind = Kind {
 const NODES: Kind = Kind {
     stored_as: "node",
     noun: "topostore node",
-    place: Place::Within { parent: "topostore" },
+    place: Place::Within { parent: TOPOSTORE },
     key: Key::Field("nodeId", &RECORD_ID),
     required: &[("nodeType", Shape::Text)],
     kept: &["nodeType"],
@@ -124,7 +125,7 @@ const NODES: Kind = Kind {
 const RELATIONS: Kind = Kind {
     stored_as: "relation",
     noun: "topostore relation",
-    place: Place::Within { parent: "topostore" },
+    place: Place::Within { parent: TOPOSTORE },
     key: Key::Field("relationId", &RECORD_ID),
     required: &[("relationType", Shape::Text), ("srcNodeId", Shape::Text), ("dstNodeId", Shape::Text)],
     kept: &["relationType", "srcNodeId", "dstNodeId"],

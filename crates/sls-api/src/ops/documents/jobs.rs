@@ -2,9 +2,13 @@
 //! a `type`; the OpenAPI client reaches each type by a path of its own and never sends it.
 
 use super::calls::{PLAIN, calls, exists, items, missing};
+use super::stored_as::JOB;
 use super::{Action, Filter, Key, Kind, List, Shape, Test};
 use crate::names::JOB_NAME;
 use crate::operation::{Fidelity, Source, Tier};
+
+/// `type` of the jobs that are alerts.
+pub const ALERT: &str = "Alert";
 
 /// What the actions of a job do to its fields `state` and `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +23,7 @@ impl JobStates {
     /// where nothing is compared.
     #[must_use]
     pub fn after(&self, action: Option<Action>, job_type: &str) -> (&'static str, &'static str) {
-        let alert = job_type == "Alert";
+        let alert = job_type == ALERT;
         match action {
             None if self.scheduled.contains(&job_type) => self.after(Some(Action::Enable), job_type),
             None | Some(Action::Start | Action::Restart) => ("Enabled", "RUNNING"),
@@ -32,7 +36,7 @@ impl JobStates {
 
 /// Values of `type`. Source: Go and Python SDKs, OpenAPI client.
 const TYPES: &[&str] =
-    &["Alert", "ETL", "Ingestion", "Export", "ScheduledSQL", "RebuildIndex", "Report", "DownloadJob"];
+    &[ALERT, "ETL", "Ingestion", "Export", "ScheduledSQL", "RebuildIndex", "Report", "DownloadJob"];
 
 pub(super) const KINDS: &[&Kind] = &[
     &JOBS,
@@ -61,12 +65,12 @@ const LISTED: List = List {
 };
 
 const JOBS: Kind = Kind {
-    stored_as: "job",
+    stored_as: JOB,
     noun: "Job",
     key: Key::Field("name", &JOB_NAME),
     required: &[("type", Shape::OneOf(TYPES)), ("configuration", Shape::Object)],
     kept: &["type"],
-    states: Some(JobStates { scheduled: &["Alert", "ScheduledSQL", "Report"] }),
+    states: Some(JobStates { scheduled: &[ALERT, "ScheduledSQL", "Report"] }),
     times: (&["createTime"], &["lastModifiedTime", "lastModifyTime"]),
     list: LISTED,
     missing: missing("JobNotExist", "Job {} does not exist"),
@@ -98,7 +102,7 @@ const TYPED: Kind = Kind {
 
 const ALERTS: Kind = Kind {
     noun: "Alert",
-    fixed: Some(("type", "Alert")),
+    fixed: Some(("type", ALERT)),
     calls: calls![
         Create CreateAlert POST "/alerts",
         Get GetAlert GET "/alerts/{name}",

@@ -1,6 +1,7 @@
 //! Documents of a Logstore: shippers, sub-stores and settings.
 
 use super::calls::{PLAIN, calls, exists, missing, names};
+use super::stored_as::SHIPPER;
 use super::{Key, Kind, Place, Shape};
 use crate::names::COLLECTED_NAME;
 use crate::operation::Source;
@@ -20,7 +21,7 @@ pub(super) const KINDS: &[&Kind] = &[
 const IN_LOGSTORE: Kind = Kind { place: Place::Logstore, times: (&[], &[]), ..PLAIN };
 
 const SHIPPERS: Kind = Kind {
-    stored_as: "shipper",
+    stored_as: SHIPPER,
     noun: "shipper",
     key: Key::Field("shipperName", &COLLECTED_NAME),
     required: &[("targetType", Shape::Text), ("targetConfiguration", Shape::Object)],

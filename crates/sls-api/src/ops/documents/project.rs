@@ -1,6 +1,7 @@
 //! Documents of a project: what people look at, and settings.
 
 use super::calls::{PLAIN, calls, exists, items, missing, names};
+use super::stored_as::{DASHBOARD, ETL_META, PIPELINE_CONFIG, SAVED_SEARCH, STORE_VIEW};
 use super::{Filter, Key, Kind, List, Shape, Test};
 use crate::names::{
     COLLECTED_NAME, CONFIG_NAME, DASHBOARD_NAME, DOMAIN_NAME, EXTERNAL_STORE_NAME, LOGSTORE_NAME,
@@ -30,7 +31,7 @@ pub(super) const KINDS: &[&Kind] = &[
 ];
 
 const SAVED_SEARCHES: Kind = Kind {
-    stored_as: "savedsearch",
+    stored_as: SAVED_SEARCH,
     noun: "savedsearch",
     key: Key::Field("savedsearchName", &SAVED_SEARCH_NAME),
     required: &[("logstore", Shape::Text), ("searchQuery", Shape::Text)],
@@ -61,7 +62,7 @@ const SAVED_SEARCHES: Kind = Kind {
 };
 
 const DASHBOARDS: Kind = Kind {
-    stored_as: "dashboard",
+    stored_as: DASHBOARD,
     noun: "dashboard",
     key: Key::Field("dashboardName", &DASHBOARD_NAME),
     list: List {
@@ -88,7 +89,7 @@ const DASHBOARDS: Kind = Kind {
 
 /// Logtail configs in the form that agents work with.
 const PIPELINE_CONFIGS: Kind = Kind {
-    stored_as: "logtailpipelineconfig",
+    stored_as: PIPELINE_CONFIG,
     noun: "pipeline config",
     key: Key::Field("configName", &CONFIG_NAME),
     required: &[("inputs", Shape::List), ("flushers", Shape::List)],
@@ -133,7 +134,7 @@ const AGENT_INSTANCE_CONFIGS: Kind = Kind {
 
 /// The stores of a view need not exist; see `GetStoreViewIndex`.
 const STORE_VIEWS: Kind = Kind {
-    stored_as: "storeview",
+    stored_as: STORE_VIEW,
     noun: "store view",
     key: Key::Field("name", &LOGSTORE_NAME),
     required: &[("storeType", Shape::OneOf(&["logstore", "metricstore"])), ("stores", Shape::List)],
@@ -248,7 +249,7 @@ const ETL_JOBS: Kind = Kind {
 
 /// Named by two fields; their names alone are listed by `ListEtlMetaName`.
 const ETL_METAS: Kind = Kind {
-    stored_as: "etlmeta",
+    stored_as: ETL_META,
     noun: "etl meta",
     key: Key::Query(&["etlMetaName", "etlMetaKey"]),
     required: &[("etlMetaName", Shape::Text), ("etlMetaKey", Shape::Text)],
