@@ -6,6 +6,8 @@
 mod request;
 mod rules;
 
+pub(super) use request::same_name;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 use serde_json::{Map, Value, json};

@@ -135,7 +135,7 @@ fn missing_field(kind: &Kind, field: &str) -> ApiError {
 }
 
 /// A body may leave its name to the path, but not contradict it.
-pub(super) fn same_name(body: &Map<String, Value>, field: &str, name: &str) -> Result<(), ApiError> {
+pub(in crate::ops) fn same_name(body: &Map<String, Value>, field: &str, name: &str) -> Result<(), ApiError> {
     match body.get(field).and_then(Value::as_str) {
         Some(given) if given != name && !given.is_empty() => {
             Err(ApiError::NameMismatch { path: name.to_owned(), body: given.to_owned() })

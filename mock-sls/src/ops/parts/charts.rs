@@ -10,8 +10,8 @@ use sls_api::ops::parts::{
 };
 
 use crate::error::ApiError;
-use crate::ops::documents::stored;
-use crate::route::{Call, Operations};
+use crate::ops::documents::{same_name, stored};
+use crate::route::{Call, Context, Operations};
 use crate::store::documents::{self, Owner};
 use crate::store::projects::ProjectId;
 
@@ -25,6 +25,16 @@ pub fn operations(ops: Operations) -> Operations {
 
 fn title(chart: &Value) -> &str {
     chart.get("title").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The title by which a new chart, or one that replaces another, is told apart.
+fn given_title(chart: &Object) -> Result<String, ApiError> {
+    match chart.get("title").and_then(Value::as_str) {
+        None | Some("") => {
+            Err(ApiError::ParameterInvalid("chart: the field title is missing or not a text".to_owned()))
+        }
+        Some(title) => Ok(title.to_owned()),
+    }
 }
 
 fn not_there() -> ApiError {
@@ -41,22 +51,22 @@ fn change(
     f: impl FnOnce(&mut Vec<Value>) -> Result<(), ApiError>,
 ) -> Result<(), ApiError> {
     let mut dashboard = stored(tx, &Owner::Project(project), DASHBOARD, dashboard)?;
-    let charts = dashboard.body.entry("charts").or_insert_with(|| Value::Array(Vec::new()));
-    if !charts.is_array() {
+    let charts = dashboard.body.entry("charts").or_insert(Value::Null);
+    // The Go SDK sends null for an empty list.
+    if charts.is_null() {
         *charts = Value::Array(Vec::new());
     }
-    if let Value::Array(charts) = charts {
-        f(charts)?;
-    }
+    let Value::Array(charts) = charts else {
+        return Err(ApiError::ParameterInvalid("dashboard: the field charts is not a list".to_owned()));
+    };
+    f(charts)?;
     documents::replace(tx, dashboard.id, &dashboard.body, now)
 }
 
 async fn create(call: Call<CreateChart>) -> Result<(), ApiError> {
     let (path, now) = (call.path, call.context.now);
+    given_title(&call.body.0)?;
     let chart = Value::Object(call.body.0);
-    if title(&chart).is_empty() {
-        return Err(ApiError::ParameterInvalid("chart: the field title is missing or not a text".to_owned()));
-    }
     call.context
         .write(move |tx, project| {
             change(tx, project, &path.name, now, |charts| {
@@ -88,8 +98,7 @@ async fn get(call: Call<GetChart>) -> Result<Json<Object>, ApiError> {
 }
 
 async fn update(call: Call<UpdateChart>) -> Result<(), ApiError> {
-    let part = call.body.0.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let path = InDocumentPart { name: call.path.name, part };
+    let path = InDocumentPart { name: call.path.name, part: given_title(&call.body.0)? };
     replace(call.context, path, call.body.0).await
 }
 
@@ -97,12 +106,11 @@ async fn update_by_title(call: Call<UpdateChartByTitle>) -> Result<(), ApiError>
     replace(call.context, call.path, call.body.0).await
 }
 
-async fn replace(
-    context: crate::route::Context,
-    path: InDocumentPart,
-    chart: Object,
-) -> Result<(), ApiError> {
+/// A body may leave its title to the path, but not contradict it.
+async fn replace(context: Context, path: InDocumentPart, mut chart: Object) -> Result<(), ApiError> {
     let now = context.now;
+    same_name(&chart, "title", &path.part)?;
+    chart.insert("title".to_owned(), path.part.clone().into());
     context
         .write(move |tx, project| {
             change(tx, project, &path.name, now, |charts| {
