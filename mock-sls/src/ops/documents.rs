@@ -6,7 +6,7 @@
 mod request;
 mod rules;
 
-pub(super) use request::same_name;
+pub(super) use request::{first_part, same_name};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
@@ -19,7 +19,7 @@ use self::request::Request;
 use crate::error::ApiError;
 use crate::quotas::{self, Quotas};
 use crate::route::{Context, Operations, Raw};
-use crate::store::documents::{self as store, Document, Owner};
+use crate::store::documents::{self as store, Condition, Document, Listed, Owner};
 use crate::store::page::Page;
 use crate::store::{logstores, projects};
 
@@ -166,27 +166,36 @@ fn list(
     request: &Request,
     page: Page,
 ) -> Result<Payload, ApiError> {
-    let mut found = store::list(db, owner, kind.stored_as)?;
-    found.retain(|document| rules::is_of_kind(kind, &document.body) && request.wants(kind, &document.body));
-    let (found, total) = page.of(found);
+    let listed = Listed { owner, kind: kind.stored_as, conditions: request.conditions(kind) };
+    let total = listed.count(db)?;
+    let (mut names, mut items) = (Vec::new(), Vec::new());
+    if kind.list.items.is_empty() {
+        names = listed.names(db, Some(page))?;
+    } else {
+        listed.each(db, page, |document| {
+            names.push(document.name.clone());
+            items.push(item(kind, document));
+        })?;
+    }
     let mut answer = Map::new();
-    answer.insert("count".to_owned(), found.len().into());
+    answer.insert("count".to_owned(), names.len().into());
     answer.insert("total".to_owned(), total.into());
     if !kind.list.names.is_empty() {
-        let names: Vec<&str> = found.iter().map(|document| document.name.as_str()).collect();
         answer.insert(kind.list.names.to_owned(), json!(names));
     }
     if !kind.list.items.is_empty() {
-        let mut items: Vec<Map<String, Value>> =
-            found.into_iter().map(|document| described(kind, document)).collect();
-        if !kind.list.item_fields.is_empty() {
-            for item in &mut items {
-                item.retain(|field, _| kind.list.item_fields.contains(&field.as_str()));
-            }
-        }
         answer.insert(kind.list.items.to_owned(), json!(items));
     }
     Ok(Json(answer).to_payload())
+}
+
+/// A document as lists show it.
+fn item(kind: &Kind, document: Document) -> Map<String, Value> {
+    let mut item = described(kind, document);
+    if !kind.list.item_fields.is_empty() {
+        item.retain(|field, _| kind.list.item_fields.contains(&field.as_str()));
+    }
+    item
 }
 
 /// A write in progress.
@@ -268,18 +277,17 @@ impl Change<'_> {
     fn check_quota(&self, body: &Map<String, Value>) -> Result<(), ApiError> {
         let kind = self.kind;
         let is_alert = body.get("type").and_then(Value::as_str) == Some(documents::ALERT);
-        let max = match kind.stored_as {
-            stored_as::DASHBOARD => self.quotas.dashboards,
-            stored_as::SAVED_SEARCH => self.quotas.saved_searches,
+        let mut listed = Listed { owner: self.owner, kind: kind.stored_as, conditions: Vec::new() };
+        let (noun, max) = match kind.stored_as {
+            stored_as::DASHBOARD => (kind.noun, self.quotas.dashboards),
+            stored_as::SAVED_SEARCH => (kind.noun, self.quotas.saved_searches),
             stored_as::JOB if is_alert => {
-                let alert = |document: &Document| document.body.get("type") == body.get("type");
-                let jobs = store::list(self.tx, self.owner, kind.stored_as)?;
-                let count = jobs.iter().filter(|document| alert(document)).count() as u64;
-                return quotas::check("alert", count, self.quotas.alerts);
+                listed.conditions.push(Condition::is("type", documents::ALERT));
+                ("alert", self.quotas.alerts)
             }
-            _ => self.quotas.documents,
+            _ => (kind.noun, self.quotas.documents),
         };
-        quotas::check(kind.noun, store::count(self.tx, self.owner, kind.stored_as)?, max)
+        quotas::check(noun, listed.count(self.tx)?, max)
     }
 
     /// Moves a job to another state. Repeating an action changes nothing, which is a guess.

@@ -15,10 +15,10 @@ use sls_api::ops::parts::{
     StoreViewError, StoreViewIndex, StoreViewIndexes,
 };
 
-use super::documents::stored;
+use super::documents::{first_part, stored};
 use crate::error::ApiError;
 use crate::route::{Call, Context, Operations};
-use crate::store::documents::{self, Document, Owner};
+use crate::store::documents::{Listed, Owner};
 use crate::store::page::Page;
 use crate::store::projects::{self, ProjectId};
 use crate::store::{indexes, logstores};
@@ -138,10 +138,14 @@ fn index(db: &Connection, account: &str, project: &str, logstore: &str) -> Resul
 /// The metas of one name are together, because documents come in the order of their names.
 async fn etl_meta_names(call: Call<ListEtlMetaName>) -> Result<Json<EtlMetaNames>, ApiError> {
     let page = page(&call.query)?;
-    let metas =
-        call.context.read(move |db, project| documents::list(db, &Owner::Project(project), ETL_META)).await?;
-    let name = |meta: Document| meta.body.get("etlMetaName").and_then(Value::as_str).map(str::to_owned);
-    let mut names: Vec<String> = metas.into_iter().filter_map(name).collect();
+    let mut names = call
+        .context
+        .read(move |db, project| {
+            let owner = Owner::Project(project);
+            Listed { owner: &owner, kind: ETL_META, conditions: Vec::new() }.names(db, None)
+        })
+        .await?;
+    names.iter_mut().for_each(|name| *name = first_part(name).to_owned());
     names.dedup();
     let (etl_meta_name_list, total) = page.of(names);
     Ok(Json(EtlMetaNames { count: etl_meta_name_list.len() as u64, total, etl_meta_name_list }))

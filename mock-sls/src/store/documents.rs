@@ -1,6 +1,10 @@
 //! SQL of documents. What the documents of a kind mean is in `sls_api::ops::documents` and
 //! [`crate::ops::documents`]; here they are names with JSON.
 
+mod listed;
+
+pub use listed::{Condition, Listed};
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde_json::{Map, Value};
@@ -93,21 +97,6 @@ pub fn find(db: &Connection, owner: &Owner, kind: &str, name: &str) -> Result<Op
     Ok(db.prepare_cached(&sql)?.query_row((owner.place(), kind, name), stored).optional()?)
 }
 
-/// All documents of a kind, by name.
-pub fn list(db: &Connection, owner: &Owner, kind: &str) -> Result<Vec<Document>, ApiError> {
-    let sql = format!("SELECT {COLUMNS} FROM documents WHERE place = ?1 AND kind = ?2 ORDER BY name");
-    let mut query = db.prepare_cached(&sql)?;
-    let rows = query.query_map((owner.place(), kind), stored)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// How many documents of a kind there are.
-pub fn count(db: &Connection, owner: &Owner, kind: &str) -> Result<u64, ApiError> {
-    let sql = "SELECT count(*) FROM documents WHERE place = ?1 AND kind = ?2";
-    let count: i64 = db.prepare_cached(sql)?.query_row((owner.place(), kind), |row| row.get(0))?;
-    Ok(u64::try_from(count).unwrap_or_default())
-}
-
 /// Adds a document; the name must be free.
 pub fn insert(
     tx: &Transaction<'_>,
@@ -173,7 +162,8 @@ mod tests {
         add(&b, "k").unwrap();
         add(&a, "l").unwrap();
         assert!(matches!(add(&a, "k"), Err(ApiError::Store(_))));
-        assert_eq!(count(&tx, &a, "k").unwrap(), 1);
+        let listed = Listed { owner: &a, kind: "k", conditions: Vec::new() };
+        assert_eq!(listed.count(&tx).unwrap(), 1);
     }
 
     #[test]
@@ -200,7 +190,8 @@ mod tests {
         let resource = find(&tx, &account, "resource", "r").unwrap().unwrap();
         let inside = Owner::Document(resource.id);
         insert(&tx, &inside, "record", "1", &body(r#"{"id":"1"}"#), Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(list(&tx, &inside, "record").unwrap()[0].body, body(r#"{"id":"1"}"#));
+        let found = find(&tx, &inside, "record", "1").unwrap().unwrap();
+        assert_eq!(found.body, body(r#"{"id":"1"}"#));
         delete(&tx, resource.id).unwrap();
         let left: i64 = tx.query_row("SELECT count(*) FROM documents", (), |row| row.get(0)).unwrap();
         assert_eq!(left, 0);

@@ -28,6 +28,11 @@ impl Page {
         Ok(Self { offset, size: usize::try_from(size).unwrap_or_default() })
     }
 
+    /// Size and offset as a query takes them.
+    pub fn bounds(self) -> [i64; 2] {
+        [self.size, self.offset].map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
     /// Cuts the page out of a whole list; the second value is the length of that list.
     pub fn of<T>(self, whole: Vec<T>) -> (Vec<T>, u64) {
         let total = whole.len() as u64;

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
-use sls_api::ops::documents::{Filter, Key, Kind, Test, Verb};
+use sls_api::ops::documents::{Key, Kind, Verb};
 
 use crate::error::ApiError;
 use crate::route::Raw;
-use crate::store::documents::check_size;
+use crate::store::documents::{Condition, check_size};
 use crate::store::page::Page;
 
 /// Between the parts of a name that has several; no part contains it.
@@ -101,24 +101,14 @@ impl Request {
         Page::new(number("offset")?, number("size")?, kind.list.size_default)
     }
 
-    /// Whether the list that is asked for holds this document.
-    pub(super) fn wants(&self, kind: &Kind, body: &Map<String, Value>) -> bool {
-        kind.list
-            .filters
-            .iter()
-            .all(|filter| self.parameter(filter.parameter).is_none_or(|wanted| passes(filter, wanted, body)))
-    }
-}
-
-fn passes(filter: &Filter, wanted: &str, body: &Map<String, Value>) -> bool {
-    let mut steps = filter.pointer.split('/').skip(1);
-    let first = steps.next().and_then(|field| body.get(field));
-    let rest: String = steps.map(|step| format!("/{step}")).collect();
-    let value = first.and_then(|value| value.pointer(&rest)).and_then(Value::as_str).unwrap_or_default();
-    match filter.test {
-        Test::Contains => value.contains(wanted),
-        Test::Is => value == wanted,
-        Test::OneOf => wanted.split(',').any(|one| one == value),
+    /// What the documents of the list that is asked for must be.
+    pub(super) fn conditions(&self, kind: &Kind) -> Vec<Condition> {
+        let of_kind = kind.fixed.map(|(field, value)| Condition::is(field, value));
+        let asked = kind.list.filters.iter().filter_map(|filter| {
+            let wanted = self.parameter(filter.parameter)?.to_owned();
+            Some(Condition { pointer: filter.pointer.to_owned(), test: filter.test, wanted })
+        });
+        of_kind.into_iter().chain(asked).collect()
     }
 }
 
@@ -155,4 +145,9 @@ pub(super) fn objects(mut body: Map<String, Value>, list: &str) -> Result<Vec<Ma
 /// A stored name as people read it.
 pub(super) fn shown(name: &str) -> String {
     name.trim_end_matches(PART_END).replace(PART_END, "/")
+}
+
+/// The first part of a stored name.
+pub(in crate::ops) fn first_part(name: &str) -> &str {
+    name.split(PART_END).next().unwrap_or(name)
 }
