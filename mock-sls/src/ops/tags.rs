@@ -3,16 +3,21 @@
 use rusqlite::Connection;
 use sls_api::Json;
 use sls_api::names::ProjectName;
+use sls_api::ops::documents::ALERT;
+use sls_api::ops::documents::stored_as::{DASHBOARD, JOB, PIPELINE_CONFIG};
 use sls_api::ops::tags::{
-    ListSystemTagResources, ListTagResources, ListTagResourcesQuery, RESOURCE_TYPES, Tag, TagRequest,
+    ListSystemTagResources, ListTagResources, ListTagResourcesQuery, ResourceType, Tag, TagRequest,
     TagResource, TagResourceList, TagResources, TagResourcesSystemTags, UntagRequest, UntagResources,
     UntagResourcesSystemTags,
 };
 
+use super::documents::{missing, stored};
 use crate::error::ApiError;
 use crate::route::{Call, Context, Operations};
-use crate::store::projects;
+use crate::store::documents::{self, Owner};
+use crate::store::projects::{self, ProjectId};
 use crate::store::tags::{self, Tagged};
+use crate::store::{logstores, logtail_configs, machine_groups};
 
 /// Tags in one call, and tags that a resource may have. Source: OpenAPI model comments.
 const TAGS_MAX: usize = 20;
@@ -39,12 +44,11 @@ fn invalid(why: impl Into<String>) -> ApiError {
     ApiError::ParameterInvalid(why.into())
 }
 
-fn checked_type(resource_type: &str) -> Result<String, ApiError> {
-    let lower = resource_type.to_ascii_lowercase();
-    if RESOURCE_TYPES.contains(&lower.as_str()) {
-        return Ok(lower);
-    }
-    Err(invalid(format!("resourceType must be one of {RESOURCE_TYPES:?}, not {resource_type:?}")))
+fn checked_type(resource_type: &str) -> Result<ResourceType, ApiError> {
+    ResourceType::of_name(resource_type).ok_or_else(|| {
+        let names = ResourceType::ALL.map(ResourceType::name);
+        invalid(format!("resourceType must be one of {names:?}, not {resource_type:?}"))
+    })
 }
 
 fn within(what: &str, count: usize, max: usize) -> Result<(), ApiError> {
@@ -70,29 +74,46 @@ fn check_tag(tag: &Tag, system: bool) -> Result<(), ApiError> {
 }
 
 /// The resource that an id names: `project` or `project#name`. It must exist.
-fn resource(db: &Connection, account: &str, resource_type: &str, id: &str) -> Result<Tagged, ApiError> {
+fn resource(
+    db: &Connection,
+    account: &str,
+    resource_type: ResourceType,
+    id: &str,
+) -> Result<Tagged, ApiError> {
     let (project, name) = id.split_once('#').unwrap_or((id, ""));
-    if name.is_empty() == (resource_type != "project") {
-        let form = if resource_type == "project" { "project" } else { "project#name" };
-        return Err(invalid(format!("The id of a {resource_type} has the form {form}, not {id:?}")));
+    let is_project = resource_type == ResourceType::Project;
+    if name.is_empty() != is_project {
+        let form = if is_project { "project" } else { "project#name" };
+        let noun = resource_type.name();
+        return Err(invalid(format!("The id of a {noun} has the form {form}, not {id:?}")));
     }
     let project: ProjectName = project.parse().map_err(|_| ApiError::ProjectNotExist(project.to_owned()))?;
-    let tagged = Tagged {
-        project: projects::owned(db, &project, account)?,
-        resource_type: resource_type.to_owned(),
-        name: name.to_owned(),
-    };
-    if tags::exists(db, &tagged)? { Ok(tagged) } else { Err(not_there(resource_type, name)) }
+    let project = projects::owned(db, &project, account)?;
+    must_exist(db, project, resource_type, name)?;
+    Ok(Tagged { project, resource_type, name: name.to_owned() })
 }
 
-fn not_there(resource_type: &str, name: &str) -> ApiError {
-    let refused = |code, message: String| ApiError::Refused { status: 404, code, message };
+/// Refuses what is not there as a call on it does.
+fn must_exist(
+    db: &Connection,
+    project: ProjectId,
+    resource_type: ResourceType,
+    name: &str,
+) -> Result<(), ApiError> {
+    let owner = Owner::Project(project);
     match resource_type {
-        "logstore" => refused("LogStoreNotExist", format!("logstore {name} does not exist")),
-        "machinegroup" => refused("MachineGroupNotExist", format!("MachineGroup {name} does not exist.")),
-        "logtailconfig" => refused("ConfigNotExist", format!("Config {name} does not exist.")),
-        "dashboard" => refused("DashboardNotExist", "specified dashboard does not exist".to_owned()),
-        _ => refused("JobNotExist", format!("Job {name} does not exist")),
+        ResourceType::Project => Ok(()),
+        ResourceType::Logstore => logstores::find(db, project, &name.try_into()?).map(|_| ()),
+        ResourceType::MachineGroup => machine_groups::find(db, project, &name.try_into()?).map(|_| ()),
+        ResourceType::LogtailConfig => match documents::find(db, &owner, PIPELINE_CONFIG, name)? {
+            Some(_) => Ok(()),
+            None => logtail_configs::find(db, project, &name.try_into()?).map(|_| ()),
+        },
+        ResourceType::Dashboard => stored(db, &owner, DASHBOARD, name).map(|_| ()),
+        ResourceType::Alert => stored(db, &owner, JOB, name).and_then(|job| {
+            let is_alert = job.body.get("type").is_some_and(|kind| kind == ALERT);
+            if is_alert { Ok(()) } else { Err(missing(JOB, name)) }
+        }),
     }
 }
 
@@ -107,7 +128,7 @@ async fn tag(context: Context, request: TagRequest, system: bool) -> Result<(), 
         .store
         .write(move |tx| {
             for id in &request.resource_id {
-                let tagged = resource(tx, &account, &resource_type, id)?;
+                let tagged = resource(tx, &account, resource_type, id)?;
                 for tag in &request.tags {
                     tags::set(tx, &tagged, system, tag)?;
                 }
@@ -119,11 +140,13 @@ async fn tag(context: Context, request: TagRequest, system: bool) -> Result<(), 
         .await
 }
 
-/// A key that a resource does not have is ignored, which is a guess.
+/// A key that a resource does not have is ignored, which is a guess. With keys, `all` has no
+/// effect; see [`UntagRequest::tags`].
 async fn untag(context: Context, request: UntagRequest, system: bool) -> Result<(), ApiError> {
     let resource_type = checked_type(&request.resource_type)?;
     within("resourceId", request.resource_id.len(), RESOURCES_MAX)?;
-    if !request.all {
+    let all = request.all && request.tags.is_empty();
+    if !all {
         within("tags", request.tags.len(), TAGS_MAX)?;
     }
     let account = context.account;
@@ -132,8 +155,8 @@ async fn untag(context: Context, request: UntagRequest, system: bool) -> Result<
         .store
         .write(move |tx| {
             for id in &request.resource_id {
-                let tagged = resource(tx, &account, &resource_type, id)?;
-                let keys = if request.all && request.tags.is_empty() {
+                let tagged = resource(tx, &account, resource_type, id)?;
+                let keys = if all {
                     tags::of(tx, &tagged, system)?.into_iter().map(|tag| tag.key).collect()
                 } else {
                     request.tags.clone()
@@ -179,7 +202,7 @@ async fn list(
         .store
         .read(move |db| {
             let mut found = Vec::new();
-            for (id, tagged) in candidates(db, &account, project.as_ref(), &resource_type, ids, system)? {
+            for (id, tagged) in candidates(db, &account, project.as_ref(), resource_type, ids, system)? {
                 let has = tags::of(db, &tagged, system)?;
                 let has_tag = |wanted: &Tag| {
                     has.iter().any(|tag| {
@@ -188,7 +211,7 @@ async fn list(
                 };
                 if wanted.iter().all(has_tag) {
                     found.extend(has.into_iter().map(|tag| TagResource {
-                        resource_type: resource_type.clone(),
+                        resource_type: resource_type.name().to_owned(),
                         resource_id: id.clone(),
                         tag_key: tag.key,
                         tag_value: tag.value,
@@ -209,7 +232,7 @@ fn candidates(
     db: &Connection,
     account: &str,
     project: Option<&ProjectName>,
-    resource_type: &str,
+    resource_type: ResourceType,
     ids: Vec<String>,
     system: bool,
 ) -> Result<Vec<(String, Tagged)>, ApiError> {
@@ -217,16 +240,16 @@ fn candidates(
         let found = ids.into_iter().map(|id| Ok((id.clone(), resource(db, account, resource_type, &id)?)));
         return found.collect();
     }
+    let projects = match project {
+        Some(project) => vec![project.clone()],
+        None => projects::list(db, account)?.into_iter().map(|owned| owned.name).collect(),
+    };
     let mut found = Vec::new();
-    for owned in projects::list(db, account)? {
-        if project.is_some_and(|project| *project != owned.name) {
-            continue;
-        }
-        let id = projects::owned(db, &owned.name, account)?;
+    for project in projects {
+        let id = projects::owned(db, &project, account)?;
         for name in tags::names(db, id, resource_type, system)? {
-            let shown =
-                if name.is_empty() { owned.name.to_string() } else { format!("{}#{name}", owned.name) };
-            found.push((shown, Tagged { project: id, resource_type: resource_type.to_owned(), name }));
+            let shown = if name.is_empty() { project.to_string() } else { format!("{project}#{name}") };
+            found.push((shown, Tagged { project: id, resource_type, name }));
         }
     }
     Ok(found)

@@ -8,14 +8,58 @@ use crate::{
 };
 
 /// What can carry tags. Source: OpenAPI model comments.
-pub const RESOURCE_TYPES: [&str; 6] =
-    ["project", "logstore", "dashboard", "machinegroup", "logtailconfig", "alert"];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceType {
+    /// A project.
+    Project,
+    /// A Logstore.
+    Logstore,
+    /// A dashboard.
+    Dashboard,
+    /// A machine group.
+    MachineGroup,
+    /// A Logtail config, in either form.
+    LogtailConfig,
+    /// An alert.
+    Alert,
+}
+
+impl ResourceType {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Project,
+        Self::Logstore,
+        Self::Dashboard,
+        Self::MachineGroup,
+        Self::LogtailConfig,
+        Self::Alert,
+    ];
+
+    /// Its name in requests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Logstore => "logstore",
+            Self::Dashboard => "dashboard",
+            Self::MachineGroup => "machinegroup",
+            Self::LogtailConfig => "logtailconfig",
+            Self::Alert => "alert",
+        }
+    }
+
+    /// The type of this name, whatever its case: the documents themselves write `machineGroup`.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name().eq_ignore_ascii_case(name))
+    }
+}
 
 /// Sets tags; a key that a resource has gets the new value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TagRequest {
-    /// One of [`RESOURCE_TYPES`].
+    /// Name of a [`ResourceType`].
     pub resource_type: String,
     /// `project` for a project, `project#name` for what is in it.
     pub resource_id: Vec<String>,
@@ -46,14 +90,15 @@ pub struct Tag {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UntagRequest {
-    /// One of [`RESOURCE_TYPES`].
+    /// Name of a [`ResourceType`].
     pub resource_type: String,
     /// As in [`TagRequest::resource_id`].
     pub resource_id: Vec<String>,
-    /// Keys to remove.
+    /// Keys to remove. Where there are some, `all` has no effect. Source: document "Unbind
+    /// tags", "if tags is given, only those in the list are removed".
     #[serde(default, deserialize_with = "crate::operation::null_is_default")]
     pub tags: Vec<String>,
-    /// Whether to remove all; then `tags` must be empty.
+    /// Whether to remove all.
     #[serde(default)]
     pub all: bool,
     /// Account that set the system tags.
@@ -65,7 +110,7 @@ pub struct UntagRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListTagResourcesQuery {
-    /// One of [`RESOURCE_TYPES`].
+    /// Name of a [`ResourceType`].
     pub resource_type: String,
     /// A JSON list as in [`TagRequest::resource_id`]; empty or `null` for all.
     #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
@@ -94,7 +139,7 @@ pub struct TagResourceList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TagResource {
-    /// One of [`RESOURCE_TYPES`].
+    /// Name of a [`ResourceType`].
     pub resource_type: String,
     /// As in [`TagRequest::resource_id`].
     pub resource_id: String,
