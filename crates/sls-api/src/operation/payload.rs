@@ -92,9 +92,7 @@ pub trait WireBody: Sized + Send {
 
     /// What it looks like, for descriptions of the API.
     #[must_use]
-    fn shape() -> Shape {
-        Shape::Bytes(header::PROTOBUF)
-    }
+    fn shape() -> Shape;
 }
 
 impl Payload {

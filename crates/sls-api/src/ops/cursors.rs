@@ -11,7 +11,7 @@ use crate::{
     codec::{self, CodecError, Compression},
     header,
     log_group::LogGroupList,
-    operation::{DecodeError, Fidelity, Source, operation, query},
+    operation::{DecodeError, Fidelity, Source, operation, query, shape::Shape},
     ops::InShard,
 };
 
@@ -195,6 +195,10 @@ impl WireBody for PulledLogs {
             filtered: filtered(&payload)?,
             bytes: payload.bytes,
         })
+    }
+
+    fn shape() -> Shape {
+        Shape::Bytes(header::PROTOBUF)
     }
 }
 

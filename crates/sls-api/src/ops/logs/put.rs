@@ -14,7 +14,7 @@ use crate::{
     log_group::{
         Content, Log, LogGroup, LogTag, PARTS_MAX, SlsCompressType, SlsLogPackageList, TIME_KEY, count_parts,
     },
-    operation::DecodeError,
+    operation::{DecodeError, shape::Shape},
 };
 
 /// Most packages in one batch. Source: own bound; LoongCollector batches a few hundred at most,
@@ -139,6 +139,10 @@ impl WireBody for CompressedLogs {
         };
         let json = payload.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with(header::JSON));
         Ok(Self { raw_size, compression, batch, json, bytes: payload.bytes })
+    }
+
+    fn shape() -> Shape {
+        Shape::Bytes(header::PROTOBUF)
     }
 }
 
