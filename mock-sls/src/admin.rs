@@ -61,14 +61,15 @@ fn operation(entry: &Entry) -> Value {
     let selector = selector.map(|(key, value)| format!("{key}={value}"));
     shown.insert("selector".to_owned(), selector.into());
     shown.extend(reference::standing(&entry.endpoint));
+    shown.insert("test".to_owned(), reference::test_of(name).into());
     shown.insert("calls".to_owned(), entry.calls.load(Ordering::Relaxed).into());
     shown.insert("errors".to_owned(), entry.errors.load(Ordering::Relaxed).into());
     Value::Object(shown)
 }
 
 /// The API description.
-async fn openapi() -> Json<Value> {
-    Json(openapi::document())
+async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(openapi::document(&app.operations))
 }
 
 /// Every agent with its identity, its last heartbeat and the state of its configs.

@@ -5,6 +5,9 @@
 //! apart, it is written into the path, and `#account` stands behind a path that means another
 //! operation on the bare endpoint than on a project's host.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use sls_api::operation::shape::{self, Shape};
 use sls_api::operation::{Endpoint, Operation, Scope, WireBody};
@@ -12,10 +15,13 @@ use sls_api::ops::documents::{self, Call, Key, Kind, Verb};
 use sls_api::ops::{Visitor, visit_all};
 
 use crate::reference;
+use crate::route::Group;
 
-/// The whole description.
-pub fn document() -> Value {
-    let mut description = Description::default();
+/// The whole description of a server that serves these.
+pub fn document(groups: &[Arc<Group>]) -> Value {
+    let entries = groups.iter().flat_map(|group| &group.entries);
+    let anonymous = entries.filter(|entry| entry.anonymous).map(|entry| entry.endpoint.name).collect();
+    let mut description = Description { anonymous, paths: Map::new() };
     visit_all(&mut description);
     for kind in documents::kinds() {
         for call in kind.calls {
@@ -66,8 +72,9 @@ struct Parts {
     reply: Shape,
 }
 
-#[derive(Default)]
 struct Description {
+    /// Operations that need no signature.
+    anonymous: BTreeSet<&'static str>,
     paths: Map<String, Value>,
 }
 
@@ -91,7 +98,11 @@ impl Description {
             path.push_str("#account");
         }
         let at = self.paths.entry(path).or_insert_with(|| json!({}));
-        at[method] = operation(endpoint, parts);
+        let mut described = operation(endpoint, parts);
+        if self.anonymous.contains(endpoint.name) {
+            described["security"] = json!([]);
+        }
+        at[method] = described;
     }
 }
 
@@ -100,9 +111,7 @@ fn operation(endpoint: &Endpoint, parts: Parts) -> Value {
     let in_path = in_path
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = in_path.chain(parts.parameters).collect();
-    // Whoever reads a description of the API has no use for the name of our test.
-    let standing =
-        reference::standing(endpoint).into_iter().filter(|(key, value)| key != "test" && !value.is_null());
+    let standing = reference::standing(endpoint).into_iter().filter(|(_, value)| !value.is_null());
     let mut described: Map<String, Value> =
         standing.map(|(key, value)| (format!("x-{key}"), value)).collect();
     described.insert("operationId".to_owned(), endpoint.name.into());

@@ -1,6 +1,5 @@
-//! What is said about an operation wherever operations are listed: tier, fidelity, source and the
-//! test that calls it. Used by [`crate::admin`] and [`crate::openapi`]; `docs/api.md` is made of
-//! the same.
+//! What is said about an operation wherever operations are listed: tier, fidelity and source, and
+//! in [`crate::admin`] and `docs/api.md`, but not in [`crate::openapi`], the test that calls it.
 
 use serde_json::{Map, Value, json};
 use sls_api::operation::{Endpoint, Fidelity, Scope, Source};
@@ -9,7 +8,7 @@ use sls_api::operation::{Endpoint, Fidelity, Scope, Source};
 const TESTS: &str = include_str!("operation_tests.txt");
 
 /// The test that calls an operation.
-fn test_of(operation: &str) -> Option<&'static str> {
+pub fn test_of(operation: &str) -> Option<&'static str> {
     TESTS.lines().find_map(|line| line.strip_prefix(operation)?.strip_prefix(' '))
 }
 
@@ -38,7 +37,6 @@ pub fn standing(endpoint: &Endpoint) -> Map<String, Value> {
         ("difference", json!(difference)),
         ("knownFrom", json!(known_from)),
         ("source", json!(source)),
-        ("test", json!(test_of(endpoint.name))),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
