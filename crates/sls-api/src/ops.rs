@@ -1,4 +1,5 @@
-//! The operations, one module per resource. See [`ENDPOINTS`] for the table.
+//! The operations: one module per resource for those with types of their own, which
+//! [`ENDPOINTS`] lists, and [`documents`] for all others. [`all_endpoints`] has both.
 
 pub mod consumer_groups;
 pub mod cursors;

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -17,10 +18,10 @@ use mock_sls::clock::Clock;
 use mock_sls::{Account, Auth, Config, DEFAULT_ACCOUNT_ID, MockSls, Running};
 use serde::Deserialize;
 use sls_api::operation::Tier;
-use sls_api::ops::ENDPOINTS;
 use sls_api::sign::AccessKey;
 
 use super::raw::{self, Answer};
+use super::transcript;
 
 /// Where the captured requests lie.
 const EXCHANGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/exchanges");
@@ -46,8 +47,6 @@ const MISUNDERSTOOD: [&str; 10] = [
 struct Exchange {
     method: String,
     request_target: String,
-    path: String,
-    query: String,
     headers: Vec<(String, String)>,
     body_hex: String,
 }
@@ -80,17 +79,9 @@ impl Exchange {
         request
     }
 
-    fn is_tier_a(&self) -> bool {
-        let method: Method = self.method.parse().unwrap();
-        let query: Vec<(String, String)> = serde_urlencoded::from_str(&self.query).unwrap();
-        let selects = query.iter().any(|(key, _)| key == "type" || key == "action");
-        ENDPOINTS.iter().any(|endpoint| {
-            endpoint.tier == Tier::A
-                && endpoint.method == method
-                && endpoint.match_path(&self.path).is_some()
-                && endpoint.selected_by(query.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-                && endpoint.selector.is_some() == selects
-        })
+    /// Whether no project stands before the endpoint in the host name.
+    fn is_for_account(&self) -> bool {
+        !self.headers()[HOST].to_str().unwrap().starts_with("proj-a.")
     }
 }
 
@@ -176,7 +167,8 @@ fn problem(exchange: &Exchange, answer: &Answer) -> Option<&'static str> {
     if MISUNDERSTOOD.contains(&code.as_str()) {
         return Some("misunderstood");
     }
-    if unknown && exchange.is_tier_a() {
+    let tier = transcript::operation(&exchange.request(), exchange.is_for_account()).map(|meant| meant.tier);
+    if unknown && tier == Some(Tier::A) {
         return Some("a tier A operation is unknown");
     }
     if answer.status != 200 && code.is_empty() {

@@ -34,7 +34,7 @@ pub async fn bed() -> Bed {
 /// Sends one line; returns the operation that it means, none for an unknown one, and the answer.
 pub async fn send(bed: &Bed, line: &str) -> (Option<&'static str>, Answer) {
     let request = request(line);
-    let operation = operation(&request, line.starts_with("account "));
+    let operation = operation(&request, line.starts_with("account ")).map(|endpoint| endpoint.name);
     let answer = raw::send(bed.server.addr(), request).await;
     let known = !UNKNOWN.contains(&answer.error_code().as_str());
     (operation.filter(|_| known), answer)
@@ -74,8 +74,8 @@ fn request(line: &str) -> Request<Vec<u8>> {
     request.body(rest.as_bytes().to_vec()).unwrap()
 }
 
-/// What the table says that a request means.
-fn operation(request: &Request<Vec<u8>>, account: bool) -> Option<&'static str> {
+/// What the table says that a request means, on the bare endpoint if it is for the `account`.
+pub fn operation(request: &Request<Vec<u8>>, account: bool) -> Option<Endpoint> {
     let query: Vec<(String, String)> =
         serde_urlencoded::from_str(request.uri().query().unwrap_or_default()).unwrap();
     let given = || query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -91,7 +91,7 @@ fn operation(request: &Request<Vec<u8>>, account: bool) -> Option<&'static str> 
             && endpoint.selected_by(given())
     };
     let selectors = |endpoint: &Endpoint| u8::from(endpoint.selector.is_some());
-    all_endpoints().filter(means).max_by_key(selectors).map(|endpoint| endpoint.name)
+    all_endpoints().filter(means).max_by_key(selectors)
 }
 
 /// How often each operation was called, by the test and by the server's own count.

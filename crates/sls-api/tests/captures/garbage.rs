@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use sls_api::log_group::{LogGroupList, count_parts};
 use sls_api::operation::{Payload, WireBody};
-use sls_api::ops::ENDPOINTS;
+use sls_api::ops::all_endpoints;
 use sls_api::ops::logs::CompressedLogs;
 use sls_api::ops::tracking::{TrackedFields, TrackedLogs};
 use sls_api::sign::{self, Policy, Request, Secret};
@@ -127,7 +127,7 @@ proptest! {
         let seed = seed.get(captured::all());
         let path = damaged_text(&seed.path, &damages);
         let query = damaged_text(&seed.query, &damages);
-        for endpoint in ENDPOINTS {
+        for endpoint in all_endpoints() {
             if let Some(names) = endpoint.match_path(&path) {
                 let segments = endpoint.path.split('/').filter(|part| part.starts_with('{')).count();
                 prop_assert_eq!(names.len(), segments);
