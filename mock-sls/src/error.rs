@@ -1,4 +1,5 @@
-//! Every error the service answers with, and the one table from error to wire.
+//! Every error the service answers with, and the one table from error to wire; only
+//! [`ApiError::Refused`] brings status and code along.
 //!
 //! Handlers and the store return [`ApiError`]; [`crate::front`] turns it into a response.
 //! Codes and messages: "Error codes" page of 2023, API reference of 2021, and the texts that
@@ -145,7 +146,8 @@ pub enum ApiError {
         body: String,
     },
 
-    /// An error that the table of documents gives; see `sls_api::ops::documents`.
+    /// An error of one kind of resource only, which whoever refuses has at hand: the tables of
+    /// `sls_api::ops::documents` give most.
     #[error("{message}")]
     Refused {
         /// HTTP status.

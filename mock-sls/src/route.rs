@@ -187,7 +187,7 @@ impl Group {
 }
 
 /// Query keys that choose an operation somewhere in the API.
-const SELECTOR_KEYS: [&str; 3] = ["type", "action", "jobType"];
+const SELECTOR_KEYS: [&str; 2] = ["type", "action"];
 
 /// Longest part of an unknown path or selector that is repeated and remembered, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -272,9 +272,10 @@ impl Operations {
         operations
     }
 
-    /// Adds a handler that reads the request itself, for operations without types of their own.
+    /// Adds a handler that reads the request itself: for operations without types of their own,
+    /// and those that need a header which their types do not have.
     #[must_use]
-    pub fn untyped<F, Fut>(self, endpoint: Endpoint, handler: F) -> Self
+    pub fn op_raw<F, Fut>(self, endpoint: Endpoint, handler: F) -> Self
     where
         F: Fn(Context, Raw) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Payload, ApiError>> + Send + 'static,
@@ -341,8 +342,17 @@ pub fn router(app: &Arc<App>, others: Router<Arc<App>>) -> Router<Arc<App>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use proptest::prelude::{any, *};
+
+    #[test]
+    fn the_keys_that_are_shown_are_those_that_choose_an_operation() {
+        let keys: BTreeSet<&str> =
+            sls_api::ops::all_endpoints().filter_map(|endpoint| Some(endpoint.selector?.0)).collect();
+        assert_eq!(keys, BTreeSet::from(SELECTOR_KEYS));
+    }
 
     proptest! {
         #[test]

@@ -28,7 +28,7 @@ pub fn operations(operations: Operations) -> Operations {
     documents::kinds().fold(operations, |operations, kind| {
         kind.calls.iter().fold(operations, |operations, call| {
             let verb = call.verb;
-            operations.untyped(kind.endpoint(call), move |context, raw| serve(kind, verb, context, raw))
+            operations.op_raw(kind.endpoint(call), move |context, raw| serve(kind, verb, context, raw))
         })
     })
 }

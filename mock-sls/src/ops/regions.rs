@@ -9,7 +9,7 @@ use crate::route::{Call, Context, Operations, Raw};
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
-    ops.untyped(DescribeRegions::ENDPOINT, describe).op(direct_mode_ip)
+    ops.op_raw(DescribeRegions::ENDPOINT, describe).op(direct_mode_ip)
 }
 
 /// Every endpoint of the region is this server, as the caller reaches it. One whose proxy this
