@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::progress::Progress;
+use crate::report::Figure;
 use crate::scenario::{Context, Names};
 
 pub mod docker;
@@ -58,6 +59,11 @@ pub trait Bed {
     /// # Errors
     /// It does not come back.
     async fn restart_operator(&self) -> Result<()>;
+
+    /// What it measured while it started, beside what every bed is measured by.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
 
     /// What the operator has said since it last started.
     ///

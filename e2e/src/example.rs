@@ -57,6 +57,7 @@ pub async fn run_on<B: Bed>(
 async fn on_bed(bed: impl Bed, plan: &Plan, progress: &Progress) -> Report {
     let mut report = Report::default();
     let installed = progress.seconds();
+    report.figures.extend(bed.figures());
     report.figures.push(Figure::new("until everything is installed", installed, "s"));
     scenarios(&bed, plan, progress, &mut report).await;
     report.figures.push(Figure::new("all scenarios", progress.seconds() - installed, "s"));

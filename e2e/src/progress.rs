@@ -59,15 +59,6 @@ impl Progress {
         }
     }
 
-    /// A figure worth comparing with other runs' of this machine, on a line of its own.
-    pub fn figure(&self, text: impl AsRef<str>) {
-        match &self.bar {
-            Some(bar) => bar.println(format!("figure: {}", text.as_ref())),
-            None if self.quiet => {}
-            None => eprintln!("figure: {}", text.as_ref()),
-        }
-    }
-
     fn line(&self, text: &str) {
         write_line(format_args!("[{:6.2} s] {}{text}", self.seconds(), self.label));
     }

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use super::{Bed, Memory, Need, Place};
 use crate::kubernetes;
 use crate::progress::{Progress, say};
+use crate::report::Figure;
 use crate::scenario::{Context, Names};
 use crate::sls::Sls;
 
@@ -35,16 +36,14 @@ use check::check;
 use cluster::{connect, create_cluster, nodes_ready};
 use faults::Cuts;
 use forward::Forward;
-pub use images::STAND_INS;
 use images::{load_images, pack_all};
-use install::{INSTALLATION, MOCK_SLS, OPERATOR, install, rolled_out, serves};
+use install::{
+    INSTALLATION, MOCK_SLS, MOCK_SLS_LABEL, OPERATOR, OPERATOR_LABEL, install, rolled_out, serves,
+};
 pub use made::Made;
 use made::Thing;
 use tool::Kubectl;
 
-/// Labels of the pods of the installed Deployments.
-const MOCK_SLS_LABEL: &str = "app.kubernetes.io/name=mock-sls";
-const OPERATOR_LABEL: &str = "app.kubernetes.io/name=sls-operator";
 /// Contexts of kind clusters have this before the cluster's name.
 const CONTEXT_PREFIX: &str = "kind-";
 
@@ -107,6 +106,7 @@ pub struct Kind {
     /// Beginning of the names of the scenarios' namespaces.
     prefix: String,
     cuts: Cuts,
+    figures: Vec<Figure>,
     sls_port: u16,
     forward: Mutex<Forward>,
 }
@@ -158,10 +158,10 @@ impl Kind {
         serves(&kubectl).await?;
         let everything = begin.elapsed().as_secs_f64();
         let forward = Forward::start(&kubectl, 0, &options.root).await?;
-        progress.figure(format!(
-            "cluster with everything installed: {everything:.1} s (images loaded: {:.1} s)",
-            loading.as_secs_f64()
-        ));
+        let figures = vec![
+            Figure::new("cluster with everything installed", everything, "s"),
+            Figure::new("of it, until the images were loaded", loading.as_secs_f64(), "s"),
+        ];
 
         let client = connect(&kubectl).await?;
         let prefix = format!("sls-e2e-{:08x}", fastrand::u32(..));
@@ -173,6 +173,7 @@ impl Kind {
             client,
             prefix,
             cuts: Cuts::default(),
+            figures,
             sls_port: forward.port,
             forward: Mutex::new(forward),
         })
@@ -232,7 +233,9 @@ impl Bed for Kind {
     async fn restart_operator(&self) -> Result<()> {
         let kill = ["-n", INSTALLATION, "delete", "pod", "-l", OPERATOR_LABEL, "--grace-period=0", "--force"];
         self.kubectl.run(&kill).await?;
-        rolled_out(&self.kubectl, OPERATOR).await
+        // The Deployment's status may still count the old one.
+        kubernetes::wait_ready(&self.client, INSTALLATION, OPERATOR_LABEL, 1, LIMIT).await?;
+        Ok(())
     }
 
     async fn operator_log(&self) -> Result<String> {
@@ -270,6 +273,8 @@ impl Bed for Kind {
     async fn stop_sls(&self) -> Result<()> {
         self.forward.lock().await.end().await;
         self.kubectl.run(&["-n", INSTALLATION, "scale", MOCK_SLS, "--replicas=0"]).await?;
+        // Its pod serves until it has ended.
+        kubernetes::wait_ready(&self.client, INSTALLATION, MOCK_SLS_LABEL, 0, LIMIT).await?;
         Ok(())
     }
 
@@ -279,6 +284,10 @@ impl Bed for Kind {
         let forward = Forward::start(&self.kubectl, self.sls_port, &self.options.root).await?;
         *self.forward.lock().await = forward;
         Ok(())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.figures.clone()
     }
 
     async fn write_evidence(&self) {
@@ -297,9 +306,12 @@ impl Bed for Kind {
             ));
             return Ok(());
         }
-        // A cluster of our own goes with its rules.
         let undone = self.made.undo(&self.kubectl).await;
-        if self.options.kind_cluster().is_some() { undone } else { mended.and(undone) }
+        match self.options.cluster {
+            // It goes with its rules.
+            Cluster::New { .. } => undone,
+            Cluster::Existing { .. } => mended.and(undone),
+        }
     }
 }
 

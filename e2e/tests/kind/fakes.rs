@@ -6,8 +6,14 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+/// Nothing that a test waits for takes so long.
+const HANG: Duration = Duration::from_secs(60);
 
 const BED: &str = env!("CARGO_BIN_EXE_e2e");
 
@@ -129,8 +135,14 @@ impl Fakes {
 
 /// Returns when a script has opened and closed the pipe.
 pub fn wait_for(pipe: &Path) {
-    let mut end = Vec::new();
-    fs::File::open(pipe).expect("the pipe").read_to_end(&mut end).expect("its end");
+    let (said, end) = mpsc::channel();
+    let path = pipe.to_owned();
+    // Opening a pipe that nobody writes to has no time limit of its own.
+    thread::spawn(move || {
+        let mut end = Vec::new();
+        said.send(fs::File::open(path).and_then(|mut pipe| pipe.read_to_end(&mut end)))
+    });
+    end.recv_timeout(HANG).expect("a script opens the pipe").expect("its end");
 }
 
 /// How the bed ended.

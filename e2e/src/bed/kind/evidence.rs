@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use futures::future::join_all;
+use futures::{StreamExt, stream};
 
 use super::cluster::nodes;
-use super::install::INSTALLATION;
+use super::install::{INSTALLATION, MOCK_SLS_LABEL};
 use super::made::Made;
 use super::tool::{self, Kubectl};
 
@@ -16,6 +17,8 @@ use super::tool::{self, Kubectl};
 const EVIDENCE_LIMIT: Duration = Duration::from_secs(120);
 /// Longest wait for one answer of the API server, as kubectl takes it.
 const ANSWER_TIMEOUT: &str = "--request-timeout=20s";
+/// Namespaces that are looked at side by side, with five kubectl each. Source: own choice.
+const NAMESPACES_AT_ONCE: usize = 4;
 /// Lines of a node's journal, and of what its container said before it had one.
 const JOURNAL_LINES_MAX: &str = "2000";
 /// Times the database is copied until nobody wrote meanwhile.
@@ -46,15 +49,21 @@ pub async fn write(root: &Path, kubectl: &Kubectl, made: &Made, kind_cluster: Op
 }
 
 async fn of_namespaces(root: &Path, kubectl: &Kubectl, made: &Made) {
-    let namespaces = made.namespaces().into_iter().chain([INSTALLATION.to_owned()]);
-    join_all(namespaces.map(|namespace| async move {
+    let listed = kubectl.run(&["get", "namespaces", "-o", "name", ANSWER_TIMEOUT]).await;
+    // Those of scenarios that passed are gone; where that cannot be known, each says so itself.
+    let there = |name: &String| match &listed {
+        Ok(listed) => listed.lines().any(|line| line.strip_prefix("namespace/") == Some(name)),
+        Err(_) => true,
+    };
+    let namespaces = made.namespaces().into_iter().filter(there).chain([INSTALLATION.to_owned()]);
+    let collect = namespaces.map(|namespace| async move {
         let there = ["--namespace", namespace.as_str(), ANSWER_TIMEOUT];
         let get = |args: &[&'static str]| {
             let args = [&there, args].concat();
             async move { said(kubectl, &args).await }
         };
         let (log, objects, configs, events, described) = tokio::join!(
-            logs(kubectl, &namespace),
+            async { logs(kubectl, &namespace).await.unwrap_or_else(|error| format!("{error:#}\n")) },
             get(&["get", OBJECTS, "-o", "yaml"]),
             get(&["get", "aliyunlogconfigs", "-o", "yaml"]),
             get(&["get", "events", "--sort-by=.metadata.creationTimestamp"]),
@@ -65,8 +74,8 @@ async fn of_namespaces(root: &Path, kubectl: &Kubectl, made: &Made) {
         file(root, &format!("{namespace}.aliyunlogconfigs.yaml"), &configs);
         file(root, &format!("{namespace}.events.txt"), &events);
         file(root, &format!("{namespace}.pods.txt"), &described);
-    }))
-    .await;
+    });
+    stream::iter(collect).buffer_unordered(NAMESPACES_AT_ONCE).collect::<()>().await;
 }
 
 async fn of_cluster(root: &Path, kubectl: &Kubectl) {
@@ -115,10 +124,14 @@ fn file(root: &Path, name: &str, text: &str) {
     }
 }
 
-/// The logs of all containers of the namespace's pods, also of their earlier instances.
-pub async fn logs(kubectl: &Kubectl, namespace: &str) -> String {
+/// The logs of all containers of the namespace's pods, also of their earlier instances; in place of a log that
+/// cannot be had, why.
+///
+/// # Errors
+/// The pods cannot be listed.
+pub async fn logs(kubectl: &Kubectl, namespace: &str) -> Result<String> {
     let list = ["-n", namespace, "get", "pods", "-o", "name", ANSWER_TIMEOUT];
-    let pods = kubectl.run(&list).await.unwrap_or_else(|error| format!("{error:#}"));
+    let pods = kubectl.run(&list).await?;
     let mut text = String::new();
     for pod in pods.lines() {
         for previous in [false, true] {
@@ -132,13 +145,13 @@ pub async fn logs(kubectl: &Kubectl, namespace: &str) -> String {
             }
         }
     }
-    text
+    Ok(text)
 }
 
 /// Copies the files of the emulator's database, its write-ahead log too, as they were at one moment:
 /// again if one of them was written meanwhile.
 async fn copy_database(kubectl: &Kubectl, root: &Path) -> Result<()> {
-    let list = ["-n", INSTALLATION, "get", "pods", "-l", "app.kubernetes.io/name=mock-sls", "-o", "name"];
+    let list = ["-n", INSTALLATION, "get", "pods", "-l", MOCK_SLS_LABEL, "-o", "name"];
     let pods = kubectl.run(&list).await?;
     let pod = pods.lines().find_map(|line| line.strip_prefix("pod/")).context("it has no pod")?;
     let from = format!("{INSTALLATION}/{pod}:{DATA}");

@@ -9,23 +9,21 @@ use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
+use super::images::in_node;
 use super::tool;
 use crate::bed::Place;
 
-/// containerd's namespace of the kubelet's containers.
-const CONTAINERD_NAMESPACE: &str = "k8s.io";
 /// What iptables waits for others that change the rules, in seconds.
 const IPTABLES_WAIT: &str = "--wait=10";
 
 /// Kills the container's first process, as `kill -9` on the node would.
 pub async fn kill(place: &Place) -> Result<()> {
-    let kill = ["exec", &place.node, "ctr", "-n", CONTAINERD_NAMESPACE, "task", "kill", "-s", "SIGKILL"];
-    tool::run("docker", kill.into_iter().chain([place.id.as_str()])).await?;
+    in_node(&place.node, &["task", "kill", "-s", "SIGKILL", &place.id]).await?;
     Ok(())
 }
 
 /// Address of the pod in the cluster's network.
-pub fn address(pod: &Pod) -> Result<IpAddr> {
+fn address(pod: &Pod) -> Result<IpAddr> {
     let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
     ip.with_context(|| format!("pod {} has no address", pod.name_any()))?.parse().context("no address")
 }

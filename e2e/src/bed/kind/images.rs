@@ -11,15 +11,11 @@ use tempfile::TempPath;
 
 use super::cluster::nodes;
 use super::tool;
-use crate::kubernetes;
-use crate::manifest::{self, SIDECAR, WRITER};
+use crate::bed::image::{MOCK_SLS_IMAGE, STAND_INS, stand_in};
+use crate::{kubernetes, manifest};
 
-/// Images of the installation. Source: `deploy/images/build.sh` and the kustomization.
-const MOCK_SLS_IMAGE: &str = "sls-bed/mock-sls:dev";
+/// Image of the operator. Source: `deploy/images/build.sh` and the kustomization.
 const OPERATOR_IMAGE: &str = "sls-bed/operator:dev";
-/// Images that take the place of the document's: for the container of that name in its manifest.
-pub const STAND_INS: [(&str, &str); 2] =
-    [(SIDECAR, "sls-bed/collector:dev"), (WRITER, "sls-bed/mock_log:dev")];
 /// What containerd puts before a name without a registry, as Docker does.
 const DEFAULT_REGISTRY: &str = "docker.io/";
 /// containerd's client in a node, in the namespace that Kubernetes uses.
@@ -148,10 +144,7 @@ fn document_names() -> Result<Vec<(String, String)>> {
     let job = kubernetes::parse(repaired::SIDECAR_JOB)?;
     let mut names = Vec::new();
     for (container, named) in manifest::images(&job) {
-        let (_, ours) = STAND_INS.iter().find(|(name, _)| *name == container).with_context(|| {
-            format!("no image of ours stands in for container {container} of the example")
-        })?;
-        names.push((format!("{DEFAULT_REGISTRY}{ours}"), named));
+        names.push((format!("{DEFAULT_REGISTRY}{}", stand_in(&container)?), named));
     }
     Ok(names)
 }
@@ -163,7 +156,11 @@ async fn tag(node: &str, names: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-async fn in_node(node: &str, args: &[&str]) -> Result<String> {
+/// Runs containerd's client in a node.
+///
+/// # Errors
+/// It fails.
+pub async fn in_node(node: &str, args: &[&str]) -> Result<String> {
     tool::run("docker", ["exec", node].iter().chain(&CTR).chain(args)).await
 }
 

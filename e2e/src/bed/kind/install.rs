@@ -13,6 +13,9 @@ pub const INSTALLATION: &str = "sls-bed";
 /// The Deployments in it.
 pub const MOCK_SLS: &str = "deployment/mock-sls";
 pub const OPERATOR: &str = "deployment/sls-operator";
+/// Labels of their pods.
+pub const MOCK_SLS_LABEL: &str = "app.kubernetes.io/name=mock-sls";
+pub const OPERATOR_LABEL: &str = "app.kubernetes.io/name=sls-operator";
 /// Longest wait for a Deployment, as kubectl takes it.
 const ROLLOUT_TIMEOUT: &str = "--timeout=120s";
 
@@ -37,7 +40,7 @@ pub async fn rolled_out(kubectl: &Kubectl, deployment: &str) -> Result<()> {
     if let Err(error) = kubectl.run(&rollout).await {
         let pods = kubectl.run(&["-n", INSTALLATION, "describe", "pods"]).await.unwrap_or_default();
         let events: Vec<&str> = pods.lines().filter(|line| line.contains("Warning")).collect();
-        let log = logs(kubectl, INSTALLATION).await;
+        let log = logs(kubectl, INSTALLATION).await.unwrap_or_else(|error| format!("{error:#}"));
         bail!("{error:#}; warnings there: {}; logs there: {}", events.join(" / "), log.replace('\n', " / "));
     }
     Ok(())

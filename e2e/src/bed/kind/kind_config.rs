@@ -54,7 +54,7 @@ pub fn check(path: &Path) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read --kind-config {shown}"))?;
     let ports = host_ports(&text).with_context(|| format!("--kind-config {shown} is not one of kind's"))?;
     // A remote engine's ports are not this machine's.
-    if std::env::var("DOCKER_HOST").is_ok_and(|host| !host.starts_with("unix:")) {
+    if std::env::var("DOCKER_HOST").is_ok_and(|host| !host.is_empty() && !host.starts_with("unix:")) {
         return Ok(());
     }
     if let Some(HostPort { address, port, udp }) = ports.into_iter().find(|port| in_use(*port)) {
