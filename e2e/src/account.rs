@@ -78,11 +78,6 @@ impl Received {
         *self.seen.entry(seq).or_default() += 1;
     }
 
-    /// Different numbers seen so far.
-    pub fn distinct(&self) -> u64 {
-        self.seen.len() as u64
-    }
-
     /// Holds what was received against the numbers 1 to `written`.
     ///
     /// A number above `written` counts as duplicated: it is a line too many.

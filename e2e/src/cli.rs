@@ -37,7 +37,7 @@ pub struct Run {
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub lines: u64,
 
-    /// Access lines per second and writer [default: 500, with --outage 100].
+    /// Access lines per second and writer [default: 500; 100 with --outage or --bed kind].
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<u32>,
 
@@ -73,6 +73,19 @@ pub struct Run {
 }
 
 impl Run {
+    /// The scenarios to run, each once.
+    pub fn chosen(&self) -> Vec<Scenario> {
+        let all = self.scenarios.contains(&Chosen::All);
+        match (self.scenarios.is_empty(), self.on) {
+            (true, BedArg::Embedded | BedArg::Docker) => Scenario::EXAMPLE.to_vec(),
+            (true, BedArg::Kind) => Scenario::ALL.to_vec(),
+            _ => {
+                let chosen = |one: &Scenario| all || self.scenarios.contains(&Chosen::One(*one));
+                Scenario::ALL.into_iter().filter(chosen).collect()
+            }
+        }
+    }
+
     /// Says which option was given that the chosen bed cannot follow.
     ///
     /// # Errors
@@ -193,21 +206,6 @@ fn parse_scenario(name: &str) -> Result<Chosen, String> {
         let names = Scenario::ALL.map(Scenario::name).join(", ");
         format!("there is no scenario {name:?}; there are {names}, and `all`")
     })
-}
-
-impl Run {
-    /// The scenarios to run, each once.
-    pub fn chosen(&self) -> Vec<Scenario> {
-        let all = self.scenarios.contains(&Chosen::All);
-        match (self.scenarios.is_empty(), self.on) {
-            (true, BedArg::Embedded | BedArg::Docker) => Scenario::EXAMPLE.to_vec(),
-            (true, BedArg::Kind) => Scenario::ALL.to_vec(),
-            _ => {
-                let chosen = |one: &Scenario| all || self.scenarios.contains(&Chosen::One(*one));
-                Scenario::ALL.into_iter().filter(chosen).collect()
-            }
-        }
-    }
 }
 
 /// What only the kind bed can be told.

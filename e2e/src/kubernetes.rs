@@ -80,9 +80,15 @@ pub async fn resource_of(client: &Client, object: &DynamicObject) -> Result<ApiR
     Ok(resource)
 }
 
+/// Group, version, kind and plural of the operator's objects. Source: the document.
+pub const GROUP: &str = "log.alibabacloud.com";
+pub const VERSION: &str = "v1alpha1";
+pub const KIND: &str = "AliyunLogConfig";
+pub const PLURAL: &str = "aliyunlogconfigs";
+
 /// The `AliyunLogConfig` kind, without asking the server.
 pub fn log_config_resource() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("log.alibabacloud.com", "v1alpha1", "AliyunLogConfig"))
+    ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, KIND))
 }
 
 /// The pods with these labels, by name.
@@ -161,7 +167,7 @@ const LOG_AGAIN: Duration = Duration::from_millis(500);
 /// The pod or the container is not there.
 pub async fn log_to_end(client: &Client, namespace: &str, pod: &str, container: &str) -> Result<String> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let mut text = follow_log(&api, pod, container).await?;
+    let mut text = String::new();
     loop {
         let runs = api.get_opt(pod).await?.is_some_and(|pod| runs(&pod, container));
         // Read once more after the end was seen, so that nothing was written since.
@@ -169,8 +175,10 @@ pub async fn log_to_end(client: &Client, namespace: &str, pod: &str, container: 
             // In place of a log that has been removed comes a sentence that says so.
             Ok(again) if again.len() < text.len() => {}
             Ok(again) => text = again,
+            // A kubelet that is busy may not answer, or may break off.
+            Err(kube::Error::Api(_) | kube::Error::ReadEvents(_)) if runs => {}
             // The pod has gone, and its log with it: what was read is what there was.
-            Err(kube::Error::Api(_)) => return Ok(text),
+            Err(kube::Error::Api(_)) if !text.is_empty() => return Ok(text),
             Err(error) => return Err(error.into()),
         }
         if !runs {

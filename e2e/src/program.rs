@@ -271,7 +271,7 @@ async fn up(up: Up) -> Result<ExitCode> {
 
 async fn query(query: Query) -> Result<ExitCode> {
     let sls = Sls::connect(&query.endpoint, &query.project)?;
-    for row in sls.get_logs(&query.logstore, query.query, 0).await? {
+    for row in sls.get_logs(&query.logstore, query.query).await? {
         match query.output {
             Output::Json => println!("{}", serde_json::to_string(&row)?),
             Output::Text => {

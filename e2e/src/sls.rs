@@ -85,7 +85,7 @@ impl Sls {
     /// The service does not answer, or refuses the query.
     pub async fn count(&self, logstore: &str, search: &str) -> Result<u64> {
         let query = format!("{search} | select count(*) as n");
-        let rows = match self.get_logs(logstore, query, 0).await {
+        let rows = match self.get_logs(logstore, query).await {
             Ok(rows) => rows,
             Err(error) if is_absent(&error) => return Ok(0),
             Err(error) => return Err(error),
@@ -99,7 +99,7 @@ impl Sls {
     /// # Errors
     /// The service does not answer, or refuses the query.
     pub async fn page(&self, logstore: &str, search: &str) -> Result<Vec<Row>> {
-        self.get_logs(logstore, search.to_owned(), 0).await
+        self.get_logs(logstore, search.to_owned()).await
     }
 
     /// All logs in which the word stands, shard by shard in order of receipt, with the names that a
@@ -140,7 +140,7 @@ impl Sls {
     ///
     /// # Errors
     /// The service does not answer, or refuses the query.
-    pub async fn get_logs(&self, logstore: &str, query: String, offset: i64) -> Result<Vec<Row>> {
+    pub async fn get_logs(&self, logstore: &str, query: String) -> Result<Vec<Row>> {
         let now = jiff::Timestamp::now().as_second();
         let paged = !query.contains('|');
         let request = GetLogsRequest {
@@ -148,7 +148,6 @@ impl Sls {
             to: now + WINDOW_SECONDS,
             query,
             line: paged.then_some(PAGE_ROWS),
-            offset: paged.then_some(offset),
             ..GetLogsRequest::default()
         };
         let path = InLogstore { logstore: logstore.parse()? };

@@ -32,8 +32,8 @@ use testcontainers_mock_sls::testcontainers::runners::AsyncRunner;
 use testcontainers_mock_sls::testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 use testcontainers_mock_sls::{self as mock, MockSls};
 
-use crate::bed::image::{Service, instance_config};
-use crate::bed::{REGION, kind};
+use crate::bed::REGION;
+use crate::bed::image::{MOCK_SLS_IMAGE, Service, instance_config, stand_in};
 use crate::eventually::{Look, eventually};
 use crate::example::Plan;
 use crate::manifest::{self, SIDECAR, Tuning, WRITER};
@@ -64,8 +64,6 @@ const LIMIT: Duration = Duration::from_secs(120);
 const SLS_GRACE_SECONDS: i32 = 10;
 /// Seconds that the sidecar gets to deliver what is left, beyond an outage: as a pod by default.
 const SIDECAR_GRACE_SECONDS: u64 = 30;
-/// Seconds between liveness probes in the manifest; nobody runs them here but the bed, once.
-const PROBE_SECONDS: u32 = 30;
 
 /// How to start the bed.
 #[derive(Debug, Clone)]
@@ -146,8 +144,7 @@ impl Docker {
     async fn start(options: &Options, made: &Made, progress: &Progress) -> Result<Self> {
         progress.step("checking Docker and the images");
         let engine = Engine::connect().await?;
-        let mock_image = format!("{}:{}", mock::NAME, mock::TAG);
-        engine.must_have([mock_image.as_str(), stand_in(SIDECAR)?, stand_in(WRITER)?]).await?;
+        engine.must_have([MOCK_SLS_IMAGE, stand_in(SIDECAR)?, stand_in(WRITER)?]).await?;
         let port = engine.free_port(options.sls_port)?;
         let job = crate::kubernetes::parse(repaired::SIDECAR_JOB)?;
 
@@ -187,7 +184,8 @@ impl Docker {
             run: Some(id.clone()),
             total_count: Some(load.lines),
             logs_per_sec: load.per_second,
-            probe_seconds: Some(PROBE_SECONDS),
+            // Nobody runs the probe here but the bed, once.
+            probe_seconds: None,
             outage: plan.outage,
         };
         manifest::tune(&mut job, &tuning)?;
@@ -285,12 +283,6 @@ impl Docker {
             tracing::warn!("the emulator's database cannot be copied: {error}");
         }
     }
-}
-
-/// Image of ours for the container of that name in the document's manifest.
-fn stand_in(container: &str) -> Result<&'static str> {
-    let found = kind::STAND_INS.iter().find(|(name, _)| *name == container);
-    found.map(|(_, image)| *image).with_context(|| format!("no image of ours stands in for {container}"))
 }
 
 fn split(image: &str) -> (&str, &str) {

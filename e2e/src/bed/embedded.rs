@@ -163,11 +163,6 @@ impl Embedded {
         self.options.root.join("kubeconfig")
     }
 
-    /// The pod runner, for what Kubernetes does not show (probe counts, kind of isolation).
-    pub fn pods(&self) -> &crate::pods::Running {
-        &self.pods
-    }
-
     /// Takes the Log Service away, as an outage does: connections are cut, the data stays.
     pub async fn stop_sls(&self) {
         if let Some(sls) = self.sls.lock().await.take() {

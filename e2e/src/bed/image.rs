@@ -1,15 +1,34 @@
 //! The images of the document, as the embedded bed knows them: which of our programs stands at
 //! which path, and the files the vendor's image brings.
 
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::REGION;
 use crate::component::name;
+use crate::manifest::{SIDECAR, WRITER};
 use crate::pods::Image;
 
 /// Seconds between heartbeats of collectors in the bed; the vendor's agent has 10, which a run of a
 /// few seconds would spend waiting.
 const HEARTBEAT_SECONDS: u64 = 1;
+
+/// Image of the emulator. Source: `deploy/images/build.sh`.
+pub const MOCK_SLS_IMAGE: &str = "sls-bed/mock-sls:dev";
+
+/// Images of ours that take the place of the document's where images are Docker's: for the container of that
+/// name in its manifest. Source: `deploy/images/build.sh`.
+pub const STAND_INS: [(&str, &str); 2] =
+    [(SIDECAR, "sls-bed/collector:dev"), (WRITER, "sls-bed/mock_log:dev")];
+
+/// Image of ours for the container of that name in the document's manifest.
+///
+/// # Errors
+/// There is none.
+pub fn stand_in(container: &str) -> Result<&'static str> {
+    let found = STAND_INS.iter().find(|(name, _)| *name == container);
+    found.map(|(_, image)| *image).with_context(|| format!("no image of ours stands in for {container}"))
+}
 
 /// Where the programs in the containers find the Log Service, and who they are there.
 pub struct Service {
@@ -71,5 +90,16 @@ fn logtail(service: &Service) -> Image {
             ("ALIYUN_LOGTAIL_WORKING_HOSTNAME".to_owned(), "$(POD_NAME)".to_owned()),
         ],
         ..Image::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_emulators_image_is_that_of_the_crate_for_testcontainers() {
+        use testcontainers_mock_sls::{NAME, TAG};
+        assert_eq!(MOCK_SLS_IMAGE, format!("{NAME}:{TAG}"));
     }
 }

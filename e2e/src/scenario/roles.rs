@@ -9,31 +9,30 @@ use kube::api::PostParams;
 
 use super::{Context, configs};
 use crate::bed::Bed;
+use crate::kubernetes::{GROUP, PLURAL};
 use crate::report::{Check, Report};
 
 /// The shipped account and its namespace. Source: deploy/kustomize.
 const NAMESPACE: &str = "sls-bed";
 const ACCOUNT: &str = "sls-operator";
-const GROUP: &str = "log.alibabacloud.com";
-const KIND: &str = "aliyunlogconfigs";
 
 /// What it must be able to do: verb, group, resource, subresource.
 const ALLOWED: [[&str; 4]; 7] = [
-    ["get", GROUP, KIND, ""],
-    ["list", GROUP, KIND, ""],
-    ["watch", GROUP, KIND, ""],
-    ["patch", GROUP, KIND, ""],
-    ["patch", GROUP, KIND, "status"],
+    ["get", GROUP, PLURAL, ""],
+    ["list", GROUP, PLURAL, ""],
+    ["watch", GROUP, PLURAL, ""],
+    ["patch", GROUP, PLURAL, ""],
+    ["patch", GROUP, PLURAL, "status"],
     ["create", "events.k8s.io", "events", ""],
     ["patch", "events.k8s.io", "events", ""],
 ];
 
 /// What it must not be able to do.
 const FORBIDDEN: [[&str; 4]; 18] = [
-    ["create", GROUP, KIND, ""],
-    ["update", GROUP, KIND, ""],
-    ["delete", GROUP, KIND, ""],
-    ["deletecollection", GROUP, KIND, ""],
+    ["create", GROUP, PLURAL, ""],
+    ["update", GROUP, PLURAL, ""],
+    ["delete", GROUP, PLURAL, ""],
+    ["deletecollection", GROUP, PLURAL, ""],
     ["get", "", "secrets", ""],
     ["list", "", "secrets", ""],
     ["get", "", "configmaps", ""],

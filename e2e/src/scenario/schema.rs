@@ -10,11 +10,9 @@ use serde_json::Value;
 
 use super::Context;
 use crate::bed::Bed;
+use crate::kubernetes::{GROUP, KIND, PLURAL, VERSION};
 use crate::report::{Check, Report};
 
-const GROUP_VERSION: &str = "log.alibabacloud.com/v1alpha1";
-const KIND: &str = "AliyunLogConfig";
-const PLURAL: &str = "aliyunlogconfigs";
 /// Fields of the spec that the document's manifests use.
 const FIELDS: [&str; 4] = ["project", "logstore", "machineGroups", "logtailConfig"];
 /// Columns of `kubectl get`, and those that `-o wide` adds. Source: own choice, see the operator's CRD.
@@ -39,7 +37,7 @@ pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<(
 /// Every field of the spec has a description in the OpenAPI document.
 async fn explained(client: &Client) -> Result<Check> {
     let index = get(client, "/openapi/v3", "application/json").await?;
-    let path = &index["paths"][format!("apis/{GROUP_VERSION}")]["serverRelativeURL"];
+    let path = &index["paths"][format!("apis/{GROUP}/{VERSION}")]["serverRelativeURL"];
     let path = path.as_str().context("the OpenAPI index does not list the kind's group")?;
     let document = get(client, path, "application/json").await?;
     let schemas = document["components"]["schemas"].as_object().context("the document has no schemas")?;
@@ -66,7 +64,7 @@ async fn explained(client: &Client) -> Result<Check> {
 
 /// The columns, and what stands in them for the example's ready access config.
 async fn table(ctx: &Context) -> Result<Vec<Check>> {
-    let path = format!("/apis/{GROUP_VERSION}/namespaces/{}/{PLURAL}", ctx.namespace);
+    let path = format!("/apis/{GROUP}/{VERSION}/namespaces/{}/{PLURAL}", ctx.namespace);
     let table = get(&ctx.kube, &path, TABLE).await?;
     let empty = Vec::new();
     let columns = table["columnDefinitions"].as_array().unwrap_or(&empty);
