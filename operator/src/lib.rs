@@ -3,7 +3,7 @@
 //!
 //! One look at one object is validate → observe → plan → apply → report, one module each; `validate`,
 //! `plan`, `progress`, `status`, `diff`, `conflict` and `retry` are pure. [`controller`] is the shell
-//! around them, [`cli`] the program.
+//! around them, [`cli`] the program; [`once`] does the same to one object without a cluster.
 
 pub mod cli;
 pub mod controller;
@@ -19,6 +19,7 @@ pub mod validate;
 
 mod apply;
 mod conflict;
+mod converge;
 mod delete;
 mod desired;
 mod diff;

@@ -1,15 +1,14 @@
 //! One object without a cluster: what the controller would make of it in Log Service, made once.
 //!
-//! For the Docker bed of `e2e`, where no API server holds the objects. The same steps as in
-//! `controller::reconcile`, with nothing to watch and nobody to report to.
+//! For the Docker bed of `e2e`, where no API server holds the objects. Validated and
+//! brought in line as by `controller::reconcile`, with nothing to watch and nobody to report to.
 
 use std::sync::Arc;
 
-use crate::apply::apply;
+use crate::converge::converge;
 use crate::crd::AliyunLogConfig;
 use crate::metrics::Metrics;
-use crate::observe::observe;
-use crate::plan::{Memory, plan};
+use crate::plan::Memory;
 use crate::sls::{Clients, SlsConfig, SlsError};
 use crate::validate::{Defaults, Refused, validate};
 
@@ -24,7 +23,7 @@ pub enum OnceError {
         /// Every problem.
         refused: Refused,
     },
-    /// There is no client for the endpoint.
+    /// There is no client for Log Service.
     #[error(transparent)]
     Client(#[from] SlsError),
     /// Log Service refused a step, or did not answer; what came before was done.
@@ -56,18 +55,10 @@ pub async fn make(
     let object = cr.metadata.name.clone().unwrap_or_default();
     let valid =
         validate(cr, defaults).map_err(|refused| OnceError::Refused { object: object.clone(), refused })?;
-    let desired = valid.desired;
     let clients = Clients::new(config, Arc::new(Metrics::default()))?;
-    let sls = clients.project(desired.target.project.clone(), desired.endpoint.as_deref())?;
-    let failed = |failure: crate::failure::Failure| OnceError::Step {
-        object: object.clone(),
-        step: failure.step,
-        message: failure.message,
-    };
-    let observed = observe(&sls, &desired).await.map_err(|error| failed(error.failure))?;
-    let applied = apply(&sls, &desired, plan(&desired, &observed, &Memory::default())).await;
-    match applied.failed.or(applied.raced) {
-        Some((_, failure)) => Err(failed(failure)),
-        None => Ok(applied.done.iter().map(ToString::to_string).collect()),
+    let progress = converge(&clients, valid.desired, &Memory::default()).await;
+    match progress.failure {
+        Some(failure) => Err(OnceError::Step { object, step: failure.step, message: failure.message }),
+        None => Ok(progress.done.iter().map(ToString::to_string).collect()),
     }
 }

@@ -77,6 +77,17 @@ async fn what_an_object_asks_for_is_made_and_a_second_time_nothing_is_left_to_do
 }
 
 #[tokio::test]
+async fn two_that_make_the_same_at_the_same_time_both_succeed() {
+    let sls = MockSls::start(Config::default()).await.unwrap();
+    let (object, defaults) = (object("(.*)"), Defaults::default());
+    let (one, other) =
+        tokio::join!(make(&object, &defaults, config(&sls)), make(&object, &defaults, config(&sls)));
+    let steps: Vec<_> = [one.unwrap(), other.unwrap()].concat();
+    assert!(steps.iter().any(|step| step == "CreateProject"), "{steps:?}");
+    sls.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_wrong_object_is_refused_with_its_problems_before_anything_is_sent() {
     let sls = MockSls::start(Config::default()).await.unwrap();
     let error = make(&object("(.*)(.*)"), &Defaults::default(), config(&sls)).await.unwrap_err();

@@ -17,16 +17,14 @@ use serde_json::json;
 use super::memory::Memories;
 use super::release::applied_target;
 use super::{Guarded, Waker};
-use crate::apply::{Applied, apply};
 use crate::conflict::{self, holds, is_deleting};
+use crate::converge::converge;
 use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER};
-use crate::desired::{Desired, Target};
+use crate::desired::Target;
 use crate::failure::{Class, Failure};
 use crate::metrics::{Looked, Metrics};
 use crate::notices::{self, Notice, Publisher};
-use crate::observe::observe;
-use crate::plan::{Memory, plan};
-use crate::progress::Progress;
+use crate::plan::Memory;
 use crate::retry::Waits;
 use crate::sls::Clients;
 use crate::status::{self, Retry, Subject, Verdict};
@@ -34,9 +32,6 @@ use crate::validate::{Defaults, Valid, claimed_target, validate};
 
 /// Longest look at one object; only a Kubernetes API that does not answer takes that long.
 const LOOK_MAX: Duration = Duration::from_secs(120);
-/// Rounds of observing and applying in one look. More than one is needed only when somebody else
-/// creates the same things at the same time.
-const ROUNDS_MAX: usize = 3;
 
 /// Everything a look needs.
 pub struct Context {
@@ -159,7 +154,7 @@ impl Look<'_> {
     /// observe → plan → apply → report.
     async fn bring_in_line(&self, valid: Valid, previous: &Previous) -> Result<(Action, Looked), Error> {
         let memory = self.memory(previous);
-        let progress = self.converge(valid.desired, &memory).await;
+        let progress = converge(&self.context.clients, valid.desired, &memory).await;
         self.context.memories.set_bound(self.uid(), progress.bound_by_us.clone());
         for step in &progress.done {
             self.context.metrics.changed(step.name(), progress.drift);
@@ -187,33 +182,6 @@ impl Look<'_> {
         self.context.publisher.publish(&events, &self.reference).await;
         self.write(previous, &status).await?;
         Ok((Action::requeue(wait), looked))
-    }
-
-    /// Rounds of observe → plan → apply until there is nothing left to do.
-    async fn converge(&self, desired: Desired, memory: &Memory) -> Progress {
-        let sls =
-            match self.context.clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
-                Ok(sls) => sls,
-                Err(error) => return Progress::unusable(desired, memory, &error),
-            };
-        let mut done = Vec::new();
-        let mut round = 0;
-        loop {
-            round += 1;
-            let observed = match observe(&sls, &desired).await {
-                Ok(observed) => observed,
-                Err(error) => return Progress::new(desired, memory, Err(error), Applied::default(), done),
-            };
-            let steps = plan(&desired, &observed, memory);
-            let mut applied = apply(&sls, &desired, steps).await;
-            done.extend(applied.done.iter().cloned());
-            if round >= ROUNDS_MAX && applied.failed.is_none() {
-                applied.failed = applied.raced.take();
-            }
-            if applied.raced.is_none() || applied.failed.is_some() {
-                return Progress::new(desired, memory, Ok(observed), applied, done);
-            }
-        }
     }
 
     /// Tells why nothing was sent; once, not at every look.

@@ -1,0 +1,39 @@
+//! Rounds of observe → plan → apply until Log Service holds what one object asks for. Called by the
+//! controller's look at an object, and by `once`, which has no cluster.
+
+use crate::apply::{Applied, apply};
+use crate::desired::Desired;
+use crate::observe::observe;
+use crate::plan::{Memory, plan};
+use crate::progress::Progress;
+use crate::sls::Clients;
+
+/// Rounds of observing and applying. More than one is needed only when somebody else creates the same
+/// things at the same time.
+const ROUNDS_MAX: usize = 3;
+
+/// Brings Log Service in line with `desired`; how far it came.
+pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> Progress {
+    let sls = match clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
+        Ok(sls) => sls,
+        Err(error) => return Progress::unusable(desired, memory, &error),
+    };
+    let mut done = Vec::new();
+    let mut round = 0;
+    loop {
+        round += 1;
+        let observed = match observe(&sls, &desired).await {
+            Ok(observed) => observed,
+            Err(error) => return Progress::new(desired, memory, Err(error), Applied::default(), done),
+        };
+        let steps = plan(&desired, &observed, memory);
+        let mut applied = apply(&sls, &desired, steps).await;
+        done.extend(applied.done.iter().cloned());
+        if round >= ROUNDS_MAX && applied.failed.is_none() {
+            applied.failed = applied.raced.take();
+        }
+        if applied.raced.is_none() || applied.failed.is_some() {
+            return Progress::new(desired, memory, Ok(observed), applied, done);
+        }
+    }
+}
