@@ -10,12 +10,11 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::{Api, DeleteParams, PostParams};
-use kube_sim::replay::{Answer, Server, Step, replay, report, script};
+use kube_sim::replay::{Answer, Recorded, Step, replay, report, script};
 use serde_json::json;
 use support::apiserver::is_real;
 use support::cluster::{CRD, MADE_BY, Place};
@@ -103,19 +102,6 @@ async fn session() -> Vec<Step> {
     script(&bed.sim().recording()).unwrap()
 }
 
-async fn ask(steps: &[Step], client: Client, namespace: &str) -> Vec<Answer> {
-    let send = move |request: http::Request<Vec<u8>>| {
-        let client = client.clone();
-        async move {
-            let request = request.map(kube::client::Body::from);
-            let response = client.send(request).await.map_err(|error| error.to_string())?;
-            Ok(response.map(axum::body::Body::new))
-        }
-        .boxed()
-    };
-    replay(steps, &Server { send: &send, rename: Some((NAMESPACE, namespace)) }).await.expect("answers")
-}
-
 fn recorded(name: &str) -> PathBuf {
     let folder = "../crates/kube-sim/tests/data/recorded/operator";
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(name)
@@ -128,10 +114,7 @@ fn keep(steps: &[Step], answers: &[Answer]) {
     std::fs::create_dir_all(recorded("")).unwrap();
     let head = "# Made by `just record-apiserver` from what kube-sim recorded; see recorded.rs.\n";
     std::fs::write(recorded("requests.yaml"), format!("{head}{text}")).unwrap();
-    // A line for each, so that a new recording shows what has changed.
-    let lines = steps.iter().zip(answers);
-    let lines = lines.map(|(step, answer)| json!({"to": step.r#do, "answer": answer}).to_string());
-    let text = format!("[\n{}\n]\n", lines.collect::<Vec<_>>().join(",\n"));
+    let text = Recorded::text(steps, answers).unwrap();
     std::fs::write(recorded("answers.json"), text).unwrap();
 }
 
@@ -155,10 +138,10 @@ async fn what_the_operator_asks_is_answered_as_by_the_real_server() {
     if is_real() {
         let place = Place::reserve(false).await;
         let client = Client::try_from(place.config().clone()).unwrap();
-        let real = ask(&steps, client, place.namespace()).await;
+        let real = replay(&steps, &client, Some((NAMESPACE, place.namespace()))).await.expect("answers");
         let sim = kube_sim::KubeSim::start(kube_sim::Config::default()).await.unwrap();
         let client = Client::try_from(kube::Config::new(sim.url().parse().unwrap())).unwrap();
-        let simulated = ask(&steps, client, "another-name").await;
+        let simulated = replay(&steps, &client, Some((NAMESPACE, "another-name"))).await.expect("answers");
         if std::env::var("SLS_TEST_RECORD").is_ok_and(|value| value == "1") {
             keep(&steps, &real);
         }

@@ -7,21 +7,23 @@
 
 mod compare;
 mod normal;
+mod recorded;
 mod script;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use http::{Request, Response};
+use kube::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
-pub use compare::{Difference, differences};
+use compare::{Difference, differences};
 use normal::{normal, without_descriptions};
+pub use recorded::Recorded;
 pub use script::{ScriptError, script};
 
 /// Largest answer that is compared, in bytes.
@@ -98,17 +100,8 @@ pub enum ReplayError {
     },
 }
 
-/// Sends one request.
-pub type Send = dyn Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<Response<Body>, String>> + Sync;
-
-/// A server to ask.
-pub struct Server<'a> {
-    /// How.
-    pub send: &'a Send,
-    /// A name in the script and the one to use instead, for a namespace that
-    /// must not be anybody else's.
-    pub rename: Option<(&'a str, &'a str)>,
-}
+/// A name in a script and the one to use instead.
+type Rename<'a> = Option<(&'a str, &'a str)>;
 
 /// An answer before it is normal, for steps that refer to it.
 struct Raw {
@@ -123,23 +116,29 @@ enum Asked {
     Watching { code: u16, warnings: Vec<String>, events: JoinHandle<Result<Vec<Value>, String>> },
 }
 
-/// Sends the requests of a script in order; their answers.
+/// Sends the requests of a script in order; their answers. `rename` is a name in
+/// the script and the one to use instead, for a namespace that must not be
+/// anybody else's; the answers have the script's.
 ///
 /// # Errors
 /// If the server does not answer, or the script is wrong.
-pub async fn replay(steps: &[Step], server: &Server<'_>) -> Result<Vec<Answer>, ReplayError> {
+pub async fn replay(
+    steps: &[Step],
+    client: &Client,
+    rename: Option<(&str, &str)>,
+) -> Result<Vec<Answer>, ReplayError> {
     let mut asked: Vec<Asked> = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
         let text = |error: String| ReplayError::Script { index, cause: error };
-        let request = request(step, &asked, server).map_err(text)?;
+        let request = request(step, &asked, rename).map_err(text)?;
         let failed = |cause| ReplayError::Send { index, request: step.r#do.clone(), cause };
-        let response = (server.send)(request).await.map_err(failed)?;
-        let answer = receive(step, response, server).await.map_err(failed)?;
+        let response = send(client, request).await.map_err(failed)?;
+        let answer = receive(step, response, rename).await.map_err(failed)?;
         if let Asked::Now(raw) = &answer
             && raw.code == 201
             && raw.body["kind"] == "CustomResourceDefinition"
         {
-            established(&raw.body, server).await.map_err(failed)?;
+            established(&raw.body, client).await.map_err(failed)?;
         }
         asked.push(answer);
     }
@@ -166,6 +165,11 @@ pub async fn replay(steps: &[Step], server: &Server<'_>) -> Result<Vec<Answer>, 
     Ok(answers)
 }
 
+async fn send(client: &Client, request: Request<Vec<u8>>) -> Result<Response<Body>, String> {
+    let response = client.send(request.map(Into::into)).await.map_err(|error| error.to_string())?;
+    Ok(response.map(Body::new))
+}
+
 fn media_type(step: &Step) -> Result<&'static str, String> {
     Ok(match step.r#as.as_str() {
         "" | "json" => "application/json",
@@ -178,7 +182,7 @@ fn media_type(step: &Step) -> Result<&'static str, String> {
     })
 }
 
-fn request(step: &Step, asked: &[Asked], server: &Server<'_>) -> Result<Request<Vec<u8>>, String> {
+fn request(step: &Step, asked: &[Asked], rename: Rename<'_>) -> Result<Request<Vec<u8>>, String> {
     let known = |index: usize, pointer: &str| match asked.get(index)? {
         Asked::Now(raw) => raw.body.pointer(pointer)?.as_str(),
         Asked::Watching { .. } => None,
@@ -189,7 +193,7 @@ fn request(step: &Step, asked: &[Asked], server: &Server<'_>) -> Result<Request<
         (None, value) => value.to_string(),
     };
     let mut texts = [script::resolve(&step.r#do, known)?, script::resolve(&body, known)?];
-    if let Some((from, to)) = server.rename {
+    if let Some((from, to)) = rename {
         texts = texts.map(|text| text.replace(from, to));
     }
     let [line, body] = texts;
@@ -208,21 +212,21 @@ fn request(step: &Step, asked: &[Asked], server: &Server<'_>) -> Result<Request<
     request.body(body.into_bytes()).map_err(|error| error.to_string())
 }
 
-fn parse(text: &str, server: &Server<'_>) -> Value {
-    let text = match server.rename {
+fn parse(text: &str, rename: Rename<'_>) -> Value {
+    let text = match rename {
         Some((from, to)) => text.replace(to, from),
         None => text.to_owned(),
     };
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
-async fn receive(step: &Step, response: Response<Body>, server: &Server<'_>) -> Result<Asked, String> {
+async fn receive(step: &Step, response: Response<Body>, rename: Rename<'_>) -> Result<Asked, String> {
     let (head, body) = response.into_parts();
     let code = head.status.as_u16();
     let warnings = head.headers.get_all("warning");
     let warnings = warnings.iter().map(|w| w.to_str().unwrap_or_default().to_owned()).collect();
     if let (Some(count), 200) = (step.events, code) {
-        let rename = server.rename.map(|(from, to)| (to.to_owned(), from.to_owned()));
+        let rename = rename.map(|(from, to)| (to.to_owned(), from.to_owned()));
         let events = tokio::spawn(watched(body, count, rename));
         return Ok(Asked::Watching { code, warnings, events });
     }
@@ -232,7 +236,7 @@ async fn receive(step: &Step, response: Response<Body>, server: &Server<'_>) -> 
     let body = if watch {
         // One event per line.
         let event = |line| {
-            let mut event: Value = parse(line, server);
+            let mut event: Value = parse(line, rename);
             if let Some(object) = event.get_mut("object") {
                 *object = without_descriptions(object.take());
             }
@@ -240,7 +244,7 @@ async fn receive(step: &Step, response: Response<Body>, server: &Server<'_>) -> 
         };
         text.lines().map(event).collect()
     } else {
-        parse(&text, server)
+        parse(&text, rename)
     };
     Ok(Asked::Now(Raw { code, warnings, body, table: !watch }))
 }
@@ -272,7 +276,7 @@ async fn watched(body: Body, count: usize, rename: Option<(String, String)>) -> 
 
 /// Waits until the kinds of a new definition are served: a real server needs a
 /// moment for it.
-async fn established(crd: &Value, server: &Server<'_>) -> Result<(), String> {
+async fn established(crd: &Value, client: &Client) -> Result<(), String> {
     let text = |pointer: &str| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (group, plural) = (text("/spec/group"), text("/spec/names/plural"));
     let path = format!("/apis/{group}/{}/{plural}?limit=1", text("/spec/versions/0/name"));
@@ -280,15 +284,13 @@ async fn established(crd: &Value, server: &Server<'_>) -> Result<(), String> {
         loop {
             let request = Request::get(&path).header("accept", "application/json");
             let request = request.body(Vec::new()).map_err(|error| error.to_string())?;
-            if (server.send)(request).await?.status().is_success() {
+            if send(client, request).await?.status().is_success() {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait.boxed())
-        .await
-        .map_err(|_| format!("{plural}.{group} is not served"))?
+    tokio::time::timeout(PATIENCE, wait).await.map_err(|_| format!("{plural}.{group} is not served"))?
 }
 
 /// What is wrong with a simulator's answers to a script, as text for people;

@@ -15,20 +15,11 @@ mod common;
 
 use std::path::PathBuf;
 
-use futures::FutureExt as _;
-use kube_sim::replay::{Answer, Server, Step, replay, report};
-use serde::{Deserialize, Serialize};
+use kube_sim::replay::{Answer, Recorded, Step, replay, report};
 
 /// Places of the hand-written script at which the simulator may differ. The
 /// number only goes down: what is added to a script must be made right.
 const API_DIFFERENCES_MAX: usize = 92;
-
-/// A line of `answers.json`.
-#[derive(Serialize, Deserialize)]
-struct Recorded {
-    to: String,
-    answer: Answer,
-}
 
 fn file(folder: &str, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/recorded").join(folder).join(name)
@@ -39,19 +30,6 @@ fn script(folder: &str) -> Vec<Step> {
     serde_saphyr::from_str(&text).expect("a list of requests")
 }
 
-async fn ask(steps: &[Step], client: kube::Client) -> Vec<Answer> {
-    let send = move |request: http::Request<Vec<u8>>| {
-        let client = client.clone();
-        async move {
-            let request = request.map(kube::client::Body::from);
-            let response = client.send(request).await.map_err(|error| error.to_string())?;
-            Ok(response.map(axum::body::Body::new))
-        }
-        .boxed()
-    };
-    replay(steps, &Server { send: &send, rename: None }).await.expect("answers")
-}
-
 async fn check(folder: &str, differences_max: usize) {
     let steps = script(folder);
     let text = std::fs::read_to_string(file(folder, "answers.json")).expect("the recording");
@@ -60,7 +38,12 @@ async fn check(folder: &str, differences_max: usize) {
     assert!(same, "the recording is of another script; record again");
     let (_server, client) = common::start().await;
     let real: Vec<Answer> = recorded.into_iter().map(|one| one.answer).collect();
-    let report = report(&steps, &real, &ask(&steps, client).await);
+    let written = Recorded::text(&steps, &real).expect("text");
+    assert!(
+        written == text,
+        "the recording is not as it is written; a new one would show more than has changed"
+    );
+    let report = report(&steps, &real, &replay(&steps, &client, None).await.expect("answers"));
     assert!(report.is_empty(), "{report}");
     let listed: usize = steps.iter().map(|step| step.differs.len()).sum();
     assert!(
@@ -75,11 +58,9 @@ async fn answers_are_those_of_the_real_server() {
         let config = kube::Config::new(url.parse().expect("a URL"));
         let client = kube::Client::try_from(config).expect("a client");
         let steps = script("api");
-        let answers = ask(&steps, client).await;
-        let lines = steps.iter().zip(answers);
-        let lines: Vec<_> = lines.map(|(step, answer)| Recorded { to: step.r#do.clone(), answer }).collect();
-        let text = serde_json::to_string_pretty(&lines).expect("text");
-        std::fs::write(file("api", "answers.json"), text + "\n").expect("the recording is written");
+        let answers = replay(&steps, &client, None).await.expect("answers");
+        let text = Recorded::text(&steps, &answers).expect("text");
+        std::fs::write(file("api", "answers.json"), text).expect("the recording is written");
     }
     check("api", API_DIFFERENCES_MAX).await;
 }
