@@ -95,11 +95,7 @@ fn document(state: &State, path: &str, headers: &HeaderMap) -> Result<Response, 
         ["api", version] => discovery::resource_list(registry, "", version).ok_or(ApiError::NoSuchPath)?,
         ["apis", group] => discovery::group(registry, group).ok_or(ApiError::NoSuchPage)?,
         ["apis", group, version] => {
-            discovery::resource_list(registry, group, version).ok_or(if registry.is_builtin_group(group) {
-                ApiError::NoSuchPath
-            } else {
-                ApiError::NoSuchPage
-            })?
+            discovery::resource_list(registry, group, version).ok_or_else(|| registry.no_such_path(group))?
         }
         ["openapi", "v2"] => {
             let mut response = Response::new(Body::from(openapi::EMPTY_V2.as_slice()));

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use crate::error::Target;
+use crate::error::{ApiError, Target};
 use crate::schema::Schema;
 
 pub use builtin::Builtin;
@@ -168,9 +168,11 @@ impl Registry {
         self.read().values().find(|r| &*r.storage == storage).cloned()
     }
 
-    /// Whether a group is one of Kubernetes itself.
-    pub fn is_builtin_group(&self, group: &str) -> bool {
-        self.read().values().any(|r| r.is_builtin() && r.group == group)
+    /// The refusal of a path below a group that has nothing there: the real
+    /// server's own groups answer otherwise than what lies outside of them.
+    pub fn no_such_path(&self, group: &str) -> ApiError {
+        let builtin = self.read().values().any(|r| r.is_builtin() && r.group == group);
+        if builtin { ApiError::NoSuchPath } else { ApiError::NoSuchPage }
     }
 
     /// Rises with every change of the set of resources or of a schema.

@@ -77,10 +77,10 @@ pub fn handle(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Response, ApiError> {
-    let no_such_path = || {
-        if state.registry.is_builtin_group(&path.group) { ApiError::NoSuchPath } else { ApiError::NoSuchPage }
-    };
-    let resource = state.registry.find(&path.group, &path.version, &path.plural).ok_or_else(no_such_path)?;
+    let resource = state
+        .registry
+        .find(&path.group, &path.version, &path.plural)
+        .ok_or_else(|| state.registry.no_such_path(&path.group))?;
     if !resource.namespaced && !path.namespace.is_empty() {
         return Err(ApiError::NoSuchPath);
     }
