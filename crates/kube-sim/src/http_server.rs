@@ -31,12 +31,16 @@ async fn handle(Shared(state): Shared<Arc<State>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default();
-    let body = match read_body(&parts.headers, body).await {
-        Ok(body) => body,
-        Err(error) => return error.into_response(),
-    };
+    // A slow body keeps nobody else from their turn.
+    let body = read_body(&parts.headers, body).await;
     let turn = state.recorder.turn().await;
-    let result = answer(&state, &parts.method, &path, query, &parts.headers, &body).await;
+    let (body, result) = match body {
+        Ok(body) => {
+            let result = answer(&state, &parts.method, &path, query, &parts.headers, &body).await;
+            (body, result)
+        }
+        Err(refused) => (Bytes::new(), Err(refused)),
+    };
     match &result {
         Ok(response) => {
             tracing::debug!(method = %parts.method, %path, query, status = response.status().as_u16())

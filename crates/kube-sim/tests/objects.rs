@@ -307,6 +307,18 @@ async fn bodies_are_bounded_and_their_type_is_checked() {
 }
 
 #[tokio::test]
+async fn a_request_refused_for_its_body_is_recorded_as_any_other() {
+    let (server, client) = start().await;
+    server.record();
+    let path = "/api/v1/namespaces/default/configmaps";
+    let big = vec![b' '; 3 * 1024 * 1024 + 1];
+    raw(&client, "POST", path, &[("content-type", "application/json")], big).await;
+    let recorded = server.recording().exchanges;
+    let seen: Vec<_> = recorded.iter().map(|one| (one.method.as_str(), one.uri.as_str(), one.code)).collect();
+    assert_eq!(seen, [("POST", path, 413)]);
+}
+
+#[tokio::test]
 async fn strict_validation_refuses_unknown_and_repeated_fields() {
     let (_server, client) = start().await;
     let path = "/api/v1/namespaces/default/configmaps";
