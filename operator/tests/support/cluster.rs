@@ -86,20 +86,18 @@ impl Place {
     }
 
     async fn give_back(&self) {
-        let client = Client::try_from(self.config.clone()).unwrap();
-        release_objects(&client, &self.namespace).await;
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        match namespaces.delete(&self.namespace, &DeleteParams::default()).await {
-            Ok(_) => {}
-            // Never made, or deleted by the test; the latter is a conflict while it still goes.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {}
-            Err(error) => panic!("namespace {}: {error}", self.namespace),
-        }
+        // First, since whatever fails below must not leave the count too high for the beds that follow.
         let mut sharing = SHARING.lock().await;
         if matches!(self.hold, Hold::Shared { .. }) {
             *sharing -= 1;
         }
-        if *sharing == 0 {
+        // The last keeps the count to itself: nobody begins to share what it removes.
+        let last = (*sharing == 0).then_some(sharing);
+        let client = Client::try_from(self.config.clone()).unwrap();
+        release_objects(&client, &self.namespace).await;
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        delete(&namespaces, &self.namespace).await;
+        if last.is_some() {
             remove_crd(&client).await;
             namespaces_gone(&namespaces).await;
         }
@@ -167,7 +165,7 @@ async fn remove_crd(client: &Client) {
         "the cluster has the CRD {CRD} already, and these tests replace it; name a cluster without it, or \
          delete it if nothing there needs it"
     );
-    let _ = api.delete(CRD, &DeleteParams::default()).await;
+    delete(&api, CRD).await;
     eventually("CRD gone", || async {
         match api.get_opt(CRD).await {
             Ok(None) => Ok(()),
@@ -196,7 +194,25 @@ async fn sweep(client: &Client) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for namespace in namespaces.list(&ours()).await.expect("namespaces") {
         release_objects(client, &namespace.name_any()).await;
-        let _ = namespaces.delete(&namespace.name_any(), &DeleteParams::default()).await;
+        delete(&namespaces, &namespace.name_any()).await;
+    }
+}
+
+/// Deletes an object that may have gone already.
+async fn delete<K>(api: &Api<K>, name: &str)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    gone_or(api.delete(name, &DeleteParams::default()).await, name);
+}
+
+/// What the server answered about `name`; none where it is not there (404), or is going (409): never made,
+/// or removed by the test or another bed. Everything else would leave the cluster as it must not be.
+fn gone_or<T>(result: kube::Result<T>, name: &str) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => None,
+        Err(error) => panic!("{name}: {error}"),
     }
 }
 
@@ -204,9 +220,10 @@ async fn sweep(client: &Client) {
 async fn release_objects(client: &Client, namespace: &str) {
     let resource = kube::api::ApiResource::erase::<AliyunLogConfig>(&());
     let objects: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let Ok(list) = objects.list(&ListParams::default()).await else { return };
+    let Some(list) = gone_or(objects.list(&ListParams::default()).await, namespace) else { return };
     let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     for object in list.items.iter().filter(|object| !object.finalizers().is_empty()) {
-        let _ = objects.patch(&object.name_any(), &PatchParams::default(), &release).await;
+        let name = object.name_any();
+        gone_or(objects.patch(&name, &PatchParams::default(), &release).await, &name);
     }
 }
