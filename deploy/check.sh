@@ -94,6 +94,8 @@ refused() {
 }
 
 same() { diff -u "$1" "$2"; }
+# differs A B OBJECT: it is in both, and not the same.
+differs() { object "$1" "$3" && object "$2" "$3" && ! cmp --silent "$work/$1/$3.yaml" "$work/$2/$3.yaml"; }
 
 # --- The kustomize base and the chart.
 
@@ -150,6 +152,14 @@ check "a Secret of the user's is used by the emulator" has own-secret "name: min
 check "a Secret of the user's is used by the operator" has own-secret "secretName: mine"
 check "a key with quotes renders" rendered quoted --set-literal 'credentials.accessKeySecret=a"b\c#: d' --skip-schema-validation
 check "a key with quotes stays whole" has quoted 'a\\\"b\\\\c#: d'
+
+check "the default key pair has no mark" has_not chart checksum/
+check "a key pair renders" rendered pair-1 --set credentials.accessKeySecret=one
+check "another key pair renders" rendered pair-2 --set credentials.accessKeySecret=two
+check "another key pair starts the emulator anew" differs pair-1 pair-2 Deployment.mock-sls
+check "another key pair does not start the operator anew" same \
+    "$work/pair-1/Deployment.sls-operator.yaml" "$work/pair-2/Deployment.sls-operator.yaml"
+check "a Secret of the user's has no mark" has_not own-secret checksum/
 
 check "images of a registry render" rendered registry --set images.prefix=registry.example.com/bed \
     --set images.tag=v1 --set 'images.pullSecrets={one}' --set images.pullPolicy=Always

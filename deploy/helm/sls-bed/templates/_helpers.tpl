@@ -14,6 +14,18 @@ app.kubernetes.io/part-of: sls-bed
 {{- .Values.credentials.existingSecret | default "sls-credentials" -}}
 {{- end }}
 
+{{/* Annotation of a pod that reads the key pair when it starts: another pair, another pod. The default
+     pair has none, as in deploy/kustomize. Eight digits tell pairs apart and are too few to try out
+     secrets against. */}}
+{{- define "sls-bed.pair" -}}
+{{- with .Values.credentials -}}
+{{- $pair := printf "%s:%s" .accessKeyId .accessKeySecret -}}
+{{- if not (or .existingSecret (eq $pair "mockAccessKeyId:mockAccessKeySecret")) -}}
+checksum/credentials: {{ sha256sum $pair | trunc 8 | quote }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* host:port of the emulator, for pods of all namespaces. */}}
 {{- define "sls-bed.address" -}}
 mock-sls.{{ .Release.Namespace }}.svc:8080
