@@ -52,10 +52,11 @@ base=${BASE_IMAGE:-}
 if [ -z "$base" ]; then
     base=debian:bookworm-slim
     pull=(docker pull --quiet ${PLATFORM:+--platform "$PLATFORM"} "$base")
-    if ! docker image inspect "$base" >/dev/null 2>&1 && ! "${pull[@]}" >/dev/null 2>&1; then
-        [ -z "${PLATFORM:-}" ] || fail "$base cannot be pulled; give BASE_IMAGE an image of $PLATFORM"
-        base=$prefix/debian-root:bookworm
-        echo "images: debian:bookworm-slim cannot be pulled; standing on $base" >&2
+    if ! docker image inspect "$base" >/dev/null 2>&1 && ! said=$("${pull[@]}" 2>&1); then
+        why="$base cannot be pulled (${said##*$'\n'})"
+        [ -z "${PLATFORM:-}" ] || fail "$why; give BASE_IMAGE an image of $PLATFORM"
+        base=sls-bed/debian-root:bookworm
+        echo "images: $why; standing on $base" >&2
         docker image inspect "$base" >/dev/null 2>&1 || "$here/debian-root.sh" "$base"
     fi
 elif ! docker image inspect "$base" >/dev/null 2>&1; then
@@ -71,15 +72,16 @@ put() {
     local target=$stage/$2/root$3
     mkdir -p "$(dirname "$target")"
     install -m 755 "$binaries/$1" "$target"
-    "${STRIP:-strip}" "$target" 2>/dev/null ||
+    "${STRIP:-strip}" "$target" ||
         echo "images: ${STRIP:-strip} cannot be run on $1; the image is larger" >&2
 }
 
 # pack IMAGE [PATH]: its root as an archive, PATH (an empty folder) belonging to the images' user. Every
-# folder on the way is in it, since one that Docker must make gets the time of the build.
+# folder on the way is in it, since one that Docker must make gets the time of the build. Modes are fixed
+# too: the umask of who builds is nobody's business.
 pack() {
     local image=$1 owned=${2:-} root=$stage/$1/root archive=$stage/$1/context/root.tar
-    local fixed=(--format=gnu --sort=name --numeric-owner --mtime="@$epoch" --mode=go-w --directory="$root")
+    local fixed=(--format=gnu --sort=name --numeric-owner --mtime="@$epoch" --mode=u=rwX,go=rX --directory="$root")
     mkdir "$stage/$image/context"
     [ -z "$owned" ] || mkdir -p "$root/$owned"
     # shellcheck disable=SC2046  # the names at the top of a root have no blanks
@@ -90,7 +92,9 @@ pack() {
 # One config file with the address, and a link to it in each directory that the collector knows.
 region_directories() {
     local conf=$stage/collector/root/etc/ilogtail/conf directory list=$stage/directories
-    if ! "$binaries/collector" directories >"$list" 2>/dev/null; then
+    if [ -z "${PLATFORM:-}" ]; then
+        "$binaries/collector" directories >"$list" || fail "$binaries/collector cannot list its regions"
+    elif ! "$binaries/collector" directories >"$list" 2>/dev/null; then
         # Its binary is for another platform.
         cargo run --quiet --package collector --bin collector -- directories >"$list" ||
             fail "the collector cannot list its regions"
