@@ -115,7 +115,7 @@ for object in "$work/base"/*; do
     check "chart and kustomize agree on $name" same "$object" "$work/chart/$name.yaml"
 done
 check "the chart's definition is the operator's" cmp "$chart/crds/aliyunlogconfig.yaml" ../operator/crd/aliyunlogconfig.yaml
-check "a packaged chart holds the definition" eval 'helm package "$chart" --destination "$work" >/dev/null 2>&1 &&
+check "a packaged chart holds the definition" eval 'helm package "$chart" --destination "$work" >/dev/null &&
     tar --extract --to-stdout --file "$work"/sls-bed-*.tgz sls-bed/crds/aliyunlogconfig.yaml | cmp - ../operator/crd/aliyunlogconfig.yaml'
 
 # --- The chart's values.

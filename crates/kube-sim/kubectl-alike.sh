@@ -45,6 +45,11 @@ for _ in $(seq 100); do
     kill -0 "$simulator" || { cat "$work/serve.log" >&2; exit 1; }
     sleep 0.1
 done
+grep -q serving "$work/serve.log" || {
+    echo "kubectl-alike.sh: kube-sim did not begin to serve within 10 s; it said:" >&2
+    cat "$work/serve.log" >&2
+    exit 1
+}
 
 for kind in repaired published; do
     sed "s/namespace: default/namespace: $namespace/" "$here/fixtures/k8s/$kind/crd-access.yaml" >"$work/$kind.yaml"
