@@ -67,18 +67,10 @@ e2e-kubectl:
     cargo build --package e2e
     e2e/kubectl.sh target/debug/e2e
 
-# Consumer groups, proven with the consumer libraries of the Python, Go and Java SDKs (needs
-# Python 3, Go, a JDK, Maven and their registries).
-consumers:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cargo build --package mock-sls --bin mock-sls
-    export MOCK_SLS_BIN="$PWD/target/debug/mock-sls"
-    python3 -m venv target/consumers-python
-    target/consumers-python/bin/pip install --quiet --requirement e2e/consumers/python/requirements.txt
-    target/consumers-python/bin/pytest e2e/consumers/python
-    go test -C e2e/consumers/go -count=1 ./...
-    mvn --batch-mode --no-transfer-progress --file e2e/consumers/java/pom.xml test
+# Consumer groups, proven with the consumer libraries of the Python, Go and Java SDKs (the languages
+# named, or all; needs Python 3, Go, a JDK, Maven and their registries).
+consumers *languages:
+    e2e/consumers/run.sh {{languages}}
 
 # Operator and kube-sim held against the API server of $KUBECONFIG, or of `--context NAME`; never of another.
 test-apiserver *args:

@@ -1,6 +1,6 @@
-// Package clients runs the Go SDK against the emulator: net/http takes HTTP_PROXY, the endpoint is
+// Package consumers runs the Go SDK against the emulator: net/http takes HTTP_PROXY, the endpoint is
 // a made-up name.
-package clients
+package consumers
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 
 const (
 	endpoint = "http://sls.test"
-	project  = "clients-go"
+	project  = "consumers-go"
 	logstore = "consumed"
 	// How long a test may wait for what must happen: a guard against hanging, no measure.
 	hangGuard = 600 * time.Second

@@ -1,4 +1,4 @@
-module sls.test/clients
+module sls.test/consumers
 
 go 1.24
 

@@ -1,4 +1,4 @@
-package clients
+package consumers
 
 import (
 	"bufio"
@@ -17,10 +17,10 @@ import (
 const (
 	group = "workers"
 	// Set to a consumer's name in the process that is one.
-	workerVariable = "CLIENTS_GO_WORKER"
-	orderVariable  = "CLIENTS_GO_IN_ORDER"
-	keyVariable    = "CLIENTS_GO_KEY"
-	secretVariable = "CLIENTS_GO_SECRET"
+	workerVariable = "CONSUMERS_GO_WORKER"
+	orderVariable  = "CONSUMERS_GO_IN_ORDER"
+	keyVariable    = "CONSUMERS_GO_KEY"
+	secretVariable = "CONSUMERS_GO_SECRET"
 	// A consumer is taken for dead after twice this: short for the test's sake, and long enough for
 	// a busy machine not to lose consumers that live.
 	heartbeatSeconds = 5

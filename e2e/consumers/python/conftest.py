@@ -10,7 +10,7 @@ import pytest
 from aliyun.log import LogClient
 
 ENDPOINT = "http://sls.test"
-PROJECT = "clients-python"
+PROJECT = "consumers-python"
 LOGSTORE = "consumed"
 
 # How long a test may wait for what must happen, seconds: a guard against hanging, no measure.

@@ -1,4 +1,4 @@
-package clients;
+package consumers;
 
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package clients;
+package consumers;
 
 import com.aliyun.openservices.log.common.FastLog;
 import com.aliyun.openservices.log.common.FastLogGroup;

@@ -1,4 +1,4 @@
-package clients;
+package consumers;
 
 import com.aliyun.openservices.log.Client;
 import com.aliyun.openservices.log.http.client.ClientConfiguration;

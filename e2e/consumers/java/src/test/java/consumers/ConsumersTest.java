@@ -1,4 +1,4 @@
-package clients;
+package consumers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The Java consumer library: several processes of one group. */
 class ConsumersTest {
-    private static final String PROJECT = "clients-java";
+    private static final String PROJECT = "consumers-java";
     private static final String LOGSTORE = "consumed";
     /** How long a test may wait for what must happen: a guard against hanging, no measure. */
     private static final long HANG_GUARD_NANOS = 600_000_000_000L;

@@ -1,4 +1,4 @@
-package clients;
+package consumers;
 
 import java.io.DataInputStream;
 import java.io.IOException;
