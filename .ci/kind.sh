@@ -7,6 +7,8 @@ kit=../shared/kind-kit
 kit_work=${LOCALKIND_WORK:-/var/tmp/localkind}
 kit_copy=
 kit_engine=
+# Longest wait for the engine's end, in seconds. Guess: it gives containers 15 s to stop.
+engine_stop_s_max=60
 
 # Sets PATH, KIND_NODE_IMAGE, KIND_CONFIG and KIND_ARGS. Fails with a message if there is no way to a cluster.
 cluster_tools() {
@@ -49,11 +51,28 @@ cluster_tools() {
     KIND_ARGS=(--kind-config "$KIND_CONFIG")
 }
 
+# is_engine PID: the process runs, and is no other that has got the number since. One that has ended and that
+# nobody has waited for keeps its name, but has no command line.
+is_engine() {
+    [ "$(cat "/proc/$1/comm" 2>/dev/null)" = dockerd ] && [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]
+}
+
 # Ends the engine if it was started here, and forgets the copy of the kit.
 cluster_tools_end() {
-    if [ -n "$kit_engine" ] && [ -f "$kit_work/dockerd.pid" ]; then
-        kill "$(cat "$kit_work/dockerd.pid")" 2>/dev/null
-        rm -f "$kit_work/dockerd.pid"
+    local pid second
+    if [ -n "$kit_engine" ] && pid=$(cat "$kit_work/dockerd.pid" 2>/dev/null); then
+        if is_engine "$pid"; then
+            kill "$pid"
+            for ((second = 0; second < engine_stop_s_max; second++)); do
+                is_engine "$pid" || break
+                sleep 1
+            done
+        fi
+        if is_engine "$pid"; then
+            echo "kind.sh: dockerd ($pid) still runs $engine_stop_s_max s after it was told to end" >&2
+        else
+            rm -f "$kit_work/dockerd.pid"
+        fi
     fi
     [ -z "$kit_copy" ] || rm -rf "$kit_copy"
 }
