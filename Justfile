@@ -118,7 +118,7 @@ images-check: images
 deploy-check:
     deploy/check.sh
 
-# All scenarios on a real cluster, made for it by kind or named with --context (needs docker, kubectl).
+# All scenarios on a real cluster, made for it by kind or named with --context (needs docker, kind, kubectl).
 e2e-kind *args: images
     cargo e2e --bed kind {{args}}
 
