@@ -24,7 +24,7 @@ client_python() {
 }
 client_go() { cd go && go test -count=1 ./...; }
 client_node() { cd node && npm ci --silent && node --test test/; }
-client_java() { cd java && mvn --quiet --batch-mode test; }
+client_java() { cd java && mvn --batch-mode --no-transfer-progress test; }
 client_rust() { cd rust && cargo test --quiet; }
 
 [ $# -gt 0 ] || set -- python go node java rust

@@ -28,7 +28,7 @@ python() {
     python/.venv/bin/python -m pytest -q -p no:cacheprovider python
 }
 go_() { needs go; (cd go && go test -count=1 ./...); }
-java() { needs mvn; (cd java && mvn -q -B -ntp test); }
+java() { needs mvn; (cd java && mvn --batch-mode --no-transfer-progress test); }
 
 label() { docker ps --all --quiet --no-trunc --filter "ancestor=$image" --filter label=org.testcontainers=true | sort; }
 before=$(label)
