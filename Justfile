@@ -140,7 +140,7 @@ testcontainers *languages: images
 
 # Figures: start time, ingest, read-your-writes, search, collector speed and memory.
 bench:
-    cargo run --release --package mock-sls --example figures
+    cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search
     cargo bench --package collector --bench data_path --bench idle
 

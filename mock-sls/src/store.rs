@@ -214,9 +214,11 @@ pub(crate) mod testing {
     //! An in-memory database with the current schema, for the unit tests of the SQL files.
 
     use jiff::Timestamp;
+    use sls_api::log_group::LogGroup;
     use sls_api::ops::logstores::{Logstore, LogstoreSettings};
     use sls_api::ops::projects::NewProject;
 
+    use super::logs::{Block, Selectors};
     use super::logstores::WriteTarget;
     use super::*;
 
@@ -232,6 +234,17 @@ pub(crate) mod testing {
     /// So many seconds after the Logstore of [`with_logstore`] was made.
     pub(crate) fn at(second: i64) -> Timestamp {
         Timestamp::from_second(NOW + second).unwrap()
+    }
+
+    /// The group as the store keeps it.
+    pub(crate) fn block(group: LogGroup) -> Block {
+        let times = || group.logs.iter().map(|log| log.time);
+        let selectors = Selectors {
+            times: (times().min().unwrap(), times().max().unwrap()),
+            log_count: group.logs.len(),
+            topic: group.topic.clone().unwrap_or_default(),
+        };
+        Block::new(group.into(), selectors).unwrap()
     }
 
     /// A database with one Logstore of one shard, which keeps logs for a day.

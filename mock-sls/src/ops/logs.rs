@@ -1,17 +1,19 @@
 //! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
 
+mod inspect;
+
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
-use sls_api::log_group::LogGroup;
 use sls_api::names::LogstoreName;
 use sls_api::operation::DecodeError;
-use sls_api::ops::logs::{CompressedLogs, PutLogs, PutLogsByKey, PutLogsToLogstore};
+use sls_api::ops::logs::{CompressedLogs, EncodedGroup, PutLogs, PutLogsByKey, PutLogsToLogstore};
 use tokio::sync::Semaphore;
+
+use inspect::{Times, inspect};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -30,19 +32,10 @@ const LARGE_BODY_BYTES: usize = 256 * 1024;
 /// choice).
 static UNPACKING: Semaphore = Semaphore::const_new(4);
 
-/// Longest name of a field, in bytes. Source: limits document.
-const KEY_BYTES_MAX: usize = 128;
-/// Longest value of a field, in bytes. Source: limits document; that longer ones are refused and
-/// not cut is a guess.
-const VALUE_BYTES_MAX: usize = 1024 * 1024;
-/// Longest topic and longest source, in bytes. Source: document "Data model".
-const TOPIC_BYTES_MAX: usize = 128;
 /// How old and how far in the future a log may be, in seconds, where that is checked. Source: API
 /// reference, PutLogs.
 const AGE_SECONDS_MAX: i64 = 7 * 24 * 3_600;
 const FUTURE_SECONDS_MAX: i64 = 15 * 60;
-
-const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
@@ -97,7 +90,7 @@ async fn append(
     let second = context.now.as_second();
     let times = context.app.check_log_time.then(|| second - AGE_SECONDS_MAX..=second + FUTURE_SECONDS_MAX);
     let size = body.raw_size.max(body.bytes.len());
-    let read = move || packed(&body.log_groups(BODY_BYTES_MAX).map_err(bad_body)?, &times);
+    let read = move || packed(body.encoded_groups(BODY_BYTES_MAX).map_err(bad_body)?, &times);
     let logs = Incoming::new(&context, name, route, unpacked(size, read).await?);
     context
         .write(move |tx, project| {
@@ -148,9 +141,6 @@ impl Incoming {
     }
 }
 
-/// Unix seconds that a log may have; none for any.
-type Times = Option<RangeInclusive<i64>>;
-
 /// Runs `read` on a body of so many bytes: a large one elsewhere, and few at a time.
 pub(super) async fn unpacked<F>(bytes: usize, read: F) -> Result<Vec<Block>, ApiError>
 where
@@ -166,59 +156,8 @@ where
 }
 
 /// The groups as the store keeps them, if they are within the limits; empty ones are left out.
-pub(super) fn packed(groups: &[LogGroup], times: &Times) -> Result<Vec<Block>, ApiError> {
-    for group in groups {
-        check_keys(group)?;
-        check_lengths(group)?;
-        check_nanoseconds(group)?;
-        check_times(group, times)?;
-    }
-    groups.iter().filter_map(|group| Block::pack(group).transpose()).collect()
-}
-
-/// Only length and emptiness: real data has names of every alphabet. Source: limits document.
-fn check_keys(group: &LogGroup) -> Result<(), ApiError> {
-    let keys = group.logs.iter().flat_map(|log| &log.contents).map(|content| &content.key);
-    for key in keys {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX {
-            return Err(ApiError::InvalidKey(key.chars().take(KEY_BYTES_MAX).collect()));
-        }
-    }
-    Ok(())
-}
-
-/// Nanoseconds beyond a second would be stored but never found again.
-fn check_nanoseconds(group: &LogGroup) -> Result<(), ApiError> {
-    let beyond = |nanoseconds: &u32| *nanoseconds >= NANOSECONDS_PER_SECOND;
-    match group.logs.iter().filter_map(|log| log.time_ns).find(beyond) {
-        None => Ok(()),
-        Some(nanoseconds) => Err(ApiError::InvalidTimestamp(format!(
-            "Time_ns of a log must be 0 to 999999999 nanoseconds, not {nanoseconds}"
-        ))),
-    }
-}
-
-fn check_lengths(group: &LogGroup) -> Result<(), ApiError> {
-    let refuse = |what: &str, bytes: usize, max: usize| {
-        Err(ApiError::PostBodyInvalid(format!("{what} has {bytes} bytes, at most {max} are accepted")))
-    };
-    for (what, text) in [("The topic", &group.topic), ("The source", &group.source)] {
-        let bytes = text.as_ref().map_or(0, String::len);
-        if bytes > TOPIC_BYTES_MAX {
-            return refuse(what, bytes, TOPIC_BYTES_MAX);
-        }
-    }
-    let mut contents = group.logs.iter().flat_map(|log| &log.contents);
-    match contents.find(|content| content.value.len() > VALUE_BYTES_MAX) {
-        Some(long) => refuse(&format!("The value of {:?}", long.key), long.value.len(), VALUE_BYTES_MAX),
-        None => Ok(()),
-    }
-}
-
-fn check_times(group: &LogGroup, times: &Times) -> Result<(), ApiError> {
-    let Some(times) = times else { return Ok(()) };
-    if group.logs.iter().all(|log| times.contains(&i64::from(log.time))) {
-        return Ok(());
-    }
-    Err(ApiError::PostBodyInvalid("The post data time is out of range".to_owned()))
+pub(super) fn packed(groups: Vec<EncodedGroup>, times: &Times) -> Result<Vec<Block>, ApiError> {
+    let seen = groups.iter().map(|group| inspect(&group.raw, times)).collect::<Result<Vec<_>, _>>()?;
+    let kept = groups.into_iter().zip(seen).filter_map(|(group, seen)| Some((group, seen?)));
+    kept.map(|(group, selectors)| Block::new(group, selectors)).collect()
 }

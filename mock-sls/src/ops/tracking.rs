@@ -111,7 +111,7 @@ async fn append(
         for log in &mut group.logs {
             log.time = time;
         }
-        packed(&[group], &None)
+        packed(vec![group.into()], &None)
     };
     let turn = next_turn(&context);
     let logs = Incoming::new(&context, name, turn, unpacked(size, read).await?);

@@ -41,16 +41,15 @@ mod tests {
     use sls_api::log_group::{Log, LogGroup};
 
     use super::*;
-    use crate::store::logs::Block;
     use crate::store::logstores::WriteTarget;
     use crate::store::shards::Cut;
-    use crate::store::testing::{at, with_logstore};
+    use crate::store::testing::{at, block, with_logstore};
 
     const DAY_S: i64 = 86_400;
 
     fn put(tx: &Transaction<'_>, target: WriteTarget, shard: u32, second: i64) {
         let group = LogGroup { logs: vec![Log::default()], ..LogGroup::default() };
-        let block = Block::pack(&group).unwrap().unwrap();
+        let block = block(group);
         logs::append(tx, target, shard, &block, Ipv4Addr::LOCALHOST.into(), at(second)).unwrap();
     }
 

@@ -18,6 +18,7 @@ use prost::Message;
 use rusqlite::{Connection, Row, Transaction, params};
 use sls_api::codec::{self, Compression};
 use sls_api::log_group::{LogGroup, LogTag};
+use sls_api::ops::logs::EncodedGroup;
 
 use super::logstores::{LogstoreId, ReadTarget, WriteTarget};
 use super::{indexes, shards};
@@ -38,28 +39,38 @@ pub struct Block {
     log_count: usize,
     topic: String,
     raw_bytes: usize,
-    data: Vec<u8>,
+    data: Bytes,
+}
+
+/// The columns that a scan selects a block by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Selectors {
+    /// Earliest and latest time of a log in it, Unix seconds.
+    pub times: (u32, u32),
+    /// Logs in it.
+    pub log_count: usize,
+    /// Topic of all of them, empty for none.
+    pub topic: String,
 }
 
 impl Block {
-    /// Packs a group; none if it holds no log.
-    pub fn pack(group: &LogGroup) -> Result<Option<Self>, ApiError> {
-        let times = || group.logs.iter().map(|log| log.time);
-        let (Some(time_min), Some(time_max)) = (times().min(), times().max()) else {
-            return Ok(None);
+    /// Packs a group, unless it came packed as the store keeps it.
+    ///
+    /// # Errors
+    /// LZ4 fails, which it does not.
+    pub fn new(group: EncodedGroup, selectors: Selectors) -> Result<Self, ApiError> {
+        let Selectors { times: (time_min, time_max), log_count, topic } = selectors;
+        let raw_bytes = group.raw.len();
+        let data = match group.lz4 {
+            Some(lz4) => lz4,
+            None => {
+                let mut data = Vec::new();
+                codec::compress(&group.raw, Compression::Lz4, &mut data)
+                    .map_err(|error| ApiError::Internal(error.to_string()))?;
+                data.into()
+            }
         };
-        let raw = group.encode_to_vec();
-        let mut data = Vec::new();
-        codec::compress(&raw, Compression::Lz4, &mut data)
-            .map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(Some(Self {
-            time_min,
-            time_max,
-            log_count: group.logs.len(),
-            topic: group.topic.clone().unwrap_or_default(),
-            raw_bytes: raw.len(),
-            data,
-        }))
+        Ok(Self { time_min, time_max, log_count, topic, raw_bytes, data })
     }
 
     /// Size of the group before compression, bytes.
@@ -95,7 +106,7 @@ pub fn append(
         indexes::generation(tx, target.id)?,
         target.append_meta.then(|| client_ip.to_string()),
         i64::try_from(block.raw_bytes).unwrap_or(i64::MAX),
-        block.data,
+        &block.data[..],
     ])?;
     Ok(())
 }
@@ -297,7 +308,7 @@ mod tests {
 
     use super::*;
     use crate::store::logstores;
-    use crate::store::testing::{at, with_logstore};
+    use crate::store::testing::{at, block, with_logstore};
 
     fn put(tx: &Transaction<'_>, target: WriteTarget, topic: &str, times: &[u32]) {
         let log = |time: &u32| Log { time: *time, contents: vec![Content::new("k", "v")], time_ns: None };
@@ -306,7 +317,7 @@ mod tests {
             topic: Some(topic.to_owned()),
             ..LogGroup::default()
         };
-        let block = Block::pack(&group).unwrap().unwrap();
+        let block = block(group);
         append(tx, target, 0, &block, Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
     }
 

@@ -4,7 +4,7 @@ mod put;
 mod rows;
 
 pub(crate) use put::JsonLogs;
-pub use put::{CompressedLogs, PACKAGES_MAX};
+pub use put::{CompressedLogs, EncodedGroup, PACKAGES_MAX};
 pub use rows::{Histogram, Histograms, LogsMeta, LogsReply, LogsRows, Progress, Row, Term};
 
 use serde::{Deserialize, Serialize};

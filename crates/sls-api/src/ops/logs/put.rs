@@ -56,20 +56,30 @@ impl CompressedLogs {
         Self::pack(&group.encode_to_vec(), compression)
     }
 
-    /// The log groups, unpacked to at most `limit` bytes in all.
+    /// The log groups, unpacked to at most `limit` bytes in all, and decoded.
     ///
     /// # Errors
     /// [`DecodeError`] when the body is too large, broken or of another shape.
     pub fn log_groups(&self, limit: usize) -> Result<Vec<LogGroup>, DecodeError> {
+        self.encoded_groups(limit)?.into_iter().map(|group| decode(group.raw)).collect()
+    }
+
+    /// The log groups, unpacked to at most `limit` bytes in all. Whether they are groups, is not looked at.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the body is too large or broken.
+    pub fn encoded_groups(&self, limit: usize) -> Result<Vec<EncodedGroup>, DecodeError> {
         if self.batch {
             return self.batched_groups(limit);
         }
         let raw = codec::unpack(&self.bytes, self.compression, self.raw_size, limit)?;
-        let group = if self.json { JsonLogs::read(&raw)?.into_group() } else { decode(raw)? };
-        Ok(vec![group])
+        if self.json {
+            return Ok(vec![JsonLogs::read(&raw)?.into_group().into()]);
+        }
+        Ok(vec![EncodedGroup::unpacked(raw, &self.bytes, self.compression)])
     }
 
-    fn batched_groups(&self, limit: usize) -> Result<Vec<LogGroup>, DecodeError> {
+    fn batched_groups(&self, limit: usize) -> Result<Vec<EncodedGroup>, DecodeError> {
         let packages = SlsLogPackageList::decode(self.bytes.clone())?.packages;
         if packages.len() > PACKAGES_MAX {
             return Err(DecodeError::TooManyPackages { packages: packages.len() });
@@ -85,9 +95,30 @@ impl CompressedLogs {
             };
             let raw = codec::unpack(&package.data, compression, raw_size, room)?;
             room = room.saturating_sub(raw.len());
-            groups.push(decode(raw)?);
+            groups.push(EncodedGroup::unpacked(raw, &package.data, compression));
         }
         Ok(groups)
+    }
+}
+
+/// One log group as it came, not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedGroup {
+    /// Its protobuf bytes.
+    pub raw: Bytes,
+    /// The same as an LZ4 block, if that is how it came.
+    pub lz4: Option<Bytes>,
+}
+
+impl EncodedGroup {
+    fn unpacked(raw: Bytes, packed: &Bytes, compression: Compression) -> Self {
+        Self { raw, lz4: (compression == Compression::Lz4).then(|| packed.clone()) }
+    }
+}
+
+impl From<LogGroup> for EncodedGroup {
+    fn from(group: LogGroup) -> Self {
+        Self { raw: group.encode_to_vec().into(), lz4: None }
     }
 }
 
