@@ -119,7 +119,8 @@ fn check_key(field: &str, key: &IndexKey) -> Result<(), ApiError> {
     if field.is_empty() {
         return Err(ApiError::IndexInfoInvalid("keys has a field without a name.".to_owned()));
     }
-    if key.kind != IndexType::Json && key.json_keys.is_some() {
+    // The OpenAPI SDK sends an empty list with every field.
+    if key.kind != IndexType::Json && key.json_keys.as_ref().is_some_and(|keys| !keys.is_empty()) {
         return Err(ApiError::IndexInfoInvalid(format!(
             "The field {field:?} has json_keys, but its type is not json."
         )));

@@ -53,5 +53,6 @@ async fn an_index_that_makes_no_sense_is_refused_with_the_reason() {
     expect!["400 IndexInfoInvalid: max_text_len must be 64 to 16384, not 1."]
         .assert_eq(&create(r#"{"line":{"token":[]},"max_text_len":1}"#).await);
     expect![[r#"400 IndexInfoInvalid: The field "a" has json_keys, but its type is not json."#]]
-        .assert_eq(&create(r#"{"keys":{"a":{"type":"text","json_keys":{}}}}"#).await);
+        .assert_eq(&create(r#"{"keys":{"a":{"type":"text","json_keys":{"b":{"type":"long"}}}}}"#).await);
+    expect!["ok ()"].assert_eq(&create(r#"{"keys":{"a":{"type":"text","json_keys":{}}}}"#).await);
 }
