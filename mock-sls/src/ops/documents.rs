@@ -147,9 +147,12 @@ fn get(db: &Connection, kind: &Kind, owner: &Owner, request: &Request) -> Result
     }
 }
 
-/// A document as the caller sees it: what was set, and its times.
+/// A document as the caller sees it: what was set, what stands where nothing was, and its times.
 fn described(kind: &Kind, document: Document) -> Map<String, Value> {
     let mut body = document.body;
+    for (field, text) in kind.unset {
+        body.entry(*field).or_insert_with(|| (*text).into());
+    }
     for field in kind.times.0 {
         body.insert((*field).to_owned(), document.create_time.into());
     }

@@ -40,6 +40,10 @@ pub struct Kind {
     pub kept: &'static [&'static str],
     /// A field with one value in every document of this kind.
     pub fixed: Option<(&'static str, &'static str)>,
+    /// Texts that a document shows in fields which nobody set: clients take them for granted.
+    pub unset: &'static [(&'static str, &'static str)],
+    /// A field that counts the times a document was set.
+    pub revision: Option<&'static str>,
     /// States that its actions move between.
     pub states: Option<JobStates>,
     /// Names of the fields that show the Unix seconds of creation and of the last change.

@@ -23,6 +23,10 @@ pub(super) fn complete(kind: &Kind, body: &mut Map<String, Value>, current: Opti
             body.insert((*field).to_owned(), value.clone());
         }
     }
+    if let Some(field) = kind.revision {
+        let last = current.and_then(|current| current.get(field)?.as_i64()).unwrap_or_default();
+        body.insert(field.to_owned(), last.saturating_add(1).into());
+    }
     let Some(states) = kind.states else { return };
     let text = |field: &str| current?.get(field)?.as_str();
     let job_type = body.get("type").and_then(Value::as_str).unwrap_or_default();

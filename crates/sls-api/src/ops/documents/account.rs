@@ -17,6 +17,8 @@ const RESOURCES: Kind = Kind {
     key: Key::Field("name", &RESOURCE_NAME),
     required: &[("schema", Shape::Text), ("type", Shape::Text)],
     kept: &["type", "schema", "description", "acl", "extInfo"],
+    // The Python SDK parses it, whether it was given or not.
+    unset: &[("acl", "{}")],
     list: List {
         filters: &[
             Filter { parameter: "type", pointer: "/type", test: Test::Is },
@@ -73,6 +75,7 @@ const TOPOSTORES: Kind = Kind {
     place: Place::Account,
     key: Key::Field("name", &COLLECTED_NAME),
     kept: &["schema", "acl", "extInfo", "description"],
+    unset: &[("schema", "{}"), ("acl", "{}"), ("tag", "{}")],
     list: List {
         filters: &[
             Filter { parameter: "names", pointer: "/name", test: Test::OneOf },
@@ -101,6 +104,7 @@ const NODES: Kind = Kind {
     key: Key::Field("nodeId", &RECORD_ID),
     required: &[("nodeType", Shape::Text)],
     kept: &["nodeType"],
+    unset: &[("property", "{}")],
     list: List {
         filters: &[
             Filter { parameter: "nodeIds", pointer: "/nodeId", test: Test::OneOf },
@@ -129,6 +133,7 @@ const RELATIONS: Kind = Kind {
     key: Key::Field("relationId", &RECORD_ID),
     required: &[("relationType", Shape::Text), ("srcNodeId", Shape::Text), ("dstNodeId", Shape::Text)],
     kept: &["relationType", "srcNodeId", "dstNodeId"],
+    unset: &[("property", "{}")],
     list: List {
         filters: &[
             Filter { parameter: "relationIds", pointer: "/relationId", test: Test::OneOf },

@@ -13,6 +13,8 @@ pub(super) const PLAIN: Kind = Kind {
     logstores: &[],
     kept: &[],
     fixed: None,
+    unset: &[],
+    revision: None,
     states: None,
     times: (&["createTime"], &["lastModifyTime"]),
     list: List { names: "", items: "", item_fields: &[], filters: &[], size_default: 100 },

@@ -383,6 +383,8 @@ const RESOURCE_POLICIES: Kind = Kind {
     noun: "resource policy",
     key: Key::Query(&["resourceType", "resourceName"]),
     required: &[("resourceType", Shape::Text), ("policyDocument", Shape::Text)],
+    revision: Some("revision"),
+    times: (&["createTime"], &["updateTime"]),
     missing: missing("ResourcePolicyNotExist", "resource policy of {} does not exist"),
     source: Source::Sdk("python: put_resource_policy"),
     calls: calls![
