@@ -5,8 +5,10 @@
 //! [`statement`] cuts it at the pipe → [`parse`] makes the search a tree → [`matcher`] makes the
 //! tree ready for an index → [`search`] finds logs in the blocks that [`source`] hands out →
 //! [`run`] answers with a page of [`rows`] or feeds them to [`sql`]; [`histogram`] counts them.
+//! [`context`] finds what a log's writer wrote beside it, without search or index;
 //! [`filter`] is a search without index, for [`crate::ops::cursors`].
 
+pub mod context;
 pub mod error;
 pub mod expr;
 pub mod filter;
@@ -25,7 +27,7 @@ mod rows;
 pub mod run;
 pub mod search;
 pub mod source;
-mod sql;
+pub mod sql;
 pub mod statement;
 #[cfg(test)]
 mod testing;

@@ -51,6 +51,8 @@ pub const RAW_DATA_LINES: &str = "x-log-rawdatalines";
 pub const RESULT_LINES: &str = "x-log-resultlines";
 /// Logs that its query failed on.
 pub const FAILED_LINES: &str = "x-log-failedlines";
+/// Where a list goes on, in answers of ListTopics.
+pub const NEXT_TOKEN: &str = "x-log-nexttoken";
 /// `Complete` or `Incomplete`, in answers of queries.
 pub const PROGRESS: &str = "x-log-progress";
 

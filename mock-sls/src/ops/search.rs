@@ -1,4 +1,4 @@
-//! Queries of logs: GetLogs in both forms, and histograms.
+//! Queries of logs: GetLogs in its forms, histograms, context and topics.
 //!
 //! The language is in [`crate::query`]; here a request becomes its parameters, the store its
 //! source of logs, and its errors those of the API. A query reads a snapshot on a reader's
@@ -11,17 +11,19 @@ use rusqlite::Connection;
 use sls_api::names::LogstoreName;
 use sls_api::operation::Json;
 use sls_api::ops::logs::{
-    GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1, HistogramQuery, Histograms,
-    LogsReply, LogsRows,
+    ContextLogs, GetContextLogs, GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1,
+    GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Topics,
 };
 
 use crate::error::ApiError;
 use crate::query::QueryError;
+use crate::query::context;
 use crate::query::histogram::{self, HistogramRequest};
 use crate::query::index::IndexConfig;
-use crate::query::request::{Page, Window};
+use crate::query::request::{LINES_MAX, Page, Window};
 use crate::query::run::{self, LogsRequest};
 use crate::query::source::{Block, Cancel, Indexes, LogSource, Place, Span};
+use crate::query::sql;
 use crate::route::{Call, Context, Operations};
 use crate::store::logstores::{self, LogstoreId, ReadTarget};
 use crate::store::{indexes, logs};
@@ -29,9 +31,18 @@ use crate::store::{indexes, logs};
 /// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
 const TELEMETRY_TYPE: &str = "logging";
 
+/// Second behind the last that a log can have.
+const TIMES_END: i64 = 1 << 32;
+
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
-    ops.op_compressed(get_logs).op(get_logs_v1).op(histograms).op(histograms_of_index)
+    ops.op_compressed(get_logs)
+        .op(get_logs_v1)
+        .op(histograms)
+        .op(histograms_of_index)
+        .op(context_logs)
+        .op(project_logs)
+        .op(topics)
 }
 
 async fn get_logs(call: Call<GetLogs>) -> Result<Json<LogsReply>, ApiError> {
@@ -49,6 +60,43 @@ async fn histograms(call: Call<GetHistograms>) -> Result<Histograms, ApiError> {
 
 async fn histograms_of_index(call: Call<GetHistogramsOfIndex>) -> Result<Histograms, ApiError> {
     query_histograms(call.context, call.path.logstore, call.query).await
+}
+
+async fn context_logs(call: Call<GetContextLogs>) -> Result<Json<ContextLogs>, ApiError> {
+    let query = call.query;
+    read(call.context, call.path.logstore, move |_, source, cancel| context::context(&query, source, cancel))
+        .await
+        .map(Json)
+}
+
+/// SQL on a Logstore that the statement names: as SQL on all logs of that Logstore, since the
+/// statement has the time among its conditions.
+async fn project_logs(call: Call<GetProjectLogs>) -> Result<LogsRows, ApiError> {
+    let statement = call.query.query;
+    let table = sql::table_of(&statement).map_err(QueryError::from)?.ok_or(QueryError::NoLogstore)?;
+    let request = GetLogsRequest {
+        to: TIMES_END,
+        query: format!("* | {statement}"),
+        power_sql: call.query.power_sql,
+        ..GetLogsRequest::default()
+    };
+    query_logs(call.context, table.parse()?, request).await.map(LogsRows)
+}
+
+async fn topics(call: Call<ListTopics>) -> Result<Topics, ApiError> {
+    let lines = call.query.line.map_or(Ok(LINES_MAX), |line| {
+        u64::try_from(line).map_err(|_| ApiError::ParameterInvalid(format!("line {line} is negative")))
+    })?;
+    let wanted = usize::try_from(lines.min(LINES_MAX)).unwrap_or_default();
+    let (name, from, now) = (call.path.logstore, call.query.token, call.context.now);
+    call.context
+        .read(move |db, project| {
+            let target = logstores::read_target(db, project, &name, now)?;
+            let mut topics = logs::topics(db, target, &from, wanted + 1)?;
+            let next_token = topics.drain(wanted.min(topics.len())..).next().unwrap_or_default();
+            Ok(Topics { topics, next_token })
+        })
+        .await
 }
 
 async fn query_logs(
@@ -159,6 +207,9 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::IndexMissing => Self::QueryWithoutIndex,
             QueryError::TimeRange { from, to } => Self::InvalidTimeRange { from, to },
+            refused @ (QueryError::PackInvalid | QueryError::ContextLines { .. }) => {
+                Self::InvalidParameter(refused.to_string())
+            }
             QueryError::Cancelled | QueryError::Source(_) => Self::Internal(error.to_string()),
             refused => Self::ParameterInvalid(refused.to_string()),
         }

@@ -120,6 +120,18 @@ pub enum QueryError {
     /// The Logstore has no index. Source: JavaSDK AbnormalOperationTest.
     #[error("logstore without index config")]
     IndexMissing,
+    /// `__pack_id__` and `__pack_meta__` lead to no log. Source: document "GetContextLogs".
+    #[error("Invalid pack meta/id.")]
+    PackInvalid,
+    /// A number of logs of context that cannot be. The wording is a guess.
+    #[error("back_lines and forward_lines must be 0 to {max}, and not both 0")]
+    ContextLines {
+        /// Logs allowed on either side.
+        max: u64,
+    },
+    /// SQL over a project that names no Logstore. The wording is a guess.
+    #[error("the statement names no Logstore: select ... from LOGSTORE where __time__ > ...")]
+    NoLogstore,
     /// `from` is not before `to`.
     #[error("The time range is invalid: from {from} must be less than to {to}.")]
     TimeRange {

@@ -13,6 +13,7 @@ mod functions;
 mod parse;
 mod schema;
 mod scope;
+mod table;
 mod translate;
 mod types;
 
@@ -24,6 +25,7 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use error::SqlError;
 use execute::Generations;
 pub use execute::{Plan, Table};
+pub use table::table_of;
 
 use super::source::Indexes;
 use schema::Schema;

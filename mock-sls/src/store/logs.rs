@@ -197,6 +197,23 @@ fn damaged(error: impl std::fmt::Display) -> ApiError {
     ApiError::Internal(format!("a stored log group is damaged: {error}"))
 }
 
+/// At most `topics_max` topics from `from` on, in order of their bytes, of groups that have not
+/// expired.
+pub fn topics(
+    db: &Connection,
+    target: ReadTarget,
+    from: &str,
+    topics_max: usize,
+) -> Result<Vec<String>, ApiError> {
+    let mut query = db.prepare_cached(
+        "SELECT DISTINCT topic FROM blocks \
+         WHERE logstore_id = ?1 AND topic >= ?2 AND cursor >= ?3 ORDER BY topic LIMIT ?4",
+    )?;
+    let limit = i64::try_from(topics_max).unwrap_or(i64::MAX);
+    let rows = query.query_map((target.id.0, from, target.oldest, limit), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// A group as PullLogs returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {

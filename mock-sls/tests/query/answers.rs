@@ -7,8 +7,10 @@ use serde_json::json;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 use sls_api::ops::InLogstore;
 use sls_api::ops::logs::{
-    GetHistogramsOfIndex, GetLogsQuery, GetLogsRequest, GetLogsV1, HistogramQuery, Progress,
+    ContextLogs, ContextQuery, GetContextLogs, GetHistogramsOfIndex, GetLogsQuery, GetLogsRequest, GetLogsV1,
+    GetProjectLogs, HistogramQuery, ListTopics, LogsRows, Progress, ProjectLogsQuery, Topics, TopicsQuery,
 };
+use sls_api::{Json, NoPath};
 use sls_client::ClientError;
 
 use crate::bed::Bed;
@@ -210,4 +212,105 @@ async fn queries_of_clients_that_went_away_make_room() {
     }
     let reply = bed.get_logs(&logstore, request("* | select count(*) as c")).await.expect("rows");
     assert_eq!(reply.data[0].get("c"), Some("300"));
+}
+
+/// A group of the pack `AB-sequence` with one log a second.
+fn pack(sequence: &str, numbers: std::ops::Range<u32>) -> LogGroup {
+    let pack_id = LogTag { key: "__pack_id__".to_owned(), value: format!("AB-{sequence}") };
+    LogGroup { log_tags: vec![pack_id], ..group(numbers) }
+}
+
+fn numbers(context: &ContextLogs) -> Vec<&str> {
+    context.logs.iter().filter_map(|row| row.get("n")).collect()
+}
+
+#[tokio::test]
+async fn context_follows_the_packs_of_one_writer_for_a_day_either_way() {
+    let (bed, logstore) = bed_with_logs(0).await;
+    // The second pack arrives first, and its sequence is larger only when read as hex.
+    let day = 24 * 60 * 60;
+    for (sequence, numbers) in [("10", 6..9), ("9", 3..6), ("11", day + 7..day + 9)] {
+        bed.put(&logstore, &pack(sequence, numbers)).await;
+    }
+    bed.put(&logstore, &group(0..9)).await;
+    let found = bed.get_logs(&logstore, request("n = 6 | with_pack_meta")).await.expect("logs");
+    let of_pack = found.data.iter().find(|row| row.get("__tag__:__pack_id__").is_some()).expect("a pack");
+    let query = |back_lines, forward_lines| ContextQuery {
+        pack_id: "AB-10".to_owned(),
+        pack_meta: of_pack.get("__pack_meta__").expect("the field").to_owned(),
+        back_lines,
+        forward_lines,
+    };
+    let Json(context) = bed.send::<GetContextLogs>(&logstore, &query(2, 100), &()).await.expect("context");
+    assert_eq!(numbers(&context), ["4", "5", "6", "7", "8"], "the last pack is more than a day later");
+    assert_eq!((context.total_lines, context.back_lines, context.forward_lines), (5, 2, 2));
+    let Json(context) = bed.send::<GetContextLogs>(&logstore, &query(0, 1), &()).await.expect("context");
+    assert_eq!(numbers(&context), ["6", "7"]);
+    let Json(alone) = bed.send::<GetContextLogs>(&logstore, &query(1, 0), &()).await.expect("context");
+    let meta = alone.logs[0].get("__pack_meta__").expect("the field").to_owned();
+    assert_eq!(numbers(&alone), ["5", "6"]);
+
+    for (wrong, why) in [
+        (query(0, 0), "no line at all"),
+        (query(-1, 5), "fewer than none"),
+        (query(5, 101), "too many"),
+        (ContextQuery { pack_id: "AB-11".to_owned(), ..query(1, 1) }, "another pack"),
+        (ContextQuery { pack_id: "AB".to_owned(), ..query(1, 1) }, "no pack id"),
+        (ContextQuery { pack_meta: meta, ..query(1, 1) }, "a log of another pack"),
+        (ContextQuery { pack_meta: "0|x|1|0".to_owned(), ..query(1, 1) }, "no cursor"),
+        (ContextQuery { pack_meta: "0|MTA=|1|0".to_owned(), ..query(1, 1) }, "a cursor of nothing"),
+    ] {
+        let refused = shown(bed.send::<GetContextLogs>(&logstore, &wrong, &()).await);
+        assert!(refused.starts_with("400 InvalidParameter: "), "{why}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_neighbours_has_no_context() {
+    let (bed, logstore) = bed_with_logs(0).await;
+    bed.put(&logstore, &pack("0", 0..1)).await;
+    let found = bed.get_logs(&logstore, request("* | with_pack_meta")).await.expect("logs");
+    let query = ContextQuery {
+        pack_id: "AB-0".to_owned(),
+        pack_meta: found.data[0].get("__pack_meta__").expect("the field").to_owned(),
+        back_lines: 5,
+        forward_lines: 5,
+    };
+    let Json(context) = bed.send::<GetContextLogs>(&logstore, &query, &()).await.expect("context");
+    assert_eq!(context, ContextLogs::default());
+}
+
+#[tokio::test]
+async fn sql_on_a_project_names_its_logstore() {
+    let (bed, _) = bed_with_logs(5).await;
+    let run = async |sql: &str| {
+        let query = ProjectLogsQuery { query: sql.to_owned(), power_sql: None };
+        bed.send::<GetProjectLogs>(&NoPath {}, &query, &()).await
+    };
+    let sql = format!("select count(*) as c, max(n) as m from answers where __time__ < {}", START + 3);
+    let LogsRows(reply) = run(&sql).await.expect("rows");
+    assert_eq!((reply.data[0].get("c"), reply.data[0].get("m")), (Some("3"), Some("2")));
+    expect!["404 LogStoreNotExist: logstore missing does not exist"]
+        .assert_eq(&shown(run("select 1 as one from missing").await));
+    expect![
+        "400 ParameterInvalid: the statement names no Logstore: select ... from LOGSTORE where __time__ > ..."
+    ]
+    .assert_eq(&shown(run("select 1 as one").await));
+}
+
+#[tokio::test]
+async fn topics_are_listed_in_pages() {
+    let (bed, logstore) = bed_with_logs(1).await;
+    for topic in ["b", "", "b", "a"] {
+        bed.put(&logstore, &LogGroup { topic: Some(topic.to_owned()), ..group(0..1) }).await;
+    }
+    let list = async |token: &str, line| {
+        let query = TopicsQuery { token: token.to_owned(), line };
+        let Topics { topics, next_token } =
+            bed.send::<ListTopics>(&logstore, &query, &()).await.expect("topics");
+        (topics.join(","), next_token)
+    };
+    assert_eq!(list("", None).await, (",a,b,t".to_owned(), String::new()));
+    assert_eq!(list("", Some(2)).await, (",a".to_owned(), "b".to_owned()));
+    assert_eq!(list("b", Some(2)).await, ("b,t".to_owned(), String::new()));
 }

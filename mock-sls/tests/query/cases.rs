@@ -4,9 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use file::*;
+use sls_api::Json;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 use sls_api::ops::InLogstore;
-use sls_api::ops::logs::{GetLogsRequest, HistogramQuery, Histograms, LogsReply};
+use sls_api::ops::logs::{
+    ContextLogs, ContextQuery, GetContextLogs, GetLogsRequest, HistogramQuery, Histograms, LogsReply,
+    Progress,
+};
 use sls_client::ClientError;
 
 use crate::bed::Bed;
@@ -71,6 +75,10 @@ mod file {
         pub reverse: Option<bool>,
         #[serde(default)]
         pub pre_index: Vec<String>,
+        #[serde(default)]
+        pub back_lines: i64,
+        #[serde(default)]
+        pub forward_lines: i64,
         pub expect: Expected,
     }
 
@@ -100,7 +108,13 @@ mod file {
         Histogram {
             total: u64,
         },
-        Context {},
+        Context {
+            total_lines: i64,
+            back_lines: i64,
+            forward_lines: i64,
+            rids: Vec<String>,
+            index_numbers: Vec<String>,
+        },
     }
 }
 
@@ -149,8 +163,38 @@ async fn run(bed: &Bed, suite: &Suite, case: &Case) -> Result<(), String> {
             let answer = bed.histograms(&logstore, query).await.map_err(|error| error.to_string())?;
             check_histogram(case, &answer)
         }
+        Some("context") => {
+            let answer = context(bed, &logstore, case).await.map_err(|error| error.to_string())?;
+            check_context(&case.expect, &answer)
+        }
         Some(other) => Err(format!("no operation for {other}")),
     }
+}
+
+/// The context of the first log that the case's query finds.
+async fn context(bed: &Bed, logstore: &InLogstore, case: &Case) -> Result<ContextLogs, ClientError> {
+    let found = bed.get_logs(logstore, request(case)).await?;
+    let field = |name| found.data[0].get(name).expect("a log with its pack").to_owned();
+    let query = ContextQuery {
+        pack_id: field("__tag__:__pack_id__"),
+        pack_meta: field("__pack_meta__"),
+        back_lines: case.back_lines,
+        forward_lines: case.forward_lines,
+    };
+    bed.send::<GetContextLogs>(logstore, &query, &()).await.map(|Json(answer)| answer)
+}
+
+fn check_context(expected: &Expected, answer: &ContextLogs) -> Result<(), String> {
+    let Expected::Context { total_lines, back_lines, forward_lines, rids, index_numbers } = expected else {
+        return Err("not an answer of GetContextLogs".to_owned());
+    };
+    let column = |name| -> Vec<&str> { answer.logs.iter().map(|row| row.get(name).unwrap_or("?")).collect() };
+    let counts = (answer.total_lines, answer.back_lines, answer.forward_lines);
+    let same = counts == (*total_lines, *back_lines, *forward_lines)
+        && column("rid") == *rids
+        && column("__index_number__") == *index_numbers
+        && answer.progress == Progress::Complete;
+    if same { Ok(()) } else { Err(format!("another context: {answer:?}")) }
 }
 
 fn request(case: &Case) -> GetLogsRequest {
@@ -233,7 +277,7 @@ fn check(expected: &Expected, outcome: Result<LogsReply, ClientError>) -> Result
         (Expected::Rows { rows, ordered, float_tolerance }, Ok(reply)) => {
             check_rows(&reply, rows, *ordered, *float_tolerance)
         }
-        (Expected::Histogram { .. } | Expected::Context {}, Ok(_)) => {
+        (Expected::Histogram { .. } | Expected::Context { .. }, Ok(_)) => {
             Err("not an answer of GetLogs".to_owned())
         }
     }

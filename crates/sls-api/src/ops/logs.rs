@@ -5,12 +5,14 @@ mod rows;
 
 pub(crate) use put::JsonLogs;
 pub use put::{CompressedLogs, EncodedGroup, PACKAGES_MAX};
-pub use rows::{Histogram, Histograms, LogsMeta, LogsReply, LogsRows, Progress, Row, Term};
+pub use rows::{
+    ContextLogs, Histogram, Histograms, LogsMeta, LogsReply, LogsRows, Progress, Row, Term, Topics,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Json, NoQuery,
+    Json, NoPath, NoQuery,
     operation::{Fidelity, Source, null_is_default, operation, query},
     ops::InLogstore,
 };
@@ -130,6 +132,41 @@ pub struct HistogramQuery {
     pub interval: Option<i64>,
 }
 
+/// Parameters of [`GetContextLogs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextQuery {
+    /// The log's tag `__pack_id__`.
+    pub pack_id: String,
+    /// Its `__pack_meta__`, which a search `| with_pack_meta` tells.
+    pub pack_meta: String,
+    /// Most logs wanted from before it, 0 to 100.
+    pub back_lines: i64,
+    /// Most logs wanted from after it, 0 to 100; one of both is not 0.
+    pub forward_lines: i64,
+}
+
+/// Parameters of [`GetProjectLogs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectLogsQuery {
+    /// SQL that names its Logstore, and its time by conditions on `__time__`.
+    pub query: String,
+    /// Asks for more computing power.
+    #[serde(default, deserialize_with = "query::opt_bool", skip_serializing_if = "Option::is_none")]
+    pub power_sql: Option<bool>,
+}
+
+/// Parameters of [`ListTopics`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicsQuery {
+    /// First topic wanted, in order of bytes; empty for all.
+    #[serde(default)]
+    pub token: String,
+    /// Most topics wanted, 0 to 100; default 100.
+    #[serde(default, deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
+    pub line: Option<i64>,
+}
+
 operation!(
     /// Writes logs to any shard.
     PutLogs: POST "/logstores/{logstore}/shards/lb", Project, A, Fidelity::Full, Source::Sdk("python, java, rust, node: put_logs"),
@@ -158,3 +195,15 @@ operation!(
     /// Counts logs over time, as the Java SDK spells it.
     GetHistogramsOfIndex: GET "/logstores/{logstore}/index" ? "type" = "histogram", Project, A, Fidelity::Full, Source::Sdk("java: GetHistograms"),
     InLogstore, HistogramQuery, () => Histograms);
+operation!(
+    /// What was written just before and after a log.
+    GetContextLogs: GET "/logstores/{logstore}" ? "type" = "context_log", Project, B, Fidelity::Full, Source::Sdk("python, go, java: get_context_logs"),
+    InLogstore, ContextQuery, () => Json<ContextLogs>);
+operation!(
+    /// Runs SQL on a Logstore that the statement names.
+    GetProjectLogs: GET "/logs", Project, B, Fidelity::Partial("one Logstore in a statement"), Source::Sdk("python, java, node: get_project_logs"),
+    NoPath, ProjectLogsQuery, () => LogsRows);
+operation!(
+    /// Lists the topics of a Logstore.
+    ListTopics: GET "/logstores/{logstore}" ? "type" = "topic", Project, C, Fidelity::Full, Source::Sdk("python: list_topics"),
+    InLogstore, TopicsQuery, () => Topics);

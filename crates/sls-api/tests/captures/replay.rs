@@ -126,7 +126,7 @@ fn every_request_is_an_operation_of_the_table_or_of_a_later_tier() {
             }
         }
     }
-    expect!["GET /logs?"].assert_eq(&later.into_iter().collect::<Vec<_>>().join("\n"));
+    expect![""].assert_eq(&later.into_iter().collect::<Vec<_>>().join("\n"));
     let tier_a = ops::ENDPOINTS.iter().filter(|endpoint| endpoint.tier == Tier::A);
     let never_seen = tier_a.map(|e| e.name).filter(|name| !known.contains(name));
     expect!["UpdateProject UpdateIndex UpdateMachineGroup DeleteMachineGroup UpdateConfig DeleteConfig"]
@@ -183,7 +183,7 @@ fn every_path_query_body_and_canned_answer_decodes() {
     let mut decode = Decode::default();
     ops::visit_all(&mut decode);
     assert_eq!(decode.problems, Vec::<String>::new());
-    expect!["233"].assert_eq(&decode.requests.to_string());
+    expect!["236"].assert_eq(&decode.requests.to_string());
 }
 
 #[test]

@@ -271,6 +271,52 @@ impl WireBody for Histograms {
     }
 }
 
+/// Answer of GetContextLogs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextLogs {
+    /// Whether everything was looked at.
+    pub progress: Progress,
+    /// Logs in the answer, with the one that was asked for.
+    pub total_lines: i64,
+    /// Those from before it.
+    pub back_lines: i64,
+    /// Those from after it.
+    pub forward_lines: i64,
+    /// The logs in their order; `__index_number__` counts from the one that was asked for, 0.
+    pub logs: Vec<Row>,
+}
+
+/// Answer of ListTopics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Topics, in order of their bytes.
+    pub topics: Vec<String>,
+    /// The first topic that had no room; empty behind the last.
+    pub next_token: String,
+}
+
+impl WireBody for Topics {
+    fn to_payload(&self) -> Payload {
+        let mut payload = Json(self.topics.clone()).to_payload();
+        payload.headers.insert(header::COUNT, HeaderValue::from(self.topics.len()));
+        if let Ok(token) = HeaderValue::from_bytes(self.next_token.as_bytes()) {
+            payload.headers.insert(header::NEXT_TOKEN, token);
+        }
+        payload
+    }
+
+    fn shape() -> Shape {
+        Shape::Json(shape::schema::<Vec<String>>())
+    }
+
+    fn from_payload(payload: Payload) -> Result<Self, DecodeError> {
+        let token = payload.headers.get(header::NEXT_TOKEN).map(HeaderValue::as_bytes).unwrap_or_default();
+        let next_token = String::from_utf8_lossy(token).into_owned();
+        let Json(topics) = Json::from_payload(payload)?;
+        Ok(Self { topics, next_token })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +350,12 @@ mod tests {
     fn query_info_is_ascii() {
         let meta = LogsMeta { keys: vec!["中".into()], ..LogsMeta::default() };
         assert_eq!(query_info(&meta), r#"{"mode":0,"keys":["\u4e2d"],"terms":[],"limited":"0"}"#);
+    }
+
+    #[test]
+    fn topics_survive_the_wire() {
+        let sent = Topics { topics: vec!["a".into(), "中".into()], next_token: "文".into() };
+        assert_eq!(Topics::from_payload(sent.to_payload()).unwrap(), sent);
     }
 
     #[test]
