@@ -181,8 +181,9 @@ fn list(
         })?;
     }
     let mut answer = Map::new();
-    answer.insert("count".to_owned(), names.len().into());
-    answer.insert("total".to_owned(), total.into());
+    let (count_key, total_key) = kind.list.counts;
+    answer.insert(count_key.to_owned(), names.len().into());
+    answer.insert(total_key.to_owned(), total.into());
     if !kind.list.names.is_empty() {
         answer.insert(kind.list.names.to_owned(), json!(names));
     }

@@ -121,6 +121,8 @@ pub struct List {
     pub item_fields: &'static [&'static str],
     /// Parameters that narrow the list. The Go SDK sends some as headers.
     pub filters: &'static [Filter],
+    /// Keys of how many there are on the page, and altogether.
+    pub counts: (&'static str, &'static str),
     /// Page size where the caller gives none.
     pub size_default: i64,
 }

@@ -1,5 +1,5 @@
 //! Documents of an account: resources with their records, topology stores with nodes and
-//! relations, collection policies.
+//! relations, collection policies, configs of agents.
 
 use super::calls::{PLAIN, calls, exists, items, missing};
 use super::stored_as::{RESOURCE, TOPOSTORE};
@@ -8,7 +8,7 @@ use crate::names::{COLLECTED_NAME, RECORD_ID, RESOURCE_NAME};
 use crate::operation::{Source, Tier};
 
 pub(super) const KINDS: &[&Kind] =
-    &[&RESOURCES, &RECORDS, &TOPOSTORES, &NODES, &RELATIONS, &COLLECTION_POLICIES];
+    &[&RESOURCES, &RECORDS, &TOPOSTORES, &NODES, &RELATIONS, &COLLECTION_POLICIES, &AGENT_INSTANCE_CONFIGS];
 
 const RESOURCES: Kind = Kind {
     stored_as: RESOURCE,
@@ -169,6 +169,7 @@ const COLLECTION_POLICIES: Kind = Kind {
             Filter { parameter: "productCode", pointer: "/productCode", test: Test::Is },
             Filter { parameter: "dataCode", pointer: "/dataCode", test: Test::Is },
         ],
+        counts: ("currentCount", "totalCount"),
         ..items("data")
     },
     missing: missing("PolicyNotExist", "collection policy {} does not exist"),
@@ -177,6 +178,28 @@ const COLLECTION_POLICIES: Kind = Kind {
         Get GetCollectionPolicy GET "/collectionpolicy/{name}",
         Delete DeleteCollectionPolicy DELETE "/collectionpolicy/{name}",
         List ListCollectionPolicies GET "/collectionpolicy",
+    ],
+    ..PLAIN
+};
+
+/// One for each type: that several may differ in their attributes is left out.
+const AGENT_INSTANCE_CONFIGS: Kind = Kind {
+    stored_as: "agentinstanceconfig",
+    noun: "agent instance config",
+    place: Place::Account,
+    key: Key::Field("configType", &COLLECTED_NAME),
+    list: List {
+        filters: &[Filter { parameter: "configType", pointer: "/configType", test: Test::Is }],
+        ..items("configs")
+    },
+    missing: missing("ConfigNotExist", "agent instance config {} does not exist"),
+    exists: exists("ConfigAlreadyExist", "agent instance config {} already exists"),
+    calls: calls![
+        Create CreateAgentInstanceConfig POST "/agentinstanceconfigs",
+        Get GetAgentInstanceConfig GET "/agentinstanceconfigs/{name}",
+        Update UpdateAgentInstanceConfig PUT "/agentinstanceconfigs/{name}",
+        Delete DeleteAgentInstanceConfig DELETE "/agentinstanceconfigs/{name}",
+        List ListAgentInstanceConfigs GET "/agentinstanceconfigs",
     ],
     ..PLAIN
 };

@@ -13,7 +13,6 @@ pub(super) const KINDS: &[&Kind] = &[
     &SAVED_SEARCHES,
     &DASHBOARDS,
     &PIPELINE_CONFIGS,
-    &AGENT_INSTANCE_CONFIGS,
     &STORE_VIEWS,
     &EXTERNAL_STORES,
     &MATERIALIZED_VIEWS,
@@ -44,7 +43,7 @@ const SAVED_SEARCHES: Kind = Kind {
             pointer: "/savedsearchName",
             test: Test::Contains,
         }],
-        size_default: 100,
+        ..PLAIN.list
     },
     missing: missing("SavedSearchNotExist", "specified savedsearch does not exist"),
     exists: exists("SavedSearchAlreadyExist", "specified savedsearch already exists"),
@@ -70,7 +69,7 @@ const DASHBOARDS: Kind = Kind {
         items: "dashboardItems",
         item_fields: &["dashboardName", "displayName", "description"],
         filters: &[Filter { parameter: "dashboardName", pointer: "/dashboardName", test: Test::Contains }],
-        size_default: 100,
+        ..PLAIN.list
     },
     missing: missing("DashboardNotExist", "specified dashboard does not exist"),
     exists: exists("ParameterInvalid", "specified dashboard already exists"),
@@ -111,23 +110,6 @@ const PIPELINE_CONFIGS: Kind = Kind {
         Update UpdateLogtailPipelineConfig PUT "/pipelineconfigs/{name}",
         Delete DeleteLogtailPipelineConfig DELETE "/pipelineconfigs/{name}",
         List ListLogtailPipelineConfig GET "/pipelineconfigs",
-    ],
-    ..PLAIN
-};
-
-const AGENT_INSTANCE_CONFIGS: Kind = Kind {
-    stored_as: "agentinstanceconfig",
-    noun: "agent instance config",
-    key: Key::Field("configType", &COLLECTED_NAME),
-    list: items("configs"),
-    missing: missing("ConfigNotExist", "agent instance config {} does not exist"),
-    exists: exists("ConfigAlreadyExist", "agent instance config {} already exists"),
-    calls: calls![
-        Create CreateAgentInstanceConfig POST "/agentinstanceconfigs",
-        Get GetAgentInstanceConfig GET "/agentinstanceconfigs/{name}",
-        Update UpdateAgentInstanceConfig PUT "/agentinstanceconfigs/{name}",
-        Delete DeleteAgentInstanceConfig DELETE "/agentinstanceconfigs/{name}",
-        List ListAgentInstanceConfigs GET "/agentinstanceconfigs",
     ],
     ..PLAIN
 };
