@@ -4,14 +4,17 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 import urllib.request
 import uuid
 
 import pytest
+from aliyun.log import IndexConfig, IndexKeyConfig, IndexLineConfig, LogClient, LogException, LogItem, PutLogsRequest
 
 KEY_ID, KEY_SECRET = "mockAccessKeyId", "mockAccessKeySecret"
 # Any name will do: the emulator is the proxy that all plain-http names lead to.
 ENDPOINT = "http://sls.test"
+STORE = "access"
 
 
 class Emulator:
@@ -50,7 +53,7 @@ class Emulator:
 
 @pytest.fixture(scope="module")
 def emulator(request):
-    running = Emulator()
+    running = Emulator(*getattr(request.module, "OPTIONS", ()))
     yield running
     running.stop(getattr(request.module, "CLIENT", "python"))
 
@@ -58,3 +61,63 @@ def emulator(request):
 @pytest.fixture
 def project_name():
     return f"p-{uuid.uuid4().hex[:12]}"
+
+
+def client_with(auth_version="v1", secret=KEY_SECRET, key=KEY_ID):
+    if auth_version == "v4":
+        return LogClient(ENDPOINT, key, secret, auth_version="v4", region="cn-hangzhou")
+    return LogClient(ENDPOINT, key, secret)
+
+
+@pytest.fixture(params=["v1", "v4"])
+def client(emulator, request):
+    """The SDK's client, once with either version of signatures."""
+    return client_with(request.param)
+
+
+@pytest.fixture
+def project(client, project_name):
+    client.create_project(project_name, "made by the Python SDK")
+    yield project_name
+    client.delete_project(project_name)
+
+
+@pytest.fixture
+def store(client, project):
+    """A Logstore of two shards with a full-text index and the keys method, status and cost."""
+    client.create_logstore(project, STORE, ttl=30, shard_count=2)
+    line = IndexLineConfig(token_list=[" ", ","])
+    keys = {
+        "method": IndexKeyConfig(token_list=[" "], index_type="text", doc_value=True),
+        "status": IndexKeyConfig(index_type="long", doc_value=True),
+        "cost": IndexKeyConfig(index_type="double", doc_value=True),
+    }
+    client.create_index(project, STORE, IndexConfig(ttl=30, line_config=line, key_config_list=keys))
+    return STORE
+
+
+def put(client, project, *logs, topic="topic-a", tags=(("pod", "web-0"),), **settings):
+    """Writes logs, each a dictionary of its fields, as one group."""
+    now = int(time.time())
+    items = [LogItem(timestamp=now, contents=list(fields.items())) for fields in logs]
+    client.put_logs(PutLogsRequest(project, STORE, topic, "10.0.0.9", items, logtags=list(tags), **settings))
+
+
+def window():
+    now = int(time.time())
+    return now - 600, now + 600
+
+
+def rows(client, project, query, **settings):
+    """What a query finds, as dictionaries."""
+    start, end = window()
+    found = client.get_log(project, STORE, start, end, query=query, **settings)
+    return [row.get_contents() for row in found.get_logs()]
+
+
+def code(call, *arguments, **settings):
+    """The code of the error that a call is answered with."""
+    with pytest.raises(LogException) as refused:
+        call(*arguments, **settings)
+    assert len(refused.value.get_request_id()) == 24
+    return refused.value.get_error_code()
