@@ -42,6 +42,8 @@ pub struct Kind {
     pub fixed: Option<(&'static str, &'static str)>,
     /// Texts that a document shows in fields which nobody set: clients take them for granted.
     pub unset: &'static [(&'static str, &'static str)],
+    /// Fields that are shown as JSON in a text, though clients may send the JSON itself.
+    pub texts: &'static [&'static str],
     /// A field that counts the times a document was set.
     pub revision: Option<&'static str>,
     /// States that its actions move between.
@@ -145,6 +147,8 @@ pub enum Test {
     Contains,
     /// The field is the parameter.
     Is,
+    /// As [`Test::Is`], but this parameter is any field.
+    IsUnless(&'static str),
     /// The field is one of those that the parameter gives, separated by commas.
     OneOf,
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
-use sls_api::ops::documents::{Key, Kind, Verb};
+use sls_api::ops::documents::{Key, Kind, Test, Verb};
 
 use crate::error::ApiError;
 use crate::route::Raw;
@@ -106,6 +106,9 @@ impl Request {
         let of_kind = kind.fixed.map(|(field, value)| Condition::is(field, value));
         let asked = kind.list.filters.iter().filter_map(|filter| {
             let wanted = self.parameter(filter.parameter)?.to_owned();
+            if matches!(filter.test, Test::IsUnless(any) if wanted == any) {
+                return None;
+            }
             Some(Condition { pointer: filter.pointer.to_owned(), test: filter.test, wanted })
         });
         of_kind.into_iter().chain(asked).collect()

@@ -23,6 +23,11 @@ pub(super) fn complete(kind: &Kind, body: &mut Map<String, Value>, current: Opti
             body.insert((*field).to_owned(), value.clone());
         }
     }
+    for field in kind.texts {
+        if let Some(value) = body.get_mut(*field).filter(|value| !value.is_string()) {
+            *value = value.to_string().into();
+        }
+    }
     if let Some(field) = kind.revision {
         let last = current.and_then(|current| current.get(field)?.as_i64()).unwrap_or_default();
         body.insert(field.to_owned(), last.saturating_add(1).into());

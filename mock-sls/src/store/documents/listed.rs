@@ -85,7 +85,7 @@ impl Listed<'_> {
             let field = format!("iif(json_type(body, ?{path}) = 'text', json_extract(body, ?{path}), '')");
             let (met, wanted) = match test {
                 Test::Contains => (format!("instr({field}, ?{value}) > 0"), wanted.clone()),
-                Test::Is => (format!("{field} = ?{value}"), wanted.clone()),
+                Test::Is | Test::IsUnless(_) => (format!("{field} = ?{value}"), wanted.clone()),
                 Test::OneOf => (
                     format!("{field} IN (SELECT value FROM json_each(?{value}))"),
                     json!(wanted.split(',').collect::<Vec<_>>()).to_string(),

@@ -14,6 +14,7 @@ pub(super) const PLAIN: Kind = Kind {
     kept: &[],
     fixed: None,
     unset: &[],
+    texts: &[],
     revision: None,
     states: None,
     times: (&["createTime"], &["lastModifyTime"]),

@@ -235,10 +235,16 @@ const ETL_METAS: Kind = Kind {
     noun: "etl meta",
     key: Key::Query(&["etlMetaName", "etlMetaKey"]),
     required: &[("etlMetaName", Shape::Text), ("etlMetaKey", Shape::Text)],
+    texts: &["etlMetaValue"],
     list: List {
         filters: &[
             Filter { parameter: "etlMetaName", pointer: "/etlMetaName", test: Test::Is },
             Filter { parameter: "etlMetaKey", pointer: "/etlMetaKey", test: Test::Is },
+            Filter {
+                parameter: "etlMetaTag",
+                pointer: "/etlMetaTag",
+                test: Test::IsUnless("__all_etl_meta_tag_match__"),
+            },
         ],
         ..items("etlMetaList")
     },
