@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -36,7 +37,9 @@ func Start() (*Emulator, error) {
 	if program == "" {
 		return nil, fmt.Errorf("set MOCK_SLS_BIN to the emulator, e.g. target/debug/mock-sls")
 	}
-	process := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "-o", "json")
+	// Of two labels the first would be a project: ListProject goes to the endpoint without one.
+	host := strings.TrimPrefix(Endpoint, "http://")
+	process := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "-o", "json", "--endpoint-host", host)
 	process.Stderr = os.Stderr
 	out, err := process.StdoutPipe()
 	if err != nil {
