@@ -37,7 +37,7 @@ final class Emulator implements AutoCloseable {
             throw new IllegalStateException("set MOCK_SLS_BIN to the emulator, e.g. target/debug/mock-sls");
         }
         this.client = client;
-        process = new ProcessBuilder(program, "serve", "--listen", "127.0.0.1:0", "-o", "json")
+        process = new ProcessBuilder(program, "serve", "--listen", "127.0.0.1:0", "-o", "json", "--endpoint-host", "sls.test")
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         BufferedReader out =
@@ -49,6 +49,11 @@ final class Emulator implements AutoCloseable {
         }
         host = address.group(1);
         port = Integer.parseInt(address.group(2));
+    }
+
+    /** Where it listens, as HOST:PORT. */
+    String address() {
+        return host + ":" + port;
     }
 
     /** What makes a client use the emulator: this SDK refuses endpoints with a port. */
