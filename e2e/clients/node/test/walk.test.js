@@ -1,5 +1,7 @@
 'use strict';
-// @alicloud/log, from a new project to its removal.
+// @alicloud/log, from a new project to its removal: every method that it has. It has none for
+// shards, pulling, context, consumer groups, machine groups, configs and tags, signs with version 1
+// only and never compresses.
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
@@ -19,7 +21,10 @@ before(async () => {
   await client.createIndex(project, store, {
     ttl: 30,
     line: { token: [' ', ','], caseSensitive: false },
-    keys: { method: { type: 'text', token: [' '], caseSensitive: false, doc_value: true } },
+    keys: {
+      method: { type: 'text', token: [' '], caseSensitive: false, doc_value: true },
+      n: { type: 'long', doc_value: true },
+    },
   });
 });
 
@@ -84,10 +89,56 @@ test('a histogram and SQL count every log', async () => {
   assert.equal((await client.getLogs(project, store, from(), to(), { query }))[0].n, '2');
 });
 
+test('logs are paged in both directions, with nanoseconds', async () => {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const logs = [0, 1, 2, 3].map((n) => ({ timestamp, timestampNsPart: n + 1, content: { method: 'PAGE', n: `${n}` } }));
+  await client.postLogStoreLogs(project, store, { logs });
+  const page = async (line, offset, reverse) => {
+    const rows = await client.getLogs(project, store, from(), to(), { query: 'PAGE', line, offset, reverse });
+    return rows.map(({ n, __time_ns_part__: ns }) => `${n}.${ns}`);
+  };
+  assert.deepEqual(await page(2, 0, false), ['0.1', '1.2']);
+  assert.deepEqual(await page(2, 2, false), ['2.3', '3.4']);
+  assert.deepEqual(await page(10, 1, true), ['2.3', '1.2', '0.1']);
+  const topics = await client.getLogs(project, store, from(), to(), { query: 'PAGE', topic: 'topic-a' });
+  assert.equal(topics.length, 0);
+});
+
+test('SQL on the project names its logstore', async () => {
+  await put({ method: 'SUM', n: '3' });
+  await put({ method: 'SUM', n: '4' });
+  const query = `select sum(n) as s from ${store} where method = 'SUM' and __time__ > ${from().getTime() / 1000 | 0}`;
+  assert.equal((await client.getProjectLogs(project, { query }))[0].s, '7');
+  await assert.rejects(client.getProjectLogs(project, { query: 'select 1 as a from missing' }), {
+    code: 'LogStoreNotExist',
+  });
+});
+
+test('an index is changed, removed and made again', async () => {
+  await client.createLogStore(project, 'other', { ttl: 1, shardCount: 1 });
+  const index = (type) => ({ keys: { k: { type, doc_value: true } } });
+  await assert.rejects(client.getIndexConfig(project, 'other'), { code: 'IndexConfigNotExist' });
+  await client.createIndex(project, 'other', index('long'));
+  await assert.rejects(client.createIndex(project, 'other', index('long')), { code: 'IndexAlreadyExist' });
+  await client.updateIndex(project, 'other', index('double'));
+  assert.equal((await client.getIndexConfig(project, 'other')).keys.k.type, 'double');
+  await client.deleteIndex(project, 'other');
+  await assert.rejects(client.getLogs(project, 'other', from(), to()), { code: 'IndexConfigNotExist' });
+  const listed = await client.listLogStore(project, { logstoreName: 'oth', offset: 0, size: 10 });
+  assert.deepEqual([listed.logstores, listed.total], [['other'], 1]);
+  await client.deleteLogStore(project, 'other');
+  await assert.rejects(client.getLogStore(project, 'other'), { code: 'LogStoreNotExist' });
+});
+
 test('errors have the codes of the service', async () => {
   await assert.rejects(client.getLogStore(project, 'missing'), { code: 'LogStoreNotExist' });
   await assert.rejects(client.getProject('missing-project'), { code: 'ProjectNotExist' });
   await assert.rejects(client.createProject(project, {}), { code: 'ProjectAlreadyExist' });
+  await assert.rejects(client.createLogStore(project, store, { ttl: 1, shardCount: 1 }), {
+    code: 'LogStoreAlreadyExist',
+  });
+  await assert.rejects(client.getLogs(project, store, to(), from()), { code: 'InvalidTimeRange' });
+  await assert.rejects(put({ ['k'.repeat(129)]: 'v' }), { code: 'InvalidKey' });
   await assert.rejects(clientWith({ secret: 'wrong' }).listLogStore(project), { code: 'SignatureNotMatch' });
   await assert.rejects(clientWith({ keyId: 'nobody' }).listLogStore(project), { code: 'Unauthorized' });
 });
