@@ -67,8 +67,12 @@ pub(super) fn add(
 
 /// A Logstore with the service's defaults where the creator says nothing.
 pub(super) fn new(given: &LogstoreSettings) -> Result<Logstore, ApiError> {
+    let Some(logstore_name) = given.logstore_name.clone() else {
+        let text = "The body is not a valid logstore description: missing field `logstoreName`";
+        return Err(ApiError::LogStoreInfoInvalid(text.to_owned()));
+    };
     let defaults = Logstore {
-        logstore_name: given.logstore_name.clone(),
+        logstore_name,
         ttl: TTL_DAYS_DEFAULT,
         shard_count: given.shard_count.unwrap_or(SHARDS_DEFAULT),
         enable_tracking: false,
@@ -109,10 +113,9 @@ async fn get(call: Call<GetLogStore>) -> Result<Json<Logstore>, ApiError> {
 
 async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
     let (Json(given), name, now) = (call.body, call.path.logstore, call.context.now);
-    if given.logstore_name != name {
+    if let Some(other) = given.logstore_name.as_ref().filter(|given| **given != name) {
         return Err(ApiError::LogStoreInfoInvalid(format!(
-            "store name {} is invalid: the path says {name}",
-            given.logstore_name
+            "store name {other} is invalid: the path says {name}"
         )));
     }
     call.context

@@ -40,7 +40,7 @@ async fn create(call: Call<CreateMetricStore>) -> Result<(), ApiError> {
 
 fn settings(name: LogstoreName, given: MetricStore) -> LogstoreSettings {
     LogstoreSettings {
-        logstore_name: name,
+        logstore_name: Some(name),
         ttl: given.ttl,
         shard_count: given.shard_count,
         enable_tracking: None,

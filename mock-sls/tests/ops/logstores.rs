@@ -61,6 +61,10 @@ async fn values_out_of_range_are_named() {
         .assert_eq(&create(LogstoreSettings { ttl: Some(0), ..settings("ls") }).await);
     expect!["400 ParameterInvalid: shardCount must be 1 to 100, not 1000"]
         .assert_eq(&create(LogstoreSettings { shard_count: Some(1000), ..settings("ls") }).await);
+    expect![
+        "400 LogStoreInfoInvalid: The body is not a valid logstore description: missing field `logstoreName`"
+    ]
+    .assert_eq(&create(LogstoreSettings { logstore_name: None, ..settings("ls") }).await);
 }
 
 #[tokio::test]
@@ -76,6 +80,9 @@ async fn an_update_keeps_what_it_does_not_name_and_refuses_another_shard_count()
     expect!["ok ()"].assert_eq(&update(LogstoreSettings { shard_count: None, ..settings("ls") }).await);
     expect!["400 ParameterInvalid: shardCount cannot be changed by an update: the logstore has 2, the request says 3; split or merge shards instead"]
         .assert_eq(&update(LogstoreSettings { shard_count: Some(3), ..settings("ls") }).await);
+    let unnamed = LogstoreSettings { logstore_name: None, ttl: Some(8), ..settings("ls") };
+    expect!["ok ()"].assert_eq(&update(unnamed).await);
+    assert_eq!(get(&bed, "ls").await.ttl, 8);
     expect!["400 LogStoreInfoInvalid: store name other is invalid: the path says ls"]
         .assert_eq(&update(settings("other")).await);
 }

@@ -15,8 +15,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogstoreSettings {
-    /// Name.
-    pub logstore_name: LogstoreName,
+    /// Name; the Rust SDK leaves it to the path of an update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logstore_name: Option<LogstoreName>,
     /// Days that logs are kept, 1 to 3650; 3650 is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
@@ -57,7 +58,7 @@ impl LogstoreSettings {
     #[must_use]
     pub fn new(logstore_name: LogstoreName, ttl_days: i64, shard_count: i64) -> Self {
         Self {
-            logstore_name,
+            logstore_name: Some(logstore_name),
             ttl: Some(ttl_days),
             shard_count: Some(shard_count),
             enable_tracking: None,
