@@ -20,7 +20,7 @@ impl Emulator {
         let program = std::env::var("MOCK_SLS_BIN")
             .expect("set MOCK_SLS_BIN to the emulator, e.g. target/debug/mock-sls");
         let mut process = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "-o", "json"])
+            .args(["serve", "--listen", "127.0.0.1:0", "-o", "json", "--endpoint-host", "sls.test"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("the emulator starts");
