@@ -2,7 +2,7 @@
 # The official clients of the Log Service against the emulator: installs each client at its pinned
 # version, runs its tests and prints which operation was called how often by which client.
 #
-#   e2e/clients/run.sh [CLIENT…]      python (with the command line client), go, node, java, rust
+#   e2e/clients/run.sh [CLIENT…]      python (with OpenAPI and the command line), go, node, java, rust
 #
 # MOCK_SLS_BIN names the emulator; without it the debug build is made and used. A client whose
 # toolchain is missing fails. Exit code 0 only if every client passed.

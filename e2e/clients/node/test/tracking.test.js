@@ -28,7 +28,7 @@ before(async () => {
 });
 
 after(async () => {
-  await emulator.stop('node-tracking');
+  await emulator.stop('browser');
 });
 
 function page() {
