@@ -145,6 +145,7 @@ operations![
     machine_groups::CreateMachineGroup,
     machine_groups::GetMachineGroup,
     machine_groups::UpdateMachineGroup,
+    machine_groups::UpdateMachineGroupMachine,
     machine_groups::DeleteMachineGroup,
     machine_groups::ListMachineGroup,
     machine_groups::ListMachines,

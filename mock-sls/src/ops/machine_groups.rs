@@ -5,7 +5,7 @@ use sls_api::operation::DecodeError;
 use sls_api::ops::machine_groups::{
     AppliedConfigs, ApplyConfigToMachineGroup, CreateMachineGroup, DeleteMachineGroup, GetAppliedConfigs,
     GetMachineGroup, ListMachineGroup, ListMachines, MachineGroup, MachineGroupList, MachineList,
-    RemoveConfigFromMachineGroup, UpdateMachineGroup,
+    MachinesAction, RemoveConfigFromMachineGroup, UpdateMachineGroup, UpdateMachineGroupMachine,
 };
 
 use crate::error::ApiError;
@@ -22,6 +22,7 @@ pub fn operations(ops: Operations) -> Operations {
     ops.op_or(bad_body, create)
         .op(get)
         .op_or(bad_body, update)
+        .op_or(bad_body, update_machines)
         .op(delete)
         .op(list)
         .op(machines)
@@ -66,6 +67,22 @@ async fn update(call: Call<UpdateMachineGroup>) -> Result<(), ApiError> {
     call.context
         .write(move |tx, project| {
             let id = machine_groups::find(tx, project, &name)?;
+            machine_groups::update(tx, id, &group, now)
+        })
+        .await
+}
+
+async fn update_machines(call: Call<UpdateMachineGroupMachine>) -> Result<(), ApiError> {
+    let (Json(machines), action, name) = (call.body, call.query.action, call.path.group);
+    let now = call.context.now;
+    call.context
+        .write(move |tx, project| {
+            let id = machine_groups::find(tx, project, &name)?;
+            let mut group = machine_groups::get(tx, id)?;
+            group.machine_list.retain(|machine| !machines.contains(machine));
+            if action == MachinesAction::Add {
+                group.machine_list.extend(machines);
+            }
             machine_groups::update(tx, id, &group, now)
         })
         .await

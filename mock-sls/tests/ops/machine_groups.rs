@@ -3,8 +3,8 @@ use serde_json::json;
 use sls_api::ops::logtail_configs::{CreateConfig, DeleteConfig, GetAppliedMachineGroups, LogtailConfig};
 use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, DeleteMachineGroup, GetAppliedConfigs, GetMachineGroup,
-    GroupAttribute, ListMachineGroup, ListMachineGroupQuery, ListMachines, MachineGroup,
-    RemoveConfigFromMachineGroup, UpdateMachineGroup,
+    GroupAttribute, ListMachineGroup, ListMachineGroupQuery, ListMachines, MachineGroup, MachinesAction,
+    MachinesQuery, RemoveConfigFromMachineGroup, UpdateMachineGroup, UpdateMachineGroupMachine,
 };
 use sls_api::ops::{InConfig, InMachineGroup, InMachineGroupConfig, Paging};
 use sls_api::{Json, NoPath, NoQuery};
@@ -41,6 +41,26 @@ async fn a_group_comes_back_as_sent_with_its_times() {
     let Json(got) = bed.send::<GetMachineGroup>(&group("group-a"), &NoQuery {}, &()).await.unwrap();
     assert!(got.create_time.is_some() && got.last_modify_time.is_some());
     assert_eq!(MachineGroup { create_time: None, last_modify_time: None, ..got }, sent);
+}
+
+#[tokio::test]
+async fn machines_come_into_a_group_and_leave_it_one_by_one() {
+    let bed = Bed::start().await;
+    create(&bed, "group-a").await;
+    let change = async |action, machines: &[&str]| {
+        let body = Json(machines.iter().map(|machine| (*machine).to_owned()).collect());
+        bed.send::<UpdateMachineGroupMachine>(&group("group-a"), &MachinesQuery { action }, &body)
+            .await
+            .unwrap();
+        let Json(got) = bed.send::<GetMachineGroup>(&group("group-a"), &NoQuery {}, &()).await.unwrap();
+        got.machine_list.join(" ")
+    };
+    assert_eq!(change(MachinesAction::Add, &["b", "c"]).await, "id-of-group-a b c");
+    assert_eq!(change(MachinesAction::Add, &["b", "d"]).await, "id-of-group-a c b d");
+    assert_eq!(change(MachinesAction::Delete, &["c", "none"]).await, "id-of-group-a b d");
+    let query = MachinesQuery { action: MachinesAction::Add };
+    let missing = bed.shown::<UpdateMachineGroupMachine>(&group("missing"), &query, &Json(Vec::new())).await;
+    expect!["404 MachineGroupNotExist: MachineGroup missing does not exist."].assert_eq(&missing);
 }
 
 #[tokio::test]

@@ -51,6 +51,23 @@ impl MachineGroup {
     }
 }
 
+/// Parameters of [`UpdateMachineGroupMachine`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachinesQuery {
+    /// What happens to the machines in the body.
+    pub action: MachinesAction,
+}
+
+/// What happens to machines of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachinesAction {
+    /// They come into it; repeating it changes nothing.
+    Add,
+    /// They leave it; those that are not in it change nothing.
+    Delete,
+}
+
 /// How a machine group names its machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -159,6 +176,11 @@ operation!(
     /// Replaces a machine group.
     UpdateMachineGroup: PUT "/machinegroups/{group}", Project, A, Fidelity::Full, Source::Docs("API reference, UpdateMachineGroup"),
     InMachineGroup, NoQuery, Json<MachineGroup> => ());
+operation!(
+    /// Adds machines to a machine group, or takes them out of it; the body is a list of addresses or
+    /// custom ids.
+    UpdateMachineGroupMachine: PUT "/machinegroups/{group}/machines", Project, C, Fidelity::Full, Source::Sdk("java: AddMachineIntoMachineGroup"),
+    InMachineGroup, MachinesQuery, Json<Vec<String>> => ());
 operation!(
     /// Deletes a machine group.
     DeleteMachineGroup: DELETE "/machinegroups/{group}", Project, A, Fidelity::Full, Source::Docs("API reference, DeleteMachineGroup"),
