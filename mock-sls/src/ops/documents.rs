@@ -138,7 +138,13 @@ fn existing(db: &Connection, kind: &Kind, owner: &Owner, name: &str) -> Result<D
 fn get(db: &Connection, kind: &Kind, owner: &Owner, request: &Request) -> Result<Payload, ApiError> {
     let name = request.name(kind)?;
     match (find(db, kind, owner, &name)?, kind.default) {
-        (Some(document), _) => Ok(Json(described(kind, document)).to_payload()),
+        (Some(document), _) => {
+            let mut answer = described(kind, document);
+            if let Some(key) = kind.shown_in {
+                answer = Map::from_iter([(key.to_owned(), answer.into())]);
+            }
+            Ok(Json(answer).to_payload())
+        }
         (None, Some(default)) => {
             let text = sls_api::operation::Text(default.to_owned());
             Ok(text.to_payload())

@@ -50,6 +50,8 @@ pub struct Kind {
     pub states: Option<JobStates>,
     /// Names of the fields that show the Unix seconds of creation and of the last change.
     pub times: (&'static [&'static str], &'static [&'static str]),
+    /// Key under which a single document is shown; none shows its fields themselves.
+    pub shown_in: Option<&'static str>,
     /// What lists look like.
     pub list: List,
     /// What `Get` of [`Key::Single`] answers where nothing was stored, as JSON; none is an error.

@@ -163,6 +163,7 @@ const COLLECTION_POLICIES: Kind = Kind {
     place: Place::Account,
     key: Key::Field("policyName", &COLLECTED_NAME),
     required: &[("productCode", Shape::Text), ("dataCode", Shape::Text)],
+    shown_in: Some("collectionPolicy"),
     list: List {
         filters: &[
             Filter { parameter: "policyName", pointer: "/policyName", test: Test::Is },
@@ -188,6 +189,7 @@ const AGENT_INSTANCE_CONFIGS: Kind = Kind {
     noun: "agent instance config",
     place: Place::Account,
     key: Key::Field("configType", &COLLECTED_NAME),
+    kept: &["attributes"],
     list: List {
         filters: &[Filter { parameter: "configType", pointer: "/configType", test: Test::Is }],
         ..items("configs")

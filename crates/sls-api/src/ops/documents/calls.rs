@@ -18,6 +18,7 @@ pub(super) const PLAIN: Kind = Kind {
     revision: None,
     states: None,
     times: (&["createTime"], &["lastModifyTime"]),
+    shown_in: None,
     list: List {
         names: "",
         items: "",
