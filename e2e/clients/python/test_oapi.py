@@ -181,6 +181,9 @@ def test_a_config_is_applied_to_a_machine_group(client, project, store):
     group = {"groupName": "web", "machineIdentifyType": "userdefined", "machineList": ["web-id"], "groupType": ""}
     client.create_machine_group(project, made(models.CreateMachineGroupRequest, group))
     assert client.get_machine_group(project, "web").body.machine_list == ["web-id"]
+    machines = models.UpdateMachineGroupMachineRequest(action="add", body=["other-id"])
+    client.update_machine_group_machine(project, "web", machines)
+    assert client.get_machine_group(project, "web").body.machine_list == ["web-id", "other-id"]
     assert client.list_machine_group(project, models.ListMachineGroupRequest()).body.machinegroups == ["web"]
     assert client.list_machines(project, "web", models.ListMachinesRequest()).body.total == 0
     detail = {"logType": "common_reg_log", "logPath": "/var/log", "filePattern": "*.log", "regex": "(.*)", "key": ["c"]}

@@ -147,8 +147,10 @@ def test_configs_of_agents_and_pipelines(client, project, store):
     client.create_agent_instance_config(made(models.CreateAgentInstanceConfigRequest, fields))
     listing = models.ListAgentInstanceConfigsRequest(config_type="profile")
     assert client.list_agent_instance_configs(listing).body.total == 1
+    change = models.UpdateAgentInstanceConfigRequest(config='{"a":1}', attributes={"region": "a"})
+    client.update_agent_instance_config("profile", change)
     got = client.get_agent_instance_config("profile", models.GetAgentInstanceConfigRequest()).body
-    assert (got.config, got.attributes) == ("{}", {"region": "a"})
+    assert (got.config, got.attributes) == ('{"a":1}', {"region": "a"})
     client.delete_agent_instance_config("profile", models.DeleteAgentInstanceConfigRequest())
     assert client.list_agent_instance_configs(listing).body.total == 0
 
@@ -193,7 +195,16 @@ def test_settings_of_stores_and_projects(client, project, store):
     body = models.UpdateLogStoreMeteringModeRequest(metering_mode="ChargeByDataIngest")
     client.update_log_store_metering_mode(project, store, body)
     assert client.get_log_store_metering_mode(project, store).body.metering_mode == "ChargeByDataIngest"
+    key = models.UpdateLogStoreEncryptionRequest(enable=True, encrypt_type="default")
+    client.update_log_store_encryption(project, store, key)
+    processor = models.UpdateLogStoreProcessorRequest(processor_name="p")
+    client.update_log_store_processor(project, store, processor)
+    headers = models.PutLogStoreConfigRequest(client_ip_headers=["x-real-ip"])
+    client.put_log_store_config(project, store, headers)
+    assert client.get_log_store_config(project, store).body.client_ip_headers == ["x-real-ip"]
     client.create_metric_store(project, models.CreateMetricStoreRequest(name="metrics", shard_count=1, ttl=7))
+    processor = models.UpdateMetricStoreProcessorRequest(processor_name="p")
+    client.update_metric_store_processor(project, "metrics", processor)
     assert client.get_metric_store(project, "metrics").body.ttl == 7
     assert client.list_metric_stores(project, models.ListMetricStoresRequest()).body.metricstores == ["metrics"]
     client.delete_metric_store(project, "metrics")
@@ -220,6 +231,9 @@ def test_collection_policies_of_the_account(client):
     client.upsert_collection_policy(made(models.UpsertCollectionPolicyRequest, policy))
     listed = client.list_collection_policies(models.ListCollectionPoliciesRequest(product_code="oss")).body
     assert [one.policy_name for one in listed.data] == ["oss-access"]
+    wanted = models.GetCollectionPolicyRequest(product_code="oss", data_code="access_log")
+    got = client.get_collection_policy("oss-access", wanted).body.collection_policy
+    assert (got.enabled, got.policy_config.resource_mode) == (True, "all")
     removal = models.DeleteCollectionPolicyRequest(product_code="oss", data_code="access_log")
     client.delete_collection_policy("oss-access", removal)
     listing = models.ListCollectionPoliciesRequest()

@@ -158,3 +158,25 @@ func etlJob(project string) sls.ETL {
 		},
 	}
 }
+
+func TestTriggersOfFunctions(t *testing.T) {
+	client, name := inProject(t)
+	project := got(client.GetProject(name))(t)
+	job := &sls.ETLJob{
+		JobName:           "trigger",
+		SourceConfig:      &sls.SourceConfig{LogstoreName: store},
+		TriggerConfig:     &sls.TriggerConfig{MaxRetryTime: 1, TriggerInterval: 60, RoleARN: "arn"},
+		FunctionConfig:    &sls.FunctionConfig{FunctionProvider: "FunctionCompute", ServiceName: "s", FunctionName: "f"},
+		FunctionParameter: map[string]interface{}{"a": "b"},
+		LogConfig:         &sls.JobLogConfig{ProjectName: name, LogstoreName: store},
+		Enable:            true,
+	}
+	must(t, project.CreateETLJob(job))
+	job.TriggerConfig.TriggerInterval = 120
+	must(t, project.UpdateETLJob("trigger", job))
+	kept := got(project.GetETLJob("trigger"))(t)
+	shown(t, "120 f", kept.TriggerConfig.TriggerInterval, kept.FunctionConfig.FunctionName)
+	shown(t, "[trigger]", got(project.ListETLJobs())(t))
+	must(t, project.DeleteETLJob("trigger"))
+	refused(t, second(project.GetETLJob("trigger")), "EtlJobNotExist")
+}

@@ -7,6 +7,7 @@ import static slsmock.Bed.assertCode;
 
 import com.aliyun.openservices.log.common.Config;
 import com.aliyun.openservices.log.common.MachineGroup;
+import com.aliyun.openservices.log.common.MachineList;
 import com.aliyun.openservices.log.http.signer.SignVersion;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,6 +52,13 @@ class CollectionTest {
             bed.client.UpdateMachineGroup(bed.project, group);
             assertEquals(
                     List.of("other-id"),
+                    bed.client.GetMachineGroup(bed.project, "web").GetMachineGroup().GetMachineList());
+            MachineList more = new MachineList(new ArrayList<>(List.of("one", "two")));
+            bed.client.AddMachineIntoMahineGroup(bed.project, "web", more);
+            MachineList less = new MachineList(new ArrayList<>(List.of("one")));
+            bed.client.DeleteMachineFromMachineGroup(bed.project, "web", less);
+            assertEquals(
+                    List.of("other-id", "two"),
                     bed.client.GetMachineGroup(bed.project, "web").GetMachineGroup().GetMachineList());
             assertEquals(
                     List.of("web"), bed.client.ListMachineGroup(bed.project).GetMachineGroups());
