@@ -23,7 +23,7 @@ def sink(**fields):
     return {"logstore": STORE, "roleArn": "arn", "sink": {"roleArn": "arn", **fields}, "fromTime": 1, "toTime": 0}
 
 
-# Word of the models and of the methods; word of lists; configuration; what follows it.
+# Word of methods: word of models, word of lists, configuration.
 JOBS = {
     "alert": ("Alert", "alerts", {"type": "default", "version": "2.0", "threshold": 1, "dashboard": "d"}),
     "scheduled_sql": ("ScheduledSQL", "scheduled_sqls", {"script": "* | select 1 as a", "sourceLogstore": STORE}),
@@ -51,8 +51,7 @@ def test_jobs_have_paths_of_their_own(client, project, store, word):
     name = f"{word.replace('_', '-')}-1"
 
     def job(display):
-        fields = {"name": name, "displayName": display, "configuration": configuration, "schedule": HOURLY}
-        return fields
+        return {"name": name, "displayName": display, "configuration": configuration, "schedule": HOURLY}
 
     def get():
         return getattr(client, f"get_{word}")(project, name).body

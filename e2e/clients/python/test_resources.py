@@ -3,7 +3,6 @@ removed; the fields come back as they were sent."""
 
 import json
 
-import pytest
 from aliyun.log import ExternalStoreOssConfig, LogtailPipelineConfigDetail, OssShipperConfig, ResourcePolicyResourceType
 from aliyun.log.store_view import StoreView, StoreViewStore
 
@@ -177,8 +176,8 @@ def test_tags_of_a_project_and_what_it_holds(client, project, store):
     assert code(client.tag_resources, "logstore", f"{project}#missing", a="b") == "LogStoreNotExist"
 
 
-@pytest.mark.parametrize("config", [OssShipperConfig("bucket", "prefix", "arn")])
-def test_the_sdks_own_shipper_settings_are_kept(client, project, store, config):
+def test_the_sdks_own_shipper_settings_are_kept(client, project, store):
+    config = OssShipperConfig("bucket", "prefix", "arn")
     detail = {"shipperName": "ship", "targetType": "oss", "targetConfiguration": config.to_json()}
     client.create_shipper(project, store, detail)
     got = client.get_shipper(project, store, "ship").get_entity()
