@@ -138,7 +138,11 @@ testcontainers *languages: images
     cargo test --package e2e --features docker-tests --test docker
     e2e/clients/testcontainers/run.sh {{languages}}
 
-# Figures: start time, ingest, read-your-writes, search, collector speed and memory.
+# 64 clients that create, delete and write the same names, for a minute.
+contention seconds="60":
+    MOCK_SLS_CONTENTION_SECONDS={{seconds}} cargo test --package mock-sls --test contention -- --nocapture
+
+# Figures: ingest, start, memory, listings, search, collector speed and memory.
 bench:
     cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search

@@ -304,7 +304,7 @@ async fn a_write_that_was_answered_is_seen_by_the_next_pull() {
     }
 }
 
-/// `examples/figures.rs` does the same 10,000 times.
+/// `benches/ingest` does the same 10,000 times.
 #[tokio::test]
 async fn a_write_that_was_answered_is_seen_by_the_next_query() {
     let bed = Bed::with_logstore().await;
