@@ -217,16 +217,56 @@ pub fn unpack(
     Ok(packed.clone())
 }
 
+/// As [`unpack`], but into the memory of `scratch`, so that a caller on a hot path needs no new memory for
+/// what it only looks at. What comes of it are the first bytes of `scratch`, or `packed` itself.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn unpack_into<'a>(
+    packed: &'a Bytes,
+    compression: Compression,
+    raw_size: usize,
+    limit: usize,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], CodecError> {
+    match compression {
+        Compression::None => {
+            unpack(packed, compression, raw_size, limit)?;
+            Ok(packed)
+        }
+        Compression::Lz4 if raw_size <= limit => {
+            check_lz4_claim(packed, raw_size)?;
+            if scratch.len() < raw_size {
+                scratch.resize(raw_size, 0);
+            }
+            let room = scratch.get_mut(..raw_size).unwrap_or_default();
+            let actual =
+                lz4_flex::block::decompress_into(packed, room).map_err(|e| corrupt(compression, &e))?;
+            if actual != raw_size {
+                return Err(CodecError::SizeMismatch { raw_size, actual });
+            }
+            Ok(room)
+        }
+        _ => {
+            *scratch = decompress(packed, compression, raw_size, limit)?;
+            Ok(scratch)
+        }
+    }
+}
+
 /// An LZ4 block can unpack to 255 times its size; a claim beyond that is not worth the memory.
 const LZ4_RATIO_MAX: usize = 255;
 
-fn lz4(packed: &[u8], raw_size: usize) -> Result<Vec<u8>, CodecError> {
+fn check_lz4_claim(packed: &[u8], raw_size: usize) -> Result<(), CodecError> {
     if raw_size > packed.len().saturating_mul(LZ4_RATIO_MAX) {
-        return Err(corrupt(
-            Compression::Lz4,
-            &format!("{} bytes cannot unpack to {raw_size}", packed.len()),
-        ));
+        let reason = format!("{} bytes cannot unpack to {raw_size}", packed.len());
+        return Err(corrupt(Compression::Lz4, &reason));
     }
+    Ok(())
+}
+
+fn lz4(packed: &[u8], raw_size: usize) -> Result<Vec<u8>, CodecError> {
+    check_lz4_claim(packed, raw_size)?;
     lz4_flex::block::decompress(packed, raw_size).map_err(|e| corrupt(Compression::Lz4, &e))
 }
 

@@ -34,7 +34,7 @@ impl Server {
     pub fn start(data: &Path) -> Result<Self> {
         let began = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mock-sls"))
-            .args(["serve", "--listen", "127.0.0.1:0", "-o", "json", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "-o", "json", "--quota", "projects=2000", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()?;

@@ -2,6 +2,7 @@
 
 mod inspect;
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +27,10 @@ use crate::store::{sequences, shards};
 
 /// Body size from which unpacking is moved off the threads that serve connections, in bytes
 /// (own choice: about a millisecond of work).
-const LARGE_BODY_BYTES: usize = 256 * 1024;
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
+
+/// Bytes that a thread keeps to unpack the next body into (own choice: above what collectors send).
+const SCRATCH_BYTES_KEPT: usize = 1024 * 1024;
 
 /// Large bodies that are unpacked at a time: each may take a hundred megabytes meanwhile (own
 /// choice).
@@ -90,7 +94,7 @@ async fn append(
     let second = context.now.as_second();
     let times = context.app.check_log_time.then(|| second - AGE_SECONDS_MAX..=second + FUTURE_SECONDS_MAX);
     let size = body.raw_size.max(body.bytes.len());
-    let read = move || packed(body.encoded_groups(BODY_BYTES_MAX).map_err(bad_body)?, &times);
+    let read = move || blocks(&body, &times);
     let logs = Incoming::new(&context, name, route, unpacked(size, read).await?);
     context
         .write(move |tx, project| {
@@ -155,9 +159,49 @@ where
         .map_err(|_| ApiError::Internal("unpacking a body panicked".to_owned()))?
 }
 
-/// The groups as the store keeps them, if they are within the limits; empty ones are left out.
-pub(super) fn packed(groups: Vec<EncodedGroup>, times: &Times) -> Result<Vec<Block>, ApiError> {
-    let seen = groups.iter().map(|group| inspect(&group.raw, times)).collect::<Result<Vec<_>, _>>()?;
-    let kept = groups.into_iter().zip(seen).filter_map(|(group, seen)| Some((group, seen?)));
-    kept.map(|(group, selectors)| Block::new(group, selectors)).collect()
+thread_local! {
+    /// Where bodies are unpacked to be looked at.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The groups of the body as the store keeps them, if they are within the limits; empty ones are left out.
+fn blocks(body: &CompressedLogs, times: &Times) -> Result<Vec<Block>, ApiError> {
+    let mut blocks = Vec::new();
+    SCRATCH.with_borrow_mut(|scratch| {
+        let read = body.each_group(BODY_BYTES_MAX, scratch, |group| {
+            blocks.extend(block(group, times)?);
+            Ok::<_, Refused>(())
+        });
+        if scratch.capacity() > SCRATCH_BYTES_KEPT {
+            *scratch = Vec::new();
+        }
+        read
+    })?;
+    Ok(blocks)
+}
+
+/// A group as the store keeps it, if it is within the limits; nothing if it is empty.
+pub(super) fn block(group: EncodedGroup<'_>, times: &Times) -> Result<Option<Block>, ApiError> {
+    inspect(group.raw, times)?.map(|selectors| Block::new(group, selectors)).transpose()
+}
+
+/// Why a body of logs is not taken: it cannot be read, or what is in it is not allowed.
+struct Refused(ApiError);
+
+impl From<DecodeError> for Refused {
+    fn from(error: DecodeError) -> Self {
+        Self(bad_body(error))
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(Refused(error): Refused) -> Self {
+        error
+    }
 }

@@ -1,13 +1,15 @@
 //! Web tracking: anonymous writes to Logstores that allow them.
 
+use prost::Message;
 use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::names::LogstoreName;
+use sls_api::ops::logs::EncodedGroup;
 use sls_api::ops::tracking::{
     PARAMETERS, Page, Pixel, PutWebtracking, PutWebtrackingByImage, PutWebtrackingByImageOfPage,
     PutWebtrackingByQuery, TOPIC, TrackedFields, TrackedLogs,
 };
 
-use super::logs::{Incoming, bad_body, next_turn, packed, unpacked};
+use super::logs::{Incoming, bad_body, block, next_turn, unpacked};
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
 use crate::route::{Call, Context, Operations};
@@ -111,7 +113,8 @@ async fn append(
         for log in &mut group.logs {
             log.time = time;
         }
-        packed(vec![group.into()], &None)
+        let raw = group.encode_to_vec();
+        Ok(block(EncodedGroup { raw: &raw, lz4: None }, &None)?.into_iter().collect())
     };
     let turn = next_turn(&context);
     let logs = Incoming::new(&context, name, turn, unpacked(size, read).await?);

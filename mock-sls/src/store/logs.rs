@@ -58,14 +58,14 @@ impl Block {
     ///
     /// # Errors
     /// LZ4 fails, which it does not.
-    pub fn new(group: EncodedGroup, selectors: Selectors) -> Result<Self, ApiError> {
+    pub fn new(group: EncodedGroup<'_>, selectors: Selectors) -> Result<Self, ApiError> {
         let Selectors { times: (time_min, time_max), log_count, topic } = selectors;
         let raw_bytes = group.raw.len();
         let data = match group.lz4 {
-            Some(lz4) => lz4,
+            Some(lz4) => lz4.clone(),
             None => {
                 let mut data = Vec::new();
-                codec::compress(&group.raw, Compression::Lz4, &mut data)
+                codec::compress(group.raw, Compression::Lz4, &mut data)
                     .map_err(|error| ApiError::Internal(error.to_string()))?;
                 data.into()
             }

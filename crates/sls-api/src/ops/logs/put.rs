@@ -61,69 +61,75 @@ impl CompressedLogs {
     /// # Errors
     /// [`DecodeError`] when the body is too large, broken or of another shape.
     pub fn log_groups(&self, limit: usize) -> Result<Vec<LogGroup>, DecodeError> {
-        self.encoded_groups(limit)?.into_iter().map(|group| decode(group.raw)).collect()
+        let mut groups = Vec::new();
+        self.each_group(limit, &mut Vec::new(), |group| {
+            groups.push(decode(group.raw)?);
+            Ok::<_, DecodeError>(())
+        })?;
+        Ok(groups)
     }
 
-    /// The log groups, unpacked to at most `limit` bytes in all. Whether they are groups, is not looked at.
+    /// Lends the log groups one after the other, unpacked into `scratch`, to at most `limit` bytes in all.
+    /// Whether they are groups, is not looked at.
     ///
     /// # Errors
-    /// [`DecodeError`] when the body is too large or broken.
-    pub fn encoded_groups(&self, limit: usize) -> Result<Vec<EncodedGroup>, DecodeError> {
+    /// [`DecodeError`] when the body is too large or broken, and what `visit` says.
+    pub fn each_group<E: From<DecodeError>>(
+        &self,
+        limit: usize,
+        scratch: &mut Vec<u8>,
+        mut visit: impl FnMut(EncodedGroup<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.batch {
-            return self.batched_groups(limit);
+            return self.each_package(limit, scratch, visit);
         }
-        let raw = codec::unpack(&self.bytes, self.compression, self.raw_size, limit)?;
+        let of = |error: CodecError| E::from(error.into());
+        let (bytes, compression) = (&self.bytes, self.compression);
+        let raw = codec::unpack_into(bytes, compression, self.raw_size, limit, scratch).map_err(of)?;
         if self.json {
-            return Ok(vec![JsonLogs::read(&raw)?.into_group().into()]);
+            let group = JsonLogs::read(raw)?.into_group().encode_to_vec();
+            return visit(EncodedGroup { raw: &group, lz4: None });
         }
-        Ok(vec![EncodedGroup::unpacked(raw, &self.bytes, self.compression)])
+        visit(EncodedGroup { raw, lz4: (compression == Compression::Lz4).then_some(bytes) })
     }
 
-    fn batched_groups(&self, limit: usize) -> Result<Vec<EncodedGroup>, DecodeError> {
-        let packages = SlsLogPackageList::decode(self.bytes.clone())?.packages;
+    fn each_package<E: From<DecodeError>>(
+        &self,
+        limit: usize,
+        scratch: &mut Vec<u8>,
+        mut visit: impl FnMut(EncodedGroup<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let of = |error: CodecError| E::from(error.into());
+        let packages =
+            SlsLogPackageList::decode(self.bytes.clone()).map_err(|error| E::from(error.into()))?.packages;
         if packages.len() > PACKAGES_MAX {
-            return Err(DecodeError::TooManyPackages { packages: packages.len() });
+            return Err(DecodeError::TooManyPackages { packages: packages.len() }.into());
         }
         let mut room = limit;
-        let mut groups = Vec::with_capacity(packages.len());
         for package in &packages {
-            let compression = package_compression(package.compress_type)?;
-            let raw_size = match package.uncompress_size {
-                Some(size) => usize::try_from(size)
-                    .map_err(|_| CodecError::SizeMismatch { raw_size: 0, actual: package.data.len() })?,
-                None => package.data.len(),
-            };
-            let raw = codec::unpack(&package.data, compression, raw_size, room)?;
+            let compression = package_compression(package.compress_type).map_err(of)?;
+            let size = package.uncompress_size.map_or(Ok(package.data.len()), usize::try_from);
+            let size = size.map_err(|_| CodecError::SizeMismatch { raw_size: 0, actual: package.data.len() });
+            let raw = codec::unpack_into(&package.data, compression, size.map_err(of)?, room, scratch)
+                .map_err(of)?;
             room = room.saturating_sub(raw.len());
-            groups.push(EncodedGroup::unpacked(raw, &package.data, compression));
+            visit(EncodedGroup { raw, lz4: (compression == Compression::Lz4).then_some(&package.data) })?;
         }
-        Ok(groups)
+        Ok(())
     }
 }
 
 /// One log group as it came, not decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedGroup {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncodedGroup<'a> {
     /// Its protobuf bytes.
-    pub raw: Bytes,
+    pub raw: &'a [u8],
     /// The same as an LZ4 block, if that is how it came.
-    pub lz4: Option<Bytes>,
+    pub lz4: Option<&'a Bytes>,
 }
 
-impl EncodedGroup {
-    fn unpacked(raw: Bytes, packed: &Bytes, compression: Compression) -> Self {
-        Self { raw, lz4: (compression == Compression::Lz4).then(|| packed.clone()) }
-    }
-}
-
-impl From<LogGroup> for EncodedGroup {
-    fn from(group: LogGroup) -> Self {
-        Self { raw: group.encode_to_vec().into(), lz4: None }
-    }
-}
-
-fn decode(raw: Bytes) -> Result<LogGroup, DecodeError> {
-    let parts = count_parts(&raw);
+fn decode(raw: &[u8]) -> Result<LogGroup, DecodeError> {
+    let parts = count_parts(raw);
     if parts > PARTS_MAX {
         return Err(DecodeError::TooManyParts { parts, limit: PARTS_MAX });
     }
