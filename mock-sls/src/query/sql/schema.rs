@@ -69,10 +69,13 @@ impl Schema {
         Self { columns, max_text_len: index.max_text_len }
     }
 
-    /// Whether this schema has the column at `index` of another one, of the same type.
+    /// Whether this schema has the column at `index` of another one, of the same type. Reserved
+    /// fields belong to every log, whatever its index. Source: the Python SDK's `test_get_logs`,
+    /// which reads `__time__` of every row.
     pub fn has(&self, other: &Self, index: usize) -> bool {
         let same = |wanted: &Column| {
-            self.columns.iter().any(|known| known.name == wanted.name && known.ty == wanted.ty)
+            matches!(wanted.place, Place::Topic | Place::Source | Place::Time)
+                || self.columns.iter().any(|known| known.name == wanted.name && known.ty == wanted.ty)
         };
         other.columns.get(index).is_some_and(same)
     }
