@@ -147,9 +147,7 @@ pub enum QueryError {
         name: &'static str,
     },
     /// A negative `line` or `offset`. Source: JavaSDK AbnormalOperationTest.
-    #[error(
-        "ErrorType:OLSQueryParseError.ErrorMessage:limit expression is required, line and offset must not be negative"
-    )]
+    #[error("limit expression is required")]
     NegativePage,
     /// Paging beyond what the service allows.
     #[error("reading data with pagination only allow reading max {max}")]

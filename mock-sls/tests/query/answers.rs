@@ -173,9 +173,10 @@ async fn wrong_parameters_are_refused_with_the_codes_that_clients_know() {
         400 InvalidTimeRange: The time range [1700000000, 1700000000) is empty: from must be less than to.
         400 InvalidTimeRange: The time range [1700000000, 1699999999) is empty: from must be less than to.
         400 ParameterInvalid: The parameter from must be a positive integer
-        400 ParameterInvalid: ErrorType:OLSQueryParseError.ErrorMessage:limit expression is required, line and offset must not be negative
+        400 ParameterInvalid: limit expression is required
         400 ParameterInvalid: reading data with pagination only allow reading max 1000000
-        ok"#]].assert_eq(&outcomes.join("\n"));
+        ok"#]]
+    .assert_eq(&outcomes.join("\n"));
 }
 
 #[tokio::test]
