@@ -126,13 +126,13 @@ pub enum ApiError {
     IndexInfoInvalid(String),
 
     /// No such machine group in the project.
-    #[error("MachineGroup {0} does not exist.")]
+    #[error("MachineGroup {0} not exist")]
     MachineGroupNotExist(MachineGroupName),
     /// Machine group names are unique in a project.
     #[error("group {0} already exists")]
     MachineGroupAlreadyExist(MachineGroupName),
     /// No such Logtail config in the project.
-    #[error("Config {0} does not exist.")]
+    #[error("Config {0} not exist")]
     ConfigNotExist(ConfigName),
     /// Logtail config names are unique in a project.
     #[error("config {0} already exists")]
@@ -169,6 +169,11 @@ pub enum ApiError {
         max: u64,
     },
 
+    /// There are as many documents of a kind as there may be. Source of code and text: JavaSDK
+    /// SavedSearchTest.
+    #[error("{0} quota exceed")]
+    DocumentQuotaExceed(&'static str),
+
     /// A parameter is missing or wrong; the text names it.
     #[error("{0}")]
     ParameterInvalid(String),
@@ -188,9 +193,12 @@ pub enum ApiError {
         to: i64,
     },
 
-    /// The cursor is not one that this server gave out.
+    /// The cursor stands where no cursor of this server does.
     #[error("Invalid cursor {0}")]
     InvalidCursor(String),
+    /// What should be a cursor does not decode. Source of the code: JavaSDK AbnormalOperationTest.
+    #[error("Invalid cursor {0}")]
+    NoCursor(String),
 
     /// A log body that does not decode; the text says why.
     #[error("{0}")]
@@ -320,7 +328,7 @@ impl ApiError {
             Self::CheckPointShardNotExist(_) => (S::NOT_FOUND, code::SHARD_NOT_EXIST),
             Self::InvalidShardCheckPoint(_) => (S::BAD_REQUEST, code::INVALID_SHARD_CHECK_POINT),
             Self::IndexAlreadyExist => (S::BAD_REQUEST, code::INDEX_ALREADY_EXIST),
-            Self::IndexNotCreated | Self::ParameterInvalid(_) | Self::Name(_) => {
+            Self::IndexNotCreated | Self::NoCursor(_) | Self::ParameterInvalid(_) | Self::Name(_) => {
                 (S::BAD_REQUEST, code::PARAMETER_INVALID)
             }
             Self::IndexConfigNotExist | Self::QueryWithoutIndex => {
@@ -334,6 +342,7 @@ impl ApiError {
             Self::NameMismatch { .. } => (S::BAD_REQUEST, code::BAD_REQUEST),
             Self::Refused { status, code, .. } => (S::from_u16(*status).unwrap_or(S::BAD_REQUEST), code),
             Self::QuotaExceed { .. } => (S::BAD_REQUEST, code::PROJECT_QUOTA_EXCEED),
+            Self::DocumentQuotaExceed(_) => (S::BAD_REQUEST, code::EXCEED_QUOTA),
             Self::InvalidParameter(_) => (S::BAD_REQUEST, code::INVALID_PARAMETER),
             Self::InvalidTimeRange { .. } => (S::BAD_REQUEST, code::INVALID_TIME_RANGE),
             Self::InvalidCursor(_) => (S::BAD_REQUEST, code::INVALID_CURSOR),

@@ -28,6 +28,7 @@ pub mod code {
     pub const CONSUMER_GROUP_QUOTA_EXCEED: &str = "ConsumerGroupQuotaExceed";
     pub const CONSUMER_NOT_EXIST: &str = "ConsumerNotExist";
     pub const CONSUMER_NOT_MATCH: &str = "ConsumerNotMatch";
+    pub const EXCEED_QUOTA: &str = "ExceedQuota";
     pub const INDEX_ALREADY_EXIST: &str = "IndexAlreadyExist";
     pub const INDEX_CONFIG_NOT_EXIST: &str = "IndexConfigNotExist";
     pub const INDEX_INFO_INVALID: &str = "IndexInfoInvalid";

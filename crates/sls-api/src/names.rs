@@ -52,6 +52,12 @@ impl NameRule {
         self.text
     }
 
+    /// Most bytes of a name.
+    #[must_use]
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
     /// The same rule for names of another kind of thing, which error messages then name.
     #[must_use]
     pub const fn of(self, what: &'static str) -> Self {

@@ -128,6 +128,6 @@ def test_errors_have_the_codes_that_the_library_looks_for(emulator, logstore):
     assert code(client.heart_beat, GROUP, "unknown", [0]) == "NotExistConsumerWithBody"
     assert code(client.heart_beat, "nobody", "unknown", []) == "ConsumerGroupNotExist"
     assert code(client.update_check_point, GROUP, 0, "MQ==", "unknown", False) == "ConsumerNotExist"
-    assert code(client.pull_logs, 0, "no cursor") == "InvalidCursor"
+    assert code(client.pull_logs, 0, "no cursor") == "ParameterInvalid"
     found = client.get_check_point(PROJECT, LOGSTORE, GROUP).get_consumer_group_check_points()
     assert [checkpoint["checkpoint"] for checkpoint in found] == [""] * 4

@@ -27,6 +27,9 @@ const PULL_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Field number of the groups in `LogGroupList`.
 const LOG_GROUPS_FIELD: u32 = 1;
 
+/// Longest part of a wrong cursor repeated in an error message, in characters.
+const CURSOR_CHARS_SHOWN_MAX: usize = 100;
+
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Registers the operations of this file.
@@ -92,9 +95,12 @@ async fn get_cursor_time(call: Call<GetCursorTime>) -> Result<Json<CursorTime>, 
 }
 
 fn position(cursor: &str) -> Result<i64, ApiError> {
-    decode_cursor(cursor)
-        .filter(|position| *position >= 0)
-        .ok_or_else(|| ApiError::InvalidCursor(cursor.chars().take(100).collect()))
+    let shown = || cursor.chars().take(CURSOR_CHARS_SHOWN_MAX).collect();
+    match decode_cursor(cursor) {
+        Some(position) if position >= 0 => Ok(position),
+        Some(_) => Err(ApiError::InvalidCursor(shown())),
+        None => Err(ApiError::NoCursor(shown())),
+    }
 }
 
 async fn pull_log(call: Call<PullLogs>) -> Result<PulledLogs, ApiError> {

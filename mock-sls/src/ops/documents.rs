@@ -3,6 +3,7 @@
 //! Reading order: [`serve`] → [`request`] (what the call says) → [`rules`] (what its kind
 //! demands) → the verbs below.
 
+mod built_in;
 mod request;
 mod rules;
 
@@ -17,7 +18,7 @@ use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb, sto
 
 use self::request::Request;
 use crate::error::ApiError;
-use crate::quotas::{self, Quotas};
+use crate::quotas::Quotas;
 use crate::route::{Context, Operations, Raw};
 use crate::store::documents::{self as store, Condition, Document, Listed, Owner};
 use crate::store::page::Page;
@@ -37,6 +38,7 @@ async fn serve(kind: &'static Kind, verb: Verb, context: Context, raw: Raw) -> R
     let request = Request::read(kind, verb, raw)?;
     let Context { app, project, account, now, .. } = context;
     let caller = Caller { project, account };
+    built_in::ensure(&app.store, &caller.account, kind, &request, now).await?;
     match verb {
         Verb::Get => {
             app.store
@@ -297,10 +299,10 @@ impl Change<'_> {
             }
             _ => (kind.noun, self.quotas.documents),
         };
-        quotas::check(noun, listed.count(self.tx)?, max)
+        if listed.count(self.tx)? < max { Ok(()) } else { Err(ApiError::DocumentQuotaExceed(noun)) }
     }
 
-    /// Moves a job to another state. Repeating an action changes nothing, which is a guess.
+    /// Moves a job to another state.
     fn act(&self, caller: &Caller, action: Action, request: Request) -> Result<(), ApiError> {
         let Some(states) = self.kind.states else { return Ok(()) };
         let name = request.name(self.kind)?;
@@ -310,9 +312,8 @@ impl Change<'_> {
             self.put(caller, &name, request.body)?;
             job = existing(self.tx, self.kind, self.owner, &name)?;
         }
-        let job_type = job.body.get("type").and_then(Value::as_str).unwrap_or_default();
-        let (state, status) = states.after(Some(action), job_type);
-        rules::set_state(&mut job.body, state, status);
+        rules::check_action(states, &job.body, action)?;
+        rules::set_state(states, &mut job.body, action.enables());
         store::replace(self.tx, job.id, &job.body, self.now)
     }
 }

@@ -45,10 +45,8 @@ fn invalid(why: impl Into<String>) -> ApiError {
 }
 
 fn checked_type(resource_type: &str) -> Result<ResourceType, ApiError> {
-    ResourceType::of_name(resource_type).ok_or_else(|| {
-        let names = ResourceType::ALL.map(ResourceType::name);
-        invalid(format!("resourceType must be one of {names:?}, not {resource_type:?}"))
-    })
+    ResourceType::of_name(resource_type)
+        .ok_or_else(|| invalid(format!("The resource type is not supported: {resource_type}")))
 }
 
 fn within(what: &str, count: usize, max: usize) -> Result<(), ApiError> {
@@ -56,6 +54,14 @@ fn within(what: &str, count: usize, max: usize) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(invalid(format!("{what} must have 1 to {max} entries, not {count}")))
+}
+
+/// Source of code and text: JavaSDK TagResourcesTest.
+fn check_count(tags: usize) -> Result<(), ApiError> {
+    if (1..=TAGS_MAX).contains(&tags) {
+        return Ok(());
+    }
+    Err(ApiError::PostBodyInvalid(format!("request tag key value pair size must little than {TAGS_MAX}")))
 }
 
 fn check_tag(tag: &Tag, system: bool) -> Result<(), ApiError> {
@@ -120,7 +126,7 @@ fn must_exist(
 async fn tag(context: Context, request: TagRequest, system: bool) -> Result<(), ApiError> {
     let resource_type = checked_type(&request.resource_type)?;
     within("resourceId", request.resource_id.len(), RESOURCES_MAX)?;
-    within("tags", request.tags.len(), TAGS_MAX)?;
+    check_count(request.tags.len())?;
     request.tags.iter().try_for_each(|tag| check_tag(tag, system))?;
     let account = context.account;
     context
@@ -140,14 +146,15 @@ async fn tag(context: Context, request: TagRequest, system: bool) -> Result<(), 
         .await
 }
 
-/// A key that a resource does not have is ignored, which is a guess. With keys, `all` has no
+/// A key that a resource does not have is ignored, which is a guess; without keys and `all`
+/// nothing goes (source, as of the error: JavaSDK TagResourcesTest). With keys, `all` has no
 /// effect; see [`UntagRequest::tags`].
 async fn untag(context: Context, request: UntagRequest, system: bool) -> Result<(), ApiError> {
     let resource_type = checked_type(&request.resource_type)?;
     within("resourceId", request.resource_id.len(), RESOURCES_MAX)?;
     let all = request.all && request.tags.is_empty();
-    if !all {
-        within("tags", request.tags.len(), TAGS_MAX)?;
+    if request.tags.len() > TAGS_MAX {
+        return Err(ApiError::PostBodyInvalid("tag key value pair count exceed".to_owned()));
     }
     let account = context.account;
     context

@@ -167,8 +167,10 @@ async fn bad_positions_are_refused_by_name() {
     };
     expect![[r#"400 {"errorCode":"ParameterInvalid","errorMessage":"Parameter From is not valid."}"#]]
         .assert_eq(&error("/logstores/ls/shards/0?type=cursor&from=yesterday").await);
-    expect![[r#"400 {"errorCode":"InvalidCursor","errorMessage":"Invalid cursor nonsense"}"#]]
+    expect![[r#"400 {"errorCode":"ParameterInvalid","errorMessage":"Invalid cursor nonsense"}"#]]
         .assert_eq(&error("/logstores/ls/shards/0?type=log&cursor=nonsense").await);
+    expect![[r#"400 {"errorCode":"InvalidCursor","errorMessage":"Invalid cursor LTE="}"#]]
+        .assert_eq(&error("/logstores/ls/shards/0?type=log&cursor=LTE%3D").await);
     expect![[r#"400 {"errorCode":"ShardNotExist","errorMessage":"shard 7 does not exist"}"#]]
         .assert_eq(&error("/logstores/ls/shards/7?type=cursor&from=begin").await);
     expect![[r#"400 {"errorCode":"NotSupported","errorMessage":"GET /logstores/{logstore}/shards/{shard} with type=nonsense is not an operation of this emulator; GET /_mock/v1/operations lists what is"}"#]]

@@ -126,7 +126,8 @@ async fn play(bed: &Bed, kind: &Kind, calls: &mut Calls) -> String {
         changed["note"] = "changed".into();
         assert_eq!(play.send(update, "", &changed).await.status, 200);
     }
-    for call in kind.calls.iter().filter(|call| matches!(call.verb, Verb::Act(_))) {
+    // Tables name the action first that changes nothing, which imports refuse.
+    for call in kind.calls.iter().rev().filter(|call| matches!(call.verb, Verb::Act(_))) {
         assert_eq!(play.send(call, "", &Value::Null).await.status, 200);
     }
     if let Some(get) = get {

@@ -68,7 +68,7 @@ async fn unknown_types_are_refused_by_name() {
 #[tokio::test]
 async fn a_config_that_is_not_there_is_named() {
     let bed = Bed::start().await;
-    let expected = expect!["404 ConfigNotExist: Config missing does not exist."];
+    let expected = expect!["404 ConfigNotExist: Config missing not exist"];
     let body = config(simple("missing", "ls"));
     expected.assert_eq(&bed.shown::<GetConfig>(&path("missing"), &NoQuery {}, &()).await);
     expected.assert_eq(&bed.shown::<UpdateConfig>(&path("missing"), &NoQuery {}, &body).await);

@@ -74,7 +74,7 @@ async fn a_name_is_given_once_in_a_project() {
 #[tokio::test]
 async fn a_group_that_is_not_there_is_named() {
     let bed = Bed::start().await;
-    let expected = expect!["404 MachineGroupNotExist: MachineGroup missing does not exist."];
+    let expected = expect!["404 MachineGroupNotExist: MachineGroup missing not exist"];
     let path = group("missing");
     expected.assert_eq(&bed.shown::<GetMachineGroup>(&path, &NoQuery {}, &()).await);
     expected.assert_eq(&bed.shown::<UpdateMachineGroup>(&path, &NoQuery {}, &new("missing")).await);
@@ -140,7 +140,7 @@ async fn binding_needs_both_sides_and_ends_with_either() {
     let path =
         InMachineGroupConfig { group: "group-a".parse().unwrap(), config: "config-a".parse().unwrap() };
     let apply = async || bed.shown::<ApplyConfigToMachineGroup>(&path, &NoQuery {}, &()).await;
-    expect!["404 ConfigNotExist: Config config-a does not exist."].assert_eq(&apply().await);
+    expect!["404 ConfigNotExist: Config config-a not exist"].assert_eq(&apply().await);
     create_config(&bed, "config-a").await;
     expect!["ok ()"].assert_eq(&apply().await);
     let config = InConfig { config: "config-a".parse().unwrap() };
@@ -148,5 +148,5 @@ async fn binding_needs_both_sides_and_ends_with_either() {
     let Json(left) = bed.send::<GetAppliedConfigs>(&group("group-a"), &NoQuery {}, &()).await.unwrap();
     assert_eq!(left.count, 0);
     bed.send::<DeleteMachineGroup>(&group("group-a"), &NoQuery {}, &()).await.unwrap();
-    expect!["404 MachineGroupNotExist: MachineGroup group-a does not exist."].assert_eq(&apply().await);
+    expect!["404 MachineGroupNotExist: MachineGroup group-a not exist"].assert_eq(&apply().await);
 }

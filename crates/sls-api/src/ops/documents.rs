@@ -17,7 +17,8 @@ use http::Method;
 use crate::names::NameRule;
 use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 
-pub use jobs::{ALERT, JobStates};
+pub use account::BUILT_IN_RESOURCES;
+pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +36,7 @@ pub struct Kind {
     pub required: &'static [(&'static str, Shape)],
     /// Top-level fields that must name existing Logstores of the project, if given.
     pub logstores: &'static [&'static str],
-    /// Fields that stay when an update does not give them; all others are replaced. The state
-    /// of a job stays in any case.
+    /// Fields that stay when an update does not give them; all others are replaced.
     pub kept: &'static [&'static str],
     /// A field with one value in every document of this kind.
     pub fixed: Option<(&'static str, &'static str)>,
@@ -60,6 +60,10 @@ pub struct Kind {
     pub missing: Refusal,
     /// The error for a name that is taken.
     pub exists: Refusal,
+    /// Code of the error for a name that breaks the rule, where it is one of the kind's own.
+    pub invalid_name: Option<&'static str>,
+    /// Bytes that the body of a call may have, where there is a limit of the kind's own.
+    pub bytes_max: Option<usize>,
     /// How much depends on its operations.
     pub tier: Tier,
     /// How faithful they are.
@@ -217,6 +221,14 @@ pub enum Action {
     Stop,
     /// Ends and runs it, perhaps with a new description.
     Restart,
+}
+
+impl Action {
+    /// Whether the job works afterwards.
+    #[must_use]
+    pub fn enables(self) -> bool {
+        matches!(self, Self::Enable | Self::Start | Self::Restart)
+    }
 }
 
 impl Kind {

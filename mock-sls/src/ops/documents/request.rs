@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
+use sls_api::names::NameRule;
 use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
 use sls_api::ops::documents::{Key, Kind, Test, Verb};
 
@@ -33,6 +34,10 @@ impl Request {
         let bytes = if takes_body { raw.payload.raw(REPLY_RAW_BYTES_MAX)? } else { Bytes::new() };
         // Also here, because JSON takes many times its size while it is read.
         check_size(kind.noun, bytes.len())?;
+        if kind.bytes_max.is_some_and(|max| bytes.len() > max) {
+            let why = format!("The {} configuration is too long.", kind.noun);
+            return Err(ApiError::PostBodyInvalid(why));
+        }
         let body = if bytes.is_empty() && !needs_body {
             Map::new()
         } else {
@@ -59,7 +64,7 @@ impl Request {
             Key::Single => Ok(String::new()),
             Key::Field(_, rule) if !self.path("name").is_empty() => {
                 let name = self.path("name");
-                rule.check(name)?;
+                check_name(kind, rule, name)?;
                 Ok(name.to_owned())
             }
             Key::Field(..) => name_in(kind, &self.body),
@@ -119,8 +124,20 @@ impl Request {
 pub(super) fn name_in(kind: &Kind, body: &Map<String, Value>) -> Result<String, ApiError> {
     let Key::Field(field, rule) = kind.key else { return Ok(String::new()) };
     let name = body.get(field).and_then(Value::as_str).ok_or_else(|| missing_field(kind, field))?;
-    rule.check(name)?;
+    check_name(kind, rule, name)?;
     Ok(name.to_owned())
+}
+
+/// Refuses a name that breaks the rule. Source of the kind's own code and of the texts that go
+/// with it: JavaSDK DashboardTest.
+fn check_name(kind: &Kind, rule: &NameRule, name: &str) -> Result<(), ApiError> {
+    let Err(invalid) = rule.check(name) else { return Ok(()) };
+    let Some(code) = kind.invalid_name else { return Err(invalid.into()) };
+    let message = match name.len() > rule.max() {
+        true => format!("The length of {} name must be less than or equal to {}", kind.noun, rule.max()),
+        false => format!("The {} name is invalid: {}", kind.noun, invalid.name),
+    };
+    Err(ApiError::Refused { status: 400, code, message })
 }
 
 fn missing_field(kind: &Kind, field: &str) -> ApiError {

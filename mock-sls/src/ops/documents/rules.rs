@@ -2,14 +2,16 @@
 
 use rusqlite::Connection;
 use serde_json::{Map, Value};
-use sls_api::ops::documents::{Kind, Shape};
+use sls_api::ops::documents::{self, Action, JobStates, Kind, Shape};
 
 use crate::error::ApiError;
 use crate::store::logstores;
 use crate::store::projects::ProjectId;
 
-/// Fields that hold the state of a job; the caller does not set them.
-const STATE_FIELDS: [&str; 2] = ["state", "status"];
+/// Field that says whether a job works; the caller may set it.
+const STATE: &str = "state";
+/// Field that says the same in the words of the job's type; the caller does not set it.
+const STATUS: &str = "status";
 
 /// Whether a document that is stored like those of this kind is one of them.
 pub(super) fn is_of_kind(kind: &Kind, body: &Map<String, Value>) -> bool {
@@ -32,19 +34,43 @@ pub(super) fn complete(kind: &Kind, body: &mut Map<String, Value>, current: Opti
         let last = current.and_then(|current| current.get(field)?.as_i64()).unwrap_or_default();
         body.insert(field.to_owned(), last.saturating_add(1).into());
     }
-    let Some(states) = kind.states else { return };
-    let text = |field: &str| current?.get(field)?.as_str();
-    let job_type = body.get("type").and_then(Value::as_str).unwrap_or_default();
-    let (state, status) = states.after(None, job_type);
-    let [state_field, status_field] = STATE_FIELDS;
-    set_state(body, text(state_field).unwrap_or(state), text(status_field).unwrap_or(status));
+    if let Some(states) = kind.states {
+        let enabled = is_enabled(body).or_else(|| is_enabled(current?)).unwrap_or(true);
+        set_state(states, body, enabled);
+    }
+}
+
+/// What a job says about whether it works, if anything.
+pub(super) fn is_enabled(job: &Map<String, Value>) -> Option<bool> {
+    match job.get(STATE)?.as_str()? {
+        documents::ENABLED => Some(true),
+        documents::DISABLED => Some(false),
+        _ => None,
+    }
 }
 
 /// Writes the state of a job into it.
-pub(super) fn set_state(body: &mut Map<String, Value>, state: &str, status: &str) {
-    let [state_field, status_field] = STATE_FIELDS;
-    body.insert(state_field.to_owned(), state.into());
-    body.insert(status_field.to_owned(), status.into());
+pub(super) fn set_state(states: JobStates, job: &mut Map<String, Value>, enabled: bool) {
+    let job_type = job.get("type").and_then(Value::as_str).unwrap_or_default();
+    let (state, status) = states.of(enabled, job_type);
+    job.insert(STATE.to_owned(), state.into());
+    job.insert(STATUS.to_owned(), status.into());
+}
+
+/// Whether a job refuses an action that changes nothing. Source of code and texts: JavaSDK
+/// IngestionFunctionTest.
+pub(super) fn check_action(
+    states: JobStates,
+    job: &Map<String, Value>,
+    action: Action,
+) -> Result<(), ApiError> {
+    let job_type = job.get("type").and_then(Value::as_str).unwrap_or_default();
+    let repeated = action != Action::Restart && is_enabled(job) == Some(action.enables());
+    if !repeated || !states.strict.contains(&job_type) {
+        return Ok(());
+    }
+    let verb = if action.enables() { "enable" } else { "disable" };
+    Err(ApiError::ParameterInvalid(format!("The job to {verb} has already {verb}d")))
 }
 
 /// Whether all required fields are there and what they must be.

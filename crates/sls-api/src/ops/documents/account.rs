@@ -10,6 +10,19 @@ use crate::operation::{Source, Tier};
 pub(super) const KINDS: &[&Kind] =
     &[&RESOURCES, &RECORDS, &TOPOSTORES, &NODES, &RELATIONS, &COLLECTION_POLICIES, &AGENT_INSTANCE_CONFIGS];
 
+/// Resources that every account has, for the users, policies and templates of alerts. Source: Go
+/// SDK (`TestUser` writes records without making the resource), `ResourceName` of the Java SDK.
+pub const BUILT_IN_RESOURCES: &[&str] = &[
+    "sls.common.user",
+    "sls.common.user_group",
+    "sls.alert.action_policy",
+    "sls.alert.action_webhook",
+    "sls.alert.alert_policy",
+    "sls.alert.content_template",
+    "sls.alert.global_config",
+    "sls.alert.webhook_application",
+];
+
 const RESOURCES: Kind = Kind {
     stored_as: RESOURCE,
     noun: "resource",

@@ -30,6 +30,8 @@ pub(super) const PLAIN: Kind = Kind {
     default: None,
     missing: Refusal { status: 404, code: "", message: "" },
     exists: Refusal { status: 400, code: "", message: "" },
+    invalid_name: None,
+    bytes_max: None,
     tier: Tier::C,
     fidelity: Fidelity::Accepted,
     source: Source::Docs("OpenAPI sls20201230"),

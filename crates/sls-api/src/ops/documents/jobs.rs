@@ -13,26 +13,30 @@ pub const ALERT: &str = "Alert";
 /// What the actions of a job do to its fields `state` and `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobStates {
-    /// Types that rest and work: enabled at first. All others run at first.
-    pub scheduled: &'static [&'static str],
+    /// Types that run all the time; all others work when their schedule says so.
+    pub running: &'static [&'static str],
+    /// Types that refuse an action which changes nothing.
+    pub strict: &'static [&'static str],
 }
 
 impl JobStates {
-    /// `state` and `status` of a new job, or of one after an action. Source: fields that the Go
-    /// SDK reads and texts that it compares with; the status of long-running jobs is a guess
-    /// where nothing is compared.
+    /// `state` and `status` of a job that is enabled or not. Source: what the tests of the Go and
+    /// Java SDKs compare; for the types that they do not show it is a guess.
     #[must_use]
-    pub fn after(&self, action: Option<Action>, job_type: &str) -> (&'static str, &'static str) {
-        let alert = job_type == ALERT;
-        match action {
-            None if self.scheduled.contains(&job_type) => self.after(Some(Action::Enable), job_type),
-            None | Some(Action::Start | Action::Restart) => ("Enabled", "RUNNING"),
-            Some(Action::Stop) => ("Disabled", "STOPPED"),
-            Some(Action::Enable) => ("Enabled", if alert { "ENABLED" } else { "Enabled" }),
-            Some(Action::Disable) => ("Disabled", if alert { "DISABLED" } else { "Disabled" }),
+    pub fn of(&self, enabled: bool, job_type: &str) -> (&'static str, &'static str) {
+        match (enabled, self.running.contains(&job_type)) {
+            (true, true) => (ENABLED, "RUNNING"),
+            (true, false) => (ENABLED, "ENABLED"),
+            (false, true) => (DISABLED, "STOPPED"),
+            (false, false) => (DISABLED, "DISABLED"),
         }
     }
 }
+
+/// `state` of a job that works.
+pub const ENABLED: &str = "Enabled";
+/// `state` of a job that rests.
+pub const DISABLED: &str = "Disabled";
 
 /// Values of `type`. Source: Go and Python SDKs, OpenAPI client.
 const TYPES: &[&str] =
@@ -70,7 +74,10 @@ const JOBS: Kind = Kind {
     key: Key::Field("name", &JOB_NAME),
     required: &[("type", Shape::OneOf(TYPES)), ("configuration", Shape::Object)],
     kept: &["type"],
-    states: Some(JobStates { scheduled: &[ALERT, "ScheduledSQL", "Report"] }),
+    states: Some(JobStates {
+        running: &["ETL", "Export", "RebuildIndex", "DownloadJob"],
+        strict: &["Ingestion"],
+    }),
     times: (&["createTime"], &["lastModifiedTime", "lastModifyTime"]),
     list: LISTED,
     missing: missing("JobNotExist", "Job {} does not exist"),

@@ -27,7 +27,7 @@ const SHIPPERS: Kind = Kind {
     required: &[("targetType", Shape::Text), ("targetConfiguration", Shape::Object)],
     times: (&["createTime"], &["lastModifyTime"]),
     list: names("shipper"),
-    missing: super::Refusal { status: 400, code: "ShipperNotExist", message: "shipper {} does not exist" },
+    missing: missing("ShipperNotExist", "The shipper {} does not exist"),
     exists: exists("ShipperAlreadyExist", "shipper {} already exists"),
     source: Source::Sdk("python, go: create_shipper"),
     calls: calls![

@@ -29,6 +29,9 @@ pub(super) const KINDS: &[&Kind] = &[
     &RESOURCE_POLICIES,
 ];
 
+/// Source: JavaSDK SavedSearchTest, whose query of 65535 characters is too long.
+const SAVED_SEARCH_BYTES_MAX: usize = 64 * 1024;
+
 const SAVED_SEARCHES: Kind = Kind {
     stored_as: SAVED_SEARCH,
     noun: "savedsearch",
@@ -47,6 +50,8 @@ const SAVED_SEARCHES: Kind = Kind {
     },
     missing: missing("SavedSearchNotExist", "specified savedsearch does not exist"),
     exists: exists("SavedSearchAlreadyExist", "specified savedsearch already exists"),
+    times: (&[], &[]),
+    bytes_max: Some(SAVED_SEARCH_BYTES_MAX),
     tier: Tier::B,
     fidelity: Fidelity::Full,
     source: Source::Sdk("python, go, java: create_savedsearch"),
@@ -73,6 +78,7 @@ const DASHBOARDS: Kind = Kind {
     },
     missing: missing("DashboardNotExist", "specified dashboard does not exist"),
     exists: exists("ParameterInvalid", "specified dashboard already exists"),
+    invalid_name: Some("InvalidDashboardName"),
     tier: Tier::B,
     fidelity: Fidelity::Full,
     source: Source::Sdk("python, go, java: create_dashboard"),
@@ -99,7 +105,7 @@ const PIPELINE_CONFIGS: Kind = Kind {
         ],
         ..names("configs")
     },
-    missing: missing("ConfigNotExist", "Config {} does not exist."),
+    missing: missing("ConfigNotExist", "Config {} not exist"),
     exists: exists("ConfigAlreadyExist", "config {} already exists"),
     tier: Tier::B,
     fidelity: Fidelity::Partial("stored and returned; agents get classic configs only"),
@@ -155,7 +161,7 @@ const EXTERNAL_STORES: Kind = Kind {
         ..names("externalstores")
     },
     missing: missing("ExternalStoreNotExist", "external store {} does not exist"),
-    exists: exists("ExternalStoreAlreadyExist", "external store {} already exists"),
+    exists: exists("LogStoreAlreadyExist", "external store {} already exists"),
     source: Source::Sdk("python, java: create_external_store"),
     calls: calls![
         Create CreateExternalStore POST "/externalstores",
