@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
+use serde_json::Value;
 use sls_api::Json;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logstores::{
@@ -30,6 +31,10 @@ const SHARDS_MAX: i64 = 100;
 const SPLIT_SHARDS_MAX: i64 = 256;
 /// The same where the creator says nothing. Source: API reference.
 const SPLIT_SHARDS_DEFAULT: i64 = 64;
+
+/// Values of `encrypt_type`. Source: comments of the OpenAPI client's models.
+const ENCRYPTIONS: [&str; 10] =
+    ["default", "m4", "sm4_ecb", "sm4_cbc", "sm4_gcm", "aes_ecb", "aes_cbc", "aes_cfb", "aes_ofb", "aes_gcm"];
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
@@ -99,8 +104,26 @@ pub(super) fn checked(logstore: Logstore) -> Result<Logstore, ApiError> {
     };
     within("ttl", logstore.ttl, TTL_DAYS_MAX)?;
     within("shardCount", logstore.shard_count, SHARDS_MAX)?;
-    within("maxSplitShard", logstore.max_split_shard, SPLIT_SHARDS_MAX)?;
+    if !(1..=SPLIT_SHARDS_MAX).contains(&logstore.max_split_shard) {
+        let why = format!("maxSplitShard must be within range [1, {SPLIT_SHARDS_MAX}]");
+        return Err(ApiError::LogStoreInfoInvalid(why));
+    }
+    check_encryption(&logstore)?;
     Ok(logstore)
+}
+
+/// Encryption that is on needs an algorithm. Source of code and text: JavaSDK
+/// LogStoreFunctionTest.
+fn check_encryption(logstore: &Logstore) -> Result<(), ApiError> {
+    let Some(encryption) = &logstore.encrypt_conf else { return Ok(()) };
+    let enabled = encryption.get("enable").and_then(Value::as_bool).unwrap_or_default();
+    let algorithm = encryption.get("encrypt_type").and_then(Value::as_str).unwrap_or_default();
+    if !enabled || ENCRYPTIONS.contains(&algorithm) {
+        return Ok(());
+    }
+    Err(ApiError::LogStoreInfoInvalid(
+        "The encrypt_conf is invalid, [encrypt_type] key is missing or not supported".to_owned(),
+    ))
 }
 
 async fn get(call: Call<GetLogStore>) -> Result<Json<Logstore>, ApiError> {
@@ -111,6 +134,8 @@ async fn get(call: Call<GetLogStore>) -> Result<Json<Logstore>, ApiError> {
         .map(Json)
 }
 
+/// The number of shards changes by splitting and merging only; that in an update has no effect.
+/// Source: JavaSDK LogStoreFunctionTest.
 async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
     let (Json(given), name, now) = (call.body, call.path.logstore, call.context.now);
     if let Some(other) = given.logstore_name.as_ref().filter(|given| **given != name) {
@@ -122,23 +147,9 @@ async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
         .write(move |tx, project| {
             let id = logstores::find(tx, project, &name)?;
             let current = logstores::get(tx, id)?;
-            same_shard_count(&current, &given)?;
             logstores::update(tx, id, &checked(logstores::merge(current, &given))?, now)
         })
         .await
-}
-
-/// Shards change by splitting and merging only. Source: API reference, UpdateLogstore.
-pub(super) fn same_shard_count(current: &Logstore, given: &LogstoreSettings) -> Result<(), ApiError> {
-    match given.shard_count {
-        // The SDKs send 0 or -1 for "not set".
-        Some(count) if count > 0 && count != current.shard_count => Err(ApiError::ParameterInvalid(format!(
-            "shardCount cannot be changed by an update: the logstore has {}, the request \
-                 says {count}; split or merge shards instead",
-            current.shard_count
-        ))),
-        _ => Ok(()),
-    }
 }
 
 async fn delete(call: Call<DeleteLogStore>) -> Result<(), ApiError> {

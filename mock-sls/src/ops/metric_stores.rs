@@ -96,7 +96,6 @@ async fn update(call: Call<UpdateMetricStore>) -> Result<(), ApiError> {
         .write(move |tx, project| {
             let (id, current) = find(tx, project, &name)?;
             let given = settings(name, given);
-            plain::same_shard_count(&current, &given)?;
             logstores::update(tx, id, &plain::checked(logstores::merge(current, &given))?, now)
         })
         .await

@@ -1,4 +1,5 @@
 use expect_test::expect;
+use serde_json::json;
 use sls_api::ops::logstores::{
     CreateLogStore, DeleteLogStore, GetLogStore, ListLogStore, ListLogStoreQuery, Logstore, LogstoreSettings,
     UpdateLogStore,
@@ -65,10 +66,21 @@ async fn values_out_of_range_are_named() {
         "400 LogStoreInfoInvalid: The body is not a valid logstore description: missing field `logstoreName`"
     ]
     .assert_eq(&create(LogstoreSettings { logstore_name: None, ..settings("ls") }).await);
+    expect!["400 LogStoreInfoInvalid: maxSplitShard must be within range [1, 256]"]
+        .assert_eq(&create(LogstoreSettings { max_split_shard: Some(257), ..settings("ls") }).await);
+    let encrypted = async |conf: serde_json::Value| {
+        let encrypt_conf = conf.as_object().cloned();
+        create(LogstoreSettings { encrypt_conf, ..settings("ls") }).await
+    };
+    expect![
+        "400 LogStoreInfoInvalid: The encrypt_conf is invalid, [encrypt_type] key is missing or not supported"
+    ]
+    .assert_eq(&encrypted(json!({ "enable": true, "encrypt_type": "rot13" })).await);
+    expect!["ok ()"].assert_eq(&encrypted(json!({ "enable": true, "encrypt_type": "default" })).await);
 }
 
 #[tokio::test]
-async fn an_update_keeps_what_it_does_not_name_and_refuses_another_shard_count() {
+async fn an_update_keeps_what_it_does_not_name_and_the_number_of_shards() {
     let bed = Bed::with_logstore().await;
     let update = async |given: LogstoreSettings| {
         bed.shown::<UpdateLogStore>(&logstore("ls"), &NoQuery {}, &Json(given)).await
@@ -78,11 +90,11 @@ async fn an_update_keeps_what_it_does_not_name_and_refuses_another_shard_count()
     let got = get(&bed, "ls").await;
     assert_eq!((got.ttl, got.append_meta, got.shard_count), (90, true, 2));
     expect!["ok ()"].assert_eq(&update(LogstoreSettings { shard_count: None, ..settings("ls") }).await);
-    expect!["400 ParameterInvalid: shardCount cannot be changed by an update: the logstore has 2, the request says 3; split or merge shards instead"]
-        .assert_eq(&update(LogstoreSettings { shard_count: Some(3), ..settings("ls") }).await);
     let unnamed = LogstoreSettings { logstore_name: None, ttl: Some(8), ..settings("ls") };
     expect!["ok ()"].assert_eq(&update(unnamed).await);
     assert_eq!(get(&bed, "ls").await.ttl, 8);
+    expect!["ok ()"].assert_eq(&update(LogstoreSettings { shard_count: Some(3), ..settings("ls") }).await);
+    assert_eq!(get(&bed, "ls").await.shard_count, 2);
     expect!["400 LogStoreInfoInvalid: store name other is invalid: the path says ls"]
         .assert_eq(&update(settings("other")).await);
 }
