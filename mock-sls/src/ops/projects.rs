@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use sls_api::Json;
 use sls_api::ops::projects::{
     CreateProject, DeleteProject, GetProject, ListProject, ListProjectQuery, Project, ProjectList,
@@ -10,13 +10,18 @@ use sls_api::ops::projects::{
 };
 
 use crate::error::ApiError;
-use crate::quotas;
+use crate::quotas::{self, Quotas};
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
 use crate::store::projects::{self, StoredProject};
 
 /// Page size where the caller gives none. Source: the SDKs' own default.
 const PAGE_SIZE_DEFAULT: i64 = 100;
+
+/// Characters of a description. Source: JavaSDK ProjectFunctionTest.
+const DESCRIPTION_CHARS_MAX: usize = 512;
+/// Shards of a project, shown and not enforced. Source: JavaSDK ProjectFunctionTest.
+const SHARDS_MAX: u64 = 400;
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
@@ -26,6 +31,7 @@ pub fn operations(ops: Operations) -> Operations {
 /// The name in the body counts, also against the one in the host name.
 async fn create(call: Call<CreateProject>) -> Result<(), ApiError> {
     let Json(new) = call.body;
+    check_description(&new.description)?;
     let (account, now) = (call.context.account, call.context.now);
     let quota = call.context.app.quotas.projects;
     call.context
@@ -39,9 +45,9 @@ async fn create(call: Call<CreateProject>) -> Result<(), ApiError> {
 }
 
 async fn get(call: Call<GetProject>) -> Result<Json<Project>, ApiError> {
-    let region = call.context.app.region.clone();
+    let (region, quotas) = (call.context.app.region.clone(), call.context.app.quotas);
     let project = call.context.read(projects::get).await?;
-    Ok(Json(describe(project, &region)))
+    Ok(Json(Project { quota: Some(shown_quotas(&quotas)), ..describe(project, &region) }))
 }
 
 async fn list(call: Call<ListProject>) -> Result<Json<ProjectList>, ApiError> {
@@ -51,11 +57,13 @@ async fn list(call: Call<ListProject>) -> Result<Json<ProjectList>, ApiError> {
     let mut found = call.context.app.store.read(move |db| projects::list(db, &account)).await?;
     found.retain(|project| wanted(project, &query));
     let (found, total) = page.of(found);
-    let region = &call.context.app.region;
+    let app = &call.context.app;
+    let quota = query.fetch_quota.unwrap_or_default().then(|| shown_quotas(&app.quotas));
+    let project = |project| Project { quota: quota.clone(), ..describe(project, &app.region) };
     Ok(Json(ProjectList {
         count: found.len() as u64,
         total,
-        projects: found.into_iter().map(|project| describe(project, region)).collect(),
+        projects: found.into_iter().map(project).collect(),
     }))
 }
 
@@ -63,13 +71,37 @@ fn wanted(project: &StoredProject, query: &ListProjectQuery) -> bool {
     let settings = &project.settings;
     let contains =
         |text: &str, part: &Option<String>| part.as_ref().is_none_or(|part| text.contains(part.as_str()));
+    let lower = |text: &String| text.to_lowercase();
     contains(project.name.as_str(), &query.project_name)
-        && contains(&settings.description, &query.description)
+        && contains(&lower(&settings.description), &query.description.as_ref().map(lower))
         && query.resource_group_id.as_ref().is_none_or(|wanted| *wanted == settings.resource_group_id)
+}
+
+/// Source of limit, code and text: JavaSDK ProjectFunctionTest.
+fn check_description(description: &str) -> Result<(), ApiError> {
+    if description.chars().count() <= DESCRIPTION_CHARS_MAX {
+        return Ok(());
+    }
+    Err(ApiError::ParameterInvalid(format!("Invalid project description: '{description}'")))
+}
+
+/// Quotas under the names that the Java SDK reads.
+fn shown_quotas(quotas: &Quotas) -> Map<String, Value> {
+    let shown = [
+        ("logstore", quotas.logstores),
+        ("shard", SHARDS_MAX),
+        ("machineGroup", quotas.machine_groups),
+        ("config", quotas.logtail_configs),
+        ("dashboard", quotas.dashboards),
+        ("savedsearch", quotas.saved_searches),
+        ("alert", quotas.alerts),
+    ];
+    shown.into_iter().map(|(name, max)| (name.to_owned(), max.into())).collect()
 }
 
 async fn update(call: Call<UpdateProject>) -> Result<(), ApiError> {
     let (Json(change), now) = (call.body, call.context.now);
+    change.description.as_deref().map_or(Ok(()), check_description)?;
     call.context.write(move |tx, project| projects::update(tx, project, &change, now)).await
 }
 
@@ -92,7 +124,7 @@ fn describe(project: StoredProject, region: &str) -> Project {
         resource_group_id: settings.resource_group_id,
         data_redundancy_type: settings.data_redundancy_type,
         recycle_bin_enabled: settings.recycle_bin_enabled,
-        quota: Map::new(),
+        quota: None,
     }
 }
 

@@ -19,7 +19,7 @@ async fn a_new_project_is_described_with_every_field_that_sdks_need() {
     bed.create_project().await;
     let request = http::Request::get("/").header("host", "proj-a.localhost").body(Vec::new()).unwrap();
     let answer = raw::send(bed.server.addr(), request).await;
-    expect![[r#"{"projectName":"proj-a","description":"test","status":"Normal","owner":"1234567890123456","region":"cn-hangzhou","createTime":"2026-11-23 07:30:43","lastModifyTime":"2026-11-23 07:30:43","resourceGroupId":"","dataRedundancyType":"LRS","recycleBinEnabled":false,"quota":{}}"#]]
+    expect![[r#"{"projectName":"proj-a","description":"test","status":"Normal","owner":"1234567890123456","region":"cn-hangzhou","createTime":"2026-11-23 07:30:43","lastModifyTime":"2026-11-23 07:30:43","resourceGroupId":"","dataRedundancyType":"LRS","recycleBinEnabled":false,"quota":{"logstore":200,"shard":400,"machineGroup":200,"config":200,"dashboard":100,"savedsearch":100,"alert":100}}"#]]
     .assert_eq(&answer.text());
 }
 
@@ -79,8 +79,32 @@ async fn lists_are_filtered_and_paged() {
     expect!["2 of 2: app-one app-two"].assert_eq(&list(part.clone()).await);
     let page = ListProjectQuery { offset: Some(1), size: Some(1), ..part };
     expect!["1 of 2: app-two"].assert_eq(&list(page).await);
-    let about = ListProjectQuery { description: Some("about other".into()), ..Default::default() };
+    let about = ListProjectQuery { description: Some("ABOUT other".into()), ..Default::default() };
     expect!["1 of 1: other"].assert_eq(&list(about).await);
+}
+
+#[tokio::test]
+async fn a_description_has_512_characters_at_most() {
+    let bed = Bed::start().await;
+    let update = async |text: String| {
+        let change = Json(ProjectChange { description: Some(text), ..Default::default() });
+        bed.shown::<UpdateProject>(&NoPath {}, &NoQuery {}, &change).await
+    };
+    assert_eq!(update("中".repeat(512)).await, "ok ()");
+    let refused = update("a".repeat(513)).await;
+    assert!(refused.starts_with("400 ParameterInvalid: Invalid project description: 'aaa"), "{refused}");
+}
+
+#[tokio::test]
+async fn quotas_are_listed_on_request() {
+    let bed = Bed::start().await;
+    let shards = async |fetch_quota: Option<bool>| {
+        let query = ListProjectQuery { fetch_quota, ..Default::default() };
+        let Json(list) = bed.client.send::<ListProject>(None, &NoPath {}, &query, &()).await.unwrap();
+        list.projects[0].quota.as_ref().map(|quota| quota["shard"].clone())
+    };
+    assert_eq!((shards(None).await, shards(Some(false)).await), (None, None));
+    assert_eq!(shards(Some(true)).await, Some(400.into()));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Projects: the outermost containers, carried by the host name.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     Json, NoPath, NoQuery,
@@ -45,12 +45,17 @@ impl NewProject {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProjectChange {
-    /// For people.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// For people. The Java SDK sends null for an empty one.
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether deleted data waits in a recycle bin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recycle_bin_enabled: Option<bool>,
+}
+
+/// A field that is there and null is the empty text; see [`ProjectChange::description`].
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer).map(|text: Option<String>| Some(text.unwrap_or_default()))
 }
 
 /// A project as the service describes it. The Python SDK fails without the first seven fields,
@@ -87,9 +92,9 @@ pub struct Project {
     /// Whether deleted data waits in a recycle bin.
     #[serde(default)]
     pub recycle_bin_enabled: bool,
-    /// Quotas by name; an empty object when there are none.
-    #[serde(default)]
-    pub quota: serde_json::Map<String, serde_json::Value>,
+    /// Quotas by name; lists have them only when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Parameters of [`ListProject`].
@@ -105,12 +110,15 @@ pub struct ListProjectQuery {
     /// Only projects whose name contains this.
     #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
     pub project_name: Option<String>,
-    /// Only projects whose description contains this.
+    /// Only projects whose description contains this, in capitals or not.
     #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Only projects of this resource group.
     #[serde(deserialize_with = "query::opt", skip_serializing_if = "Option::is_none")]
     pub resource_group_id: Option<String>,
+    /// Whether to show the quotas of each project.
+    #[serde(deserialize_with = "query::opt_bool", skip_serializing_if = "Option::is_none")]
+    pub fetch_quota: Option<bool>,
 }
 
 /// One page of projects.
