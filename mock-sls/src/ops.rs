@@ -10,6 +10,7 @@ mod logstores;
 mod logtail_configs;
 mod machine_groups;
 mod metric_stores;
+mod objects;
 mod parts;
 mod projects;
 mod regions;
@@ -29,6 +30,7 @@ pub fn all() -> Operations {
         indexes::operations,
         logs::operations,
         search::operations,
+        objects::operations,
         cursors::operations,
         consumer_groups::operations,
         machine_groups::operations,

@@ -10,6 +10,7 @@ pub mod logstores;
 pub mod logtail_configs;
 pub mod machine_groups;
 pub mod metric_stores;
+pub mod objects;
 pub mod parts;
 pub mod projects;
 pub mod regions;
@@ -158,6 +159,8 @@ operations![
     logtail_configs::UpdateConfig,
     logtail_configs::DeleteConfig,
     logtail_configs::ListConfig,
+    objects::PutObject,
+    objects::GetObject,
     tracking::PutWebtracking,
     tracking::PutWebtrackingByQuery,
     tracking::PutWebtrackingByImage,

@@ -194,7 +194,8 @@ fn printable(text: &str, what: &'static str) -> Result<HeaderValue, SignError> {
 }
 
 /// Upper-case hex MD5, as `Content-MD5` carries it here.
-fn md5_hex(body: &[u8]) -> String {
+#[must_use]
+pub fn md5_hex(body: &[u8]) -> String {
     hex(&Md5::digest(body)).to_ascii_uppercase()
 }
 

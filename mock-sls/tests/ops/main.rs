@@ -12,6 +12,7 @@ mod logs;
 mod logstores;
 mod logtail_configs;
 mod machine_groups;
+mod objects;
 mod persistence;
 mod projects;
 mod quotas;
