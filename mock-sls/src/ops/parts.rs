@@ -98,6 +98,11 @@ async fn store_view_index(call: Call<GetStoreViewIndex>) -> Result<Json<StoreVie
         .context
         .read(move |db, project| {
             let view = stored(db, &Owner::Project(project), STORE_VIEW, &name)?;
+            // Source: Go SDK, TestStoreViewTypes looks for "not support" in the text.
+            if view.body.get("storeType").is_some_and(|store_type| store_type == "metricstore") {
+                let why = format!("store view {name} is of metric stores, which do not support indexes");
+                return Err(ApiError::ParameterInvalid(why));
+            }
             let stores = view.body.get("stores").and_then(Value::as_array).cloned().unwrap_or_default();
             let mut found = StoreViewIndexes::default();
             for store in &stores {
