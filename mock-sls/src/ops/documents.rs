@@ -17,6 +17,7 @@ use sls_api::operation::{Payload, WireBody};
 use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb, stored_as};
 
 use self::request::Request;
+use super::parts::charts::check_all;
 use crate::error::ApiError;
 use crate::quotas::Quotas;
 use crate::route::{Context, Operations, Raw};
@@ -274,6 +275,11 @@ impl Change<'_> {
         let current = find(self.tx, kind, self.owner, name)?;
         rules::complete(kind, &mut body, current.as_ref().map(|document| &document.body));
         rules::check(kind, &body)?;
+        if kind.stored_as == stored_as::DASHBOARD
+            && let Some(Value::Array(charts)) = body.get("charts")
+        {
+            check_all(charts)?;
+        }
         for field in kind.logstores {
             rules::logstore_exists(self.tx, caller.project(self.tx)?, &body, field)?;
         }

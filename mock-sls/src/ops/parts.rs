@@ -1,7 +1,7 @@
 //! Charts of dashboards, runs of jobs, tasks of shippers, and settings of a project that are
 //! kept as documents but not spoken to as such.
 
-mod charts;
+pub(super) mod charts;
 mod settings;
 
 use rusqlite::Connection;

@@ -1,9 +1,12 @@
 //! Charts: the entries of the list `charts` in a dashboard, told apart by their title.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::Transaction;
 use serde_json::Value;
 use sls_api::Json;
+use sls_api::error::code;
 use sls_api::ops::documents::stored_as::DASHBOARD;
 use sls_api::ops::parts::{
     CreateChart, DeleteChart, GetChart, InDocumentPart, Object, UpdateChart, UpdateChartByTitle,
@@ -15,12 +18,25 @@ use crate::route::{Call, Context, Operations};
 use crate::store::documents::{self, Owner};
 use crate::store::projects::ProjectId;
 
-/// Charts of a dashboard. Source: limits document.
-const CHARTS_MAX: usize = 100;
+/// Charts of a dashboard. Source: JavaSDK DashboardTest (100 in the limits document).
+const CHARTS_MAX: usize = 200;
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
     ops.op(create).op(get).op(update).op(update_by_title).op(delete)
+}
+
+/// Whether a dashboard may have these charts. Source of codes and texts: JavaSDK DashboardTest.
+pub(in crate::ops) fn check_all(charts: &[Value]) -> Result<(), ApiError> {
+    if charts.len() > CHARTS_MAX {
+        let message = "You have too many charts in your dashboard".to_owned();
+        return Err(ApiError::Refused { status: 400, code: code::EXCEED_QUOTA, message });
+    }
+    let mut titles = HashSet::new();
+    match charts.iter().map(title).find(|title| !titles.insert(*title)) {
+        Some(twice) => Err(ApiError::PostBodyInvalid(format!("Duplicate chart title: {twice}"))),
+        None => Ok(()),
+    }
 }
 
 fn title(chart: &Value) -> &str {
@@ -73,13 +89,8 @@ async fn create(call: Call<CreateChart>) -> Result<(), ApiError> {
                 if charts.iter().any(|other| title(other) == title(&chart)) {
                     return Err(ApiError::ParameterInvalid("specified chart already exists".to_owned()));
                 }
-                if charts.len() >= CHARTS_MAX {
-                    return Err(ApiError::ParameterInvalid(format!(
-                        "a dashboard has at most {CHARTS_MAX} charts"
-                    )));
-                }
                 charts.push(chart);
-                Ok(())
+                check_all(charts)
             })
         })
         .await
