@@ -170,11 +170,11 @@ impl From<&IndexLine> for LineIndex {
 
 impl KeyIndex {
     fn new(name: &str, key: &IndexKey) -> Self {
-        let tokenizer = tokenizer(&key.token, key.case_sensitive, key.chn);
+        let tokenizer = tokenizer(&key.token, key.case_sensitive, key.chn.unwrap_or_default());
         Self {
             name: name.to_owned(),
             alias: alias(key.alias.as_ref()),
-            doc_value: key.doc_value,
+            doc_value: key.doc_value.unwrap_or_default(),
             kind: match key.kind {
                 IndexType::Json => KeyKind::Json(json_index(key, tokenizer)),
                 scalar => scalar_kind(scalar, tokenizer),

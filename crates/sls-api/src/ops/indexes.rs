@@ -77,12 +77,12 @@ pub struct IndexKey {
     /// Whether case counts.
     #[serde(default, rename = "caseSensitive")]
     pub case_sensitive: bool,
-    /// Whether Chinese text is cut into words.
-    #[serde(default)]
-    pub chn: bool,
+    /// Whether Chinese text is cut into words; absent means no, and stays absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chn: Option<bool>,
     /// Whether SQL can use it.
-    #[serde(default)]
-    pub doc_value: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_value: Option<bool>,
     /// Another name in SQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
