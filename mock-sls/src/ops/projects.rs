@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use sls_api::Json;
 use sls_api::ops::projects::{
-    CreateProject, DeleteProject, GetProject, ListProject, ListProjectQuery, Project, ProjectList,
-    UpdateProject,
+    CreateProject, DeleteProject, GetProject, ListProject, ListProjectQuery, Project, ProjectChange,
+    ProjectList, UpdateProject,
 };
 
 use crate::error::ApiError;
@@ -100,7 +100,11 @@ fn shown_quotas(quotas: &Quotas) -> Map<String, Value> {
 }
 
 async fn update(call: Call<UpdateProject>) -> Result<(), ApiError> {
-    let (Json(change), now) = (call.body, call.context.now);
+    let (Json(mut change), now) = (call.body, call.context.now);
+    // The Java SDK leaves out a description that is null, and then expects an empty one.
+    if change == ProjectChange::default() {
+        change.description = Some(String::new());
+    }
     change.description.as_deref().map_or(Ok(()), check_description)?;
     call.context.write(move |tx, project| projects::update(tx, project, &change, now)).await
 }

@@ -1,6 +1,6 @@
 //! Projects: the outermost containers, carried by the host name.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Json, NoPath, NoQuery,
@@ -45,17 +45,12 @@ impl NewProject {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProjectChange {
-    /// For people. The Java SDK sends null for an empty one.
-    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Option::is_none")]
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether deleted data waits in a recycle bin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recycle_bin_enabled: Option<bool>,
-}
-
-/// A field that is there and null is the empty text; see [`ProjectChange::description`].
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Option::deserialize(deserializer).map(|text: Option<String>| Some(text.unwrap_or_default()))
 }
 
 /// A project as the service describes it. The Python SDK fails without the first seven fields,
