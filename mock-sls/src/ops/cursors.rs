@@ -209,7 +209,8 @@ fn frame(batch: &Batch, accepts: Compression) -> Result<PulledLogs, ApiError> {
         compression,
         count: batch.groups.len() as u64,
         cursor: encode_cursor(batch.next),
-        cursor_time: Some(batch.next / NANOSECONDS_PER_SECOND),
+        // Source: JavaSDK LogTest, which wants none where there is no group.
+        cursor_time: batch.groups.last().map(|_| batch.next / NANOSECONDS_PER_SECOND),
         read_last_cursor: batch.groups.last().map(|last| last.cursor),
         end_of_cursor: batch.at_end,
         filtered: batch.filtered,

@@ -106,17 +106,18 @@ async fn pulls_go_on_where_the_last_one_ended() {
         let answer = shard.get(&format!("type=log&cursor={}&count=1", escaped(&cursor)), accept).await;
         cursor = answer.header("x-log-cursor").to_owned();
         seen.push(format!(
-            "{} {:?} end={:?}",
+            "{} time={} {:?} end={:?}",
             answer.header("x-log-count"),
+            !answer.header("x-log-cursor-time").is_empty(),
             answer.header("x-log-compresstype"),
             answer.header("x-log-end-of-cursor")
         ));
     }
     expect![[r#"
-        1 "" end=""
-        1 "lz4" end=""
-        1 "zstd" end="1"
-        0 "" end="1""#]]
+        1 time=true "" end=""
+        1 time=true "lz4" end=""
+        1 time=true "zstd" end="1"
+        0 time=false "" end="1""#]]
     .assert_eq(&seen.join("\n"));
     assert_eq!(cursor, shard.cursor("end").await);
 }

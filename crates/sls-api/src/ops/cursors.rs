@@ -91,7 +91,7 @@ pub struct PulledLogs {
     pub count: u64,
     /// Where to go on; the cursor asked for when there was nothing to read.
     pub cursor: String,
-    /// Receive time at the cursor, Unix seconds.
+    /// Receive time at the cursor, Unix seconds; none without a group.
     pub cursor_time: Option<i64>,
     /// Position of the last group in the list.
     pub read_last_cursor: Option<i64>,
