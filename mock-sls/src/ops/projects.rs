@@ -123,6 +123,7 @@ fn describe(project: StoredProject, region: &str) -> Project {
         status: "Normal".to_owned(),
         owner: project.owner,
         region: region.to_owned(),
+        location: region.to_owned(),
         create_time: shown(project.create_time),
         last_modify_time: shown(project.last_modify_time),
         resource_group_id: settings.resource_group_id,

@@ -19,7 +19,7 @@ async fn a_new_project_is_described_with_every_field_that_sdks_need() {
     bed.create_project().await;
     let request = http::Request::get("/").header("host", "proj-a.localhost").body(Vec::new()).unwrap();
     let answer = raw::send(bed.server.addr(), request).await;
-    expect![[r#"{"projectName":"proj-a","description":"test","status":"Normal","owner":"1234567890123456","region":"cn-hangzhou","createTime":"2026-11-23 07:30:43","lastModifyTime":"2026-11-23 07:30:43","resourceGroupId":"","dataRedundancyType":"LRS","recycleBinEnabled":false,"quota":{"logstore":200,"shard":400,"machineGroup":200,"config":200,"dashboard":100,"savedsearch":100,"alert":100}}"#]]
+    expect![[r#"{"projectName":"proj-a","description":"test","status":"Normal","owner":"1234567890123456","region":"cn-hangzhou","location":"cn-hangzhou","createTime":"2026-11-23 07:30:43","lastModifyTime":"2026-11-23 07:30:43","resourceGroupId":"","dataRedundancyType":"LRS","recycleBinEnabled":false,"quota":{"logstore":200,"shard":400,"machineGroup":200,"config":200,"dashboard":100,"savedsearch":100,"alert":100}}"#]]
     .assert_eq(&answer.text());
 }
 

@@ -72,6 +72,10 @@ pub struct Project {
     /// Region id, e.g. `cn-hangzhou`.
     #[serde(default)]
     pub region: String,
+    /// Where the data is. That it is the region is a guess; the Go SDK's TestCreateProjectV2 wants
+    /// a text.
+    #[serde(default)]
+    pub location: String,
     /// Time of creation, `yyyy-MM-dd HH:mm:ss`.
     #[serde(default)]
     pub create_time: String,

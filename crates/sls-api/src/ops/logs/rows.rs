@@ -195,7 +195,8 @@ impl WireBody for LogsRows {
     }
 }
 
-/// `x-log-query-info`: JSON in ASCII, as header values carry nothing else.
+/// `x-log-query-info`: JSON in ASCII, as header values carry nothing else. Its fields are those
+/// that the Go SDK makes of the third form's answer; its TestGetLogsV2 compares the two.
 fn query_info(meta: &LogsMeta) -> String {
     let terms: Vec<[&str; 2]> = meta.terms.iter().map(|t| [&*t.term, &*t.key]).collect();
     let info = serde_json::json!({
@@ -203,6 +204,8 @@ fn query_info(meta: &LogsMeta) -> String {
         "keys": meta.keys,
         "terms": terms,
         "limited": meta.limited.to_string(),
+        "scanBytes": meta.scan_bytes,
+        "isAccurate": u8::from(meta.is_accurate),
     });
     let mut ascii = String::new();
     for unit in info.to_string().encode_utf16() {
@@ -349,7 +352,8 @@ mod tests {
     #[test]
     fn query_info_is_ascii() {
         let meta = LogsMeta { keys: vec!["中".into()], ..LogsMeta::default() };
-        assert_eq!(query_info(&meta), r#"{"mode":0,"keys":["\u4e2d"],"terms":[],"limited":"0"}"#);
+        let info = r#"{"mode":0,"keys":["\u4e2d"],"terms":[],"limited":"0","scanBytes":0,"isAccurate":0}"#;
+        assert_eq!(query_info(&meta), info);
     }
 
     #[test]
