@@ -204,7 +204,13 @@ mod tests {
     fn the_default_index_is_that_of_the_vendor() {
         let index = default_index(true);
         assert_eq!(index.keys.as_ref().map(BTreeMap::len), Some(15));
-        assert!(index.keys.into_iter().flatten().all(|(_, key)| key.doc_value && !key.case_sensitive));
-        assert!(default_index(false).keys.into_iter().flatten().all(|(_, key)| !key.doc_value));
+        assert!(
+            index
+                .keys
+                .into_iter()
+                .flatten()
+                .all(|(_, key)| key.doc_value == Some(true) && !key.case_sensitive)
+        );
+        assert!(default_index(false).keys.into_iter().flatten().all(|(_, key)| key.doc_value == Some(false)));
     }
 }

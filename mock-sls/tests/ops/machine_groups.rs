@@ -60,7 +60,7 @@ async fn machines_come_into_a_group_and_leave_it_one_by_one() {
     assert_eq!(change(MachinesAction::Delete, &["c", "none"]).await, "id-of-group-a b d");
     let query = MachinesQuery { action: MachinesAction::Add };
     let missing = bed.shown::<UpdateMachineGroupMachine>(&group("missing"), &query, &Json(Vec::new())).await;
-    expect!["404 MachineGroupNotExist: MachineGroup missing does not exist."].assert_eq(&missing);
+    expect!["404 MachineGroupNotExist: MachineGroup missing not exist"].assert_eq(&missing);
 }
 
 #[tokio::test]
