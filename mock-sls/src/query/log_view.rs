@@ -111,7 +111,15 @@ impl<'a> GroupView<'a> {
 fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u32, u32), DamagedGroup> {
     let (mut time, mut time_ns) = (0, 0);
     let mut reader = Reader { bytes, at: 0 };
-    while let Some((number, value)) = reader.field()? {
+    loop {
+        // Nearly all that there is in a log: contents, with lengths of one byte.
+        while let Some([0x12, length @ 0..0x80, rest @ ..]) = bytes.get(reader.at..)
+            && let Some((content, _)) = rest.split_at_checked(usize::from(*length))
+        {
+            contents.push(pair(content)?);
+            reader.at += 2 + content.len();
+        }
+        let Some((number, value)) = reader.field()? else { break };
         match (number, value) {
             (1, Value::Varint(seconds)) => time = seconds as u32,
             (2, Value::Bytes(content)) => contents.push(pair(content)?),
