@@ -136,7 +136,7 @@ def test_cursors_have_times_and_ends(client, project, store):
     assert (pull.get_next_cursor(), pull.get_log_count()) == (end, 1)
     assert client.pull_logs(project, store, 0, end, 1).get_log_count() == 0
     assert client.pull_logs(project, store, 0, begin, 10, end_cursor=begin).get_log_count() == 0
-    assert code(client.pull_logs, project, store, 0, "no cursor") == "InvalidCursor"
+    assert code(client.pull_logs, project, store, 0, "no cursor") == "ParameterInvalid"
     assert code(client.get_cursor, project, store, 7, "begin") == "ShardNotExist"
     between = client.pull_log(project, store, 0, began - 60, int(time.time()) + 60)
     assert sum(part.get_log_count() for part in between) == 1

@@ -110,9 +110,9 @@ def test_ingestions_are_started_stopped_and_restarted(client, project, store):
     got = client.get_ingestion(project, "read").ingestion_config
     assert got["configuration"]["source"]["prefix"] == "two/"
     client.stop_ingestion(project, "read")
-    assert status() == "STOPPED"
+    assert status() == "DISABLED"
     client.start_ingestion(project, "read")
-    assert status() == "RUNNING"
+    assert status() == "ENABLED"
     client.restart_ingestion(project, "read", ingestion("three/"))
     got = client.get_ingestion(project, "read").ingestion_config
     assert got["configuration"]["source"]["prefix"] == "three/"

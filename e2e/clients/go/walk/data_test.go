@@ -112,7 +112,7 @@ func TestWrittenLogsArePulledFromTheirShards(t *testing.T) {
 		}
 		shown(t, "[keyed keyed]", pulled)
 		_, _, err := client.PullLogs(project, store, 0, "no cursor", "", 1)
-		refused(t, err, "InvalidCursor")
+		refused(t, err, "ParameterInvalid")
 	})
 }
 

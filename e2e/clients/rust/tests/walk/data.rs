@@ -60,5 +60,5 @@ pub async fn written_logs_are_pulled_from_their_shards(client: &Client, project:
     }
     assert_eq!((pulled.len(), searched), (3, 1));
     let lost = client.pull_logs(project, STORE, 0).cursor("no cursor").count(1).send().await;
-    assert_eq!(code(lost), "InvalidCursor");
+    assert_eq!(code(lost), "ParameterInvalid");
 }

@@ -176,7 +176,7 @@ class DataTest {
             assertTrue(Math.abs(received - now()) < 600);
             assertEquals(received, bed.client.GetPrevCursorTime(bed.project, STORE, 1, end).GetCursorTime(), 600);
             assertEquals("127.0.0.1", bed.client.GetServerIpAddress(bed.project));
-            assertCode("InvalidCursor", () -> bed.client.BatchGetLog(bed.project, STORE, 0, 1, "no cursor"));
+            assertCode("ParameterInvalid", () -> bed.client.BatchGetLog(bed.project, STORE, 0, 1, "no cursor"));
         }
     }
 
