@@ -59,7 +59,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     let resident = server.memory_mib("VmRSS")?;
     let (per_gb, floor) = (cpu / gigabytes, floor::cpu_seconds(&bodies, puts)? / gigabytes);
     println!(
-        "PutLogs of {} KiB, {gigabytes:.2} GB of log text: {per_gb:.2} cpu-s/GB (goal: at most {CPU_GOAL}, {}), \
+        "figure: PutLogs of {} KiB, {gigabytes:.2} GB of log text: {per_gb:.2} cpu-s/GB (goal: at most {CPU_GOAL}, {}), \
          {:.0} MB/s; floor {floor:.2} cpu-s/GB, ratio {:.2}",
         RAW_BYTES / 1024,
         verdict(per_gb <= CPU_GOAL),
@@ -67,7 +67,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
         per_gb / floor
     );
     println!(
-        "memory after it: {resident:.1} MiB resident (goal: at most {MEMORY_GOAL_MIB}, {}), {:.1} MiB at most",
+        "figure: memory after it: {resident:.1} MiB resident (goal: at most {MEMORY_GOAL_MIB}, {}), {:.1} MiB at most",
         verdict(resident <= MEMORY_GOAL_MIB),
         server.memory_mib("VmHWM")?
     );
@@ -78,7 +78,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     let counted = counted.data.first().and_then(|row| row.get("n")).context("no count")?.parse::<u64>()?;
     ensure!(counted == lines, "{lines} lines were acknowledged and {counted} are found");
     println!(
-        "count of all {lines} lines: {:.2} s, {:.2} cpu-s/GB, {:.1} MiB at most",
+        "figure: count of all {lines} lines: {:.2} s, {:.2} cpu-s/GB, {:.1} MiB at most",
         began.elapsed().as_secs_f64(),
         (server.cpu_seconds()? - before) / gigabytes,
         server.memory_mib("VmHWM")?
@@ -86,7 +86,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     server.end()?;
 
     let bytes = std::fs::metadata(data.join(mock_sls::DATABASE_FILE))?.len() as f64;
-    println!("database: {:.0} MB, {:.3} of the log text", bytes / 1e6, bytes / 1e9 / gigabytes);
+    println!("figure: database: {:.0} MB, {:.3} of the log text", bytes / 1e6, bytes / 1e9 / gigabytes);
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         let server = Server::start(data)?;
@@ -96,7 +96,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     starts.sort_by(f64::total_cmp);
     let start = *starts.get(STARTS / 2).context("no start")?;
     println!(
-        "start with this database, median of {STARTS}: {start:.0} ms (goal: at most {START_GOAL_MS}, {})",
+        "figure: start with this database, median of {STARTS}: {start:.0} ms (goal: at most {START_GOAL_MS}, {})",
         verdict(start <= START_GOAL_MS)
     );
     Ok(())

@@ -29,7 +29,10 @@ pub async fn run() -> Result<()> {
             client.send::<CreateLogStore>(Some(&project), &NoPath {}, &NoQuery {}, &settings).await?;
         }
     }
-    println!("{PROJECTS} projects of {LOGSTORES} Logstores made in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "figure: {PROJECTS} projects of {LOGSTORES} Logstores made in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
 
     let (began, mut slowest, mut pages) = (Instant::now(), 0.0_f64, 0);
     let mut projects = Vec::new();
@@ -58,7 +61,7 @@ pub async fn run() -> Result<()> {
     }
     ensure!(projects.len() == PROJECTS && logstores == PROJECTS * LOGSTORES, "not all are listed");
     println!(
-        "all of them listed in {pages} pages in {:.2} s, the slowest page {:.1} ms",
+        "figure: all of them listed in {pages} pages in {:.2} s, the slowest page {:.1} ms",
         began.elapsed().as_secs_f64(),
         slowest * 1e3
     );

@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let megabytes = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(MEGABYTES);
     let folder = tempfile::tempdir()?;
     let start = Server::start(folder.path())?.start_time;
-    println!("start, new database: {:.0} ms", start.as_secs_f64() * 1e3);
+    println!("figure: start, new database: {:.0} ms", start.as_secs_f64() * 1e3);
     bulk::run(folder.path(), megabytes).await?;
     small::run().await?;
     visible::run().await?;

@@ -46,7 +46,7 @@ pub async fn run() -> Result<()> {
     let puts = puts.load(Ordering::Relaxed) as f64;
     let rate = puts / began.elapsed().as_secs_f64();
     println!(
-        "PutLogs of {LINES} logs, {WRITERS} writers: {rate:.0}/s with the writers on the same cores (goal: at \
+        "figure: PutLogs of {LINES} logs, {WRITERS} writers: {rate:.0}/s with the writers on the same cores (goal: at \
          least {RATE_GOAL}, {}), {:.0} µs of processor time each",
         verdict(rate >= RATE_GOAL),
         (server.cpu_seconds()? - before) / puts * 1e6
@@ -70,7 +70,7 @@ pub async fn run() -> Result<()> {
     let (median, p99) = (millis.get(millis.len() / 2), millis.get(millis.len() * 99 / 100));
     let (median, p99) = (*median.context("no put")?, *p99.context("no put")?);
     println!(
-        "PutLogs of {LINES} logs at {STEADY}/s: median {median:.1} ms, p99 {p99:.1} ms (goal: at most \
+        "figure: PutLogs of {LINES} logs at {STEADY}/s: median {median:.1} ms, p99 {p99:.1} ms (goal: at most \
          {P99_GOAL_MS}, {})",
         verdict(p99 <= P99_GOAL_MS)
     );

@@ -24,7 +24,10 @@ pub async fn run() -> Result<()> {
         let found = caller.query(second.into(), i64::from(second) + 1, "*").await?;
         seen += u32::from(found.data.len() == 1);
     }
-    println!("put, then found by a query: {seen} of {TIMES} in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "figure: put, then found by a query: {seen} of {TIMES} in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     ensure!(seen == TIMES, "a write was acknowledged but not found");
     server.end()
 }
