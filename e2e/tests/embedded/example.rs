@@ -33,7 +33,9 @@ async fn the_example_also_runs_without_namespaces() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_arrives_though_the_service_goes_whatever_each_scenario_is_at() {
     let folder = bed::Folder::new();
-    let plan = Plan { outage: Some(Duration::from_secs(5)), ..plan() };
+    // Of this many lines the Job still writes when the service has gone.
+    let load = Load { lines: 1000, per_second: 100 };
+    let plan = Plan { load, outage: Some(Duration::from_secs(5)), ..plan() };
     let report = example::run(bed::options(&folder), &plan, &Progress::silent()).await;
     assert!(report.ok, "{}", report.to_text());
     let outage = report.checks.iter().find(|check| check.name.contains("away")).expect("a check");
