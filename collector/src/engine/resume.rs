@@ -86,7 +86,10 @@ impl Reader {
             let Ok((file, meta)) = open_log(&candidate) else { continue };
             let identity = FileIdentity::of(&meta);
             let is_known = self.by_identity.contains_key(&(id, identity))
-                || self.store.entries().any(|e| e.pipeline == *name && e.is_about(&file, identity));
+                || self
+                    .store
+                    .entries()
+                    .any(|e| e.pipeline == *name && !e.bookmark().is_blank() && e.is_about(&file, identity));
             if !is_known && bookmark.fits(&file).unwrap_or(false) {
                 found.push(Found { file, identity, path: candidate, size: meta.len() });
             }
@@ -149,6 +152,12 @@ impl Reader {
         let at = Located { real: entry.path.clone(), shown: entry.shown.clone() };
         let found = self
             .find_identity(&entry.path, entry.identity(), &entry.bookmark())
+            .filter(|found| {
+                let key = FileKey(entry.generation);
+                let is_of_another = self.by_identity.contains_key(&(id, found.identity))
+                    || self.read_of_another(id, key, found).is_some();
+                !(entry.bookmark().is_blank() && is_of_another)
+            })
             .or_else(|| self.find_content(id, &at, &entry.bookmark()));
         let age = now.unix_seconds().saturating_sub(entry.updated_us / 1_000_000);
         match found {
@@ -168,6 +177,26 @@ impl Reader {
                  what it held beyond this position, if anything, is lost"
             ),
         }
+    }
+
+    /// The checkpoint of another file, not followed now, of which this one holds what was read. Of a file of
+    /// which nothing was read, any fits that has got its inode since: a copy would be read from its start.
+    pub(super) fn read_of_another(
+        &self,
+        id: PipelineId,
+        key: FileKey,
+        found: &Found,
+    ) -> Option<(FileKey, Bookmark)> {
+        let name = &self.pipelines.get(&id)?.config.name;
+        let mut others = self.store.entries().filter(|e| {
+            let other = FileKey(e.generation);
+            e.pipeline == *name && other != key && !self.files.contains_key(&other)
+        });
+        let known = others.find(|e| {
+            let bookmark = e.bookmark();
+            !bookmark.is_blank() && bookmark.fits(&found.file).unwrap_or(false)
+        })?;
+        Some((FileKey(known.generation), known.bookmark()))
     }
 
     fn find_identity(&self, path: &Path, identity: FileIdentity, bookmark: &Bookmark) -> Option<Found> {
