@@ -583,3 +583,47 @@ fn a_rotated_file_with_a_matching_name_is_not_read_twice() {
     rig.append("a.log.1", "late\n");
     assert_eq!(rig.values(), ["late"]);
 }
+
+#[test]
+fn a_copy_that_got_the_inode_of_an_unread_file_is_not_read_twice() {
+    let pipeline = || simple_on(|input| input.file_pattern = "a.log*".to_owned());
+    let parked = tempfile::NamedTempFile::new().expect("a file elsewhere");
+    let mut rig = Rig::running(pipeline());
+    rig.append("a.log", "");
+    rig.wait_ms(2_000);
+    rig.kill();
+    // The empty file goes; its inode comes back as the copy.
+    fs::rename(rig.path("a.log"), parked.path()).expect("rename");
+    rig.append("a.log", numbered(0..10));
+    rig.start(vec![pipeline()]);
+    assert_eq!(rig.values().len(), 10);
+    rig.wait_ms(2_000);
+    rig.kill();
+    fs::copy(rig.path("a.log"), parked.path()).expect("copy");
+    fs::rename(parked.path(), rig.path("a.log.1")).expect("rename");
+    fs::OpenOptions::new().write(true).truncate(true).open(rig.path("a.log")).expect("truncate");
+    rig.append("a.log", "new\n");
+    rig.append("a.log.1", "written between the last look and the copy\n");
+    rig.start(vec![pipeline()]);
+    let mut values = rig.values();
+    values.sort();
+    assert_eq!(values, ["new", "written between the last look and the copy"]);
+}
+
+#[test]
+fn a_file_that_begins_like_a_lost_one_of_its_name_is_read_from_its_start() {
+    let mut rig = Rig::running(simple());
+    rig.append("a.log", "starting\n");
+    assert_eq!(rig.values(), ["starting"]);
+    rig.wait_ms(2_000);
+    rig.kill();
+    fs::remove_file(rig.path("a.log")).expect("remove");
+    rig.append("other", "so that another inode is next\n");
+    rig.append("a.log", "");
+    rig.start(vec![simple()]);
+    rig.wait_ms(2_000);
+    rig.kill();
+    rig.append("a.log", "starting\n");
+    rig.start(vec![simple()]);
+    assert_eq!(rig.values(), ["starting"]);
+}

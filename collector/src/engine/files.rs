@@ -41,8 +41,9 @@ impl Reader {
         self.note_success(id, &at.shown);
         let found = Found { file, identity, path: at.real.clone(), size: meta.len() };
         let known = match self.known_generation(id, identity, &found.file) {
-            Some((key, bookmark)) if bookmark.is_blank() => {
-                self.read_of_another(id, key, &found).or(Some((key, bookmark)))
+            // Of a file of which nothing was read, any fits that has got its inode since.
+            Some(blank) if blank.1.is_blank() => {
+                Some(self.orphan_in_copy(id, &at.shown, &found).unwrap_or(blank))
             }
             Some(known) => Some(known),
             None => match self.judge_copy(id, at, &found) {

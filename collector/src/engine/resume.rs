@@ -47,28 +47,36 @@ pub(super) enum Copied {
 impl Reader {
     /// Judges a new file that may be a rotated copy of another that matches too (`a.log*`).
     pub(super) fn judge_copy(&self, id: PipelineId, at: &Located, found: &Found) -> Copied {
-        let Some(running) = self.pipelines.get(&id) else { return Copied::No };
-        let is_beside = |shown: &Path| {
-            let names = shown.file_name().zip(at.shown.file_name());
-            shown.parent() == at.shown.parent()
-                && names.is_some_and(|(live, name)| may_be_rotated(live, name))
-        };
-        let mut originals = self.files.values().filter(|f| f.pipeline == id && is_beside(&f.at.shown));
+        let mut originals =
+            self.files.values().filter(|f| f.pipeline == id && is_rotated_beside(&f.at.shown, &at.shown));
         if let Some(original) = originals.next().map(|f| f.at.shown.clone())
             && (found.size == 0 || self.is_known(id, &original, found))
         {
             return Copied::FromLive;
         }
-        let mut orphans = self.store.entries().filter(|e| {
-            e.pipeline == running.config.name
-                && !self.files.contains_key(&FileKey(e.generation))
-                && is_beside(&e.shown)
-                && !e.bookmark().is_blank()
-        });
-        match orphans.find(|e| e.bookmark().fits(&found.file).unwrap_or(false)) {
-            Some(entry) => Copied::Continues(FileKey(entry.generation), entry.bookmark()),
+        match self.orphan_in_copy(id, &at.shown, found) {
+            Some((key, bookmark)) => Copied::Continues(key, bookmark),
             None => Copied::No,
         }
+    }
+
+    /// The checkpoint of content that is no longer where it was read, if `found`, which has the rotated name
+    /// `shown`, holds it.
+    pub(super) fn orphan_in_copy(
+        &self,
+        id: PipelineId,
+        shown: &Path,
+        found: &Found,
+    ) -> Option<(FileKey, Bookmark)> {
+        let name = &self.pipelines.get(&id)?.config.name;
+        let mut orphans = self.store.entries().filter(|e| {
+            e.pipeline == *name
+                && !self.files.contains_key(&FileKey(e.generation))
+                && is_rotated_beside(&e.shown, shown)
+                && !e.bookmark().is_blank()
+        });
+        let orphan = orphans.find(|e| e.bookmark().fits(&found.file).unwrap_or(false))?;
+        Some((FileKey(orphan.generation), orphan.bookmark()))
     }
 
     /// A file beside `at`, not followed yet by this pipeline, with the content of `bookmark`.
@@ -152,12 +160,8 @@ impl Reader {
         let at = Located { real: entry.path.clone(), shown: entry.shown.clone() };
         let found = self
             .find_identity(&entry.path, entry.identity(), &entry.bookmark())
-            .filter(|found| {
-                let key = FileKey(entry.generation);
-                let is_of_another = self.by_identity.contains_key(&(id, found.identity))
-                    || self.read_of_another(id, key, found).is_some();
-                !(entry.bookmark().is_blank() && is_of_another)
-            })
+            // Of a file of which nothing was read, any fits that has got its inode since.
+            .filter(|found| !(entry.bookmark().is_blank() && self.is_another(id, entry, found)))
             .or_else(|| self.find_content(id, &at, &entry.bookmark()));
         let age = now.unix_seconds().saturating_sub(entry.updated_us / 1_000_000);
         match found {
@@ -179,24 +183,11 @@ impl Reader {
         }
     }
 
-    /// The checkpoint of another file, not followed now, of which this one holds what was read. Of a file of
-    /// which nothing was read, any fits that has got its inode since: a copy would be read from its start.
-    pub(super) fn read_of_another(
-        &self,
-        id: PipelineId,
-        key: FileKey,
-        found: &Found,
-    ) -> Option<(FileKey, Bookmark)> {
-        let name = &self.pipelines.get(&id)?.config.name;
-        let mut others = self.store.entries().filter(|e| {
-            let other = FileKey(e.generation);
-            e.pipeline == *name && other != key && !self.files.contains_key(&other)
-        });
-        let known = others.find(|e| {
-            let bookmark = e.bookmark();
-            !bookmark.is_blank() && bookmark.fits(&found.file).unwrap_or(false)
-        })?;
-        Some((FileKey(known.generation), known.bookmark()))
+    /// Whether a file with the inode of `entry` is followed already, or a copy of what another one held.
+    fn is_another(&self, id: PipelineId, entry: &Entry, found: &Found) -> bool {
+        let shown = found.path.file_name().map(|name| entry.shown.with_file_name(name));
+        self.by_identity.contains_key(&(id, found.identity))
+            || shown.is_some_and(|shown| self.orphan_in_copy(id, &shown, found).is_some())
     }
 
     fn find_identity(&self, path: &Path, identity: FileIdentity, bookmark: &Bookmark) -> Option<Found> {
@@ -309,6 +300,12 @@ impl Reader {
                 || (!read.is_blank() && read.fits(&found.file).unwrap_or(false))
         })
     }
+}
+
+/// True if `shown` may be the rotated or copied file of the live one beside it.
+fn is_rotated_beside(live: &Path, shown: &Path) -> bool {
+    let names = live.file_name().zip(shown.file_name());
+    live.parent() == shown.parent() && names.is_some_and(|(live, name)| may_be_rotated(live, name))
 }
 
 /// True if `candidate` may be a rotated or copied `name` (`.1`, `-20240101`, `.old`), not compressed.
