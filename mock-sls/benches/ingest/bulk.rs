@@ -28,6 +28,13 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     let bodies: Arc<Vec<_>> =
         Arc::new((0..BODIES).map(|seed| lines::body(seed, RAW_BYTES)).collect::<Result<_>>()?);
     let text: u64 = bodies.iter().map(|body| body.text_bytes).sum::<u64>() / BODIES;
+    let lines: u64 = bodies.iter().map(|body| body.lines).sum::<u64>() / BODIES;
+    let packed: usize = bodies.iter().map(|body| body.logs.bytes.len()).sum::<usize>() / bodies.len();
+    println!(
+        "figure: a body: {lines} lines of {} bytes, {text} bytes of text in {packed} as sent ({:.2})",
+        text / lines,
+        packed as f64 / text as f64
+    );
     let puts = megabytes * 1_000_000 / text;
     let (server, gigabytes) = (Server::start(data)?, (puts * text) as f64 / 1e9);
     let caller = Caller::new(&server)?;

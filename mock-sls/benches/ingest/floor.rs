@@ -15,7 +15,7 @@ pub fn cpu_seconds(bodies: &[Body], puts: u64) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let db = Connection::open(folder.path().join("floor.sqlite"))?;
     db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;
+        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
          CREATE TABLE block (id INTEGER PRIMARY KEY, data BLOB)",
     )?;
     let mut insert = db.prepare("INSERT INTO block (data) VALUES (?1)")?;

@@ -24,7 +24,7 @@ pub fn body(seed: u64, raw_bytes: usize) -> Result<Body> {
     // Counted as they come: encoding the group each time would take quadratic time.
     let mut raw = 0;
     while raw < raw_bytes {
-        let (log, bytes) = log(&mut random);
+        let (log, bytes) = log(&mut random, group.logs.len());
         raw += prost::Message::encoded_len(&log) + 3;
         text_bytes += bytes;
         group.logs.push(log);
@@ -36,38 +36,71 @@ pub fn body(seed: u64, raw_bytes: usize) -> Result<Body> {
 /// A body of so many lines.
 pub fn small_body(seed: u64, lines: usize) -> Result<CompressedLogs> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let logs = (0..lines).map(|_| log(&mut random).0).collect();
+    let logs = (0..lines).map(|number| log(&mut random, number).0).collect();
     Ok(CompressedLogs::from_group(&LogGroup { logs, ..LogGroup::default() }, Compression::Lz4)?)
 }
 
-fn log(random: &mut fastrand::Rng) -> (Log, u64) {
-    const AGENTS: [&str; 4] = [
-        "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15",
-        "curl/8.5.0",
-        "Go-http-client/2.0",
+/// Lines of nginx that the document's expression matches, on average 270 bytes long: an address, a
+/// session and several numbers that are new on each line, and the agents and pages of a site's visitors.
+fn log(random: &mut fastrand::Rng, number: usize) -> (Log, u64) {
+    const METHODS: [&str; 6] = ["GET", "GET", "GET", "POST", "PUT", "HEAD"];
+    const PAGES: [&str; 6] = [
+        "/",
+        "/api/v2/basket/positions",
+        "/assets/fonts/source-sans-regular.woff2",
+        "/account/orders/history",
+        "/catalog/garden/tools/spades",
+        "/media/2026/autumn/cover-1920x1080.webp",
     ];
-    const METHODS: [&str; 4] = ["GET", "GET", "POST", "PUT"];
-    const STATUS: [&str; 5] = ["200", "200", "304", "404", "502"];
-    let one = |random: &mut fastrand::Rng, of: &[&str]| of[random.usize(..of.len())].to_owned();
+    const STATUS: [&str; 7] = ["200", "200", "200", "204", "301", "404", "502"];
+    const REFERRERS: [&str; 4] = [
+        "-",
+        "https://shop.example.com/catalog/garden",
+        "https://www.example.org/search?q=spade&page=3",
+        "https://news.example.net/letters/week-48",
+    ];
+    const AGENTS: [&str; 6] = [
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+        "curl/8.11.0",
+        "kube-probe/1.31",
+    ];
+    fn one<'a>(random: &mut fastrand::Rng, of: &[&'a str]) -> &'a str {
+        of[random.usize(..of.len())]
+    }
+    let (minute, second, millisecond) = (number / 60_000 % 60, number / 1_000 % 60, number % 1_000);
+    let url = format!(
+        "{}?order={:08}&session={:016x}",
+        one(random, &PAGES),
+        random.u32(..100_000_000),
+        random.u64(..)
+    );
     let fields = [
-        (
-            "time",
-            format!("28/Nov/2026:{:02}:{:02}:{:02} +0800", random.u8(..24), random.u8(..60), random.u8(..60)),
-        ),
-        ("ip", format!("10.{}.{}.{}", random.u8(..), random.u8(..), random.u8(..))),
-        ("method", one(random, &METHODS)),
-        ("url", format!("/api/v1/orders/{}?session={:016x}", random.u32(..100_000), random.u64(..))),
+        ("time", format!("28/Nov/2026:10:{minute:02}:{second:02}.{millisecond:03}")),
+        ("ip", format!("{}.{}.{}.{}", random.u8(1..224), random.u8(..), random.u8(..), random.u8(..))),
+        ("method", one(random, &METHODS).to_owned()),
+        ("url", url),
         ("protocol", "HTTP/1.1".to_owned()),
-        ("latency", format!("0.{:03}", random.u16(..1000))),
-        ("payload", random.u32(..5_000).to_string()),
-        ("status", one(random, &STATUS)),
-        ("response-size", random.u32(..100_000).to_string()),
-        ("referrer", format!("https://shop.example.com/catalog/{}", random.u16(..500))),
-        ("user-agent", one(random, &AGENTS)),
+        ("latency", format!("{}.{:03}", random.u8(..3), random.u16(..1000))),
+        ("payload", random.u32(..20_000).to_string()),
+        ("status", one(random, &STATUS).to_owned()),
+        ("response-size", random.u32(..1_000_000).to_string()),
+        ("referrer", one(random, &REFERRERS).to_owned()),
+        ("user-agent", one(random, &AGENTS).to_owned()),
     ];
-    // In the file: blanks, quotes and brackets as nginx writes them.
-    let text = fields.iter().map(|(_, value)| value.len() as u64 + 1).sum::<u64>() + 10;
+    let text = text(&fields, random.u16(..1000)).len() as u64;
     let contents = fields.into_iter().map(|(key, value)| Content::new(key, value)).collect();
     (Log { time: SECOND, contents, time_ns: None }, text)
+}
+
+/// The line in its file, with its end.
+fn text(fields: &[(&str, String); 11], upstream: u16) -> String {
+    let [time, ip, method, url, protocol, latency, payload, status, size, referrer, agent] =
+        fields.each_ref().map(|(_, value)| value);
+    format!(
+        "{time} {ip} - - \"{method} {url} {protocol}\" {latency} {payload} {status} {size} {referrer} \"{agent}\" \
+         \"-\" up=0.{upstream:03}\n"
+    )
 }

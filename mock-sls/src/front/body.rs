@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::body::{Body, Bytes};
 use bytes::BytesMut;
 use http::HeaderMap;
@@ -19,6 +20,9 @@ pub const BODY_BYTES_MAX: usize = 10_485_760;
 /// Memory for the bodies of all requests in progress, in units of 1 KiB: 256 MiB, so 25 of the
 /// largest (own choice).
 const ROOM_KIB: usize = 256 * 1024;
+/// Bytes of a body that get their place when it begins to arrive, so that it need not be moved as it grows (own
+/// choice: what collectors send; untouched memory costs nothing, so neither does who only announces).
+const RESERVED_BYTES_MAX: usize = 256 * 1024;
 /// Bytes in a unit of room.
 const KIB: usize = 1024;
 
@@ -57,6 +61,9 @@ impl Bodies {
     async fn collect(&self, mut body: Body, raw_bytes: usize) -> Result<Received, ApiError> {
         let mut bytes = BytesMut::new();
         let mut room = None;
+        let announced = body.size_hint().exact().unwrap_or_default();
+        let announced =
+            usize::try_from(announced).map_or(RESERVED_BYTES_MAX, |it| it.min(RESERVED_BYTES_MAX));
         while let Some(frame) = body.frame().await {
             let frame =
                 frame.map_err(|error| ApiError::PostBodyInvalid(format!("The body broke off: {error}")))?;
@@ -66,6 +73,9 @@ impl Bodies {
                 return Err(ApiError::PostBodyTooLarge { bytes: length as u64 });
             }
             self.take(&mut room, length)?;
+            if bytes.is_empty() {
+                bytes.reserve(announced);
+            }
             bytes.extend_from_slice(&data);
         }
         if !bytes.is_empty() {

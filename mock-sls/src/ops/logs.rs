@@ -1,6 +1,7 @@
 //! Writing logs, in the three spellings of the SDKs. Queries are in [`super::search`].
 
 mod inspect;
+mod shape;
 
 use std::cell::RefCell;
 use std::net::IpAddr;

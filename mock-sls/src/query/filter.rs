@@ -58,7 +58,7 @@ impl Filter {
     /// The bytes are not a group.
     pub fn apply(&self, encoded: &Bytes) -> Result<Left, DamagedGroup> {
         let group = GroupView::parse(encoded)?;
-        let read = group.log_count();
+        let read = group.logs().len();
         let mut found = vec![false; read];
         let _: ControlFlow<()> = group.for_each(
             |_| true,

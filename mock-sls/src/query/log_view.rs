@@ -76,9 +76,9 @@ impl<'a> GroupView<'a> {
         Ok(group)
     }
 
-    /// How many logs there are.
-    pub fn log_count(&self) -> usize {
-        self.logs.len()
+    /// The logs, each as it is encoded.
+    pub fn logs(&self) -> &[&'a [u8]] {
+        &self.logs
     }
 
     /// Lends every log whose encoded form passes `keep`, with its position in the group, until
@@ -108,7 +108,8 @@ impl<'a> GroupView<'a> {
     }
 }
 
-fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u32, u32), DamagedGroup> {
+/// Time and nanoseconds of an encoded log, whose fields are added to `contents`.
+pub fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u32, u32), DamagedGroup> {
     let (mut time, mut time_ns) = (0, 0);
     let mut reader = Reader { bytes, at: 0 };
     loop {

@@ -121,7 +121,7 @@ impl Search {
             Ok(group) => group,
             Err(error) => return ControlFlow::Break(damaged(error)),
         };
-        scanned.logs += group.log_count() as u64;
+        scanned.logs += group.logs().len() as u64;
         let walked = group.for_each(
             |encoded| matcher.may_match(encoded),
             |index, log| match scan.window.contains(log.time, log.time_ns) && matcher.matches(log) {

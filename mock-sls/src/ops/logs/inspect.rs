@@ -1,13 +1,14 @@
 //! What must be known of a log group to take it in, found in its bytes without decoding them: whether it is
 //! within the limits, and what scans select it by.
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use sls_api::log_group::PARTS_MAX;
 use sls_api::operation::DecodeError;
 
+use super::shape::{Rest, Shape};
 use crate::error::ApiError;
-use crate::query::log_view::{Field, GroupView, LogView};
+use crate::query::log_view::{Field, GroupView, read_log};
 use crate::store::logs::Selectors;
 
 /// Longest name of a field, in bytes. Source: limits document.
@@ -37,23 +38,27 @@ pub fn inspect(raw: &[u8], times: &Times) -> Result<Option<Selectors>, ApiError>
     if texts.into_iter().any(|text| std::str::from_utf8(text).is_err()) {
         return Err(not_a_group("a category, machine or tag is not UTF-8".to_owned()));
     }
-    let mut logs = Logs { times, parts: group.tags.len(), range: (u32::MAX, 0), keys: Vec::new() };
-    let walk = group.for_each(
-        |_| true,
-        |_, log| match logs.add(log) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        },
-    );
-    if let ControlFlow::Break(error) = walk.map_err(|error| not_a_group(error.to_string()))? {
-        return Err(error);
+    let mut logs = Logs { times, parts: group.tags.len(), range: (u32::MAX, 0), keys: Shape::default() };
+    let mut contents = Vec::new();
+    for log in group.logs() {
+        match logs.keys.of(log) {
+            Some(rest) => logs.add(&rest)?,
+            None => {
+                contents.clear();
+                let (time, time_ns) =
+                    read_log(log, &mut contents).map_err(|error| not_a_group(error.to_string()))?;
+                check(&contents)?;
+                logs.keys.learn(&contents);
+                logs.add(&Rest { time, time_ns, fields: contents.len() })?;
+            }
+        }
     }
     if logs.parts > PARTS_MAX {
         return Err(DecodeError::TooManyParts { parts: logs.parts, limit: PARTS_MAX }.into());
     }
-    Ok((group.log_count() > 0).then(|| Selectors {
+    Ok((!group.logs().is_empty()).then(|| Selectors {
         times: logs.range,
-        log_count: group.log_count(),
+        log_count: group.logs().len(),
         topic: topic.to_owned(),
     }))
 }
@@ -77,19 +82,15 @@ struct Logs<'a> {
     parts: usize,
     /// Earliest and latest time.
     range: (u32, u32),
-    /// Keys of the last log that had others than the one before.
-    keys: Vec<u8>,
+    /// Keys of the last log that had others than the one before: they are good.
+    keys: Shape,
 }
 
 impl Logs<'_> {
-    fn add(&mut self, log: &LogView<'_>) -> Result<(), ApiError> {
-        self.parts += 1 + log.contents.len();
+    #[inline]
+    fn add(&mut self, log: &Rest) -> Result<(), ApiError> {
+        self.parts += 1 + log.fields;
         self.range = (self.range.0.min(log.time), self.range.1.max(log.time));
-        self.check_keys(log.contents)?;
-        if let Some((key, value)) = log.contents.iter().find(|(_, value)| value.len() > VALUE_BYTES_MAX) {
-            let what = format!("The value of {:?}", String::from_utf8_lossy(key));
-            return Err(too_long(&what, value.len(), VALUE_BYTES_MAX));
-        }
         // Nanoseconds beyond a second would be stored but never found again.
         if log.time_ns >= NANOSECONDS_PER_SECOND {
             return Err(ApiError::InvalidTimestamp(format!(
@@ -102,35 +103,23 @@ impl Logs<'_> {
         }
         Ok(())
     }
+}
 
-    /// Only length and emptiness: real data has names of every alphabet. Source: limits document. Logs of a
-    /// group mostly have the same keys in the same order, so those of the log before are known to be good.
-    fn check_keys(&mut self, contents: &[Field<'_>]) -> Result<(), ApiError> {
-        let mut known = &self.keys[..];
-        let same = contents.iter().all(|(key, _)| {
-            let Some((length, rest)) = known.split_first() else { return false };
-            let Some(rest) = rest.strip_prefix(*key).filter(|_| usize::from(*length) == key.len()) else {
-                return false;
-            };
-            known = rest;
-            true
-        });
-        if same {
-            return Ok(());
+/// Keys: only length and emptiness, real data has names of every alphabet. Source: limits document.
+fn check(contents: &[Field<'_>]) -> Result<(), ApiError> {
+    for (key, value) in contents {
+        let text = std::str::from_utf8(key).ok();
+        if !text.is_some_and(|text| !text.is_empty() && text.len() <= KEY_BYTES_MAX) {
+            return Err(ApiError::InvalidKey(
+                String::from_utf8_lossy(key).chars().take(KEY_BYTES_MAX).collect(),
+            ));
         }
-        self.keys.clear();
-        for (key, _) in contents {
-            let text = std::str::from_utf8(key).ok();
-            let fits = text.is_some_and(|text| !text.is_empty() && text.len() <= KEY_BYTES_MAX);
-            let (true, Ok(length)) = (fits, u8::try_from(key.len())) else {
-                let shown = String::from_utf8_lossy(key).chars().take(KEY_BYTES_MAX).collect();
-                return Err(ApiError::InvalidKey(shown));
-            };
-            self.keys.push(length);
-            self.keys.extend_from_slice(key);
+        if value.len() > VALUE_BYTES_MAX {
+            let what = format!("The value of {:?}", String::from_utf8_lossy(key));
+            return Err(too_long(&what, value.len(), VALUE_BYTES_MAX));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]
