@@ -29,6 +29,7 @@ pub mod search;
 pub mod source;
 pub mod sql;
 pub mod statement;
+pub mod summary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod schema;
 pub mod sequences;
 pub mod shards;
 mod snapshots;
+pub mod summaries;
 pub mod tags;
 mod writer;
 
@@ -40,6 +41,7 @@ use tempfile::TempDir;
 use crate::config::Data;
 use crate::error::ApiError;
 use readers::Readers;
+use summaries::Summaries;
 use writer::Writer;
 
 /// File name of the database inside the data folder.
@@ -102,6 +104,8 @@ pub struct Store {
     // Order matters: the connections close before a temporary folder is removed.
     writer: Writer,
     readers: Readers,
+    /// What queries keep of the blocks they have read.
+    pub summaries: Summaries,
     folder: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
@@ -119,7 +123,14 @@ impl Store {
         schema::migrate(&mut db, &path)?;
         let readers = Readers::open(&path).map_err(at_path)?;
         let writer = Writer::start(db).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, folder, _lock: lock, _temporary: temporary })
+        Ok(Self {
+            writer,
+            readers,
+            summaries: Summaries::default(),
+            folder,
+            _lock: lock,
+            _temporary: temporary,
+        })
     }
 
     /// Runs `f` on a snapshot of the database that holds every write answered so far.
@@ -267,6 +278,6 @@ pub(crate) mod testing {
         let logstore: Logstore = serde_json::from_value(body).unwrap();
         let id = logstores::create(&tx, project, &logstore, at(0)).unwrap();
         shards::create(&tx, id, 1, at(0)).unwrap();
-        f(&tx, WriteTarget { id, append_meta: false });
+        f(&tx, WriteTarget { id, append_meta: false, block_seconds_max: 0 });
     }
 }

@@ -254,6 +254,20 @@ pub fn unpack_into<'a>(
     }
 }
 
+/// As [`decompress`] of an LZ4 block, but into the memory of `raw`, which holds nothing else afterwards.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn unpack_lz4(packed: &[u8], raw_size: usize, limit: usize, raw: &mut Vec<u8>) -> Result<(), CodecError> {
+    if raw_size > limit {
+        return Err(CodecError::TooLarge { raw_size, limit });
+    }
+    check_lz4_claim(packed, raw_size)?;
+    raw.resize(raw_size, 0);
+    let actual = lz4_flex::block::decompress_into(packed, raw).map_err(|e| corrupt(Compression::Lz4, &e))?;
+    if actual == raw_size { Ok(()) } else { Err(CodecError::SizeMismatch { raw_size, actual }) }
+}
+
 /// An LZ4 block can unpack to 255 times its size; a claim beyond that is not worth the memory.
 const LZ4_RATIO_MAX: usize = 255;
 

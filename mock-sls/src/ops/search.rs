@@ -5,6 +5,7 @@
 //! thread, so it never holds up writers, and is given up when its client goes away.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::Connection;
@@ -22,10 +23,12 @@ use crate::query::histogram::{self, HistogramRequest};
 use crate::query::index::IndexConfig;
 use crate::query::request::{LINES_MAX, Page, Window};
 use crate::query::run::{self, LogsRequest};
-use crate::query::source::{Block, Cancel, Indexes, LogSource, Place, Span};
+use crate::query::source::{Block, Cancel, Content, Indexes, Kept, LogSource, Place, Span};
 use crate::query::sql;
 use crate::route::{Call, Context, Operations};
+use crate::store::logs::BlockMeta;
 use crate::store::logstores::{self, LogstoreId, ReadTarget};
+use crate::store::summaries::{State, Summaries};
 use crate::store::{indexes, logs};
 
 /// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
@@ -148,12 +151,17 @@ where
     F: FnOnce(Option<&Indexes>, &mut dyn LogSource, &Cancel) -> Result<T, QueryError> + Send + 'static,
 {
     let guard = CancelOnDrop(Cancel::default());
-    let (cancel, now) = (guard.0.clone(), context.now);
+    let (cancel, now, app) = (guard.0.clone(), context.now, Arc::clone(&context.app));
+    let state = app.store.summaries.state();
     context
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &name, now)?;
             let indexes = indexes_of(db, target.id)?;
-            Ok(query(indexes.as_ref(), &mut Blocks { db, target }, &cancel)?)
+            Ok(query(
+                indexes.as_ref(),
+                &mut Logs { db, target, summaries: &app.store.summaries, state },
+                &cancel,
+            )?)
         })
         .await
 }
@@ -176,29 +184,55 @@ fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, 
     Ok(Some(Indexes { current: IndexConfig::from(&current), since, earlier }))
 }
 
-/// The blocks of one Logstore.
-struct Blocks<'c> {
+/// The logs of one Logstore.
+struct Logs<'c> {
     db: &'c Connection,
     target: ReadTarget,
+    summaries: &'c Summaries,
+    state: State,
 }
 
-impl LogSource for Blocks<'_> {
+impl LogSource for Logs<'_> {
     fn scan(
         &mut self,
         span: Span<'_>,
-        visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
     ) -> Result<(), String> {
         let Span { from, to, topic, newest_first } = span;
-        logs::scan(self.db, self.target, from, to, topic, newest_first, &mut |group, meta| {
-            visit(&Block {
-                group,
+        let mut blocks = logs::Blocks::new(self.db).map_err(|error| error.to_string())?;
+        logs::scan(self.db, self.target, from, to, topic, newest_first, &mut |meta| {
+            let block = Block {
                 place: Place { cursor: meta.cursor, shard: meta.shard },
                 time_min: meta.time_min,
                 time_max: meta.time_max,
+                log_count: meta.log_count,
+                raw_bytes: meta.raw_bytes,
                 index_generation: meta.index_generation,
-            })
+            };
+            visit(&block, &mut Stored { logs: self, blocks: &mut blocks, meta })
         })
         .map_err(|error| error.to_string())
+    }
+}
+
+/// A block in the store.
+struct Stored<'b, 'c> {
+    logs: &'b Logs<'c>,
+    blocks: &'b mut logs::Blocks<'c>,
+    meta: &'b BlockMeta,
+}
+
+impl Content for Stored<'_, '_> {
+    fn group(&mut self) -> Result<&[u8], String> {
+        self.blocks.read(self.meta).map_err(|error| error.to_string())
+    }
+
+    fn summary(&self) -> Option<Kept> {
+        self.logs.summaries.get(self.logs.target.id, self.meta)
+    }
+
+    fn keep(&mut self, summary: Kept) {
+        self.logs.summaries.keep(self.logs.state, self.logs.target.id, self.meta, summary);
     }
 }
 

@@ -50,21 +50,25 @@ pub fn context(
     let time = time_of(start, &query.pack_id, source, cancel)?.ok_or(QueryError::PackInvalid)?;
     let mut found = Neighbours { start, back, forward, before: BTreeMap::new(), after: BTreeMap::new() };
     let window = time - REACH_S..time + REACH_S + 1;
-    visit(source, (window.start, window.end), cancel, &mut |block, group| match PackId::of(group)
-        .filter(|id| id.prefix == pack.prefix)
-    {
-        None => Ok(ControlFlow::Continue(())),
-        Some(id) => group.for_each(
-            |_| true,
-            |index, log| {
-                if window.contains(&i64::from(log.time)) {
-                    let at = Position { sequence: id.sequence, block: block.place, index };
-                    found.add(at, || row(log, block, index));
-                }
-                ControlFlow::Continue(())
-            },
-        ),
-    })?;
+    visit(
+        source,
+        (window.start, window.end),
+        cancel,
+        &|_| true,
+        &mut |block, group| match PackId::of(group).filter(|id| id.prefix == pack.prefix) {
+            None => Ok(ControlFlow::Continue(())),
+            Some(id) => group.for_each(
+                |_, _| true,
+                |index, log| {
+                    if window.contains(&i64::from(log.time)) {
+                        let at = Position { sequence: id.sequence, block: block.place, index };
+                        found.add(at, || row(log, block, index));
+                    }
+                    ControlFlow::Continue(())
+                },
+            ),
+        },
+    )?;
     Ok(found.into_reply())
 }
 
@@ -113,13 +117,10 @@ fn time_of(
     cancel: &Cancel,
 ) -> Result<Option<i64>, QueryError> {
     let mut time = None;
-    visit(source, (0, i64::MAX), cancel, &mut |block, group| {
-        if block.place != start.block {
-            return Ok(ControlFlow::Continue(()));
-        }
+    visit(source, (0, i64::MAX), cancel, &|block| block.place == start.block, &mut |_, group| {
         if group.tags.contains(&(PACK_ID_TAG, pack_id.as_bytes())) {
             let walked = group.for_each(
-                |_| true,
+                |_, _| true,
                 |index, log| match index == start.index {
                     true => ControlFlow::Break(i64::from(log.time)),
                     false => ControlFlow::Continue(()),
@@ -135,24 +136,31 @@ fn time_of(
 /// Whether to go on after a group.
 type Visited = Result<ControlFlow<()>, DamagedGroup>;
 
-/// Shows the groups of a span until `visit` breaks or fails, or nobody waits any more.
+/// Shows the groups of a span that are wanted until `visit` breaks or fails, or nobody waits any more.
 fn visit(
     source: &mut dyn LogSource,
     (from, to): (i64, i64),
     cancel: &Cancel,
-    visit: &mut dyn FnMut(&Block<'_>, &GroupView<'_>) -> Visited,
+    wanted: &dyn Fn(&Block) -> bool,
+    visit: &mut dyn FnMut(&Block, &GroupView<'_>) -> Visited,
 ) -> Result<(), QueryError> {
     let mut failed = None;
     let span = Span { from, to, topic: None, newest_first: false };
     source
-        .scan(span, &mut |block| {
+        .scan(span, &mut |block, content| {
             if cancel.is_cancelled() {
                 failed = Some(QueryError::Cancelled);
                 return ControlFlow::Break(());
             }
-            let visited = GroupView::parse(block.group).and_then(|group| visit(block, &group));
-            visited.unwrap_or_else(|damaged| {
-                failed = Some(QueryError::Source(damaged.to_string()));
+            if !wanted(block) {
+                return ControlFlow::Continue(());
+            }
+            let visited = content.group().and_then(|group| {
+                let visited = GroupView::parse(group).and_then(|group| visit(block, &group));
+                visited.map_err(|damaged| damaged.to_string())
+            });
+            visited.unwrap_or_else(|error| {
+                failed = Some(QueryError::Source(error));
                 ControlFlow::Break(())
             })
         })
@@ -160,7 +168,7 @@ fn visit(
     failed.map_or(Ok(()), Err)
 }
 
-fn row(log: &LogView<'_>, block: &Block<'_>, index: usize) -> Row {
+fn row(log: &LogView<'_>, block: &Block, index: usize) -> Row {
     let mut row = rows::row(log);
     rows::add_pack_meta(&mut row, block, index);
     row

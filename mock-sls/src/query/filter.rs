@@ -61,7 +61,7 @@ impl Filter {
         let read = group.logs().len();
         let mut found = vec![false; read];
         let _: ControlFlow<()> = group.for_each(
-            |_| true,
+            |_, _| true,
             |index, log| {
                 if let Some(found) = found.get_mut(index) {
                     *found = self.0.matches(log);

@@ -13,6 +13,7 @@ use super::{
     search::{Flow, Scan, Search, Visitor},
     source::{Block, Cancel, Indexes, LogSource},
     statement::{self, Tail},
+    summary::{RowSet, Summary},
 };
 
 /// Buckets when the caller does not say how wide they are. Guess: what the console shows.
@@ -94,14 +95,40 @@ impl Counter {
             .collect();
         Histograms { progress: Progress::Complete, count: self.counts.iter().sum(), buckets }
     }
+
+    fn bucket(&self, time: u32) -> i64 {
+        (i64::from(time) - self.from) / self.width
+    }
+
+    fn add(&mut self, time: u32, logs: u64) {
+        let bucket = usize::try_from(self.bucket(time)).ok();
+        if let Some(count) = bucket.and_then(|bucket| self.counts.get_mut(bucket)) {
+            *count += logs;
+        }
+    }
 }
 
 impl Visitor for Counter {
-    fn found(&mut self, _: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
-        let bucket = (i64::from(log.time) - self.from) / self.width;
-        if let Some(count) = usize::try_from(bucket).ok().and_then(|bucket| self.counts.get_mut(bucket)) {
-            *count += 1;
+    fn found_whole(&mut self, block: &Block) -> bool {
+        let together = self.bucket(block.time_min) == self.bucket(block.time_max);
+        if together {
+            self.add(block.time_min, u64::from(block.log_count));
         }
+        together
+    }
+
+    fn found_in(
+        &mut self,
+        _: &Block,
+        summary: &Summary,
+        rows: &RowSet,
+    ) -> ControlFlow<Option<QueryError>, bool> {
+        rows.iter().for_each(|row| self.add(summary.time(row), 1));
+        ControlFlow::Continue(true)
+    }
+
+    fn found(&mut self, _: &Block, _: usize, log: &LogView<'_>) -> Flow {
+        self.add(log.time, 1);
         ControlFlow::Continue(())
     }
 }

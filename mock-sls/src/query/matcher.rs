@@ -5,6 +5,7 @@
 
 mod compile;
 mod full_text;
+mod judge;
 
 use std::{borrow::Cow, sync::Arc};
 

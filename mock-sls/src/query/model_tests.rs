@@ -1,12 +1,18 @@
 //! Searches against a model: a naive evaluator that splits every value into its words must find
 //! the same logs as the matcher, whose search in place and early ruling-out it knows nothing of.
 
+use std::ops::ControlFlow;
+
 use proptest::prelude::*;
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
     expr::{Glyph, Number, SearchExpr, Test, Text},
+    log_view::GroupView,
+    matcher::{Matcher, Options},
     parse,
+    summary::Summary,
     testing::{Bed, config},
 };
 
@@ -153,5 +159,29 @@ proptest! {
         let expected: Vec<String> =
             logs.iter().enumerate().filter(|(_, log)| holds(&expr, log, line)).map(|(i, _)| i.to_string()).collect();
         prop_assert_eq!(found, expected.join(" "));
+    }
+
+    #[test]
+    fn a_summary_never_says_what_the_matcher_does_not(
+        logs in logs(), search in search(), phrase in prop::option::of("[abX ]{1,4}"), line in any::<bool>(),
+        values_max in prop_oneof![Just(0_usize), Just(1), Just(128)],
+    ) {
+        let search = phrase.map_or(search.clone(), |phrase| format!("({search}) or #\"{phrase}\""));
+        let Ok(expr) = parse::parse(&search) else { return Ok(()) };
+        let bed = bed(&logs, line);
+        let index = bed.indexes.map(|indexes| indexes.current).unwrap_or_default();
+        let Ok(matcher) = Matcher::new(&expr, &index, Options::default()) else { return Ok(()) };
+        let raw = bed.groups[0].0.encode_to_vec();
+        let summary = Summary::with_values(&raw, values_max).unwrap().expect("a summary");
+        let verdict = matcher.judge(&summary);
+        let walk = GroupView::parse(&raw).unwrap().for_each(|_, _| true, |row, log| {
+            let (found, sure, possible) =
+                (matcher.matches(log), verdict.sure.has(row), verdict.possible.has(row));
+            match (found || !sure) && (possible || !found) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(format!("log {row}: found {found}, sure {sure}, possible {possible}")),
+            }
+        });
+        prop_assert_eq!(walk, Ok(ControlFlow::Continue(())));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     expr::Glyph,
+    summary::{Run, runs_of},
     tokenizer::{QueryWord, Tokenizer, first_char},
 };
 
@@ -11,6 +12,8 @@ pub struct Needle {
     /// What a word begins with; not empty unless the word begins with a wildcard.
     head: Literal,
     rest: Rest,
+    /// What a value that has the word has by itself, see [`runs_of`].
+    runs: Box<[Run]>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,9 +33,7 @@ impl Needle {
     pub fn new(word: &QueryWord, tokenizer: &Tokenizer) -> Self {
         let literal = |text: &str| Literal::new(text, tokenizer.case_sensitive());
         let glyphs = match word {
-            QueryWord::Chinese(text) => {
-                return Self { head: literal(text), rest: Rest::Inside };
-            }
+            QueryWord::Chinese(text) => return Self::inside(text, tokenizer.case_sensitive()),
             QueryWord::Word(glyphs) => glyphs,
         };
         let head: String = glyphs
@@ -43,8 +44,11 @@ impl Needle {
             })
             .collect();
         let rest = &glyphs[head.chars().count()..];
+        let head = literal(&head);
+        let words_are_apart = !tokenizer.cuts_at_letters();
         Self {
-            head: literal(&head),
+            runs: head.runs(words_are_apart, words_are_apart && rest.is_empty()),
+            head,
             rest: match rest {
                 [] => Rest::WordEnds,
                 [Glyph::AnyRun] => Rest::Anything,
@@ -55,12 +59,18 @@ impl Needle {
 
     /// The needle for a text that may stand anywhere in a value.
     pub fn inside(text: &str, case_sensitive: bool) -> Self {
-        Self { head: Literal::new(text, case_sensitive), rest: Rest::Inside }
+        let head = Literal::new(text, case_sensitive);
+        Self { runs: head.runs(false, false), head, rest: Rest::Inside }
     }
 
     /// Whether the word begins with a wildcard, which is not supported.
     pub fn begins_with_wildcard(&self) -> bool {
         self.head.bytes.is_empty()
+    }
+
+    /// Runs of letters and digits that every value has which has the word.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
     /// Length of what is compared byte by byte.
@@ -132,6 +142,15 @@ impl Literal {
         };
         let rare = (0..bytes.len()).min_by_key(|&at| commonness(bytes[at])).unwrap_or(0);
         Self { bytes, fold, rare }
+    }
+
+    /// The runs that stand in every value that has the literal; none where letters of other alphabets may be
+    /// equal to those of ASCII.
+    fn runs(&self, starts_word: bool, ends_word: bool) -> Box<[Run]> {
+        match self.fold {
+            Fold::Unicode => Box::default(),
+            Fold::Exact | Fold::Ascii => runs_of(&self.bytes, starts_word, ends_word),
+        }
     }
 
     /// Whether the literal occurs in `value` at a place that `accept` takes, given where it

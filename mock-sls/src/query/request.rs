@@ -55,6 +55,11 @@ impl Window {
         self.to.0 + i64::from(self.to.1 > 0)
     }
 
+    /// Whether all logs from one second to another are inside.
+    pub fn covers(&self, first: u32, last: u32) -> bool {
+        self.from <= (i64::from(first), 0) && (i64::from(last) + 1, 0) <= self.to
+    }
+
     /// Whether a log of this time is inside.
     pub fn contains(&self, time: u32, time_ns: u32) -> bool {
         let moment = (i64::from(time), time_ns);

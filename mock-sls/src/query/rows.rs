@@ -33,9 +33,9 @@ pub fn row(log: &LogView<'_>) -> Row {
 
 /// Adds the field that leads back to the log: shard, cursor, and position in its block.
 /// Source: the form is seen in SDK tests, the meaning of its parts is a guess.
-pub fn add_pack_meta(row: &mut Row, block: &Block<'_>, index: usize) {
+pub fn add_pack_meta(row: &mut Row, block: &Block, index: usize) {
     let cursor = BASE64_STANDARD.encode(block.place.cursor.to_string());
-    let meta = format!("{}|{cursor}|{}|{index}", block.place.shard, block.group.len());
+    let meta = format!("{}|{cursor}|{}|{index}", block.place.shard, block.raw_bytes);
     row.0.push((PACK_META_KEY.to_owned(), meta));
 }
 

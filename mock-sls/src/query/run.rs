@@ -12,15 +12,16 @@ use sls_api::ops::logs::{LogsMeta, LogsReply, Row, Term};
 use super::{
     QueryError,
     expr::{SearchExpr, Text},
-    log_view::LogView,
+    log_view::{DamagedGroup, GroupView, LogView},
     matcher::Options,
     parse,
     request::{Page, Window},
     rows,
     search::{Flow, Scan, Scanned, Search, Visitor},
-    source::{Block, Cancel, Indexes, LogSource, Place},
+    source::{Block, Cancel, Indexes, LogSource, Place, Span},
     sql,
     statement::{self, Tail},
+    summary::{RowSet, Summary},
 };
 
 /// A query of logs.
@@ -92,7 +93,7 @@ fn page(
     let sorted = first.heap.into_sorted_vec();
     let wanted: Vec<LogPlace> =
         sorted.iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).map(Rank::place).collect();
-    let data = read(&wanted, scan, pack_meta, search, source, cancel)?;
+    let data = read(&wanted, scan, pack_meta, source, cancel)?;
     let meta = LogsMeta {
         count: data.len() as u64,
         processed_rows: scanned.logs,
@@ -143,7 +144,7 @@ struct FirstLogs {
 }
 
 impl Visitor for FirstLogs {
-    fn begin_block(&mut self, block: &Block<'_>) -> Flow {
+    fn begin_block(&mut self, block: &Block) -> Flow {
         let full = self.heap.len() >= self.reach;
         let all_later = full.then(|| self.heap.peek()).flatten().is_some_and(|last| match last {
             Rank::OldestFirst(last) => block.time_min > last.time,
@@ -155,8 +156,29 @@ impl Visitor for FirstLogs {
         }
     }
 
-    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
-        let place = LogPlace { time: log.time, time_ns: log.time_ns, block: block.place, index };
+    fn found_in(
+        &mut self,
+        block: &Block,
+        summary: &Summary,
+        rows: &RowSet,
+    ) -> ControlFlow<Option<QueryError>, bool> {
+        if !summary.has_whole_seconds() {
+            return ControlFlow::Continue(false);
+        }
+        for index in rows.iter() {
+            self.add(LogPlace { time: summary.time(index), time_ns: 0, block: block.place, index });
+        }
+        ControlFlow::Continue(true)
+    }
+
+    fn found(&mut self, block: &Block, index: usize, log: &LogView<'_>) -> Flow {
+        self.add(LogPlace { time: log.time, time_ns: log.time_ns, block: block.place, index });
+        ControlFlow::Continue(())
+    }
+}
+
+impl FirstLogs {
+    fn add(&mut self, place: LogPlace) {
         let rank = if self.reverse { Rank::NewestFirst(Reverse(place)) } else { Rank::OldestFirst(place) };
         if self.heap.len() < self.reach {
             self.heap.push(rank);
@@ -165,7 +187,6 @@ impl Visitor for FirstLogs {
         {
             *last = rank;
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -174,7 +195,6 @@ fn read(
     wanted: &[LogPlace],
     scan: Scan<'_>,
     pack_meta: bool,
-    search: &Search,
     source: &mut dyn LogSource,
     cancel: &Cancel,
 ) -> Result<Vec<Row>, QueryError> {
@@ -182,37 +202,57 @@ fn read(
     let (Some(earliest), Some(latest)) = (times().min(), times().max()) else {
         return Ok(Vec::new());
     };
-    let mut reader = Reader {
-        positions: wanted.iter().enumerate().map(|(at, place)| ((place.block, place.index), at)).collect(),
-        rows: vec![Row::default(); wanted.len()],
-        pack_meta,
-    };
-    let window = Window::new(earliest, latest + 1, None, None)?;
-    search.run(source, &Scan { window, ..scan }, cancel, &mut reader)?;
-    Ok(reader.rows)
-}
-
-/// Takes the rows of the logs it is to find and then ends the search.
-struct Reader {
-    positions: HashMap<(Place, usize), usize>,
-    rows: Vec<Row>,
-    pack_meta: bool,
-}
-
-impl Visitor for Reader {
-    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
-        let position = self.positions.remove(&(block.place, index));
-        if let Some(slot) = position.and_then(|position| self.rows.get_mut(position)) {
-            *slot = rows::row(log);
-            if self.pack_meta {
-                rows::add_pack_meta(slot, block, index);
-            }
-        }
-        match self.positions.is_empty() {
-            true => ControlFlow::Break(None),
-            false => ControlFlow::Continue(()),
-        }
+    let mut positions: HashMap<Place, HashMap<usize, usize>> = HashMap::new();
+    for (position, place) in wanted.iter().enumerate() {
+        positions.entry(place.block).or_default().insert(place.index, position);
     }
+    let mut rows = vec![Row::default(); wanted.len()];
+    let mut failed = None;
+    let span = Span { from: earliest, to: latest + 1, ..scan.span() };
+    source
+        .scan(span, &mut |block, content| {
+            if cancel.is_cancelled() {
+                failed = Some(QueryError::Cancelled);
+                return ControlFlow::Break(());
+            }
+            let Some(positions_here) = positions.remove(&block.place) else {
+                return ControlFlow::Continue(());
+            };
+            let read = content.group().and_then(|group| {
+                rows_of(group, block, &positions_here, pack_meta, &mut rows)
+                    .map_err(|error| error.to_string())
+            });
+            failed = read.err().map(QueryError::Source);
+            match positions.is_empty() || failed.is_some() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .map_err(QueryError::Source)?;
+    failed.map_or(Ok(rows), Err)
+}
+
+/// Puts logs of a block, given by their places in it, at their positions among the rows.
+fn rows_of(
+    group: &[u8],
+    block: &Block,
+    positions: &HashMap<usize, usize>,
+    pack_meta: bool,
+    rows: &mut [Row],
+) -> Result<(), DamagedGroup> {
+    let _: ControlFlow<()> = GroupView::parse(group)?.for_each(
+        |index, _| positions.contains_key(&index),
+        |index, log| {
+            if let Some(slot) = positions.get(&index).and_then(|position| rows.get_mut(*position)) {
+                *slot = rows::row(log);
+                if pack_meta {
+                    rows::add_pack_meta(slot, block, index);
+                }
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    Ok(())
 }
 
 /// Runs SQL over the found logs.
@@ -252,7 +292,7 @@ struct Feed<'t, 'c> {
 }
 
 impl Visitor for Feed<'_, '_> {
-    fn found(&mut self, block: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
+    fn found(&mut self, block: &Block, _: usize, log: &LogView<'_>) -> Flow {
         match self.table.push(log, block.index_generation) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Some(error.into())),

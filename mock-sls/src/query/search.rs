@@ -3,14 +3,16 @@
 //! Used by [`run`](super::run) for pages and SQL and by [`histogram`](super::histogram).
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::{
     QueryError,
     expr::SearchExpr,
-    log_view::{GroupView, LogView},
+    log_view::{DamagedGroup, GroupView, LogView},
     matcher::{Matcher, Options},
     request::Window,
-    source::{Block, Cancel, Indexes, LogSource, Span},
+    source::{Block, Cancel, Content, Indexes, LogSource, Span},
+    summary::{RowSet, Summary},
 };
 
 /// A compiled search with a matcher for every index that logs were written under.
@@ -32,6 +34,18 @@ pub struct Scan<'t> {
     pub newest_first: bool,
 }
 
+impl<'t> Scan<'t> {
+    /// The blocks that may hold what is searched.
+    pub fn span(&self) -> Span<'t> {
+        Span {
+            from: self.window.from(),
+            to: self.window.end(),
+            topic: Some(self.topic).filter(|topic| !topic.is_empty()),
+            newest_first: self.newest_first,
+        }
+    }
+}
+
 /// What a search looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -47,12 +61,27 @@ pub type Flow = ControlFlow<Option<QueryError>>;
 /// Receives what a search finds.
 pub trait Visitor {
     /// Asked before a block is read; in the order of [`LogSource::scan`].
-    fn begin_block(&mut self, _block: &Block<'_>) -> Flow {
+    fn begin_block(&mut self, _block: &Block) -> Flow {
         ControlFlow::Continue(())
     }
 
+    /// Takes all logs of a block, if it need not see them. Returns whether it did.
+    fn found_whole(&mut self, _block: &Block) -> bool {
+        false
+    }
+
+    /// Takes found logs of a block by what its summary knows of them, if that is enough. Returns whether it did.
+    fn found_in(
+        &mut self,
+        _block: &Block,
+        _summary: &Summary,
+        _rows: &RowSet,
+    ) -> ControlFlow<Option<QueryError>, bool> {
+        ControlFlow::Continue(false)
+    }
+
     /// A found log and its position in the block.
-    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow;
+    fn found(&mut self, block: &Block, index: usize, log: &LogView<'_>) -> Flow;
 }
 
 impl Search {
@@ -79,14 +108,15 @@ impl Search {
     ) -> Result<Scanned, QueryError> {
         let mut scanned = Scanned::default();
         let mut outcome = None;
-        let span = Span {
-            from: scan.window.from(),
-            to: scan.window.end(),
-            topic: Some(scan.topic).filter(|topic| !topic.is_empty()),
-            newest_first: scan.newest_first,
-        };
         source
-            .scan(span, &mut |block| match self.block(block, scan, cancel, visitor, &mut scanned) {
+            .scan(scan.span(), &mut |block, content| match self.block(
+                block,
+                content,
+                scan,
+                cancel,
+                visitor,
+                &mut scanned,
+            ) {
                 ControlFlow::Continue(()) => ControlFlow::Continue(()),
                 ControlFlow::Break(ended) => {
                     outcome = ended;
@@ -99,7 +129,8 @@ impl Search {
 
     fn block(
         &self,
-        block: &Block<'_>,
+        block: &Block,
+        content: &mut dyn Content,
         scan: &Scan<'_>,
         cancel: &Cancel,
         visitor: &mut dyn Visitor,
@@ -112,24 +143,61 @@ impl Search {
         let Some(matcher) = self.matcher(block.index_generation) else {
             return ControlFlow::Continue(());
         };
-        scanned.bytes += block.group.len() as u64;
-        if !matcher.may_match(block.group) {
+        scanned.bytes += u64::from(block.raw_bytes);
+        scanned.logs += u64::from(block.log_count);
+        let inside = scan.window.covers(block.time_min, block.time_max);
+        if inside && matcher.finds_all() && visitor.found_whole(block) {
             return ControlFlow::Continue(());
         }
-        let damaged = |error: super::log_view::DamagedGroup| Some(QueryError::Source(error.to_string()));
-        let group = match GroupView::parse(block.group) {
+        let kept = content.summary();
+        let verdict = kept.as_ref().and_then(|kept| kept.as_deref()).map(|summary| {
+            let mut verdict = matcher.judge(summary);
+            match summary.within(&scan.window) {
+                _ if inside => {}
+                Some(within) => verdict.only(&within),
+                // Only the logs themselves tell.
+                None => verdict.sure = RowSet::none(summary.rows()),
+            }
+            (summary, verdict)
+        });
+        if let Some((summary, verdict)) = &verdict
+            && (verdict.possible.is_empty()
+                || verdict.is_certain() && visitor.found_in(block, summary, &verdict.sure)?)
+        {
+            return ControlFlow::Continue(());
+        }
+        let group = match content.group() {
             Ok(group) => group,
-            Err(error) => return ControlFlow::Break(damaged(error)),
+            Err(error) => return ControlFlow::Break(Some(QueryError::Source(error))),
         };
-        scanned.logs += group.logs().len() as u64;
-        let walked = group.for_each(
-            |encoded| matcher.may_match(encoded),
-            |index, log| match scan.window.contains(log.time, log.time_ns) && matcher.matches(log) {
-                true => visitor.found(block, index, log),
-                false => ControlFlow::Continue(()),
-            },
-        );
-        walked.unwrap_or_else(|error| ControlFlow::Break(damaged(error)))
+        let possible = |index, encoded: &[u8]| match &verdict {
+            Some((_, verdict)) => verdict.possible.has(index),
+            None => matcher.may_match(encoded),
+        };
+        let found = |index, log: &LogView<'_>| {
+            verdict.as_ref().is_some_and(|(_, verdict)| verdict.sure.has(index))
+                || scan.window.contains(log.time, log.time_ns) && matcher.matches(log)
+        };
+        let walked = match verdict.is_some() || matcher.may_match(group) {
+            false => Ok(ControlFlow::Continue(())),
+            true => GroupView::parse(group).and_then(|group| {
+                group.for_each(possible, |index, log| match found(index, log) {
+                    true => visitor.found(block, index, log),
+                    false => ControlFlow::Continue(()),
+                })
+            }),
+        };
+        let summary = if kept.is_none() { Summary::of(group) } else { Ok(None) };
+        let damaged = |error: DamagedGroup| Some(QueryError::Source(error.to_string()));
+        match (walked, summary) {
+            (Err(error), _) | (_, Err(error)) => ControlFlow::Break(damaged(error)),
+            (Ok(walked), Ok(summary)) => {
+                if kept.is_none() {
+                    content.keep(summary.map(Arc::new));
+                }
+                walked
+            }
+        }
     }
 
     fn matcher(&self, generation: i64) -> Option<&Matcher> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::index::IndexConfig;
+use super::summary::Summary;
 
 /// Blocks of logs of one Logstore.
 pub trait LogSource {
@@ -20,9 +21,27 @@ pub trait LogSource {
     fn scan(
         &mut self,
         span: Span<'_>,
-        visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
     ) -> Result<(), String>;
 }
+
+/// What is in a block, read when somebody asks for it.
+pub trait Content {
+    /// The LogGroup, protobuf.
+    ///
+    /// # Errors
+    /// A text for people when it cannot be read.
+    fn group(&mut self) -> Result<&[u8], String>;
+
+    /// What an earlier query kept of it; `None` if none did, or it was forgotten.
+    fn summary(&self) -> Option<Kept>;
+
+    /// Keeps what a query made of it, for the next one.
+    fn keep(&mut self, summary: Kept);
+}
+
+/// What queries keep of a block: nothing, if it cannot be summarised.
+pub type Kept = Option<Arc<Summary>>;
 
 /// Which blocks to visit, and in which order.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +58,17 @@ pub struct Span<'t> {
 
 /// Logs that were written together.
 #[derive(Debug, Clone, Copy)]
-pub struct Block<'b> {
-    /// The LogGroup, protobuf.
-    pub group: &'b [u8],
+pub struct Block {
     /// Shard and position in it: unique in the Logstore, later blocks have higher positions.
     pub place: Place,
     /// Earliest log, Unix seconds.
     pub time_min: u32,
     /// Latest log, Unix seconds.
     pub time_max: u32,
+    /// Logs in it.
+    pub log_count: u32,
+    /// Size of the LogGroup as its writer made it, bytes.
+    pub raw_bytes: u32,
     /// Index that was in force; 0 for none.
     pub index_generation: i64,
 }

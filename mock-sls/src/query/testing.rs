@@ -1,5 +1,6 @@
 //! Logs and indexes in memory, for the unit tests of queries.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use super::{
     index::IndexConfig,
     request::{Page, Window},
     run::{LogsRequest, run},
-    source::{Block, Cancel, Indexes, LogSource, Place, Span},
+    source::{self, Block, Cancel, Indexes, Kept, LogSource, Place, Span},
     tokenizer::DEFAULT_DELIMITERS,
 };
 
@@ -26,6 +27,8 @@ pub const START: u32 = 1_700_002_800;
 pub struct Bed {
     pub indexes: Option<Indexes>,
     pub groups: Vec<(LogGroup, i64)>,
+    /// What queries keep, by the position of the group.
+    pub kept: HashMap<usize, Kept>,
 }
 
 /// An index in which every key but `n*` (long), `x*` (double) and `j*` (json) is text.
@@ -71,7 +74,7 @@ impl Bed {
             ..LogGroup::default()
         };
         let indexes = Indexes { current: index, since: 1, earlier: Vec::new() };
-        Self { indexes: Some(indexes), groups: vec![(group, 1)] }
+        Self { indexes: Some(indexes), groups: vec![(group, 1)], kept: HashMap::new() }
     }
 
     pub fn run(&mut self, query: &str, page: Page) -> Result<LogsReply, QueryError> {
@@ -120,7 +123,7 @@ impl LogSource for Bed {
     fn scan(
         &mut self,
         span: Span<'_>,
-        visit: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&Block, &mut dyn source::Content) -> ControlFlow<()>,
     ) -> Result<(), String> {
         let times = |group: &LogGroup| {
             let times = group.logs.iter().map(|log| log.time);
@@ -138,17 +141,39 @@ impl LogSource for Bed {
             if !wanted || span.topic.is_some_and(|topic| group.topic.as_deref() != Some(topic)) {
                 continue;
             }
+            let raw = group.encode_to_vec();
             let block = Block {
-                group: &group.encode_to_vec(),
                 place: Place { cursor: at as i64, shard: 0 },
                 time_min,
                 time_max,
+                log_count: group.logs.len() as u32,
+                raw_bytes: raw.len() as u32,
                 index_generation: *index_generation,
             };
-            if visit(&block).is_break() {
+            if visit(&block, &mut Raw { at, raw, kept: &mut self.kept }).is_break() {
                 break;
             }
         }
         Ok(())
+    }
+}
+
+struct Raw<'k> {
+    at: usize,
+    raw: Vec<u8>,
+    kept: &'k mut HashMap<usize, Kept>,
+}
+
+impl source::Content for Raw<'_> {
+    fn group(&mut self) -> Result<&[u8], String> {
+        Ok(&self.raw)
+    }
+
+    fn summary(&self) -> Option<Kept> {
+        self.kept.get(&self.at).cloned()
+    }
+
+    fn keep(&mut self, summary: Kept) {
+        self.kept.insert(self.at, summary);
     }
 }

@@ -45,6 +45,11 @@ impl Tokenizer {
         self.case_sensitive
     }
 
+    /// Whether a letter or digit of ASCII is a delimiter.
+    pub fn cuts_at_letters(&self) -> bool {
+        (0..128u8).any(|byte| byte.is_ascii_alphanumeric() && self.ascii & (1 << byte) != 0)
+    }
+
     /// Whether a word can begin at byte `at` of `value`.
     pub fn boundary_before(&self, value: &[u8], at: usize) -> bool {
         match value.get(..at).and_then(<[u8]>::split_last) {

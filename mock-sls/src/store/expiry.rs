@@ -4,8 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::Transaction;
 
-use super::logstores::{self, ReadTarget};
-use super::{logs, sequences, shards};
+use super::{logs, logstores, sequences, shards};
 use crate::error::ApiError;
 
 /// Rows deleted in one step (own choice; bounds how long writers wait behind it).
@@ -16,9 +15,8 @@ const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 /// Deletes some of what has expired. Returns whether there may be more.
 pub fn step(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, ApiError> {
     let mut room = ROWS_PER_STEP - sequences::delete_unused(tx, now, ROWS_PER_STEP)?;
-    for (id, ttl_days) in logstores::expiring(tx)? {
-        let target = ReadTarget { id, oldest: logstores::oldest(ttl_days, now) };
-        for shard in shards::list(tx, id)? {
+    for target in logstores::expiring(tx, now)? {
+        for shard in shards::list(tx, target.id)? {
             if room == 0 {
                 return Ok(true);
             }
@@ -27,8 +25,8 @@ pub fn step(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, ApiError> {
             }
         }
         // A closed shard goes when whatever could have been in it has expired.
-        for shard in shards::closed_and_empty(tx, id, target.oldest / NANOSECONDS_PER_SECOND)? {
-            shards::delete(tx, id, shard)?;
+        for shard in shards::closed_and_empty(tx, target.id, target.oldest / NANOSECONDS_PER_SECOND)? {
+            shards::delete(tx, target.id, shard)?;
         }
     }
     Ok(room == 0)

@@ -15,13 +15,13 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use jiff::Timestamp;
 use prost::Message;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 use sls_api::codec::{self, Compression};
 use sls_api::log_group::{LogGroup, LogTag};
 use sls_api::ops::logs::EncodedGroup;
 
 use super::logstores::{LogstoreId, ReadTarget, WriteTarget};
-use super::{indexes, shards};
+use super::{indexes, logstores, shards};
 use crate::clock::nanoseconds;
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
@@ -108,14 +108,18 @@ pub fn append(
         i64::try_from(block.raw_bytes).unwrap_or(i64::MAX),
         &block.data[..],
     ])?;
+    let seconds = block.time_max.saturating_sub(block.time_min);
+    if seconds > target.block_seconds_max {
+        logstores::widen_blocks(tx, target.id, seconds)?;
+    }
     Ok(())
 }
 
 /// What the store knows of a block besides the logs in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockMeta {
-    /// When the server received it, Unix seconds.
-    pub receive_time_s: i64,
+    /// Its row.
+    id: i64,
     /// Its position in its shard.
     pub cursor: i64,
     /// Its shard.
@@ -124,13 +128,17 @@ pub struct BlockMeta {
     pub time_min: u32,
     /// Latest time of a log in it, Unix seconds.
     pub time_max: u32,
+    /// Logs in it.
+    pub log_count: u32,
+    /// Size of the group before compression, bytes.
+    pub raw_bytes: u32,
     /// Generation of the index that it was written under; 0 is before the first index.
     pub index_generation: i64,
 }
 
-/// Hands to `f` the protobuf bytes of every block that may hold logs of `[from, to)` (Unix
-/// seconds) and has not expired, until it says stop. A block also holds logs outside of the window; `f` leaves them
-/// out.
+/// Hands to `f` every block that may hold logs of `[from, to)` (Unix seconds) and has not expired, until it says
+/// stop. A block also holds logs outside of the window; `f` leaves them out. What is in a block is not read,
+/// see [`Blocks::read`].
 ///
 /// Blocks come by their earliest log, or with `newest_first` by their latest log in falling
 /// order; blocks that are equal in this come in the order of arrival, or against it.
@@ -141,31 +149,56 @@ pub fn scan(
     to: i64,
     topic: Option<&str>,
     newest_first: bool,
-    f: &mut dyn FnMut(&[u8], BlockMeta) -> ControlFlow<()>,
+    f: &mut dyn FnMut(&BlockMeta) -> ControlFlow<()>,
 ) -> Result<(), ApiError> {
     let order = if newest_first { "time_max DESC, id DESC" } else { "time_min, id" };
     let sql = format!(
-        "SELECT receive_time, cursor, shard, time_min, time_max, index_generation, \
-         {PACKED_COLUMNS} \
-         FROM blocks WHERE logstore_id = ?1 AND time_max >= ?2 AND time_min < ?3 \
-         AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 ORDER BY {order}"
+        "SELECT id, cursor, shard, time_min, time_max, log_count, raw_bytes, index_generation \
+         FROM blocks INDEXED BY blocks_by_time \
+         WHERE logstore_id = ?1 AND time_min >= ?2 AND time_max >= ?3 AND time_min < ?4 \
+         AND (?5 IS NULL OR topic = ?5) AND cursor >= ?6 ORDER BY {order}"
     );
     let mut query = db.prepare_cached(&sql)?;
-    let mut rows = query.query((target.id.0, from, to, topic, target.oldest))?;
+    let earliest = from.saturating_sub(i64::from(target.block_seconds_max));
+    let mut rows = query.query((target.id.0, earliest, from, to, topic, target.oldest))?;
     while let Some(row) = rows.next()? {
         let meta = BlockMeta {
-            receive_time_s: row.get(0)?,
+            id: row.get(0)?,
             cursor: row.get(1)?,
             shard: row.get(2)?,
             time_min: row.get(3)?,
             time_max: row.get(4)?,
-            index_generation: row.get(5)?,
+            log_count: row.get(5)?,
+            raw_bytes: row.get(6)?,
+            index_generation: row.get(7)?,
         };
-        if f(&unpack(row, 6)?, meta).is_break() {
+        if f(&meta).is_break() {
             break;
         }
     }
     Ok(())
+}
+
+/// Reads blocks, one after the other, into the same memory.
+pub struct Blocks<'c> {
+    query: CachedStatement<'c>,
+    raw: Vec<u8>,
+}
+
+impl<'c> Blocks<'c> {
+    /// Of this database.
+    pub fn new(db: &'c Connection) -> Result<Self, ApiError> {
+        let query = db.prepare_cached(&format!("SELECT {PACKED_COLUMNS} FROM blocks WHERE id = ?1"))?;
+        Ok(Self { query, raw: Vec::new() })
+    }
+
+    /// The protobuf bytes of a block.
+    pub fn read(&mut self, block: &BlockMeta) -> Result<&[u8], ApiError> {
+        let mut rows = self.query.query([block.id])?;
+        let row = rows.next()?.ok_or_else(|| damaged("it is gone"))?;
+        unpack(row, 0, &mut self.raw)?;
+        Ok(&self.raw)
+    }
 }
 
 /// The columns that [`unpack`] reads, in its order.
@@ -173,12 +206,12 @@ const PACKED_COLUMNS: &str = "raw_bytes, client_ip, receive_time, data";
 
 /// The protobuf bytes of a block, with the server's own tags appended where the Logstore wants
 /// them: in protobuf, appending a repeated field to a message adds to that field.
-fn unpack(row: &Row<'_>, first: usize) -> Result<Bytes, ApiError> {
+fn unpack(row: &Row<'_>, first: usize, raw: &mut Vec<u8>) -> Result<(), ApiError> {
     let raw_bytes: i64 = row.get(first)?;
     let client_ip: Option<String> = row.get(first + 1)?;
     let data = row.get_ref(first + 3)?.as_blob().map_err(damaged)?;
     let raw_bytes = usize::try_from(raw_bytes).map_err(damaged)?;
-    let mut raw = codec::decompress(data, Compression::Lz4, raw_bytes, BODY_BYTES_MAX).map_err(damaged)?;
+    codec::unpack_lz4(data, raw_bytes, BODY_BYTES_MAX, raw).map_err(damaged)?;
     if let Some(client_ip) = client_ip {
         let receive_time: i64 = row.get(first + 2)?;
         let tags = LogGroup {
@@ -190,7 +223,7 @@ fn unpack(row: &Row<'_>, first: usize) -> Result<Bytes, ApiError> {
         };
         raw.extend_from_slice(&tags.encode_to_vec());
     }
-    Ok(raw.into())
+    Ok(())
 }
 
 fn damaged(error: impl std::fmt::Display) -> ApiError {
@@ -245,9 +278,10 @@ pub fn pull(
         && bytes < bytes_max
         && let Some(row) = rows.next()?
     {
-        let raw = unpack(row, 1)?;
+        let mut raw = Vec::new();
+        unpack(row, 1, &mut raw)?;
         bytes += raw.len();
-        pulled.push(Pulled { cursor: row.get(0)?, raw });
+        pulled.push(Pulled { cursor: row.get(0)?, raw: raw.into() });
     }
     Ok(pulled)
 }
@@ -340,7 +374,7 @@ mod tests {
 
     /// Reads what has not expired at `second`.
     fn reading(target: WriteTarget, second: i64) -> ReadTarget {
-        ReadTarget { id: target.id, oldest: logstores::oldest(1, at(second)) }
+        ReadTarget { id: target.id, oldest: logstores::oldest(1, at(second)), block_seconds_max: 80 }
     }
 
     fn all(target: WriteTarget) -> ReadTarget {
@@ -355,8 +389,10 @@ mod tests {
         newest_first: bool,
     ) -> String {
         let mut seen = Vec::new();
-        scan(db, all(target), window.0, window.1, topic, newest_first, &mut |raw, meta| {
-            let group = LogGroup::decode(raw).unwrap();
+        let mut blocks = Blocks::new(db).unwrap();
+        scan(db, all(target), window.0, window.1, topic, newest_first, &mut |meta| {
+            let group = LogGroup::decode(blocks.read(meta).unwrap()).unwrap();
+            assert_eq!(group.logs.len(), meta.log_count as usize);
             seen.push(format!("{}@{}", group.topic.unwrap_or_default(), meta.index_generation));
             ControlFlow::Continue(())
         })
@@ -382,12 +418,25 @@ mod tests {
     }
 
     #[test]
+    fn how_far_apart_logs_of_a_block_are_is_kept_with_the_logstore() {
+        with_logstore(|tx, target| {
+            let kept = || -> u32 {
+                tx.query_row("SELECT block_seconds_max FROM logstores", (), |row| row.get(0)).unwrap()
+            };
+            for (times, expected) in [([5, 5], 0), ([10, 90], 80), ([20, 21], 80)] {
+                put(tx, target, "t", &times);
+                assert_eq!(kept(), expected);
+            }
+        });
+    }
+
+    #[test]
     fn a_scan_stops_when_told() {
         with_logstore(|tx, target| {
             put(tx, target, "a", &[1]);
             put(tx, target, "b", &[2]);
             let mut seen = 0;
-            scan(tx, all(target), 0, 100, None, false, &mut |_, _| {
+            scan(tx, all(target), 0, 100, None, false, &mut |_| {
                 seen += 1;
                 ControlFlow::Break(())
             })

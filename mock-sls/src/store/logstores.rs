@@ -21,6 +21,8 @@ pub struct WriteTarget {
     pub id: LogstoreId,
     /// Whether the server adds tags of its own.
     pub append_meta: bool,
+    /// Longest time from the first to the last log of a block, seconds.
+    pub block_seconds_max: u32,
 }
 
 /// What reading the logs of a Logstore needs to know of it.
@@ -30,6 +32,8 @@ pub struct ReadTarget {
     pub id: LogstoreId,
     /// Logs before this cursor have expired.
     pub oldest: i64,
+    /// Longest time from the first to the last log of a block, seconds.
+    pub block_seconds_max: u32,
 }
 
 /// A `ttl` of so many days or more means for ever. Source: API reference, CreateLogstore.
@@ -53,18 +57,28 @@ pub fn read_target(
     name: &LogstoreName,
     now: Timestamp,
 ) -> Result<ReadTarget, ApiError> {
-    db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE project_id = ?1 AND name = ?2")?
-        .query_row((project.0, name.as_str()), |row| {
-            Ok(ReadTarget { id: LogstoreId(row.get(0)?), oldest: oldest(row.get(1)?, now) })
-        })
-        .optional()?
-        .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+    db.prepare_cached(
+        "SELECT id, ttl_days, block_seconds_max FROM logstores WHERE project_id = ?1 AND name = ?2",
+    )?
+    .query_row((project.0, name.as_str()), |row| read_target_of(row, now))
+    .optional()?
+    .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
 }
 
-/// Every Logstore of every project whose logs expire, with its `ttl` in days.
-pub fn expiring(db: &Connection) -> Result<Vec<(LogstoreId, i64)>, ApiError> {
-    let mut query = db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE ttl_days < ?1")?;
-    let rows = query.query_map([TTL_FOREVER_DAYS], |row| Ok((LogstoreId(row.get(0)?), row.get(1)?)))?;
+/// From the columns `id`, `ttl_days` and `block_seconds_max`.
+fn read_target_of(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ReadTarget> {
+    Ok(ReadTarget {
+        id: LogstoreId(row.get(0)?),
+        oldest: oldest(row.get(1)?, now),
+        block_seconds_max: row.get(2)?,
+    })
+}
+
+/// Every Logstore of every project whose logs expire.
+pub fn expiring(db: &Connection, now: Timestamp) -> Result<Vec<ReadTarget>, ApiError> {
+    let mut query =
+        db.prepare_cached("SELECT id, ttl_days, block_seconds_max FROM logstores WHERE ttl_days < ?1")?;
+    let rows = query.query_map([TTL_FOREVER_DAYS], |row| read_target_of(row, now))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -79,12 +93,25 @@ pub fn write_target(
     project: ProjectId,
     name: &LogstoreName,
 ) -> Result<WriteTarget, ApiError> {
-    db.prepare_cached("SELECT id, append_meta FROM logstores WHERE project_id = ?1 AND name = ?2")?
-        .query_row((project.0, name.as_str()), |row| {
-            Ok(WriteTarget { id: LogstoreId(row.get(0)?), append_meta: row.get(1)? })
+    db.prepare_cached(
+        "SELECT id, append_meta, block_seconds_max FROM logstores WHERE project_id = ?1 AND name = ?2",
+    )?
+    .query_row((project.0, name.as_str()), |row| {
+        Ok(WriteTarget {
+            id: LogstoreId(row.get(0)?),
+            append_meta: row.get(1)?,
+            block_seconds_max: row.get(2)?,
         })
-        .optional()?
-        .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+    })
+    .optional()?
+    .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+}
+
+/// Takes note of a block whose logs are further apart than those of all before it.
+pub fn widen_blocks(tx: &Transaction<'_>, logstore: LogstoreId, seconds: u32) -> Result<(), ApiError> {
+    tx.prepare_cached("UPDATE logstores SET block_seconds_max = max(block_seconds_max, ?2) WHERE id = ?1")?
+        .execute((logstore.0, seconds))?;
+    Ok(())
 }
 
 /// Adds a Logstore; its times are set here, its shards by [`super::shards::create`].

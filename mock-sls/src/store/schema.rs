@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/01_base.sql"),
     include_str!("schema/02_consumer_groups.sql"),
     include_str!("schema/03_documents.sql"),
+    include_str!("schema/04_block_times.sql"),
 ];
 
 /// Applies the steps that the database lacks, all or none.

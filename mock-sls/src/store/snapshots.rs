@@ -49,7 +49,8 @@ impl Store {
                 message: format!("There is no snapshot {name}; there are: {:?}", self.snapshots()?),
             });
         }
-        self.writer
+        let restored = self
+            .writer
             .run_alone(move |db| {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let snapshot = Connection::open_with_flags(&path, flags)?;
@@ -58,7 +59,9 @@ impl Store {
                 copy(&snapshot, db)?;
                 schema::migrate(db, &path).map_err(unusable)
             })
-            .await
+            .await;
+        self.summaries.clear();
+        restored
     }
 
     /// Names of the copies, in order.

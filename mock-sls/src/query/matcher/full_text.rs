@@ -40,7 +40,7 @@ pub struct FullText {
 }
 
 /// Position of a [`Way`].
-type WayId = usize;
+pub(super) type WayId = usize;
 
 /// A way of cutting, and the text cut so.
 #[derive(Debug, Clone)]
@@ -156,6 +156,49 @@ impl FullText {
         words_found && (!self.phrase || self.any_text(log, |_| true, Way::has_phrase))
     }
 
+    /// How many words each group has.
+    pub(super) fn words_of_groups(&self) -> impl Iterator<Item = usize> {
+        self.groups.iter().map(|group| group.words.len())
+    }
+
+    /// Whether the words must stand as written.
+    pub(super) fn is_phrase(&self) -> bool {
+        self.phrase
+    }
+
+    /// Whether a text that is cut in this way has that word of that group.
+    pub(super) fn has_word(&self, group: usize, word: usize, text: &[u8], way: WayId) -> bool {
+        self.ways.get(way).is_some_and(|way| {
+            way.group == group && way.needles.get(word).is_some_and(|it| it.is_in(text, &way.tokenizer))
+        })
+    }
+
+    /// What is searched of the fields of a name.
+    pub(super) fn searched<'f>(&'f self, key: &'f [u8]) -> Searched<'f> {
+        let line = self.line.as_ref().filter(|(line, _)| line.covers(key)).map(|(_, way)| *way);
+        Searched {
+            key,
+            own: self.fields.iter().find(|field| *field.name == *key).map(|field| &field.values),
+            line,
+            names: self.names,
+        }
+    }
+
+    /// What to look for in the values of fields to find that word of that group.
+    pub(super) fn needle_in(&self, fields: &Searched<'_>, group: usize, word: usize) -> Sought<'_> {
+        let (way, leaves) = match (fields.own, fields.line) {
+            (Some(&Values::Text(way)), _) | (None, Some(way)) => (way, false),
+            (Some(&Values::Json(way, _)), _) => (way, true),
+            (Some(Values::None), _) | (None, None) => return Sought::Nothing,
+        };
+        let way = self.ways.get(way).filter(|way| way.group == group);
+        match way.and_then(|way| way.needles.get(word)) {
+            None => Sought::Nothing,
+            Some(_) if leaves => Sought::InLeaves,
+            Some(needle) => Sought::Needle(needle),
+        }
+    }
+
     /// Whether `holds` is true of any searchable text of the log, given how it is cut. `may` rules
     /// texts out before it is known how they are cut.
     fn any_text(
@@ -170,14 +213,8 @@ impl FullText {
             if !(may(value) || self.names && may(key)) {
                 return false;
             }
-            let own = self.fields.iter().find(|field| *field.name == *key);
-            let line = self.line.as_ref().filter(|(line, _)| line.covers(key));
-            let in_value = match (own, line) {
-                (Some(field), _) => field.values.any_text(value, holds),
-                (None, Some(&(_, way))) => holds(value, way),
-                (None, None) => false,
-            };
-            in_value || (self.names && line.is_some_and(|&(_, way)| holds(key, way)))
+            let searched = self.searched(key);
+            searched.value_has(value, holds) || searched.name_has(holds)
         })
     }
 
@@ -185,6 +222,40 @@ impl FullText {
     pub fn required(&self) -> Option<&Needle> {
         self.plain.iter().flatten().max_by_key(|needle| needle.head_bytes())
     }
+}
+
+/// What is searched of the fields of a name.
+pub(super) struct Searched<'f> {
+    key: &'f [u8],
+    own: Option<&'f Values>,
+    line: Option<WayId>,
+    names: bool,
+}
+
+impl Searched<'_> {
+    /// Whether `holds` is true of a searchable text of this value.
+    pub(super) fn value_has(&self, value: &[u8], holds: impl Fn(&[u8], WayId) -> bool) -> bool {
+        match (self.own, self.line) {
+            (Some(values), _) => values.any_text(value, holds),
+            (None, Some(way)) => holds(value, way),
+            (None, None) => false,
+        }
+    }
+
+    /// Whether `holds` is true of the name, if that is searched.
+    pub(super) fn name_has(&self, holds: impl Fn(&[u8], WayId) -> bool) -> bool {
+        self.names && self.line.is_some_and(|way| holds(self.key, way))
+    }
+}
+
+/// What to look for in a value.
+pub(super) enum Sought<'f> {
+    /// The value is not searched for it.
+    Nothing,
+    /// A word of the value.
+    Needle(&'f Needle),
+    /// A word of some leaves of JSON, which may be written with escapes.
+    InLeaves,
 }
 
 impl Way {
