@@ -264,7 +264,8 @@ fn analyse(
     source: &mut dyn LogSource,
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
-    let plan = sql::plan(sql, indexes, sql::Session::new(request.logstore, request.now))?;
+    let window = (request.window.from(), request.window.end());
+    let plan = sql::plan(sql, indexes, sql::Session::new(request.logstore, request.now, window))?;
     let mut scanned = Scanned::default();
     let result = plan.execute(cancel, |table, shift| {
         let scan = Scan { window: request.window.earlier(shift), topic: request.topic, newest_first: false };

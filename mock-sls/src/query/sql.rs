@@ -6,6 +6,7 @@
 //!
 //! Dialect: Presto over one table `log`, as far as `sls-query.md` §3 describes it.
 
+mod dialect;
 mod error;
 mod execute;
 mod format;
@@ -48,25 +49,26 @@ pub struct Session {
     /// What `now()` gives.
     now: Timestamp,
     zone: TimeZone,
+    /// The queried time, Unix seconds: first second, and second behind the last.
+    window: (i64, i64),
 }
 
 impl Session {
     /// A session in the default time zone.
-    pub fn new(logstore: &str, now: Timestamp) -> Self {
-        // China has had no daylight saving since 1991: a fixed offset does where the system has
-        // no table of zones.
-        let fixed = || TimeZone::fixed(jiff::tz::offset(8));
-        let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| fixed());
-        Self { logstore: logstore.to_owned(), now, zone }
+    pub fn new(logstore: &str, now: Timestamp, window: (i64, i64)) -> Self {
+        let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| china());
+        Self { logstore: logstore.to_owned(), now, zone, window }
     }
 
     fn zone_name(&self) -> String {
         self.zone.iana_name().unwrap_or(DEFAULT_ZONE).to_owned()
     }
+}
 
-    fn parse_timestamp(&self, text: &str) -> Option<i64> {
-        functions::parse_timestamp(text, &self.zone)
-    }
+/// The default zone where the system has no table of zones: China has had no daylight saving
+/// since 1991.
+fn china() -> TimeZone {
+    TimeZone::fixed(jiff::tz::offset(8))
 }
 
 /// Makes a statement ready to run over logs of the current index and those before it.

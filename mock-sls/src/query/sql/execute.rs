@@ -124,7 +124,7 @@ impl Plan {
             let mut values = Vec::with_capacity(columns.len());
             for (index, column) in columns.iter().enumerate() {
                 let value = row.get_ref(index).map_err(failed)?;
-                values.push(format::value(value, &column.ty, &self.session.zone));
+                values.push(format::value(value, &column.ty, &self.session.zone)?);
             }
             bytes += values.iter().map(String::len).sum::<usize>();
             if rows.len() as u64 >= ROWS_MAX {

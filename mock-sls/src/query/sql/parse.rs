@@ -2,12 +2,15 @@
 
 use sqlparser::{
     ast::{Expr, ObjectName, Query},
-    dialect::GenericDialect,
     parser::{Parser, ParserError},
     tokenizer::{Location, Token, TokenWithSpan, Tokenizer},
 };
 
-use super::{SqlError, error::At};
+use super::{
+    SqlError,
+    dialect::{Presto, rewrite_types},
+    error::At,
+};
 
 /// Length of a statement, bytes. Guess: as for pipelines (64 KB).
 const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -17,20 +20,40 @@ const NODES_MAX: usize = 3_000;
 
 /// Parses one query.
 pub fn parse(sql: &str) -> Result<Query, SqlError> {
+    let mut parser = parser(sql)?;
+    let query = parser.parse_query().map_err(parser_error)?;
+    at_end(&mut parser)?;
+    Ok(*query)
+}
+
+/// Parses one expression.
+pub fn parse_expr(sql: &str) -> Result<Expr, SqlError> {
+    let mut parser = parser(sql)?;
+    let expr = parser.parse_expr().map_err(parser_error)?;
+    at_end(&mut parser)?;
+    Ok(expr)
+}
+
+fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
     if sql.len() > SQL_BYTES_MAX {
         return Err(too_long());
     }
-    let dialect = GenericDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
+    let mut tokens = Tokenizer::new(&Presto, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(at(error.location), error.message))?;
     check_tokens(&tokens)?;
-    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-    let query = parser.parse_query().map_err(parser_error)?;
+    rewrite_types(&mut tokens);
+    Ok(Parser::new(&Presto).with_tokens_with_locations(tokens))
+}
+
+fn at_end(parser: &mut Parser<'_>) -> Result<(), SqlError> {
     let rest = parser.next_token();
     match rest.token {
-        Token::EOF => Ok(*query),
-        token => Err(syntax(at(rest.span.start), format!("mismatched input '{token}'"))),
+        Token::EOF => Ok(()),
+        token => {
+            let message = format!("mismatched input '{token}' expecting {{<EOF>}}");
+            Err(syntax(at(rest.span.start), message))
+        }
     }
 }
 
@@ -89,6 +112,7 @@ pub fn start_of(mut expr: &Expr) -> At {
             | Expr::InList { expr: inner, .. }
             | Expr::InSubquery { expr: inner, .. }
             | Expr::Between { expr: inner, .. }
+            | Expr::AtTimeZone { timestamp: inner, .. }
             | Expr::CompoundFieldAccess { root: inner, .. } => inner,
             _ => return START,
         };
@@ -112,13 +136,23 @@ fn syntax(at: At, message: impl Into<String>) -> SqlError {
     SqlError::Syntax { at, message: message.into() }
 }
 
+/// `Expected: x, found: y` as the service says it. Source: document "SQL error center".
+fn in_vendors_words(text: &str) -> String {
+    let rest = text.strip_prefix("Expected").map(|rest| rest.trim_start_matches([':', ' ']));
+    match rest.and_then(|rest| rest.rsplit_once(", found: ")) {
+        Some((expected, "EOF")) => format!("mismatched input '<EOF>' expecting {{{expected}}}"),
+        Some((expected, found)) => format!("mismatched input '{found}' expecting {{{expected}}}"),
+        None => text.to_owned(),
+    }
+}
+
 fn parser_error(error: ParserError) -> SqlError {
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (text, place) = message.split_once(" at Line: ").unwrap_or((&message, ""));
             let (line, column) = place.split_once(", Column: ").unwrap_or(("1", "1"));
             let number = |text: &str| text.trim().parse().unwrap_or(1);
-            syntax(At { line: number(line), column: number(column) }, text)
+            syntax(At { line: number(line), column: number(column) }, in_vendors_words(text))
         }
         ParserError::RecursionLimitExceeded => syntax(START, "the statement is nested too deeply"),
     }

@@ -35,8 +35,9 @@ pub struct Relation {
 pub struct Scope<'o> {
     /// In the order of FROM.
     pub relations: Vec<Relation>,
-    /// For `compare`: the subquery of FROM over the logs of earlier times, one per time.
-    pub earlier: Vec<Relation>,
+    /// For `compare`: the subquery of FROM over the logs of earlier times, one per time, with how
+    /// many seconds earlier they are.
+    pub earlier: Vec<(Relation, i64)>,
     /// The SELECT that this one stands in.
     pub outer: Option<&'o Scope<'o>>,
 }

@@ -1,6 +1,6 @@
 //! Statements and their rows, over five logs in memory.
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, ExpectFile, expect, expect_file};
 use serde_json::json;
 
 use crate::query::testing::{Bed, index};
@@ -20,6 +20,44 @@ fn check(statements: &[&str], expected: Expect) {
     let mut bed = bed();
     let shown: Vec<String> = statements.iter().map(|sql| format!("> {sql}\n{}", bed.rows(sql))).collect();
     expected.assert_eq(&shown.join("\n"));
+}
+
+/// Runs the statements of a file, each behind a `>` and perhaps going on in lines that begin with
+/// blanks, and compares the file with what it should be: every statement with its rows.
+fn check_file(text: &str, expected: ExpectFile) {
+    let mut bed = bed();
+    let mut shown = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') || line.is_empty() {
+            shown.push_str(&format!("{line}\n"));
+        }
+        let Some(statement) = line.strip_prefix("> ") else { continue };
+        let mut statement = statement.to_owned();
+        while let Some(more) = lines.next_if(|line| line.starts_with("  ")) {
+            statement.push_str(&format!("\n{more}"));
+        }
+        shown.push_str(&format!("> {statement}\n"));
+        let rows = bed.rows(&statement);
+        if !rows.is_empty() {
+            shown.push_str(&format!("{rows}\n"));
+        }
+    }
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn statements_of_the_files_give_their_rows() {
+    check_file(
+        include_str!("statements/arrays_and_maps.txt"),
+        expect_file!["statements/arrays_and_maps.txt"],
+    );
+    check_file(include_str!("statements/texts.txt"), expect_file!["statements/texts.txt"]);
+    check_file(include_str!("statements/numbers.txt"), expect_file!["statements/numbers.txt"]);
+    check_file(include_str!("statements/times.txt"), expect_file!["statements/times.txt"]);
+    check_file(include_str!("statements/groups.txt"), expect_file!["statements/groups.txt"]);
+    check_file(include_str!("statements/errors.txt"), expect_file!["statements/errors.txt"]);
+    check_file(include_str!("statements/queries.txt"), expect_file!["statements/queries.txt"]);
 }
 
 #[test]
@@ -246,19 +284,19 @@ fn times_are_those_of_the_session_zone() {
         ],
         expect![[r#"
             > select from_unixtime(__time__) a, to_unixtime(from_unixtime(__time__)) b, now() c, current_timestamp d limit 1
-            a=2023-11-15 07:00:00.000 b=1.7000028E9 c=2023-11-15 07:30:00.000 d=2023-11-15 07:30:00.000
+            a=2023-11-15 07:00:00.000 b=1.7000028E9 c=2023-11-15 07:30:00.000 Asia/Shanghai d=2023-11-15 07:30:00.000 Asia/Shanghai
             > select date_format(__time__, '%Y-%m-%d %H:%i:%s %T %y %c %e %k %h %l %p %j %a %W %b %M %f %%') a limit 1
             a=2023-11-15 07:00:00 07:00:00 23 11 15 7 07 7 AM 319 Wed Wednesday Nov November 000000 %
             > select date_trunc('hour', __time__ + 1799) a, date_trunc('day', now()) b, date_trunc('week', now()) c, date_trunc('month', now()) d, date_trunc('quarter', now()) e, date_trunc('year', now()) f limit 1
-            a=2023-11-15 07:00:00.000 b=2023-11-15 00:00:00.000 c=2023-11-13 00:00:00.000 d=2023-11-01 00:00:00.000 e=2023-10-01 00:00:00.000 f=2023-01-01 00:00:00.000
+            a=2023-11-15 07:00:00.000 b=2023-11-15 00:00:00.000 Asia/Shanghai c=2023-11-13 00:00:00.000 Asia/Shanghai d=2023-11-01 00:00:00.000 Asia/Shanghai e=2023-10-01 00:00:00.000 Asia/Shanghai f=2023-01-01 00:00:00.000 Asia/Shanghai
             > select date_parse('2023-11-15 07:00:01', '%Y-%m-%d %H:%i:%s') a, to_unixtime(date_parse('2023-11-15', '%Y-%m-%d')) b limit 1
             a=2023-11-15 07:00:01.000 b=1.6999776E9
             > select date_add('day', -1, now()) a, date_diff('hour', date_add('day', -1, now()), now()) b, date_diff('day', timestamp '2023-11-01 00:00:00', now()) c, now() - interval '2' hour d limit 1
-            a=2023-11-14 07:30:00.000 b=24 c=14 d=2023-11-15 05:30:00.000
+            a=2023-11-14 07:30:00.000 Asia/Shanghai b=24 c=14 d=2023-11-15 05:30:00.000 Asia/Shanghai
             > select year(now()) a, month(now()) b, day(now()) c, hour(now()) d, minute(now()) e, second(now()) f, day_of_week(now()) g, extract(year from now()) h, week(now()) w limit 1
             a=2023 b=11 c=15 d=7 e=30 f=0 g=3 h=2023 w=46
             > select cast(now() as varchar) a, cast('2023-11-15 07:00:00' as timestamp) b, now() > timestamp '2023-11-15' c limit 1
-            a=2023-11-15 07:30:00.000 b=2023-11-15 07:00:00.000 c=true"#]],
+            a=2023-11-15 07:30:00.000 Asia/Shanghai b=2023-11-15 07:00:00.000 c=true"#]],
     );
 }
 
@@ -322,17 +360,17 @@ fn errors_say_what_and_where() {
             > select count(*), i
             ErrorType:KeyNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line 1:18: Column 'i' not in GROUP BY clause;please add the column in the index attribute
             > select s where count(*) > 1
-            ErrorType:SemanticError.ErrorPosition,line:1,column:16.ErrorMessage:line 1:16: aggregate function count is not allowed here (WHERE, GROUP BY, JOIN or another aggregate)
+            ErrorType:SemanticError.ErrorPosition,line:1,column:16.ErrorMessage:line 1:16: WHERE clause cannot contain aggregations or window functions: [count(*)]
             > select sum(count(*))
-            ErrorType:SemanticError.ErrorPosition,line:1,column:12.ErrorMessage:line 1:12: aggregate function count is not allowed here (WHERE, GROUP BY, JOIN or another aggregate)
+            ErrorType:SemanticError.ErrorPosition,line:1,column:12.ErrorMessage:line 1:12: Cannot nest aggregations inside aggregation 'sum': [count(*)]
             > select nofunction(i)
             ErrorType:FunctionNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line 1:8: Function nofunction not registered
             > select promql_query('up') from metrics
             ErrorType:FunctionNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line 1:32: Function promql_query not registered
             > select length(n)
-            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Unexpected parameters (bigint) for function length
+            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Unexpected parameters (bigint) for function length. Expected: length(varchar(x)), length(varbinary)
             > select sum(s)
-            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Unexpected parameters (varchar) for function sum
+            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Unexpected parameters (varchar) for function sum. Expected: sum(bigint), sum(double)
             > select i where n like '1%'
             ErrorType:SemanticError.ErrorPosition,line:1,column:16.ErrorMessage:line 1:16: Left side of LIKE expression must evaluate to a varchar (actual: bigint)
             > select i where n = '10'
@@ -342,7 +380,7 @@ fn errors_say_what_and_where() {
             > select i where n
             ErrorType:SemanticError.ErrorPosition,line:1,column:16.ErrorMessage:line 1:16: WHERE clause must evaluate to a boolean (actual: bigint)
             > select coalesce(n, 'a')
-            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: All COALESCE operands must be the same type
+            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: All COALESCE operands must be the same type: bigint
             > select case when n > 1 then 1 else 'a' end
             ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: All CASE results must be the same type: bigint
             > select s + 1
@@ -352,7 +390,7 @@ fn errors_say_what_and_where() {
             > select __tag__:host
             ErrorType:SyntaxError.ErrorPosition,line:1,column:15.ErrorMessage:line 1:15: identifiers must not contain ':'; surround the identifier with double quotes
             > select from log
-            ErrorType:SyntaxError.ErrorPosition,line:1,column:1.ErrorMessage:line 1:1: the list after SELECT is empty
+            ErrorType:SyntaxError.ErrorPosition,line:1,column:13.ErrorMessage:line 1:13: Expected an expression, found: from
             > select i from (select i)
             you are using nested sql, please specify FROM LOGSTORE in the innermost sql
             > select i from other
@@ -379,13 +417,13 @@ fn errors_say_what_and_where() {
             > select 'open
             ErrorType:SyntaxError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Unterminated string literal
             > select row_number()
-            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: window function row_number needs OVER (…)
+            ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: Window function row_number requires OVER clause
             > select sum(n) from log where i = 'x' union select 'a' from log
             ErrorType:SemanticError.ErrorPosition,line:1,column:1.ErrorMessage:line 1:1: column 1 in UNION query has incompatible types: bigint, varchar
             > insert into log values (1)
             ErrorType:QueryParseError.ErrorMessage:invalid pipe line operator near < insert >: parse fail, please check your query,if it has (SELECT)
             > select i; select i
-            ErrorType:SyntaxError.ErrorPosition,line:1,column:9.ErrorMessage:line 1:9: mismatched input ';'
+            ErrorType:SyntaxError.ErrorPosition,line:1,column:9.ErrorMessage:line 1:9: mismatched input ';' expecting {<EOF>}
             > select attach('x')
             ErrorType:FunctionNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line 1:8: Function attach not registered
             > select load_extension('x')
@@ -412,9 +450,9 @@ fn a_subquery_is_compared_with_an_earlier_time() {
     let shown: Vec<String> = statements.iter().map(|sql| bed.rows(sql)).collect();
     expect![[r#"
         now=5.0 before=2.0 ratio=2.5
-        s=GET d=[3.0,1.0,null,3.0,null]
-        s=POST d=[1.0,1.0,null,1.0,null]
-        s=PUT d=[1.0,null,null,null,null]
+        s=GET d=[3.0,1.0,null,3.0,null,1699916400.0,1699830000.0]
+        s=POST d=[1.0,1.0,null,1.0,null,1699916400.0,1699830000.0]
+        s=PUT d=[1.0,null,null,null,null,1699916400.0,1699830000.0]
         ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: compare needs one subquery in FROM, for example (select count(*) as pv from log)
         ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: compare takes a value and 1 to 8 numbers of seconds
         ErrorType:SemanticError.ErrorPosition,line:1,column:8.ErrorMessage:line 1:8: compare needs a number, not varchar"#]].assert_eq(&shown.join("\n"));

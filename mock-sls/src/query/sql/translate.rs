@@ -1,15 +1,23 @@
 //! From the syntax tree to one SQLite statement: names are looked up, types checked, functions
 //! replaced. What SLS refuses is refused here, with its texts; SQLite only sees what it can run.
 //!
-//! [`query`] and [`select`] translate queries, [`from`] what they read, [`expr`] expressions,
-//! [`call`] function calls and [`compare`] the one that reads an earlier time.
+//! [`query`] and [`select`] translate queries, [`grouping`] what they are grouped by, [`from`] and
+//! [`unnest`] what they read; [`expr`], [`operator`] and [`cast`] expressions, [`call`] and
+//! [`lambda`] function calls; [`compare`] the functions that read an earlier time and [`series`]
+//! the one that fills gaps in time.
 
 mod call;
+mod cast;
 mod compare;
 mod expr;
 mod from;
+mod grouping;
+mod lambda;
+mod operator;
 mod query;
 mod select;
+mod series;
+mod unnest;
 
 use std::collections::BTreeSet;
 
@@ -59,8 +67,25 @@ pub struct Translator<'s> {
     pub shifts: BTreeSet<i64>,
     depth: usize,
     saw_aggregate: bool,
-    /// Inside of `try`, where a cast that fails gives NULL.
+    /// Inside of `try`, where what fails gives NULL.
     lenient: bool,
+    /// Parameters of the lambdas around this place, innermost last.
+    parameters: Vec<lambda::Parameter>,
+    /// Keys of other grouping sets, which are NULL in this one.
+    absent_keys: Vec<String>,
+    /// Where in a SELECT this place is, for errors.
+    clause: Clause,
+}
+
+/// Where aggregates are not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Clause {
+    /// They are.
+    Select,
+    /// WHERE, GROUP BY or JOIN.
+    Named(&'static str),
+    /// The argument of another aggregate.
+    Aggregate(String),
 }
 
 /// What an expression may use.
@@ -116,7 +141,18 @@ impl<'s> Translator<'s> {
             depth: 0,
             saw_aggregate: false,
             lenient: false,
+            parameters: Vec::new(),
+            absent_keys: Vec::new(),
+            clause: Clause::Select,
         }
+    }
+
+    /// Runs `f` in a clause of a SELECT.
+    fn within<T>(&mut self, clause: Clause, f: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.clause, clause);
+        let result = f(self);
+        self.clause = before;
+        result
     }
 
     /// Translates a whole statement.

@@ -1,4 +1,7 @@
 //! Static types of SQL expressions, and how each is kept in SQLite.
+//!
+//! Arrays, maps and rows are kept as JSON text; what a JSON value in them means is known from the
+//! static type, see [`Encoding`].
 
 use std::fmt;
 
@@ -15,12 +18,69 @@ pub enum Type {
     Double,
     /// Kept as TEXT.
     Varchar,
+    /// Bytes; kept as BLOB.
+    Varbinary,
     /// A moment; kept as INTEGER, milliseconds since 1970 in UTC.
     Timestamp,
+    /// A moment that is shown with its time zone; kept as a [`Self::Timestamp`]. Empty for the
+    /// zone of the session.
+    TimestampTz(String),
+    /// A day; kept as the [`Self::Timestamp`] of its start in the session's zone.
+    Date,
+    /// A span of time; kept as INTEGER, milliseconds.
+    Interval,
     /// Values of one type; kept as TEXT, a JSON array.
     Array(Box<Type>),
+    /// Values by keys; kept as TEXT, a JSON object.
+    Map(Box<Type>, Box<Type>),
+    /// Values of different types, some with names; kept as TEXT, a JSON array.
+    Row(Vec<(Option<String>, Type)>),
     /// A JSON document; kept as TEXT.
     Json,
+}
+
+/// How a value of a type stands in the JSON of an array, map or row. Its letter is handed to our
+/// functions in SQLite, which do not know types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// `true` and `false`.
+    Boolean,
+    /// A whole number.
+    Whole,
+    /// A number with a fraction.
+    Decimal,
+    /// A string.
+    Text,
+    /// Any JSON value: its text is the value outside.
+    Json,
+    /// A string in base64.
+    Bytes,
+}
+
+impl Encoding {
+    /// The letter that stands for it.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Boolean => 'b',
+            Self::Whole => 'n',
+            Self::Decimal => 'd',
+            Self::Text => 't',
+            Self::Json => 'j',
+            Self::Bytes => 'x',
+        }
+    }
+
+    /// The encoding of a letter; any other than ours is text.
+    pub fn of_letter(letter: &str) -> Self {
+        match letter {
+            "b" => Self::Boolean,
+            "n" => Self::Whole,
+            "d" => Self::Decimal,
+            "j" => Self::Json,
+            "x" => Self::Bytes,
+            _ => Self::Text,
+        }
+    }
 }
 
 impl fmt::Display for Type {
@@ -31,14 +91,40 @@ impl fmt::Display for Type {
             Self::Bigint => f.write_str("bigint"),
             Self::Double => f.write_str("double"),
             Self::Varchar => f.write_str("varchar"),
+            Self::Varbinary => f.write_str("varbinary"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::TimestampTz(_) => f.write_str("timestamp with time zone"),
+            Self::Date => f.write_str("date"),
+            Self::Interval => f.write_str("interval day to second"),
             Self::Array(element) => write!(f, "array({element})"),
+            Self::Map(key, value) => write!(f, "map({key}, {value})"),
+            Self::Row(fields) => {
+                f.write_str("row(")?;
+                for (index, (name, ty)) in fields.iter().enumerate() {
+                    f.write_str(if index == 0 { "" } else { ", " })?;
+                    match name {
+                        Some(name) => write!(f, "{name} {ty}")?,
+                        None => write!(f, "{ty}")?,
+                    }
+                }
+                f.write_str(")")
+            }
             Self::Json => f.write_str("json"),
         }
     }
 }
 
 impl Type {
+    /// An array of this type.
+    pub fn array(self) -> Self {
+        Self::Array(Box::new(self))
+    }
+
+    /// A map to this type.
+    pub fn map(key: Self, value: Self) -> Self {
+        Self::Map(Box::new(key), Box::new(value))
+    }
+
     /// Whether it is a number, or `NULL`.
     pub fn is_numeric(&self) -> bool {
         matches!(self, Self::Bigint | Self::Double | Self::Null)
@@ -49,13 +135,52 @@ impl Type {
         matches!(self, Self::Boolean | Self::Null)
     }
 
+    /// Whether it is a moment.
+    pub fn is_time(&self) -> bool {
+        matches!(self, Self::Timestamp | Self::TimestampTz(_) | Self::Date)
+    }
+
+    /// The zone in which its parts are taken; empty for that of the session.
+    pub fn zone(&self) -> &str {
+        match self {
+            Self::TimestampTz(zone) => zone,
+            _ => "",
+        }
+    }
+
+    /// How it stands in the JSON of an array.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Self::Boolean => Encoding::Boolean,
+            Self::Double => Encoding::Decimal,
+            Self::Varchar | Self::Null => Encoding::Text,
+            Self::Varbinary => Encoding::Bytes,
+            Self::Bigint | Self::Timestamp | Self::TimestampTz(_) | Self::Date | Self::Interval => {
+                Encoding::Whole
+            }
+            Self::Array(_) | Self::Map(..) | Self::Row(_) | Self::Json => Encoding::Json,
+        }
+    }
+
     /// The type that holds values of both, if there is one.
     pub fn common(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (same, as_this) if same == as_this => Some(same.clone()),
             (Self::Null, other) | (other, Self::Null) => Some(other.clone()),
             (Self::Bigint, Self::Double) | (Self::Double, Self::Bigint) => Some(Self::Double),
-            (Self::Array(one), Self::Array(two)) => Some(Self::Array(Box::new(one.common(two)?))),
+            (Self::Date, time @ (Self::Timestamp | Self::TimestampTz(_)))
+            | (time @ (Self::Timestamp | Self::TimestampTz(_)), Self::Date)
+            | (Self::Timestamp, time @ Self::TimestampTz(_))
+            | (time @ Self::TimestampTz(_), Self::Timestamp | Self::TimestampTz(_)) => Some(time.clone()),
+            (Self::Array(one), Self::Array(two)) => Some(one.common(two)?.array()),
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                Some(Self::map(key.common(other_key)?, value.common(other_value)?))
+            }
+            (Self::Row(one), Self::Row(two)) if one.len() == two.len() => {
+                let fields = one.iter().zip(two);
+                let fields = fields.map(|((name, one), (_, two))| Some((name.clone(), one.common(two)?)));
+                Some(Self::Row(fields.collect::<Option<_>>()?))
+            }
             _ => None,
         }
     }
@@ -79,6 +204,21 @@ impl Typed {
     /// A text literal.
     pub fn text(text: &str) -> Self {
         Self::new(Type::Varchar, quoted(text))
+    }
+
+    /// The text of a text literal; nothing for other expressions.
+    pub fn literal_text(&self) -> Option<String> {
+        let inner = self.sql.strip_prefix('\'')?.strip_suffix('\'')?;
+        let text = inner.replace("''", "");
+        (self.ty == Type::Varchar && !text.contains('\'')).then(|| inner.replace("''", "'"))
+    }
+
+    /// Brought to `ty`, one that [`Type::common`] gives.
+    pub fn brought_to(self, ty: &Type) -> String {
+        match (&self.ty, ty) {
+            (Type::Bigint, Type::Double) => format!("CAST({} AS REAL)", self.sql),
+            _ => self.sql,
+        }
     }
 }
 

@@ -4,16 +4,33 @@ use std::cmp::Ordering;
 
 use rusqlite::{
     Connection,
-    functions::{Aggregate, Context, FunctionFlags},
+    functions::{Aggregate, Context},
     types::{Value, ValueRef},
 };
 
-const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+use super::PURE;
+use crate::query::sql::{format, types::Encoding};
 
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     db.create_aggregate_function("sls_max_by", 2, PURE, ExtremeBy(Ordering::Greater))?;
     db.create_aggregate_function("sls_min_by", 2, PURE, ExtremeBy(Ordering::Less))?;
-    db.create_aggregate_function("sls_percentile", 2, PURE, Percentile)?;
+    db.create_aggregate_function("sls_percentile", 3, PURE, Percentile)?;
+    db.create_aggregate_function("sls_percentiles", 3, PURE, Percentiles)?;
+    db.create_aggregate_function("sls_numeric_histogram", 3, PURE, NumericHistogram)?;
+    db.create_aggregate_function("sls_geometric_mean", 1, PURE, GeometricMean)?;
+    db.create_aggregate_function("sls_skewness", 1, PURE, Shape { fourth: false })?;
+    db.create_aggregate_function("sls_kurtosis", 1, PURE, Shape { fourth: true })?;
+    for (name, result) in [
+        ("sls_corr", Pairs::correlation as fn(&Pairs) -> Option<f64>),
+        ("sls_covar_pop", |pairs| pairs.covariance(0.0)),
+        ("sls_covar_samp", |pairs| pairs.covariance(1.0)),
+        ("sls_regr_slope", Pairs::slope),
+        ("sls_regr_intercept", |pairs| Some(pairs.mean_y - pairs.slope()? * pairs.mean_x)),
+    ] {
+        db.create_aggregate_function(name, 2, PURE, Paired(result))?;
+    }
+    db.create_aggregate_function("sls_bitwise_and_agg", 1, PURE, Bits(|a, b| a & b))?;
+    db.create_aggregate_function("sls_bitwise_or_agg", 1, PURE, Bits(|a, b| a | b))?;
     db.create_aggregate_function("sls_var_samp", 1, PURE, Spread { sample: true, root: false })?;
     db.create_aggregate_function("sls_var_pop", 1, PURE, Spread { sample: false, root: false })?;
     db.create_aggregate_function("sls_stddev_samp", 1, PURE, Spread { sample: true, root: true })?;
@@ -60,13 +77,48 @@ fn real(value: ValueRef<'_>) -> f64 {
     }
 }
 
-/// The value below which a share of all values lie: exact, by nearest rank.
+/// The value below which a share of all values lie: exact, by nearest rank. Arguments: the value,
+/// its weight or NULL, the share.
 struct Percentile;
+
+/// Several such values, for an array of shares.
+struct Percentiles;
 
 #[derive(Default)]
 struct Values {
-    share: f64,
-    values: Vec<Value>,
+    shares: Vec<f64>,
+    values: Vec<(Value, i64)>,
+}
+
+impl Values {
+    fn add(&mut self, call: &Context<'_>) -> rusqlite::Result<()> {
+        let value = call.get_raw(0);
+        let weight = call.get::<Option<i64>>(1)?.unwrap_or(1);
+        if value != ValueRef::Null && weight > 0 {
+            self.values.push((value.into(), weight));
+        }
+        Ok(())
+    }
+
+    /// The values at the shares, all values being in order.
+    fn at_shares(mut self) -> rusqlite::Result<Vec<Value>> {
+        if let Some(share) = self.shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+            return Err(super::failed(format!("Percentile must be between 0 and 1, not {share}")));
+        }
+        self.values.sort_by(|(a, _), (b, _)| order(a.into(), b.into()));
+        let total: i64 = self.values.iter().map(|(_, weight)| weight).sum();
+        let at = |share: &f64| {
+            let rank = (share * total as f64).ceil().max(1.0);
+            let mut seen = 0;
+            let mut values = self.values.iter();
+            let found = values.find(|(_, weight)| {
+                seen += weight;
+                seen as f64 >= rank
+            });
+            found.map_or(Value::Null, |(value, _)| value.clone())
+        };
+        Ok(self.shares.iter().map(at).collect())
+    }
 }
 
 impl Aggregate<Values, Value> for Percentile {
@@ -75,22 +127,218 @@ impl Aggregate<Values, Value> for Percentile {
     }
 
     fn step(&self, call: &mut Context<'_>, state: &mut Values) -> rusqlite::Result<()> {
-        let value = call.get_raw(0);
-        if value != ValueRef::Null {
-            state.share = call.get(1)?;
-            if !(0.0..=1.0).contains(&state.share) {
-                return Err(super::failed("Percentile must be between 0 and 1"));
-            }
-            state.values.push(value.into());
+        state.shares = vec![call.get(2)?];
+        state.add(call)
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Values>) -> rusqlite::Result<Value> {
+        Ok(state.unwrap_or_default().at_shares()?.pop().unwrap_or(Value::Null))
+    }
+}
+
+impl Aggregate<Values, Option<String>> for Percentiles {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Values> {
+        Ok(Values::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Values) -> rusqlite::Result<()> {
+        if state.shares.is_empty() {
+            let shares = super::values::array_arg(call, 2)?.unwrap_or_default();
+            state.shares = shares.iter().filter_map(serde_json::Value::as_f64).collect();
+        }
+        state.add(call)
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Values>) -> rusqlite::Result<Option<String>> {
+        let Some(state) = state.filter(|state| !state.values.is_empty()) else { return Ok(None) };
+        let values = state.at_shares()?;
+        let json = values.iter().map(|value| super::values::encode(value.into(), Encoding::Json));
+        Ok(Some(serde_json::Value::from_iter(json).to_string()))
+    }
+}
+
+/// `sls_numeric_histogram(buckets, value, weight)`: numbers in so many groups, as a map from the
+/// mean of each to its weight. The nearest two groups become one until there are few enough, as
+/// in the algorithm that Presto cites (Ben-Haim and Tom-Tov), here over all values at the end.
+struct NumericHistogram;
+
+/// Groups of a histogram. Own choice: the work grows with them.
+const HISTOGRAM_GROUPS_MAX: i64 = 1000;
+
+#[derive(Default)]
+struct Groups {
+    wanted: usize,
+    values: Vec<(f64, f64)>,
+}
+
+impl Aggregate<Groups, Option<String>> for NumericHistogram {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Groups> {
+        Ok(Groups::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Groups) -> rusqlite::Result<()> {
+        let wanted: i64 = call.get(0)?;
+        if !(2..=HISTOGRAM_GROUPS_MAX).contains(&wanted) {
+            return Err(super::failed(format!(
+                "numeric_histogram bucket count must be between 2 and {HISTOGRAM_GROUPS_MAX}"
+            )));
+        }
+        state.wanted = usize::try_from(wanted).unwrap_or_default();
+        if let Some(value) = call.get::<Option<f64>>(1)? {
+            state.values.push((value, call.get::<Option<f64>>(2)?.unwrap_or(1.0)));
         }
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<Values>) -> rusqlite::Result<Value> {
-        let Values { share, mut values } = state.unwrap_or_default();
-        values.sort_by(|a, b| order(a.into(), b.into()));
-        let rank = (share * values.len() as f64).ceil().max(1.0) as usize;
-        Ok(values.into_iter().nth(rank - 1).unwrap_or(Value::Null))
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Groups>) -> rusqlite::Result<Option<String>> {
+        let Groups { wanted, mut values } = state.unwrap_or_default();
+        values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let mut groups: Vec<(f64, f64)> = Vec::new();
+        for (value, weight) in values {
+            match groups.last_mut() {
+                Some((last, sum)) if *last == value => *sum += weight,
+                _ => groups.push((value, weight)),
+            }
+        }
+        while groups.len() > wanted {
+            let gaps = groups.iter().zip(groups.iter().skip(1)).map(|(a, b)| b.0 - a.0);
+            let nearest = gaps.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
+            let Some((at, _)) = nearest else { break };
+            let (other, other_weight) = groups.remove(at + 1);
+            if let Some((value, weight)) = groups.get_mut(at) {
+                let sum = *weight + other_weight;
+                *value = (*value * *weight + other * other_weight) / sum;
+                *weight = sum;
+            }
+        }
+        let entries =
+            groups.into_iter().map(|(value, weight)| (format::double(value), super::values::real(weight)));
+        let map: serde_json::Map<String, serde_json::Value> = entries.collect();
+        Ok((!map.is_empty()).then(|| serde_json::Value::Object(map).to_string()))
+    }
+}
+
+struct GeometricMean;
+
+impl Aggregate<(f64, f64), Option<f64>> for GeometricMean {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(f64, f64)> {
+        Ok((0.0, 0.0))
+    }
+
+    fn step(&self, call: &mut Context<'_>, (count, logs): &mut (f64, f64)) -> rusqlite::Result<()> {
+        if let Some(x) = call.get::<Option<f64>>(0)? {
+            *count += 1.0;
+            *logs += x.ln();
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<(f64, f64)>) -> rusqlite::Result<Option<f64>> {
+        let (count, logs) = state.unwrap_or_default();
+        Ok((count > 0.0).then(|| (logs / count).exp()))
+    }
+}
+
+/// Skewness and, from the fourth powers, excess kurtosis of a sample.
+struct Shape {
+    fourth: bool,
+}
+
+impl Aggregate<Vec<f64>, Option<f64>> for Shape {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Vec<f64>> {
+        Ok(Vec::new())
+    }
+
+    fn step(&self, call: &mut Context<'_>, values: &mut Vec<f64>) -> rusqlite::Result<()> {
+        values.extend(call.get::<Option<f64>>(0)?);
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, values: Option<Vec<f64>>) -> rusqlite::Result<Option<f64>> {
+        let values = values.unwrap_or_default();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let power = |exponent| values.iter().map(|x| (x - mean).powi(exponent)).sum::<f64>();
+        let squares = power(2);
+        Ok(match self.fourth {
+            false if n > 2.0 => Some(n.sqrt() * power(3) / squares.powf(1.5)),
+            true if n > 3.0 => {
+                let variance = squares / (n - 1.0);
+                let first = n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * power(4) / variance.powi(2);
+                Some(first - 3.0 * (n - 1.0).powi(2) / ((n - 2.0) * (n - 3.0)))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// An aggregate of pairs `(y, x)`.
+struct Paired(fn(&Pairs) -> Option<f64>);
+
+#[derive(Default)]
+struct Pairs {
+    count: f64,
+    mean_x: f64,
+    mean_y: f64,
+    squares_x: f64,
+    squares_y: f64,
+    products: f64,
+}
+
+impl Pairs {
+    fn covariance(&self, less: f64) -> Option<f64> {
+        (self.count > less).then(|| self.products / (self.count - less))
+    }
+
+    fn correlation(&self) -> Option<f64> {
+        let both = (self.squares_x * self.squares_y).sqrt();
+        (both > 0.0).then(|| self.products / both)
+    }
+
+    fn slope(&self) -> Option<f64> {
+        (self.squares_x > 0.0).then(|| self.products / self.squares_x)
+    }
+}
+
+impl Aggregate<Pairs, Option<f64>> for Paired {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Pairs> {
+        Ok(Pairs::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Pairs) -> rusqlite::Result<()> {
+        if let (Some(y), Some(x)) = (call.get::<Option<f64>>(0)?, call.get::<Option<f64>>(1)?) {
+            state.count += 1.0;
+            let (from_x, from_y) = (x - state.mean_x, y - state.mean_y);
+            state.mean_x += from_x / state.count;
+            state.mean_y += from_y / state.count;
+            state.squares_x += from_x * (x - state.mean_x);
+            state.squares_y += from_y * (y - state.mean_y);
+            state.products += from_x * (y - state.mean_y);
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Pairs>) -> rusqlite::Result<Option<f64>> {
+        Ok((self.0)(&state.unwrap_or_default()))
+    }
+}
+
+struct Bits(fn(i64, i64) -> i64);
+
+impl Aggregate<Option<i64>, Option<i64>> for Bits {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<i64>> {
+        Ok(None)
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Option<i64>) -> rusqlite::Result<()> {
+        if let Some(bits) = call.get::<Option<i64>>(0)? {
+            *state = Some(state.map_or(bits, |known| (self.0)(known, bits)));
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Option<i64>>) -> rusqlite::Result<Option<i64>> {
+        Ok(state.flatten())
     }
 }
 

@@ -1,40 +1,67 @@
-//! Casts, and functions of JSON and arrays.
+//! Casts. What can be cast at all is known before, see [`castable`]; a value that cannot is an
+//! error, or NULL for `try_cast`.
 
 use jiff::tz::TimeZone;
 use rusqlite::{
     Connection,
-    functions::{Context, FunctionFlags},
+    functions::Context,
     types::{Value, ValueRef},
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use super::{failed, texts::text_arg, times};
-use crate::query::{expr::parse_double, sql::format};
-
-const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+use super::{
+    PURE, failed,
+    json::scalar_text,
+    scalar, times,
+    values::{decode, encode, key_text, real},
+};
+use crate::query::{
+    expr::parse_double,
+    sql::{format, types::Type},
+};
 
 pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let zone = zone.clone();
-    db.create_scalar_function("sls_cast", 4, PURE, move |call| cast(call, &zone))?;
-    db.create_scalar_function("sls_json_extract", 3, PURE, json_extract)?;
-    db.create_scalar_function("sls_json_length", 1, PURE, |call| {
-        let json = text_arg(call, 0)?.and_then(|text| serde_json::from_str(text).ok());
-        Ok(json.and_then(|json: Json| json.as_array().map(|array| array.len() as i64)))
-    })?;
-    db.create_scalar_function("sls_element", 2, PURE, |call| element(call, true))?;
-    db.create_scalar_function("sls_element_or_null", 2, PURE, |call| element(call, false))
+    scalar(db, "sls_cast", 4, PURE, move |call| cast(call, &zone))
 }
 
-/// `sls_cast(value, from, to, lenient)`.
+/// Whether there is a cast between two types.
+pub fn castable(from: &Type, to: &Type) -> bool {
+    use Type as T;
+    match (from, to) {
+        (T::Null | T::Json, _) | (_, T::Json) => true,
+        (same, as_this) if same == as_this => true,
+        (T::Varchar, T::Array(_) | T::Map(..) | T::Row(_) | T::Interval) => false,
+        (T::Varchar, _) => true,
+        (T::Bigint | T::Double | T::Boolean, T::Bigint | T::Double | T::Boolean | T::Varchar) => true,
+        (T::Timestamp | T::TimestampTz(_) | T::Date, to) => to.is_time() || *to == T::Varchar,
+        (T::Interval, T::Varchar) => true,
+        (T::Array(from), T::Array(to)) => castable(from, to),
+        (T::Map(key, value), T::Map(to_key, to_value)) => castable(key, to_key) && castable(value, to_value),
+        (T::Row(from), T::Row(to)) => {
+            from.len() == to.len() && from.iter().zip(to).all(|(from, to)| castable(&from.1, &to.1))
+        }
+        _ => false,
+    }
+}
+
+/// `sls_cast(value, from, to, lenient)`, with types as they are shown.
 fn cast(call: &Context<'_>, zone: &TimeZone) -> rusqlite::Result<Value> {
-    let (from, to, lenient) = (call.get_raw(1).as_str()?, call.get_raw(2).as_str()?, call.get::<bool>(3)?);
     let value = call.get_raw(0);
     if value == ValueRef::Null {
         return Ok(Value::Null);
     }
-    match converted(value, from, to, zone) {
+    let named = |index: usize| {
+        let text = call.get_raw(index).as_str()?;
+        let parsed = call.get_or_create_aux(index as std::ffi::c_int, |_| {
+            TypeName::parse(text).ok_or_else(|| failed(format!("{text} is no type")))
+        })?;
+        Ok::<_, rusqlite::Error>(parsed)
+    };
+    let (from, to) = (named(1)?, named(2)?);
+    match converted(value, &from.0, &to.0, zone) {
         Some(converted) => Ok(converted),
-        None if lenient => Ok(Value::Null),
+        None if call.get::<bool>(3)? => Ok(Value::Null),
         None => {
             let shown = match value {
                 ValueRef::Integer(n) => n.to_string(),
@@ -43,43 +70,130 @@ fn cast(call: &Context<'_>, zone: &TimeZone) -> rusqlite::Result<Value> {
                 ValueRef::Null | ValueRef::Blob(_) => String::new(),
             };
             // The service says INT for bigint. Source: document "Common errors".
-            let target = if to == "bigint" { "INT".to_owned() } else { to.to_uppercase() };
+            let target = match &to.0 {
+                Type::Bigint => "INT".to_owned(),
+                other => other.to_string().to_uppercase(),
+            };
             Err(failed(format!("Can not cast '{shown}' to {target}")))
         }
     }
 }
 
-fn converted(value: ValueRef<'_>, from: &str, to: &str, zone: &TimeZone) -> Option<Value> {
+fn converted(value: ValueRef<'_>, from: &Type, to: &Type, zone: &TimeZone) -> Option<Value> {
+    use Type as T;
     let text = match value {
-        ValueRef::Text(text) => std::str::from_utf8(text).ok()?.trim(),
+        ValueRef::Text(text) => std::str::from_utf8(text).ok()?,
         _ => "",
     };
-    let real = |value| match value {
+    let number = |value| match value {
         ValueRef::Real(x) => Some(x),
         ValueRef::Integer(n) => Some(n as f64),
         _ => None,
     };
     match (from, to) {
-        ("varchar" | "json", "bigint") => text.parse().ok().map(Value::Integer),
-        ("double", "bigint") => rounded(real(value)?).map(Value::Integer),
-        ("boolean", "bigint" | "double") => value.as_i64().ok().map(Value::Integer),
-        ("varchar" | "json", "double") => parse_double(text).map(Value::Real),
-        ("varchar" | "json", "boolean") => match text.to_ascii_lowercase().as_str() {
+        (T::Json, to) => {
+            let json = in_json(serde_json::from_str(text).ok()?, to)?;
+            Some(decode(json, to.encoding()))
+        }
+        (T::Varchar, T::Json) => Some(Value::Text(Json::String(text.to_owned()).to_string())),
+        (T::Array(_) | T::Map(..) | T::Row(_), _) => {
+            let json = in_json(serde_json::from_str(text).ok()?, to)?;
+            Some(decode(json, to.encoding()))
+        }
+        (from, T::Json) if from.is_time() => {
+            let shown = times::shown(value.as_i64().ok()?, from, zone)?;
+            Some(Value::Text(Json::String(shown).to_string()))
+        }
+        (from, T::Json) => Some(Value::Text(encode(value, from.encoding()).to_string())),
+        (T::Varchar, T::Bigint) => text.trim().parse().ok().map(Value::Integer),
+        (T::Double, T::Bigint) => rounded(number(value)?).map(Value::Integer),
+        (T::Boolean, T::Bigint) => value.as_i64().ok().map(Value::Integer),
+        (T::Boolean | T::Bigint, T::Double) => number(value).map(Value::Real),
+        (T::Varchar, T::Double) => parse_double(text.trim()).map(Value::Real),
+        (T::Varchar, T::Boolean) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "t" | "1" => Some(Value::Integer(1)),
             "false" | "f" | "0" => Some(Value::Integer(0)),
             _ => None,
         },
-        ("bigint" | "double", "boolean") => Some(Value::Integer(i64::from(real(value)? != 0.0))),
-        ("double", "varchar") => Some(Value::Text(format::double(real(value)?))),
-        ("boolean", "varchar") => Some(Value::Text((value.as_i64().ok()? != 0).to_string())),
-        ("timestamp", "varchar") => times::show(value.as_i64().ok()?, zone).map(Value::Text),
-        ("varchar", "timestamp") => times::parse_timestamp(text, zone).map(Value::Integer),
-        ("varchar", "json") => {
-            serde_json::from_str::<Json>(text).ok().map(|json| Value::Text(json.to_string()))
+        (T::Bigint | T::Double, T::Boolean) => Some(Value::Integer(i64::from(number(value)? != 0.0))),
+        (T::Bigint, T::Varchar) => Some(Value::Text(value.as_i64().ok()?.to_string())),
+        (T::Double, T::Varchar) => Some(Value::Text(format::double(number(value)?))),
+        (T::Boolean, T::Varchar) => Some(Value::Text((value.as_i64().ok()? != 0).to_string())),
+        (T::Varchar, T::Varbinary) => Some(Value::Blob(text.as_bytes().to_vec())),
+        (T::Varchar, T::Date) => {
+            times::start_of_day(times::parse_time(text, zone)?.millisecond, zone).map(Value::Integer)
         }
-        ("json", "varchar") => Some(Value::Text(scalar_text(serde_json::from_str(text).ok()?)?)),
-        (_, "json") => Some(value.into()),
+        (T::Varchar, to) if to.is_time() => {
+            times::parse_time(text, zone).map(|time| Value::Integer(time.millisecond))
+        }
+        (from, T::Varchar) if from.is_time() || *from == T::Interval => {
+            times::shown(value.as_i64().ok()?, from, zone).map(Value::Text)
+        }
+        (from, T::Date) if from.is_time() => {
+            times::start_of_day(value.as_i64().ok()?, zone).map(Value::Integer)
+        }
+        (from, to) if from.is_time() && to.is_time() => Some(value.into()),
         _ => None,
+    }
+}
+
+/// A JSON value as one of type `to` stands in JSON.
+fn in_json(json: Json, to: &Type) -> Option<Json> {
+    match (json, to) {
+        (Json::Null, _) => Some(Json::Null),
+        (json, Type::Json) => Some(json),
+        (Json::Array(array), Type::Array(element)) => {
+            let elements = array.into_iter().map(|json| in_json(json, element));
+            elements.collect::<Option<Vec<_>>>().map(Json::Array)
+        }
+        (Json::Object(object), Type::Map(key, value)) => {
+            let mut map = Map::new();
+            for (name, json) in object {
+                map.insert(key_in_json(name, key)?, in_json(json, value)?);
+            }
+            Some(Json::Object(map))
+        }
+        (Json::Array(array), Type::Row(fields)) if array.len() == fields.len() => {
+            let values = array.into_iter().zip(fields).map(|(json, (_, ty))| in_json(json, ty));
+            values.collect::<Option<Vec<_>>>().map(Json::Array)
+        }
+        (Json::Object(mut object), Type::Row(fields)) => {
+            let values = fields.iter().map(|(name, ty)| {
+                let name = name.as_deref().unwrap_or_default();
+                let key = object.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+                in_json(key.and_then(|key| object.swap_remove(&key)).unwrap_or_default(), ty)
+            });
+            values.collect::<Option<Vec<_>>>().map(Json::Array)
+        }
+        (Json::Number(number), Type::Bigint) => match number.as_i64() {
+            Some(_) => Some(Json::Number(number)),
+            None => rounded(number.as_f64()?).map(|n| Json::Number(n.into())),
+        },
+        (Json::Number(number), Type::Double) => number.as_f64().map(real),
+        (Json::Bool(value), Type::Bigint) => Some(Json::Number(i64::from(value).into())),
+        (Json::Bool(value), Type::Double) => Some(real(f64::from(u8::from(value)))),
+        (Json::Bool(value), Type::Boolean) => Some(Json::Bool(value)),
+        (Json::Number(number), Type::Boolean) => Some(Json::Bool(number.as_f64()? != 0.0)),
+        (Json::String(text), Type::Bigint) => text.parse::<i64>().ok().map(|n| Json::Number(n.into())),
+        (Json::String(text), Type::Double) => parse_double(&text).map(real),
+        (Json::String(text), Type::Boolean) => match text.as_str() {
+            "true" => Some(Json::Bool(true)),
+            "false" => Some(Json::Bool(false)),
+            _ => None,
+        },
+        (json, Type::Varchar) => scalar_text(&json).map(Json::String),
+        _ => None,
+    }
+}
+
+fn key_in_json(name: String, key: &Type) -> Option<String> {
+    match key {
+        Type::Varchar | Type::Json => Some(name),
+        other => {
+            let json = in_json(Json::String(name), other)?;
+            let value = decode(json, other.encoding());
+            key_text(ValueRef::from(&value), other.encoding())
+        }
     }
 }
 
@@ -90,121 +204,74 @@ fn rounded(x: f64) -> Option<i64> {
     (-LIMIT..LIMIT).contains(&x).then_some(x as i64)
 }
 
-/// `sls_json_extract(json, path, scalar)`.
-fn json_extract(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
-    let (Some(text), Some(path)) = (text_arg(call, 0)?, text_arg(call, 1)?) else {
-        return Ok(None);
-    };
-    let steps = call.get_or_create_aux(1, |_| json_path(path)).map_err(|error| failed(error.to_string()))?;
-    let Ok(json) = serde_json::from_str::<Json>(text) else {
-        return Ok(None);
-    };
-    let found = steps.iter().try_fold(&json, |json, step| match step {
-        Step::Key(key) => json.get(key),
-        Step::Index(index) => json.get(index),
-    });
-    let scalar: bool = call.get(2)?;
-    Ok(found.and_then(|found| if scalar { scalar_text(found.clone()) } else { Some(found.to_string()) }))
-}
+/// A type read back from how it is shown.
+struct TypeName(Type);
 
-fn scalar_text(json: Json) -> Option<String> {
-    match json {
-        Json::String(text) => Some(text),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(value) => Some(value.to_string()),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
+impl TypeName {
+    fn parse(text: &str) -> Option<Self> {
+        let (ty, rest) = Self::begin(text)?;
+        rest.is_empty().then_some(Self(ty))
     }
-}
 
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("Invalid JSON path: '{0}'")]
-struct InvalidPath(String);
-
-/// `$.a.b[0]["c d"]`
-fn json_path(path: &str) -> Result<Vec<Step>, InvalidPath> {
-    let invalid = || InvalidPath(path.to_owned());
-    let mut rest = path.strip_prefix('$').ok_or_else(invalid)?;
-    let mut steps = Vec::new();
-    while !rest.is_empty() {
-        if let Some(key) = rest.strip_prefix('.') {
-            let end = key.find(['.', '[']).unwrap_or(key.len());
-            if end == 0 {
-                return Err(invalid());
+    fn begin(text: &str) -> Option<(Type, &str)> {
+        for (name, ty) in [
+            ("unknown", Type::Null),
+            ("boolean", Type::Boolean),
+            ("bigint", Type::Bigint),
+            ("double", Type::Double),
+            ("varchar", Type::Varchar),
+            ("varbinary", Type::Varbinary),
+            ("timestamp with time zone", Type::TimestampTz(String::new())),
+            ("timestamp", Type::Timestamp),
+            ("date", Type::Date),
+            ("interval day to second", Type::Interval),
+            ("json", Type::Json),
+        ] {
+            if let Some(rest) = text.strip_prefix(name) {
+                return Some((ty, rest));
             }
-            steps.push(Step::Key(key[..end].to_owned()));
-            rest = &key[end..];
-        } else {
-            let (inside, after) = bracketed(rest).ok_or_else(invalid)?;
-            steps.push(match inside {
-                Inside::Quoted(key) => Step::Key(key.to_owned()),
-                Inside::Plain(index) => Step::Index(index.parse().map_err(|_| invalid())?),
-            });
-            rest = after;
         }
-    }
-    Ok(steps)
-}
-
-#[derive(Clone)]
-enum Inside<'p> {
-    Quoted(&'p str),
-    Plain(&'p str),
-}
-
-/// What stands in brackets at the beginning of `text`, and what follows.
-fn bracketed(text: &str) -> Option<(Inside<'_>, &str)> {
-    let inner = text.strip_prefix('[')?;
-    match inner.strip_prefix('"') {
-        Some(quoted) => {
-            let (key, after) = quoted.split_once("\"]")?;
-            Some((Inside::Quoted(key), after))
+        if let Some(inner) = text.strip_prefix("array(") {
+            let (element, rest) = Self::begin(inner)?;
+            return Some((element.array(), rest.strip_prefix(')')?));
         }
-        None => {
-            let (index, after) = inner.split_once(']')?;
-            Some((Inside::Plain(index), after))
+        if let Some(inner) = text.strip_prefix("map(") {
+            let (key, rest) = Self::begin(inner)?;
+            let (value, rest) = Self::begin(rest.strip_prefix(", ")?)?;
+            return Some((Type::map(key, value), rest.strip_prefix(')')?));
+        }
+        let mut rest = text.strip_prefix("row(")?;
+        let mut fields = Vec::new();
+        loop {
+            let (name, ty, after) = match Self::begin(rest) {
+                Some((ty, after)) if after.starts_with([',', ')']) => (None, ty, after),
+                _ => {
+                    let (name, after) = rest.split_once(' ')?;
+                    let (ty, after) = Self::begin(after)?;
+                    (Some(name.to_owned()), ty, after)
+                }
+            };
+            fields.push((name, ty));
+            match after.strip_prefix(", ") {
+                Some(next) => rest = next,
+                None => return Some((Type::Row(fields), after.strip_prefix(')')?)),
+            }
         }
     }
 }
 
-/// Element of an array, from 1. Texts of the errors: document "Common errors", Presto.
-fn element(call: &Context<'_>, strict: bool) -> rusqlite::Result<Value> {
-    let (Some(text), Some(index)) = (text_arg(call, 0)?, call.get::<Option<i64>>(1)?) else {
-        return Ok(Value::Null);
-    };
-    let Ok(Json::Array(mut array)) = serde_json::from_str(text) else {
-        return Ok(Value::Null);
-    };
-    let length = array.len() as i64;
-    let position = match index {
-        0 => return Err(failed("SQL array indices start at 1")),
-        1.. => index - 1,
-        _ if strict => return Err(failed("Array subscript is negative")),
-        _ => length + index,
-    };
-    match usize::try_from(position).ok().filter(|&position| position < array.len()) {
-        Some(position) => Ok(sqlite_value(array.swap_remove(position))),
-        None if strict => Err(failed(format!(
-            "Array subscript must be less than or equal to array length: {index} > {length}"
-        ))),
-        None => Ok(Value::Null),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn sqlite_value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Integer(i64::from(value)),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Value::Integer(whole),
-            (None, Some(decimal)) => Value::Real(decimal),
-            (None, None) => Value::Null,
-        },
-        Json::String(text) => Value::Text(text),
-        other => Value::Text(other.to_string()),
+    #[test]
+    fn types_are_read_back() {
+        for ty in [
+            Type::map(Type::Varchar, Type::Bigint.array()),
+            Type::Row(vec![(None, Type::Bigint), (Some("date".to_owned()), Type::Json.array())]),
+            Type::TimestampTz(String::new()),
+        ] {
+            assert_eq!(TypeName::parse(&ty.to_string()).map(|name| name.0), Some(ty));
+        }
     }
 }

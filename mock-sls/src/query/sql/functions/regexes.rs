@@ -3,23 +3,16 @@
 use std::sync::Arc;
 
 use regex::Regex;
-use rusqlite::{
-    Connection,
-    functions::{Context, FunctionFlags},
-};
+use rusqlite::{Connection, functions::Context};
 
 use super::{
-    failed,
+    PURE, failed, scalar,
     texts::{array, text_arg},
 };
 
-const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
-
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
-    db.create_scalar_function("sls_regexp_like", 2, PURE, |call| {
-        with_regex(call, |regex, text| Ok(regex.is_match(text)))
-    })?;
-    db.create_scalar_function("sls_regexp_extract", 3, PURE, |call| {
+    scalar(db, "sls_regexp_like", 2, PURE, |call| with_regex(call, |regex, text| Ok(regex.is_match(text))))?;
+    scalar(db, "sls_regexp_extract", 3, PURE, |call| {
         let found = with_regex(call, |regex, text| {
             let group = group(call, regex)?;
             let captures = regex.captures(text);
@@ -27,20 +20,29 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         })?;
         Ok(found.flatten())
     })?;
-    db.create_scalar_function("sls_regexp_extract_all", 3, PURE, |call| {
+    scalar(db, "sls_regexp_extract_all", 3, PURE, |call| {
         with_regex(call, |regex, text| {
             let group = group(call, regex)?;
             let found = regex.captures_iter(text).filter_map(|captures| captures.get(group));
             Ok(array(found.map(|found| found.as_str())))
         })
     })?;
-    db.create_scalar_function("sls_regexp_replace", 3, PURE, |call| {
+    scalar(db, "sls_regexp_replace", 3, PURE, |call| {
         let Some(replacement) = text_arg(call, 2)? else {
             return Ok(None);
         };
         with_regex(call, |regex, text| Ok(regex.replace_all(text, &*braced(replacement)).into_owned()))
     })?;
-    db.create_scalar_function("sls_regexp_split", 2, PURE, |call| {
+    scalar(db, "sls_regexp_count", 2, PURE, |call| {
+        with_regex(call, |regex, text| Ok(regex.find_iter(text).count() as i64))
+    })?;
+    scalar(db, "sls_regexp_position", 2, PURE, |call| {
+        with_regex(call, |regex, text| {
+            let before = |at: usize| text.get(..at).unwrap_or_default().chars().count() as i64;
+            Ok(regex.find(text).map_or(-1, |found| before(found.start()) + 1))
+        })
+    })?;
+    scalar(db, "sls_regexp_split", 2, PURE, |call| {
         with_regex(call, |regex, text| Ok(array(regex.split(text))))
     })
 }

@@ -1,53 +1,59 @@
-//! Functions of texts and numbers that SQLite lacks or has for ASCII only.
+//! Functions of texts that SQLite lacks, has for ASCII only, or has with another meaning.
 
-use rusqlite::{
-    Connection,
-    functions::{Context, FunctionFlags},
-};
+use rusqlite::{Connection, functions::Context};
 
-use super::failed;
+use super::{PURE, failed, scalar};
 
 /// Longest text that padding makes, characters. Guess: bounds memory.
 const PADDED_CHARS_MAX: usize = 1 << 20;
-
-const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+/// Longest texts whose distance is measured, characters. Guess: the work is the product of both.
+const DISTANCE_CHARS_MAX: usize = 4096;
 
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     text(db, "sls_lower", |text| text.to_lowercase())?;
     text(db, "sls_upper", |text| text.to_uppercase())?;
     text(db, "sls_reverse", |text| text.chars().rev().collect())?;
-    number(db, "sls_ceil", f64::ceil)?;
-    number(db, "sls_floor", f64::floor)?;
-    number(db, "sls_truncate", f64::trunc)?;
-    number(db, "sls_sqrt", f64::sqrt)?;
-    number(db, "sls_exp", f64::exp)?;
-    number(db, "sls_ln", f64::ln)?;
-    number(db, "sls_log2", f64::log2)?;
-    number(db, "sls_log10", f64::log10)?;
-    numbers(db, "sls_power", f64::powf)?;
-    numbers(db, "sls_mod", |a, b| a % b)?;
-    db.create_scalar_function("sls_split_part", 3, PURE, split_part)?;
-    db.create_scalar_function("sls_split", 2, PURE, split)?;
-    db.create_scalar_function("sls_pad", 4, PURE, pad)
-}
-
-fn text(
-    db: &Connection,
-    name: &str,
-    f: impl Fn(&str) -> String + Send + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static,
-) -> rusqlite::Result<()> {
-    db.create_scalar_function(name, 1, PURE, move |call| Ok(text_arg(call, 0)?.map(&f)))
-}
-
-fn number(db: &Connection, name: &str, f: fn(f64) -> f64) -> rusqlite::Result<()> {
-    db.create_scalar_function(name, 1, PURE, move |call| Ok(call.get::<Option<f64>>(0)?.map(f)))
-}
-
-fn numbers(db: &Connection, name: &str, f: fn(f64, f64) -> f64) -> rusqlite::Result<()> {
-    db.create_scalar_function(name, 2, PURE, move |call| {
-        let (a, b) = (call.get::<Option<f64>>(0)?, call.get::<Option<f64>>(1)?);
-        Ok(a.zip(b).map(|(a, b)| f(a, b)))
+    text(db, "sls_trim", |text| text.trim().to_owned())?;
+    text(db, "sls_ltrim", |text| text.trim_start().to_owned())?;
+    text(db, "sls_rtrim", |text| text.trim_end().to_owned())?;
+    scalar(db, "sls_substr", 3, PURE, substr)?;
+    scalar(db, "sls_strpos", 3, PURE, |call| position(call, false))?;
+    scalar(db, "sls_strrpos", 3, PURE, |call| position(call, true))?;
+    scalar(db, "sls_split_part", 3, PURE, split_part)?;
+    scalar(db, "sls_split", 3, PURE, split)?;
+    scalar(db, "sls_pad", 4, PURE, pad)?;
+    scalar(db, "sls_chr", 1, PURE, |call| {
+        let Some(code) = call.get::<Option<i64>>(0)? else { return Ok(None) };
+        let c = u32::try_from(code).ok().and_then(char::from_u32);
+        c.map(|c| Some(c.to_string()))
+            .ok_or_else(|| failed(format!("Not a valid Unicode code point: {code}")))
+    })?;
+    scalar(db, "sls_levenshtein", 2, PURE, |call| {
+        let (Some(a), Some(b)) = (text_arg(call, 0)?, text_arg(call, 1)?) else { return Ok(None) };
+        levenshtein(a, b).map(Some)
+    })?;
+    scalar(db, "sls_hamming", 2, PURE, |call| {
+        let (Some(a), Some(b)) = (text_arg(call, 0)?, text_arg(call, 1)?) else { return Ok(None) };
+        if a.chars().count() != b.chars().count() {
+            return Err(failed("The input strings to hamming_distance function must have the same length"));
+        }
+        Ok(Some(a.chars().zip(b.chars()).filter(|(a, b)| a != b).count() as i64))
+    })?;
+    scalar(db, "sls_translate", 3, PURE, |call| {
+        let (Some(text), Some(from), Some(to)) = (text_arg(call, 0)?, text_arg(call, 1)?, text_arg(call, 2)?)
+        else {
+            return Ok(None);
+        };
+        let translated = text.chars().filter_map(|c| match from.chars().position(|known| known == c) {
+            None => Some(c),
+            Some(at) => to.chars().nth(at),
+        });
+        Ok(Some(translated.collect::<String>()))
     })
+}
+
+fn text(db: &Connection, name: &str, f: fn(&str) -> String) -> rusqlite::Result<()> {
+    scalar(db, name, 1, PURE, move |call| Ok(text_arg(call, 0)?.map(f)))
 }
 
 /// An argument as text; none for NULL.
@@ -56,6 +62,47 @@ pub fn text_arg<'c>(call: &'c Context<'_>, index: usize) -> rusqlite::Result<Opt
         Ok(text) => Ok(text),
         Err(error) => Err(failed(error.to_string())),
     }
+}
+
+/// From a place that counts from 1, or from the end when negative. Beyond the text it is empty.
+fn substr(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
+    let (Some(text), Some(start)) = (text_arg(call, 0)?, call.get::<Option<i64>>(1)?) else {
+        return Ok(None);
+    };
+    let length = match call.get_raw(2) {
+        rusqlite::types::ValueRef::Null => usize::MAX,
+        _ => usize::try_from(call.get::<i64>(2)?).unwrap_or_default(),
+    };
+    let skipped = match start {
+        0 => None,
+        1.. => usize::try_from(start - 1).ok(),
+        _ => {
+            usize::try_from(start.unsigned_abs()).ok().and_then(|back| text.chars().count().checked_sub(back))
+        }
+    };
+    Ok(Some(skipped.map(|skipped| text.chars().skip(skipped).take(length).collect()).unwrap_or_default()))
+}
+
+/// The place of the n-th occurrence of a text, from 1; 0 when there is none.
+fn position(call: &Context<'_>, backwards: bool) -> rusqlite::Result<Option<i64>> {
+    let (Some(text), Some(wanted), Some(instance)) =
+        (text_arg(call, 0)?, text_arg(call, 1)?, call.get::<Option<i64>>(2)?)
+    else {
+        return Ok(None);
+    };
+    let index = usize::try_from(instance).ok().and_then(|instance| instance.checked_sub(1));
+    let index = index.ok_or_else(|| failed("'instance' must be a positive or negative number."))?;
+    if wanted.is_empty() {
+        return Ok(Some(1));
+    }
+    // Occurrences may overlap.
+    let begins = |at: &usize| text.get(*at..).is_some_and(|rest| rest.starts_with(wanted));
+    let found = match backwards {
+        false => (0..text.len()).filter(begins).nth(index),
+        true => (0..text.len()).rev().filter(begins).nth(index),
+    };
+    let chars_before = |at: usize| text.get(..at).unwrap_or_default().chars().count() as i64;
+    Ok(Some(found.map_or(0, |at| chars_before(at) + 1)))
 }
 
 fn split_part(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
@@ -72,6 +119,7 @@ fn split_part(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
     }
 }
 
+/// With a limit, the last piece is all that remains.
 fn split(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
     let (Some(text), Some(delimiter)) = (text_arg(call, 0)?, text_arg(call, 1)?) else {
         return Ok(None);
@@ -79,7 +127,13 @@ fn split(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
     if delimiter.is_empty() {
         return Err(failed("The delimiter may not be the empty string"));
     }
-    Ok(Some(array(text.split(delimiter))))
+    match call.get::<Option<i64>>(2)? {
+        None => Ok(Some(array(text.split(delimiter)))),
+        Some(limit @ 1..) => {
+            Ok(Some(array(text.splitn(usize::try_from(limit).unwrap_or(usize::MAX), delimiter))))
+        }
+        Some(_) => Err(failed("Limit must be positive")),
+    }
 }
 
 /// Texts as an SQL array.
@@ -104,4 +158,27 @@ fn pad(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
     let left: bool = call.get(3)?;
     let kept: String = text.chars().take(size).collect();
     Ok(Some(if left { padding + &kept } else { kept + &padding }))
+}
+
+/// How many characters must be put in, taken out or changed to make one text of the other.
+fn levenshtein(a: &str, b: &str) -> rusqlite::Result<i64> {
+    let b: Vec<char> = b.chars().collect();
+    if b.len().max(a.chars().count()) > DISTANCE_CHARS_MAX {
+        return Err(failed(format!("levenshtein_distance takes at most {DISTANCE_CHARS_MAX} characters")));
+    }
+    let mut costs: Vec<i64> = (0..=b.len() as i64).collect();
+    for (row, from) in a.chars().enumerate() {
+        let mut diagonal = row as i64;
+        let mut left = diagonal + 1;
+        for (to, cost) in b.iter().zip(costs.iter_mut().skip(1)) {
+            let changed = diagonal + i64::from(from != *to);
+            diagonal = *cost;
+            *cost = changed.min(left + 1).min(diagonal + 1);
+            left = *cost;
+        }
+        if let Some(first) = costs.first_mut() {
+            *first = row as i64 + 1;
+        }
+    }
+    Ok(costs.last().copied().unwrap_or_default())
 }

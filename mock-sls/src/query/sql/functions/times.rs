@@ -5,23 +5,20 @@ use std::fmt::Write;
 
 use jiff::{
     Span, Timestamp, Unit, Zoned, ZonedDifference,
-    civil::{DateTime, Weekday},
-    tz::TimeZone,
+    civil::{Date, DateTime, Time, Weekday},
+    fmt::strtime::BrokenDownTime,
+    tz::{Offset, TimeZone},
 };
-use rusqlite::{
-    Connection,
-    functions::{Context, FunctionFlags},
-};
+use rusqlite::{Connection, functions::Context};
 
-use super::{failed, texts::text_arg};
-
-const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
+use super::{PURE, failed, scalar, texts::text_arg};
+use crate::query::sql::types::Type;
 
 pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let unit_then_time = |name, f: fn(&str, &Zoned) -> rusqlite::Result<i64>| {
         let zone = zone.clone();
-        db.create_scalar_function(name, 2, PURE, move |call| {
-            let (Some(unit), Some(time)) = (text_arg(call, 0)?, time_arg(call, 1, &zone)?) else {
+        scalar(db, name, 3, PURE, move |call| {
+            let (Some(unit), Some(time)) = (text_arg(call, 0)?, time_arg(call, 1, 2, &zone)?) else {
                 return Ok(None);
             };
             f(&unit.to_ascii_lowercase(), &time).map(Some)
@@ -29,26 +26,49 @@ pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     };
     unit_then_time("sls_date_trunc", truncated)?;
     unit_then_time("sls_date_part", part)?;
+    let text_of_time = |name, f: fn(&Zoned, &str) -> rusqlite::Result<String>| {
+        let zone = zone.clone();
+        scalar(db, name, 3, PURE, move |call| {
+            let (Some(time), Some(format)) = (time_arg(call, 0, 2, &zone)?, text_arg(call, 1)?) else {
+                return Ok(None);
+            };
+            f(&time, format).map(Some)
+        })
+    };
+    text_of_time("sls_date_format", |time, format| Ok(formatted(time, format)))?;
     let in_zone = zone.clone();
-    db.create_scalar_function("sls_date_format", 2, PURE, move |call| {
-        let (Some(time), Some(format)) = (time_arg(call, 0, &in_zone)?, text_arg(call, 1)?) else {
-            return Ok(None);
-        };
-        Ok(Some(formatted(&time, format)))
+    scalar(db, "sls_to_iso8601", 3, PURE, move |call| {
+        let Some(time) = time_arg(call, 0, 1, &in_zone)? else { return Ok(None) };
+        let format = if call.get::<bool>(2)? { "%Y-%m-%d" } else { "%Y-%m-%dT%H:%M:%S%.3f%:z" };
+        Ok(Some(time.strftime(format).to_string()))
     })?;
     let in_zone = zone.clone();
-    db.create_scalar_function("sls_date_parse", 2, PURE, move |call| {
+    scalar(db, "sls_date_parse", 2, PURE, move |call| {
         let (Some(text), Some(format)) = (text_arg(call, 0)?, text_arg(call, 1)?) else {
             return Ok(None);
         };
-        let parsed =
-            DateTime::strptime(strptime_format(format), text).ok().and_then(|time| millis(time, &in_zone));
+        let parsed = parsed(text, format).and_then(|time| millis(time, &in_zone));
         parsed.map(Some).ok_or_else(|| failed(format!("Invalid format: \"{text}\" is not like {format}")))
     })?;
     let in_zone = zone.clone();
-    db.create_scalar_function("sls_date_add", 3, PURE, move |call| {
+    scalar(db, "sls_parse_iso8601", 1, PURE, move |call| {
+        let Some(text) = text_arg(call, 0)? else { return Ok(None) };
+        let time = parse_time(text, &in_zone).map(|time| time.millisecond);
+        time.map(Some).ok_or_else(|| failed(format!("Invalid format: \"{text}\"")))
+    })?;
+    let in_zone = zone.clone();
+    scalar(db, "sls_start_of_day", 1, PURE, move |call| {
+        Ok(call.get::<Option<i64>>(0)?.and_then(|time| start_of_day(time, &in_zone)))
+    })?;
+    let in_zone = zone.clone();
+    scalar(db, "sls_last_day_of_month", 2, PURE, move |call| {
+        let Some(time) = time_arg(call, 0, 1, &in_zone)? else { return Ok(None) };
+        Ok(millis(time.date().last_of_month().at(0, 0, 0, 0), time.time_zone()))
+    })?;
+    let in_zone = zone.clone();
+    scalar(db, "sls_date_add", 4, PURE, move |call| {
         let (Some(unit), Some(count), Some(time)) =
-            (text_arg(call, 0)?, call.get::<Option<i64>>(1)?, time_arg(call, 2, &in_zone)?)
+            (text_arg(call, 0)?, call.get::<Option<i64>>(1)?, time_arg(call, 2, 3, &in_zone)?)
         else {
             return Ok(None);
         };
@@ -57,22 +77,38 @@ pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
         Ok(Some(moved.timestamp().as_millisecond()))
     })?;
     let in_zone = zone.clone();
-    db.create_scalar_function("sls_date_diff", 3, PURE, move |call| {
+    scalar(db, "sls_date_diff", 4, PURE, move |call| {
         let (Some(unit), Some(from), Some(to)) =
-            (text_arg(call, 0)?, time_arg(call, 1, &in_zone)?, time_arg(call, 2, &in_zone)?)
+            (text_arg(call, 0)?, time_arg(call, 1, 3, &in_zone)?, time_arg(call, 2, 3, &in_zone)?)
         else {
             return Ok(None);
         };
         difference(&unit.to_ascii_lowercase(), &from, &to).ok_or_else(|| not_a_unit(unit)).map(Some)
-    })
+    })?;
+    scalar(db, "sls_readable_seconds", 1, PURE, |call| Ok(call.get::<Option<f64>>(0)?.map(readable_seconds)))
 }
 
-fn time_arg(call: &Context<'_>, index: usize, zone: &TimeZone) -> rusqlite::Result<Option<Zoned>> {
+/// The moment of one argument in the zone of another; an empty one is the session's.
+fn time_arg(
+    call: &Context<'_>,
+    index: usize,
+    zone_index: usize,
+    session: &TimeZone,
+) -> rusqlite::Result<Option<Zoned>> {
     let Some(millisecond) = call.get::<Option<i64>>(index)? else {
         return Ok(None);
     };
+    let zone = match text_arg(call, zone_index)? {
+        None | Some("") => session.clone(),
+        Some(name) => {
+            let known = call.get_or_create_aux(zone_index as std::ffi::c_int, |_| {
+                zone_of(name).ok_or_else(|| failed(format!("'{name}' is not a valid time zone")))
+            })?;
+            TimeZone::clone(&known)
+        }
+    };
     match Timestamp::from_millisecond(millisecond) {
-        Ok(time) => Ok(Some(time.to_zoned(zone.clone()))),
+        Ok(time) => Ok(Some(time.to_zoned(zone))),
         Err(_) => Err(failed(format!("the time {millisecond} ms is out of range"))),
     }
 }
@@ -101,8 +137,8 @@ fn truncated(unit: &str, time: &Zoned) -> rusqlite::Result<i64> {
     start.and_then(|start| millis(start, time.time_zone())).ok_or_else(|| not_a_unit(unit))
 }
 
-fn first_of_quarter(time: DateTime) -> Option<jiff::civil::Date> {
-    jiff::civil::Date::new(time.year(), (time.month() - 1) / 3 * 3 + 1, 1).ok()
+fn first_of_quarter(time: DateTime) -> Option<Date> {
+    Date::new(time.year(), (time.month() - 1) / 3 * 3 + 1, 1).ok()
 }
 
 fn millis(time: DateTime, zone: &TimeZone) -> Option<i64> {
@@ -114,13 +150,17 @@ fn part(unit: &str, time: &Zoned) -> rusqlite::Result<i64> {
         "year" => i64::from(time.year()),
         "quarter" => i64::from((time.month() - 1) / 3 + 1),
         "month" => i64::from(time.month()),
-        "week" => i64::from(time.date().iso_week_date().week()),
-        "day" => i64::from(time.day()),
-        "day_of_week" => i64::from(time.weekday().to_monday_one_offset()),
-        "day_of_year" => i64::from(time.day_of_year()),
+        "week" | "week_of_year" => i64::from(time.date().iso_week_date().week()),
+        "year_of_week" | "yow" => i64::from(time.date().iso_week_date().year()),
+        "day" | "day_of_month" => i64::from(time.day()),
+        "day_of_week" | "dow" => i64::from(time.weekday().to_monday_one_offset()),
+        "day_of_year" | "doy" => i64::from(time.day_of_year()),
         "hour" => i64::from(time.hour()),
         "minute" => i64::from(time.minute()),
         "second" => i64::from(time.second()),
+        "millisecond" => i64::from(time.millisecond()),
+        "timezone_hour" => i64::from(time.offset().seconds() / 3600),
+        "timezone_minute" => i64::from(time.offset().seconds() / 60 % 60),
         _ => return Err(not_a_unit(unit)),
     })
 }
@@ -203,6 +243,10 @@ fn write_part(text: &mut String, letter: char, time: &Zoned) -> std::fmt::Result
         'T' => write!(text, "{hour:02}:{minute:02}:{second:02}"),
         'r' => write!(text, "{hour12:02}:{minute:02}:{second:02} {half}"),
         'j' => write!(text, "{:03}", time.day_of_year()),
+        'D' => write!(text, "{}{}", time.day(), ordinal_suffix(time.day())),
+        'w' => write!(text, "{}", time.weekday().to_sunday_zero_offset()),
+        'U' => write!(text, "{}", time.strftime("%U")),
+        'V' => write!(text, "{:02}", sunday_week(time)),
         'v' => write!(text, "{:02}", time.date().iso_week_date().week()),
         'x' => write!(text, "{:04}", time.date().iso_week_date().year()),
         'a' => write!(text, "{}", time.strftime("%a")),
@@ -237,13 +281,141 @@ fn strptime_format(format: &str) -> String {
     translated
 }
 
+fn ordinal_suffix(day: i8) -> &'static str {
+    match (day % 10, day / 10) {
+        (_, 1) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    }
+}
+
+/// Week of the year whose weeks begin on Sunday; week 1 has the year's first Sunday. Days before
+/// it belong to the last week of the year before. Source: MySQL's `%V`.
+fn sunday_week(time: &Zoned) -> i16 {
+    let week = |date: Date| (date.day_of_year() + 6 - i16::from(date.weekday().to_sunday_zero_offset())) / 7;
+    match week(time.date()) {
+        0 => Date::new(time.year() - 1, 12, 31).map_or(0, week),
+        week => week,
+    }
+}
+
+/// A time by MySQL letters; what the format leaves out is that of 1970-01-01 00:00:00.
+fn parsed(text: &str, format: &str) -> Option<DateTime> {
+    let mut parts = BrokenDownTime::parse(strptime_format(format), text).ok()?;
+    let (year, month, day) = (parts.year(), parts.month(), parts.day());
+    if parts.day_of_year().is_none() {
+        parts.set_year(Some(year.unwrap_or(1970))).ok()?;
+        parts.set_month(Some(month.unwrap_or(1))).ok()?;
+        parts.set_day(Some(day.unwrap_or(1))).ok()?;
+    }
+    let date = parts.to_date().ok()?;
+    Some(date.to_datetime(parts.to_time().unwrap_or(Time::midnight())))
+}
+
 /// `2023-11-15 07:00:00.000`, how results show a timestamp.
 pub fn show(millisecond: i64, zone: &TimeZone) -> Option<String> {
     let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
     Some(time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
 }
 
-/// A date, or date and time, in the session's zone.
-pub fn parse_timestamp(text: &str, zone: &TimeZone) -> Option<i64> {
-    millis(text.parse().ok()?, zone)
+/// `2023-11-15 07:00:00.000 Asia/Shanghai`, how results show a timestamp with time zone.
+pub fn show_zoned(millisecond: i64, name: &str, session: &TimeZone) -> Option<String> {
+    let zone = match name {
+        "" => session.clone(),
+        name => zone_of(name)?,
+    };
+    let name = match name {
+        "" => zone.iana_name().unwrap_or(crate::query::sql::DEFAULT_ZONE),
+        name => name,
+    };
+    Some(format!("{} {name}", show(millisecond, &zone)?))
+}
+
+/// `2023-11-15`, how results show a date.
+pub fn show_date(millisecond: i64, zone: &TimeZone) -> Option<String> {
+    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
+    Some(time.strftime("%Y-%m-%d").to_string())
+}
+
+/// `1 02:03:04.500`, how results show a span of time.
+pub fn show_interval(milliseconds: i64) -> String {
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let rest = milliseconds.unsigned_abs();
+    let (days, hours, minutes) = (rest / 86_400_000, rest / 3_600_000 % 24, rest / 60_000 % 60);
+    format!("{sign}{days} {hours:02}:{minutes:02}:{:02}.{:03}", rest / 1000 % 60, rest % 1000)
+}
+
+/// A moment as its type shows it.
+pub fn shown(millisecond: i64, ty: &Type, zone: &TimeZone) -> Option<String> {
+    match ty {
+        Type::TimestampTz(name) => show_zoned(millisecond, name, zone),
+        Type::Date => show_date(millisecond, zone),
+        Type::Interval => Some(show_interval(millisecond)),
+        _ => show(millisecond, zone),
+    }
+}
+
+/// A zone by its name (`Asia/Shanghai`) or offset (`+08:00`).
+pub fn zone_of(name: &str) -> Option<TimeZone> {
+    if let Ok(zone) = TimeZone::get(name) {
+        return Some(zone);
+    }
+    let (sign, offset) = match (name.strip_prefix('+'), name.strip_prefix('-')) {
+        (Some(offset), _) => (1, offset),
+        (_, Some(offset)) => (-1, offset),
+        _ => return (name == crate::query::sql::DEFAULT_ZONE).then(crate::query::sql::china),
+    };
+    let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "0"));
+    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
+    Offset::from_seconds(sign * seconds).ok().map(TimeZone::fixed)
+}
+
+/// The first moment of the day of a moment.
+pub fn start_of_day(millisecond: i64, zone: &TimeZone) -> Option<i64> {
+    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
+    millis(time.date().at(0, 0, 0, 0), zone)
+}
+
+/// What a text says of a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeText {
+    /// The moment.
+    pub millisecond: i64,
+    /// The zone that was written behind it.
+    pub zone: Option<String>,
+}
+
+/// A date, or date and time, with or without a zone behind it; else in the session's zone.
+pub fn parse_time(text: &str, session: &TimeZone) -> Option<TimeText> {
+    let text = text.trim();
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(TimeText { millisecond: time.as_millisecond(), zone: None });
+    }
+    if let Ok(time) = text.parse::<DateTime>() {
+        return Some(TimeText { millisecond: millis(time, session)?, zone: None });
+    }
+    let (time, name) = text.rsplit_once(' ')?;
+    let zone = zone_of(name)?;
+    Some(TimeText { millisecond: millis(time.trim().parse().ok()?, &zone)?, zone: Some(name.to_owned()) })
+}
+
+/// A day.
+pub fn parse_date(text: &str, zone: &TimeZone) -> Option<i64> {
+    millis(text.trim().parse::<Date>().ok()?.at(0, 0, 0, 0), zone)
+}
+
+/// `1 day, 2 hours, 3 seconds`. Source: Presto.
+fn readable_seconds(seconds: f64) -> String {
+    let mut rest = seconds.round().max(0.0) as u64;
+    let mut parts = Vec::new();
+    for (size, name) in [(604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")] {
+        let count = rest / size;
+        rest %= size;
+        if count > 0 || (size == 1 && parts.is_empty()) {
+            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    parts.join(", ")
 }

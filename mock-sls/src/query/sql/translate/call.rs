@@ -1,11 +1,16 @@
 //! Calls of functions, scalar, aggregate and over windows.
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowFrame,
-    WindowFrameBound, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, OrderByExpr, WindowFrame, WindowFrameBound, WindowType,
 };
 
-use super::{Context, Mode, Translator, compare, expr::same_type, select::direction, unsupported};
+use super::{
+    Clause, Context, Mode, Translator, compare,
+    expr::{same_type, zoned},
+    select::direction,
+    series, unsupported,
+};
 use crate::query::sql::{
     SqlError,
     error::At,
@@ -20,8 +25,18 @@ impl Translator<'_> {
         let name = function.name.to_string().to_lowercase();
         let name = name.trim_matches('"');
         let arguments = Arguments::of(function)?;
-        if name == compare::NAME {
+        if compare::is_name(name) {
             return self.compared_value(&arguments.exprs, place, context);
+        }
+        if series::is_bucket(name) {
+            return self.bucket(&arguments.exprs, context, place);
+        }
+        if name == "row" && !arguments.exprs.is_empty() {
+            let fields: Vec<Expr> = arguments.exprs.iter().map(|expr| (*expr).clone()).collect();
+            return self.row(&fields, context);
+        }
+        if let Some(called) = self.lambda_call(name, &arguments.exprs, place, context)? {
+            return Ok(called);
         }
         let over = match &function.over {
             None => None,
@@ -30,36 +45,64 @@ impl Translator<'_> {
         let kind = functions::kind(name)
             .ok_or_else(|| SqlError::FunctionNotRegistered { at: place, name: name.to_owned() })?;
         let aggregate = kind == Kind::Aggregate && over.is_none();
+        if let (true, Clause::Named(clause)) = (kind != Kind::Scalar, &self.clause) {
+            // Text: document "SQL error center".
+            let message =
+                format!("{clause} clause cannot contain aggregations or window functions: [{function}]");
+            return Err(SqlError::semantic(place, message));
+        }
         if aggregate && context.mode == Mode::Rows {
-            let message = format!(
-                "aggregate function {name} is not allowed here (WHERE, GROUP BY, JOIN or another aggregate)"
-            );
+            let message = match &self.clause {
+                Clause::Aggregate(outer) => {
+                    format!("Cannot nest aggregations inside aggregation '{outer}': [{function}]")
+                }
+                _ => format!("aggregations are not allowed here: [{function}]"),
+            };
             return Err(SqlError::semantic(place, message));
         }
         if kind == Kind::Window && over.is_none() {
-            return Err(SqlError::semantic(place, format!("window function {name} needs OVER (…)")));
+            return Err(SqlError::semantic(place, format!("Window function {name} requires OVER clause")));
         }
         self.saw_aggregate |= aggregate;
         // The rows that an aggregate takes are those before grouping.
         let inner = if aggregate { context.with_mode(Mode::Rows) } else { context };
+        let clause = if aggregate { Clause::Aggregate(name.to_owned()) } else { self.clause.clone() };
         let lenient = self.lenient;
         self.lenient |= name == "try";
-        let args = arguments.exprs.iter().map(|arg| self.expr(arg, inner)).collect::<Result<Vec<_>, _>>();
+        let args = self.within(clause.clone(), |this| {
+            arguments.exprs.iter().map(|arg| this.expr(arg, inner)).collect::<Result<Vec<_>, _>>()
+        });
         self.lenient = lenient;
         let args = args?;
-        let call = match (arguments.wildcard, arguments.distinct) {
+        let mut call = match (arguments.wildcard, arguments.distinct) {
             (true, _) if name == "count" => Typed::new(Type::Bigint, "count(*)"),
             (true, _) => return Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),
             (false, true) => functions::call_distinct(name, &args, place)?,
             (false, false) => self.simple_call(name, args, place)?,
         };
+        if !arguments.order_by.is_empty() {
+            let mut terms = Vec::new();
+            for term in arguments.order_by {
+                terms.push(format!("{}{}", self.expr(&term.expr, inner)?.sql, direction(term)));
+            }
+            let open = call.sql.strip_suffix(')').filter(|_| aggregate);
+            let open = open.ok_or_else(|| unsupported("ORDER BY inside of this call"))?;
+            call.sql = format!("{open} ORDER BY {})", terms.join(", "));
+        }
+        if over.is_some() && call.sql.starts_with("sls_") {
+            return Err(unsupported(&format!("the function {name} over a window")));
+        }
         let filter = match &function.filter {
             None => String::new(),
             Some(condition) if aggregate => {
-                format!(" FILTER (WHERE {})", self.condition(condition, inner, "FILTER clause")?.sql)
+                let condition = self.within(clause, |this| this.condition(condition, inner, "FILTER clause"));
+                format!(" FILTER (WHERE {})", condition?.sql)
             }
             Some(_) => return Err(unsupported("FILTER without an aggregate")),
         };
+        if function.null_treatment.is_some() {
+            return Err(unsupported("IGNORE NULLS"));
+        }
         Ok(Typed { sql: format!("{}{filter}{}", call.sql, over.unwrap_or_default()), ..call })
     }
 
@@ -79,7 +122,7 @@ impl Translator<'_> {
         match (name, args.len()) {
             ("coalesce" | "greatest" | "least", 1..) => {
                 let message =
-                    |_: &Type| format!("All {} operands must be the same type", name.to_uppercase());
+                    |ty: &Type| format!("All {} operands must be the same type: {ty}", name.to_uppercase());
                 let single = args.len() == 1;
                 let (ty, args) = same_type(args, place, message)?;
                 let sqlite = match name {
@@ -101,18 +144,80 @@ impl Translator<'_> {
                 let (ty, results) = same_type(args.collect(), place, message)?;
                 Ok(Typed::new(ty, format!("iif({}, {})", condition.sql, if_arms(&results))))
             }
-            ("concat", 2..) => {
+            ("concat", 2..) => concatenated(args, place),
+            ("map_concat", 1..) => {
+                let message = |ty: &Type| format!("map_concat needs maps of one type, not {ty}");
+                let (ty, maps) = same_type(args, place, message)?;
+                Ok(Typed::new(ty, format!("sls_map_concat({})", maps.join(", "))))
+            }
+            ("map_from_entries" | "multimap_from_entries", 1) => {
+                let entry = args.first().and_then(|arg| match &arg.ty {
+                    Type::Array(entry) => match &**entry {
+                        Type::Row(fields) => match fields.as_slice() {
+                            [(_, key), (_, value)] => Some((arg.sql.clone(), key.clone(), value.clone())),
+                            _ => None,
+                        },
+                        _ => None,
+                    },
+                    _ => None,
+                });
+                let Some((sql, key, value)) = entry else {
+                    return Err(functions::unexpected(name, &args, place));
+                };
+                let value = if name == "map_from_entries" { value } else { value.array() };
+                Ok(Typed::new(Type::map(key, value), format!("{}({sql})", self.ours(&format!("sls_{name}")))))
+            }
+            ("zip", 2..) => {
+                let mut fields = Vec::new();
+                for arg in &args {
+                    match &arg.ty {
+                        Type::Array(element) => fields.push((None, (**element).clone())),
+                        _ => return Err(functions::unexpected(name, &args, place)),
+                    }
+                }
                 let texts: Vec<&str> = args.iter().map(|arg| arg.sql.as_str()).collect();
-                match args.iter().find(|arg| !matches!(arg.ty, Type::Varchar | Type::Null)) {
-                    None => Ok(Typed::new(Type::Varchar, format!("({})", texts.join(" || ")))),
-                    Some(_) => Err(functions::unexpected("concat", &args, place)),
+                Ok(Typed::new(Type::Row(fields).array(), format!("sls_zip({})", texts.join(", "))))
+            }
+            ("from_unixtime", 1 | 2) => {
+                let mut args = args.into_iter();
+                let (time, zone) = (args.next(), args.next());
+                let sql = match &time {
+                    Some(Typed { sql, ty: Type::Bigint | Type::Null }) => format!("({sql} * 1000)"),
+                    Some(Typed { sql, ty: Type::Double }) => format!("CAST(round({sql} * 1000) AS INTEGER)"),
+                    _ => {
+                        let args: Vec<Typed> = time.into_iter().chain(zone).collect();
+                        return Err(functions::unexpected(name, &args, place));
+                    }
+                };
+                match zone {
+                    None => Ok(Typed::new(Type::Timestamp, sql)),
+                    Some(zone) => {
+                        let name = zone.literal_text().ok_or_else(|| unsupported("a computed time zone"))?;
+                        zoned(sql, name, place)
+                    }
                 }
             }
-            ("now" | "current_timestamp" | "localtimestamp", 0) => {
+            ("now" | "current_timestamp", 0) => {
+                let now = self.session.now.as_millisecond().to_string();
+                Ok(Typed::new(Type::TimestampTz(String::new()), now))
+            }
+            ("localtimestamp", 0) => {
                 Ok(Typed::new(Type::Timestamp, self.session.now.as_millisecond().to_string()))
             }
+            ("current_date", 0) => {
+                let sql = format!("sls_start_of_day({})", self.session.now.as_millisecond());
+                Ok(Typed::new(Type::Date, sql))
+            }
+            ("current_time" | "localtime", 0) => {
+                let time =
+                    self.session.now.to_zoned(self.session.zone.clone()).strftime("%H:%M:%S%.3f").to_string();
+                match name {
+                    "localtime" => Ok(Typed::text(&time)),
+                    _ => Ok(Typed::text(&format!("{time} {}", self.session.zone_name()))),
+                }
+            }
             ("current_timezone", 0) => Ok(Typed::text(&self.session.zone_name())),
-            _ => functions::call(name, &args, place),
+            _ => functions::call(name, &args, self.lenient, place),
         }
     }
 
@@ -138,6 +243,38 @@ impl Translator<'_> {
         parts.extend(spec.window_frame.as_ref().map(frame).transpose()?);
         Ok(format!(" OVER ({})", parts.join(" ")))
     }
+}
+
+/// Texts, or arrays with each other and with elements.
+fn concatenated(args: Vec<Typed>, place: At) -> Result<Typed, SqlError> {
+    if args.iter().all(|arg| matches!(arg.ty, Type::Varchar | Type::Null)) {
+        let texts: Vec<String> = args.into_iter().map(|arg| arg.sql).collect();
+        return Ok(Typed::new(Type::Varchar, format!("({})", texts.join(" || "))));
+    }
+    let whole = args.iter().find(|arg| matches!(arg.ty, Type::Array(_))).map(|arg| arg.ty.clone());
+    let Some(Type::Array(element)) = whole else {
+        return Err(functions::unexpected("concat", &args, place));
+    };
+    let mut all: Option<Typed> = None;
+    for arg in &args {
+        let array = match &arg.ty {
+            Type::Array(_) => arg.clone(),
+            ty if element.common(ty).is_some() => {
+                let letter = element.encoding().letter();
+                Typed::new(element.clone().array(), format!("sls_array('{letter}', {})", arg.sql))
+            }
+            _ => return Err(functions::unexpected("concat", &args, place)),
+        };
+        all = Some(match all {
+            None => array,
+            Some(before) => {
+                let ty = before.ty.common(&array.ty);
+                let ty = ty.ok_or_else(|| functions::unexpected("concat", &args, place))?;
+                Typed::new(ty, format!("sls_array_concat({}, {})", before.sql, array.sql))
+            }
+        });
+    }
+    all.ok_or_else(|| functions::unexpected("concat", &args, place))
 }
 
 fn if_arms(results: &[String]) -> String {
@@ -168,18 +305,21 @@ struct Arguments<'f> {
     exprs: Vec<&'f Expr>,
     wildcard: bool,
     distinct: bool,
+    order_by: &'f [OrderByExpr],
 }
 
 impl<'f> Arguments<'f> {
     fn of(function: &'f Function) -> Result<Self, SqlError> {
-        let mut arguments = Self { exprs: Vec::new(), wildcard: false, distinct: false };
+        let mut arguments = Self { exprs: Vec::new(), wildcard: false, distinct: false, order_by: &[] };
         let list = match &function.args {
             FunctionArguments::None => return Ok(arguments),
             FunctionArguments::Subquery(_) => return Err(unsupported("a subquery as argument")),
             FunctionArguments::List(list) => list,
         };
-        if !list.clauses.is_empty() {
-            return Err(unsupported("a clause inside of a call"));
+        match list.clauses.as_slice() {
+            [] => {}
+            [FunctionArgumentClause::OrderBy(terms)] => arguments.order_by = terms,
+            _ => return Err(unsupported("a clause inside of a call")),
         }
         arguments.distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         for arg in &list.args {

@@ -1,7 +1,8 @@
-//! `compare(x, n…)`: a subquery's value now and `n` seconds earlier.
+//! `compare(x, n…)` and `ts_compare(x, n…)`: a subquery's value now and `n` seconds earlier.
 //!
 //! The subquery is translated once more for every `n`, over a table of the logs of the earlier
-//! time, and joined by what the outer query groups by. Source: document "compare function".
+//! time, and joined by what the outer query groups by; a moment belongs to that `n` seconds before
+//! it. Source: document "compare function".
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, SelectItem,
@@ -17,8 +18,8 @@ use crate::query::sql::{
     types::{Type, Typed},
 };
 
-/// Name of the function.
-pub(super) const NAME: &str = "compare";
+/// The second one is for groups by time alone.
+const NAMES: [&str; 2] = ["compare", "ts_compare"];
 /// Earlier times in one statement. Guess: every one is a search of its own.
 const SHIFTS_MAX: usize = 8;
 
@@ -49,19 +50,19 @@ impl Translator<'_> {
         let name = self.new_relation();
         let mut from = format!("({}) AS {name}", now.sql);
         scope.relations.push(derived(name, alias.as_ref(), &now)?);
+        if call.name.to_string().eq_ignore_ascii_case("ts_compare") {
+            self.check_grouped_by_time(select, scope, place)?;
+        }
         for seconds in shifts {
             self.shift += seconds;
             let earlier = self.query(subquery, None, false);
             self.shift -= seconds;
             let (earlier, name) = (earlier?, self.new_relation());
             let relation = derived(name.clone(), alias.as_ref(), &earlier)?;
-            let condition = self.same_group(
-                select,
-                scope,
-                Scope { relations: vec![relation.clone()], ..Scope::default() },
-            )?;
+            let earlier_scope = Scope { relations: vec![relation.clone()], ..Scope::default() };
+            let condition = self.same_group(select, scope, earlier_scope, seconds)?;
             from.push_str(&format!(" LEFT JOIN ({}) AS {name} ON {condition}", earlier.sql));
-            scope.earlier.push(relation);
+            scope.earlier.push((relation, seconds));
         }
         Ok(Some(from))
     }
@@ -72,6 +73,7 @@ impl Translator<'_> {
         select: &Select,
         now: &Scope<'_>,
         earlier: Scope<'_>,
+        seconds: i64,
     ) -> Result<String, SqlError> {
         let GroupByExpr::Expressions(keys, _) = &select.group_by else {
             return Err(unsupported("GROUP BY ALL"));
@@ -81,7 +83,10 @@ impl Translator<'_> {
             let key = named_item(select, key);
             let left = self.expr(key, Context::rows(now))?;
             let right = self.expr(key, Context::rows(&earlier))?;
-            conditions.push(format!("{} IS {}", left.sql, right.sql));
+            conditions.push(match left.ty.is_time() {
+                true => format!("{} IS ({} + {seconds}000)", left.sql, right.sql),
+                false => format!("{} IS {}", left.sql, right.sql),
+            });
         }
         match conditions.is_empty() {
             true => Ok("1".to_owned()),
@@ -89,7 +94,33 @@ impl Translator<'_> {
         }
     }
 
-    /// `[now, before…, now / before…]`
+    /// Text: document "SQL error center", with its spelling.
+    fn check_grouped_by_time(
+        &mut self,
+        select: &Select,
+        scope: &Scope<'_>,
+        place: At,
+    ) -> Result<(), SqlError> {
+        let keys = match &select.group_by {
+            GroupByExpr::Expressions(keys, _) => keys.as_slice(),
+            GroupByExpr::All(_) => &[],
+        };
+        let mut types = Vec::new();
+        for key in keys {
+            types.push(self.expr(named_item(select, key), Context::rows(scope))?.ty);
+        }
+        match types.iter().any(Type::is_time) {
+            true => Ok(()),
+            false => {
+                let ty = types.first().map_or("none".to_owned(), Type::to_string);
+                let message = format!("ts_compare must gropu by timestamp,your grouping by type is :{ty}");
+                Err(SqlError::semantic(place, message))
+            }
+        }
+    }
+
+    /// `[now, before…, now / before…, moment before…]`. The moment is that of the group or, without
+    /// one, the start of the queried time, in Unix seconds.
     pub(super) fn compared_value(
         &mut self,
         args: &[&Expr],
@@ -100,15 +131,21 @@ impl Translator<'_> {
             return Err(SqlError::semantic(place, "compare stands in the select list, above a subquery"));
         };
         let now = self.number(value, context, place)?;
-        let (mut values, mut ratios) = (vec![now.clone()], Vec::new());
-        for earlier in &context.scope.earlier {
+        let (mut values, mut ratios, mut moments) = (vec![now.clone()], Vec::new(), Vec::new());
+        for (earlier, seconds) in &context.scope.earlier {
             let scope = Scope { relations: vec![earlier.clone()], ..Scope::default() };
             let before = self.number(value, Context::rows(&scope), place)?;
-            ratios.push(format!("{now} / {before}"));
+            ratios.push(format!("sls_div({now}, {before})"));
             values.push(before);
+            let grouped = earlier.columns.iter().find(|column| column.ty.is_time());
+            moments.push(match grouped {
+                Some(column) => format!("{}.{} / 1000.0", earlier.sql, column.sql),
+                None => (self.session.window.0 - seconds).to_string(),
+            });
         }
         values.append(&mut ratios);
-        Ok(Typed::new(Type::Array(Box::new(Type::Double)), format!("json_array({})", values.join(", "))))
+        values.append(&mut moments);
+        Ok(Typed::new(Type::Double.array(), format!("sls_array('d', {})", values.join(", "))))
     }
 
     fn number(&mut self, value: &Expr, context: Context<'_>, place: At) -> Result<String, SqlError> {
@@ -128,17 +165,29 @@ fn called(item: &SelectItem) -> Option<&Function> {
     }
 }
 
-fn call_in(mut expr: &Expr) -> Option<&Function> {
-    loop {
-        expr = match expr {
-            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case(NAME) => {
-                return Some(function);
-            }
-            Expr::CompoundFieldAccess { root: inner, .. }
-            | Expr::Nested(inner)
-            | Expr::Cast { expr: inner, .. } => inner,
-            _ => return None,
-        };
+/// Whether a function is one of these.
+pub(super) fn is_name(name: &str) -> bool {
+    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn call_in(expr: &Expr) -> Option<&Function> {
+    match expr {
+        Expr::Function(function) if is_name(&function.name.to_string()) => Some(function),
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::List(list) => list.args.iter().find_map(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => call_in(expr),
+                _ => None,
+            }),
+            _ => None,
+        },
+        Expr::BinaryOp { left, right, .. } => call_in(left).or_else(|| call_in(right)),
+        Expr::CompoundFieldAccess { root: inner, .. }
+        | Expr::Nested(inner)
+        | Expr::UnaryOp { expr: inner, .. }
+        | Expr::Ceil { expr: inner, .. }
+        | Expr::Floor { expr: inner, .. }
+        | Expr::Cast { expr: inner, .. } => call_in(inner),
+        _ => None,
     }
 }
 

@@ -1,18 +1,25 @@
 //! Expressions: names, operators, conditions, casts.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Subscript, UnaryOperator, Value,
-    ValueWithSpan,
+    AccessExpr, CaseWhen, CastKind, DataType, Expr, Ident, Subscript, TrimWhereField, Value, ValueWithSpan,
 };
 
-use super::{Context, Mode, Translator, unsupported};
+use super::{
+    Context, Mode, Translator,
+    operator::{boolean, comparable},
+    unsupported,
+};
 use crate::query::sql::{
     SqlError,
     error::At,
+    functions::{parse_date, parse_time, zone_of},
     parse::{at, start_of},
     scope::Resolved,
     types::{Type, Typed, quoted},
 };
+
+/// Text: document "SQL error center".
+const SEVERAL_COLUMNS: &str = "Multiple columns returned by subquery are not yet supported.";
 
 impl Translator<'_> {
     pub(super) fn expr(&mut self, expr: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
@@ -21,6 +28,8 @@ impl Translator<'_> {
             Mode::Groups(keys) if !matches!(expr, Expr::Value(_)) => {
                 match this.plain(expr, context.with_mode(Mode::Rows)) {
                     Ok(row) if keys.contains(&row.sql) => Ok(row),
+                    // A key of another grouping set.
+                    Ok(row) if this.absent_keys.contains(&row.sql) => Ok(Typed::new(row.ty, "NULL")),
                     _ => this.plain(expr, context),
                 }
             }
@@ -61,10 +70,7 @@ impl Translator<'_> {
                 let value = self.expr(expr, context)?;
                 let query = self.query(subquery, Some(context.scope), false)?;
                 let [column] = query.columns.as_slice() else {
-                    return Err(SqlError::semantic(
-                        place(),
-                        "Multiple columns returned by subquery are not yet supported",
-                    ));
+                    return Err(SqlError::semantic(place(), SEVERAL_COLUMNS));
                 };
                 comparable(&value.ty, "IN", &column.ty, place())?;
                 Ok(boolean(format!("({} {} ({}))", value.sql, not(*negated, "IN"), query.sql)))
@@ -77,10 +83,7 @@ impl Translator<'_> {
                 let query = self.query(subquery, Some(context.scope), false)?;
                 match query.columns.as_slice() {
                     [column] => Ok(Typed::new(column.ty.clone(), format!("({})", query.sql))),
-                    _ => Err(SqlError::semantic(
-                        place(),
-                        "Multiple columns returned by subquery are not yet supported",
-                    )),
+                    _ => Err(SqlError::semantic(place(), SEVERAL_COLUMNS)),
                 }
             }
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
@@ -91,7 +94,8 @@ impl Translator<'_> {
             }
             Expr::Cast { kind, expr, data_type, .. } => {
                 let value = self.expr(expr, context)?;
-                self.cast(&value, data_type, *kind != CastKind::Cast && *kind != CastKind::DoubleColon)
+                let lenient = !matches!(kind, CastKind::Cast | CastKind::DoubleColon);
+                self.cast(value, data_type, lenient, place())
             }
             Expr::Function(function) => self.call(function, context),
             Expr::Ceil { expr, .. } => self.named_call("ceil", &[expr], place(), context),
@@ -102,20 +106,30 @@ impl Translator<'_> {
                 args.extend(substring_for.as_deref());
                 self.named_call("substr", &args, place(), context)
             }
-            Expr::Trim { expr, trim_where: None, trim_what: None, trim_characters: None } => {
-                self.named_call("trim", &[expr], place(), context)
+            Expr::Trim { expr, trim_where, trim_what, trim_characters: None } => {
+                let name = match (trim_where, trim_what) {
+                    (None | Some(TrimWhereField::Both), None) => "trim",
+                    (Some(TrimWhereField::Leading), None) => "ltrim",
+                    (Some(TrimWhereField::Trailing), None) => "rtrim",
+                    (None | Some(TrimWhereField::Both), Some(_)) => "trim_both",
+                    (Some(TrimWhereField::Leading), Some(_)) => "trim_leading",
+                    (Some(TrimWhereField::Trailing), Some(_)) => "trim_trailing",
+                };
+                let mut args = vec![&**expr];
+                args.extend(trim_what.as_deref());
+                self.named_call(name, &args, place(), context)
             }
             Expr::Extract { field, expr, .. } => {
                 self.named_call(&field.to_string().to_lowercase(), &[expr], place(), context)
             }
             Expr::Array(array) => self.array(&array.elem, place(), context),
             Expr::CompoundFieldAccess { root, access_chain } => self.element(root, access_chain, context),
-            Expr::TypedString(typed) if matches!(typed.data_type, DataType::Timestamp(..)) => {
+            Expr::Tuple(fields) => self.row(fields, context),
+            Expr::Interval(_) => self.interval(expr),
+            Expr::AtTimeZone { timestamp, time_zone } => self.in_zone(timestamp, time_zone, context),
+            Expr::TypedString(typed) => {
                 let text = typed.value.clone().into_string().unwrap_or_default();
-                self.session.parse_timestamp(&text).map_or_else(
-                    || Err(SqlError::semantic(place(), format!("'{text}' is not a valid timestamp literal"))),
-                    |ms| Ok(Typed::new(Type::Timestamp, ms.to_string())),
-                )
+                self.time_literal(&typed.data_type, &text, at(typed.value.span.start))
             }
             _ => Err(unsupported(&format!("the expression at line {}", place()))),
         }
@@ -127,6 +141,12 @@ impl Translator<'_> {
         name: &Ident,
         context: Context<'_>,
     ) -> Result<Typed, SqlError> {
+        if qualifier.is_none()
+            && let Some(parameter) =
+                self.parameters.iter().rev().find(|known| known.name.eq_ignore_ascii_case(&name.value))
+        {
+            return Ok(parameter.value.clone());
+        }
         let alias = match qualifier {
             None => context.aliases.iter().find(|alias| alias.name.eq_ignore_ascii_case(&name.value)),
             Some(_) => None,
@@ -136,6 +156,11 @@ impl Translator<'_> {
             && (context.aliases_first || context.scope.find(qualifier, name)?.is_none())
         {
             return self.expr(alias.expr, item);
+        }
+        if let Some(qualifier) = qualifier
+            && let Some(field) = self.field(qualifier, name, context)?
+        {
+            return Ok(field);
         }
         let Resolved { relation, column, outer } = context.scope.resolve(qualifier, name)?;
         if matches!(context.mode, Mode::Groups(_)) && !outer {
@@ -147,106 +172,6 @@ impl Translator<'_> {
             table => format!("{table}.{}", column.sql),
         };
         Ok(Typed::new(column.ty.clone(), sql))
-    }
-
-    fn binary(
-        &mut self,
-        left: &Expr,
-        op: &BinaryOperator,
-        right: &Expr,
-        context: Context<'_>,
-    ) -> Result<Typed, SqlError> {
-        use BinaryOperator as B;
-        match op {
-            B::And | B::Or => self.logical(left, op, right, context),
-            B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq => {
-                self.compared(left, &op.to_string(), right, start_of(left), context)
-            }
-            B::Plus | B::Minus if matches!(right, Expr::Interval(_)) => self.moved(left, op, right, context),
-            B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo => {
-                let (a, b) = (self.expr(left, context)?, self.expr(right, context)?);
-                let fits = a.ty.is_numeric() && b.ty.is_numeric();
-                let ty = a.ty.common(&b.ty).filter(|_| fits);
-                let ty = ty.ok_or_else(|| not_applicable(&op.to_string(), &a.ty, &b.ty, start_of(left)))?;
-                Ok(match (op, &ty) {
-                    (B::Modulo, Type::Double) => Typed::new(ty, format!("sls_mod({}, {})", a.sql, b.sql)),
-                    _ => Typed::new(ty, format!("({} {op} {})", a.sql, b.sql)),
-                })
-            }
-            B::StringConcat => self.named_call("concat", &[left, right], start_of(left), context),
-            other => Err(unsupported(&format!("the operator {other}"))),
-        }
-    }
-
-    /// A chain of the same operator is translated in a loop: people write long ones.
-    fn logical(
-        &mut self,
-        left: &Expr,
-        op: &BinaryOperator,
-        right: &Expr,
-        context: Context<'_>,
-    ) -> Result<Typed, SqlError> {
-        let mut operands = vec![right];
-        let mut rest = left;
-        while let Expr::BinaryOp { left, op: same, right } = rest
-            && same == op
-        {
-            operands.push(right);
-            rest = left;
-        }
-        operands.push(rest);
-        let mut parts = Vec::new();
-        for operand in operands.into_iter().rev() {
-            parts.push(self.condition(operand, context, "Logical expression term")?.sql);
-        }
-        Ok(boolean(format!("({})", parts.join(&format!(" {op} ")))))
-    }
-
-    pub(super) fn condition(
-        &mut self,
-        expr: &Expr,
-        context: Context<'_>,
-        what: &str,
-    ) -> Result<Typed, SqlError> {
-        let condition = self.expr(expr, context)?;
-        match condition.ty.is_condition() {
-            true => Ok(condition),
-            false => {
-                let message = format!("{what} must evaluate to a boolean (actual: {})", condition.ty);
-                Err(SqlError::semantic(start_of(expr), message))
-            }
-        }
-    }
-
-    fn compared(
-        &mut self,
-        left: &Expr,
-        op: &str,
-        right: &Expr,
-        place: At,
-        context: Context<'_>,
-    ) -> Result<Typed, SqlError> {
-        let (left, right) = (self.expr(left, context)?, self.expr(right, context)?);
-        comparable(&left.ty, op, &right.ty, place)?;
-        Ok(boolean(format!("({} {op} {})", left.sql, right.sql)))
-    }
-
-    fn unary(&mut self, op: UnaryOperator, operand: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
-        match op {
-            UnaryOperator::Not => {
-                let condition = self.condition(operand, context, "Value of logical NOT expression")?;
-                Ok(boolean(format!("(NOT {})", condition.sql)))
-            }
-            UnaryOperator::Minus | UnaryOperator::Plus => {
-                let value = self.expr(operand, context)?;
-                if !value.ty.is_numeric() {
-                    let message = format!("'{op}' cannot be applied to {}", value.ty);
-                    return Err(SqlError::semantic(start_of(operand), message));
-                }
-                Ok(Typed::new(value.ty, format!("({op} {})", value.sql)))
-            }
-            other => Err(unsupported(&format!("the operator {other}"))),
-        }
     }
 
     fn test(&mut self, value: &Expr, test: &str, context: Context<'_>) -> Result<Typed, SqlError> {
@@ -342,29 +267,6 @@ impl Translator<'_> {
         Ok(Typed::new(ty, sql + " END)"))
     }
 
-    /// `cast` and, with `lenient`, `try_cast`, which gives NULL where the other fails.
-    fn cast(&mut self, value: &Typed, target: &DataType, lenient: bool) -> Result<Typed, SqlError> {
-        use DataType as D;
-        let lenient = lenient || self.lenient;
-        let ty = match target {
-            D::BigInt(_) | D::Int(_) | D::Integer(_) | D::SmallInt(_) | D::TinyInt(_) => Type::Bigint,
-            D::Double(_) | D::DoublePrecision | D::Real | D::Float(_) | D::Decimal(_) => Type::Double,
-            D::Varchar(_) | D::Char(_) | D::Text | D::String(_) => Type::Varchar,
-            D::Boolean | D::Bool => Type::Boolean,
-            D::Timestamp(..) => Type::Timestamp,
-            D::JSON => Type::Json,
-            other => return Err(unsupported(&format!("CAST to {other}"))),
-        };
-        let sql = match (&value.ty, &ty) {
-            (from, to) if from == to => value.sql.clone(),
-            (Type::Null, _) => value.sql.clone(),
-            (Type::Bigint, Type::Double) => format!("CAST({} AS REAL)", value.sql),
-            (Type::Bigint, Type::Varchar) => format!("CAST({} AS TEXT)", value.sql),
-            (from, to) => format!("sls_cast({}, '{from}', '{to}', {})", value.sql, u8::from(lenient)),
-        };
-        Ok(Typed::new(ty, sql))
-    }
-
     fn array(&mut self, elements: &[Expr], place: At, context: Context<'_>) -> Result<Typed, SqlError> {
         let mut values = Vec::new();
         for element in elements {
@@ -372,10 +274,81 @@ impl Translator<'_> {
         }
         let message = |ty: &Type| format!("All ARRAY elements must be the same type: {ty}");
         let (ty, values) = same_type(values, place, message)?;
-        Ok(Typed::new(Type::Array(Box::new(ty)), format!("json_array({})", values.join(", "))))
+        let letter = ty.encoding().letter();
+        // SQLite takes a limited number of arguments.
+        let pieces: Vec<String> = values
+            .chunks(ARGUMENTS_MAX)
+            .map(|piece| format!("sls_array('{letter}', {})", piece.join(", ")))
+            .collect();
+        let sql = pieces.into_iter().reduce(|all, piece| format!("sls_array_concat({all}, {piece})"));
+        Ok(Typed::new(ty.array(), sql.unwrap_or_else(|| "'[]'".to_owned())))
     }
 
-    /// `a[1]`
+    pub(super) fn row(&mut self, fields: &[Expr], context: Context<'_>) -> Result<Typed, SqlError> {
+        let values = fields.iter().map(|field| self.expr(field, context)).collect::<Result<Vec<_>, _>>()?;
+        let letters: String = values.iter().map(|value| value.ty.encoding().letter()).collect();
+        let texts: Vec<&str> = values.iter().map(|value| value.sql.as_str()).collect();
+        let sql = format!("sls_row('{letters}', {})", texts.join(", "));
+        Ok(Typed::new(Type::Row(values.iter().map(|value| (None, value.ty.clone())).collect()), sql))
+    }
+
+    /// `r.name` where `r` is a column, for its field; nothing where it is a relation.
+    fn field(
+        &mut self,
+        column: &Ident,
+        name: &Ident,
+        context: Context<'_>,
+    ) -> Result<Option<Typed>, SqlError> {
+        let relation = context.scope.relations.iter().any(|relation| {
+            relation.name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&column.value))
+        });
+        if relation || context.scope.find(Some(column), name)?.is_some() {
+            return Ok(None);
+        }
+        let parameter = self.parameters.iter().any(|known| known.name.eq_ignore_ascii_case(&column.value));
+        if !parameter && context.scope.find(None, column)?.is_none() {
+            return Ok(None);
+        }
+        let row = self.name(None, column, context)?;
+        let Type::Row(fields) = &row.ty else {
+            let message = format!("Expression \"{}\" is not of type ROW", column.value);
+            return Err(SqlError::semantic(at(column.span.start), message));
+        };
+        let named = |(known, _): &(Option<String>, Type)| {
+            known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
+        };
+        Ok(fields.iter().position(named).and_then(|index| field_of(&row, index)))
+    }
+
+    fn in_zone(&mut self, time: &Expr, zone: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
+        let place = start_of(zone);
+        let time = self.expr(time, context)?;
+        let zone = self.expr(zone, context)?;
+        let name = zone.literal_text().ok_or_else(|| unsupported("a computed time zone"))?;
+        if !time.ty.is_time() {
+            return Err(SqlError::semantic(
+                place,
+                format!("Type of value must be a time or timestamp, not {}", time.ty),
+            ));
+        }
+        zoned(time.sql, name, place)
+    }
+
+    fn time_literal(&self, ty: &DataType, text: &str, place: At) -> Result<Typed, SqlError> {
+        let zone = &self.session.zone;
+        let literal = match ty {
+            DataType::Timestamp(..) => parse_time(text, zone).map(|time| {
+                let ty = time.zone.map_or(Type::Timestamp, Type::TimestampTz);
+                Typed::new(ty, time.millisecond.to_string())
+            }),
+            DataType::Date => parse_date(text, zone).map(|ms| Typed::new(Type::Date, ms.to_string())),
+            other => return Err(unsupported(&format!("the literal {other} '{text}'"))),
+        };
+        let what = ty.to_string().to_lowercase();
+        literal.ok_or_else(|| SqlError::semantic(place, format!("'{text}' is not a valid {what} literal")))
+    }
+
+    /// `a[1]`, `m['key']`
     fn element(
         &mut self,
         root: &Expr,
@@ -385,49 +358,74 @@ impl Translator<'_> {
         let place = start_of(root);
         let mut value = self.expr(root, context)?;
         for access in chain {
-            let (AccessExpr::Subscript(Subscript::Index { index }), Type::Array(element)) =
-                (access, &value.ty)
-            else {
-                return Err(SqlError::semantic(place, format!("cannot take {access} of {}", value.ty)));
+            value = match (access, &value.ty) {
+                (AccessExpr::Subscript(Subscript::Index { index }), Type::Array(element)) => {
+                    let index = self.expr(index, context)?;
+                    comparable(&index.ty, "[]", &Type::Bigint, place)?;
+                    let (function, letter) = (self.ours("sls_element"), element.encoding().letter());
+                    let sql = format!("{function}({}, {}, '{letter}')", value.sql, index.sql);
+                    Typed::new((**element).clone(), sql)
+                }
+                (AccessExpr::Subscript(Subscript::Index { index }), Type::Map(key, of_value)) => {
+                    let index = self.expr(index, context)?;
+                    if key.common(&index.ty).as_ref() != Some(&**key) {
+                        let message = format!("'[]' cannot be applied to {}, {}", value.ty, index.ty);
+                        return Err(SqlError::semantic(place, message));
+                    }
+                    let letters =
+                        format!("'{}', '{}'", key.encoding().letter(), of_value.encoding().letter());
+                    let (function, index) = (self.ours("sls_map_get"), index.brought_to(key));
+                    let sql = format!("{function}({}, {index}, {letters})", value.sql);
+                    Typed::new((**of_value).clone(), sql)
+                }
+                (AccessExpr::Subscript(Subscript::Index { index: Expr::Value(index) }), Type::Row(_)) => {
+                    let position = index.clone().into_string();
+                    let position = match &index.value {
+                        Value::Number(number, _) => number.parse::<usize>().ok(),
+                        _ => position.and_then(|text| text.parse().ok()),
+                    };
+                    let field = position.and_then(|position| position.checked_sub(1));
+                    let field = field.and_then(|index| field_of(&value, index));
+                    field.ok_or_else(|| SqlError::semantic(place, "Row subscript out of bounds"))?
+                }
+                (AccessExpr::Dot(Expr::Identifier(name)), Type::Row(fields)) => {
+                    let named = |(known, _): &(Option<String>, Type)| {
+                        known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
+                    };
+                    let field = fields.iter().position(named).and_then(|index| field_of(&value, index));
+                    field.ok_or_else(|| {
+                        SqlError::semantic(place, format!("Column '{}' cannot be resolved", name.value))
+                    })?
+                }
+                (_, ty) => {
+                    return Err(SqlError::semantic(
+                        place,
+                        format!("'[]' cannot be applied to {ty}, {access}"),
+                    ));
+                }
             };
-            let index = self.expr(index, context)?;
-            comparable(&index.ty, "[]", &Type::Bigint, place)?;
-            value = Typed::new((**element).clone(), format!("sls_element({}, {})", value.sql, index.sql));
         }
         Ok(value)
     }
-
-    /// A time moved by an interval.
-    fn moved(
-        &mut self,
-        time: &Expr,
-        op: &BinaryOperator,
-        interval: &Expr,
-        context: Context<'_>,
-    ) -> Result<Typed, SqlError> {
-        let Expr::Interval(interval) = interval else {
-            return Err(unsupported("this interval"));
-        };
-        let place = start_of(time);
-        let time = self.expr(time, context)?;
-        let count = match &*interval.value {
-            Expr::Value(value) => value.clone().into_string().and_then(|text| text.parse::<i64>().ok()),
-            _ => None,
-        };
-        let (Some(count), Some(unit), Type::Timestamp) = (count, &interval.leading_field, &time.ty) else {
-            return Err(SqlError::semantic(
-                place,
-                format!("'{op}' cannot be applied to {}, {interval}", time.ty),
-            ));
-        };
-        let sign = if *op == BinaryOperator::Minus { "-" } else { "" };
-        let unit = quoted(&unit.to_string().to_lowercase());
-        Ok(Typed::new(Type::Timestamp, format!("sls_date_add({unit}, {sign}{count}, {})", time.sql)))
-    }
 }
 
-fn boolean(sql: String) -> Typed {
-    Typed::new(Type::Boolean, sql)
+/// Arguments of one call, far below what SQLite allows.
+const ARGUMENTS_MAX: usize = 100;
+
+/// A field of a row.
+fn field_of(row: &Typed, index: usize) -> Option<Typed> {
+    let Type::Row(fields) = &row.ty else { return None };
+    let (_, ty) = fields.get(index)?;
+    let letter = ty.encoding().letter();
+    Some(Typed::new(ty.clone(), format!("sls_element_or_null({}, {}, '{letter}')", row.sql, index + 1)))
+}
+
+/// A moment that is shown in the zone called `name`.
+pub(super) fn zoned(sql: String, name: String, place: At) -> Result<Typed, SqlError> {
+    match zone_of(&name) {
+        Some(_) => Ok(Typed::new(Type::TimestampTz(name), sql)),
+        None => Err(SqlError::semantic(place, format!("'{name}' is not a valid time zone"))),
+    }
 }
 
 fn not(negated: bool, word: &str) -> String {
@@ -465,20 +463,6 @@ pub(super) fn same_type(
     for value in &values {
         ty = ty.common(&value.ty).ok_or_else(|| SqlError::semantic(place, message(&ty)))?;
     }
-    let brought = values.into_iter().map(|value| match (&value.ty, &ty) {
-        (Type::Bigint, Type::Double) => format!("CAST({} AS REAL)", value.sql),
-        _ => value.sql,
-    });
-    Ok((ty.clone(), brought.collect()))
-}
-
-fn comparable(left: &Type, op: &str, right: &Type, place: At) -> Result<(), SqlError> {
-    match left.common(right) {
-        Some(_) => Ok(()),
-        None => Err(not_applicable(op, left, right, place)),
-    }
-}
-
-fn not_applicable(op: &str, left: &Type, right: &Type, place: At) -> SqlError {
-    SqlError::semantic(place, format!("'{op}' cannot be applied to {left}, {right}"))
+    let brought = values.into_iter().map(|value| value.brought_to(&ty)).collect();
+    Ok((ty, brought))
 }

@@ -4,7 +4,7 @@ use sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::{Context, Translated, Translator, unsupported};
+use super::{Clause, Context, Translated, Translator, unsupported};
 use crate::query::sql::{
     SqlError,
     parse::{START, at, name_start},
@@ -52,7 +52,10 @@ impl Translator<'_> {
         let condition = match constraint {
             JoinConstraint::None => String::new(),
             JoinConstraint::On(condition) => {
-                format!(" ON {}", self.condition(condition, Context::rows(scope), "JOIN ON clause")?.sql)
+                let condition = self.within(Clause::Named("JOIN"), |this| {
+                    this.condition(condition, Context::rows(scope), "JOIN ON clause")
+                });
+                format!(" ON {}", condition?.sql)
             }
             JoinConstraint::Using(names) => self.using(names, scope)?,
             JoinConstraint::Natural => return Err(unsupported("NATURAL JOIN")),
@@ -91,6 +94,9 @@ impl Translator<'_> {
                 let name = self.new_relation();
                 scope.relations.push(derived(name.clone(), alias.as_ref(), &translated)?);
                 Ok(format!("({}) AS {name}", translated.sql))
+            }
+            TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset: false, .. } => {
+                self.unnest(array_exprs, *with_ordinality, alias.as_ref(), scope)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.nested(|this| {
                 let mut sql = this.factor(&table_with_joins.relation, scope)?;

@@ -1,12 +1,15 @@
 //! Queries around SELECT: `with`, set operations, limit.
 
-use sqlparser::ast::{Cte, Expr, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier};
+use sqlparser::ast::{Cte, Expr, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, Values};
 
-use super::{Context, OutColumn, Translated, Translator, from::derived, select::ordinal, unsupported};
+use super::{
+    Context, OutColumn, Translated, Translator, expr::same_type, from::derived, select::ordinal, unsupported,
+};
 use crate::query::sql::{
     DEFAULT_ROWS, REACHABLE_ROWS_MAX, ROWS_MAX, SqlError,
     parse::{START, start_of},
     scope::{Relation, Scope},
+    types::{Type, Typed},
 };
 
 impl Translator<'_> {
@@ -55,13 +58,21 @@ impl Translator<'_> {
         order_by: Option<&OrderBy>,
         outer: Option<&'o Scope<'o>>,
     ) -> Result<Translated, SqlError> {
-        let mut translated = self.set_operand(body, outer)?;
+        let translated = self.set_operand(body, outer)?;
+        self.ordered(translated, order_by)
+    }
+
+    /// Adds ORDER BY to a query whose columns alone can be named there.
+    pub(super) fn ordered(
+        &mut self,
+        mut translated: Translated,
+        order_by: Option<&OrderBy>,
+    ) -> Result<Translated, SqlError> {
         if let Some(order_by) = order_by {
-            // Only columns of the result can be named here.
             let relation = Relation { name: None, ..derived(String::new(), None, &translated)? };
             let scope = Scope { relations: vec![relation], ..Scope::default() };
             let order = self.order_by(order_by, Context::rows(&scope), translated.columns.len())?;
-            translated.sql.push_str(&order);
+            translated.sql = format!("SELECT * FROM ({}){order}", translated.sql);
         }
         Ok(translated)
     }
@@ -82,7 +93,9 @@ impl Translator<'_> {
                     .nested(|this| Ok((this.set_operand(left, outer)?, this.set_operand(right, outer)?)))?;
                 // SQLite reads set operations from the left; others need a query of their own.
                 let right_sql = match **right {
-                    SetExpr::SetOperation { .. } => format!("SELECT * FROM ({})", right_query.sql),
+                    SetExpr::SetOperation { .. } | SetExpr::Values(_) => {
+                        format!("SELECT * FROM ({})", right_query.sql)
+                    }
                     _ => right_query.sql,
                 };
                 let word = match (op, set_quantifier) {
@@ -95,8 +108,36 @@ impl Translator<'_> {
                 let columns = united(&left_query.columns, &right_query.columns)?;
                 Ok(Translated { sql: format!("{} {word} {right_sql}", left_query.sql), columns })
             }
+            SetExpr::Values(values) => self.values(values, outer),
             _ => Err(unsupported("this kind of query")),
         }
+    }
+
+    fn values<'o>(&mut self, values: &Values, outer: Option<&'o Scope<'o>>) -> Result<Translated, SqlError> {
+        let scope = Scope { outer, ..Scope::default() };
+        let mut rows = Vec::new();
+        for row in &values.rows {
+            let row = row.content.iter().map(|value| self.expr(value, Context::rows(&scope)));
+            rows.push(row.collect::<Result<Vec<_>, _>>()?);
+        }
+        let width = rows.first().map(Vec::len).unwrap_or_default();
+        if rows.iter().any(|row| row.len() != width) {
+            return Err(SqlError::semantic(START, "Values rows have mismatched types"));
+        }
+        let mut columns = Vec::new();
+        let mut texts = vec![Vec::new(); rows.len()];
+        for index in 0..width {
+            let column: Vec<Typed> = rows.iter().filter_map(|row| row.get(index).cloned()).collect();
+            let message = |ty: &Type| format!("Values rows have mismatched types: {ty}");
+            let (ty, values) = same_type(column, START, message)?;
+            columns.push(OutColumn { name: format!("_col{index}"), ty });
+            for (text, value) in texts.iter_mut().zip(values) {
+                text.push(format!("{value} AS k{index}"));
+            }
+        }
+        let selects: Vec<String> =
+            texts.into_iter().map(|row| format!("SELECT {}", row.join(", "))).collect();
+        Ok(Translated { sql: selects.join(" UNION ALL "), columns })
     }
 }
 

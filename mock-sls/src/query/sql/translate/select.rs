@@ -7,7 +7,7 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, Value,
 };
 
-use super::{Alias, Context, Mode, OutColumn, Translated, Translator, from::single, unsupported};
+use super::{Alias, Clause, Context, Mode, OutColumn, Translated, Translator, from::single, unsupported};
 use crate::query::sql::{
     SqlError,
     error::At,
@@ -30,6 +30,38 @@ impl Translator<'_> {
         outer: Option<&'o Scope<'o>>,
         top: bool,
     ) -> Result<Translated, SqlError> {
+        if let Some(filled) = self.filled_series(select, order_by, outer, top)? {
+            return Ok(filled);
+        }
+        if let Some(sets) = self.grouping_sets(select, order_by, outer, top)? {
+            return Ok(sets);
+        }
+        self.select_grouped(select, order_by, outer, top, false)
+    }
+
+    /// With `always`, one group is made even without keys and aggregates.
+    pub(super) fn select_grouped<'o>(
+        &mut self,
+        select: &Select,
+        order_by: Option<&OrderBy>,
+        outer: Option<&'o Scope<'o>>,
+        top: bool,
+        always: bool,
+    ) -> Result<Translated, SqlError> {
+        let clause = std::mem::replace(&mut self.clause, Clause::Select);
+        let selected = self.select_here(select, order_by, outer, top, always);
+        self.clause = clause;
+        selected
+    }
+
+    fn select_here<'o>(
+        &mut self,
+        select: &Select,
+        order_by: Option<&OrderBy>,
+        outer: Option<&'o Scope<'o>>,
+        top: bool,
+        always: bool,
+    ) -> Result<Translated, SqlError> {
         if select.projection.is_empty() {
             return Err(SqlError::Syntax { at: START, message: "the list after SELECT is empty".to_owned() });
         }
@@ -47,7 +79,11 @@ impl Translator<'_> {
 
         let filter = match &select.selection {
             None => String::new(),
-            Some(condition) => format!(" WHERE {}", self.condition(condition, rows, "WHERE clause")?.sql),
+            Some(condition) => {
+                let condition = self
+                    .within(Clause::Named("WHERE"), |this| this.condition(condition, rows, "WHERE clause"));
+                format!(" WHERE {}", condition?.sql)
+            }
         };
         let named_rows = Context { aliases: &aliases, ..rows };
         // What is compared was grouped by the subquery; the keys only say which rows belong together.
@@ -55,8 +91,10 @@ impl Translator<'_> {
             true => Vec::new(),
             false => self.group_keys(&select.group_by, &items, named_rows)?,
         };
-        let grouped =
-            !keys.is_empty() || select.having.is_some() || self.has_aggregates(&items, order_by, rows)?;
+        let grouped = always
+            || !keys.is_empty()
+            || select.having.is_some()
+            || self.has_aggregates(&items, order_by, rows)?;
         // GROUP BY a name that is both a column and a select item means the column, unless only the
         // item makes sense. Source: guess; `date_format(…) as time … group by time` is common.
         if grouped && self.select_list(&items, rows.with_mode(Mode::Groups(&keys))).is_err() {
@@ -70,14 +108,18 @@ impl Translator<'_> {
 
         let (list, columns) = self.select_list(&items, context)?;
         let group_by = if keys.is_empty() {
-            String::new()
+            // One group, even of no rows at all, is what aggregates make without GROUP BY.
+            if always { " HAVING count(*) >= 0" } else { "" }.to_owned()
         } else {
             format!(" GROUP BY {}", keys.iter().map(|key| not_a_position(key)).collect::<Vec<_>>().join(", "))
         };
         let named = Context { aliases: &aliases, ..context };
         let having = match &select.having {
             None => String::new(),
-            Some(condition) => format!(" HAVING {}", self.condition(condition, named, "HAVING clause")?.sql),
+            Some(condition) => {
+                let word = if always && keys.is_empty() { "AND" } else { "HAVING" };
+                format!(" {word} {}", self.condition(condition, named, "HAVING clause")?.sql)
+            }
         };
         let order = match order_by {
             None => String::new(),
@@ -151,7 +193,7 @@ impl Translator<'_> {
                     items.get(index).map_or(expr, |item| &*item.expr)
                 }
             };
-            keys.push(self.expr(expr, context)?.sql);
+            keys.push(self.within(Clause::Named("GROUP BY"), |this| this.expr(expr, context))?.sql);
         }
         Ok(keys)
     }
@@ -224,6 +266,24 @@ fn spell_out(relation: &Relation, items: &mut Vec<Item<'_>>) {
         };
         items.push(Item { name: column.name.clone(), expr: Cow::Owned(expr) });
     }
+}
+
+/// The select item that a GROUP BY key names, by its position or alias.
+pub(super) fn item_named<'s>(select: &'s Select, key: &Expr) -> Option<&'s Expr> {
+    if let Some(number) = ordinal(key) {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        return match select.projection.get(index)? {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+            _ => None,
+        };
+    }
+    let Expr::Identifier(name) = key else { return None };
+    select.projection.iter().find_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } if alias.value.eq_ignore_ascii_case(&name.value) => {
+            Some(expr)
+        }
+        _ => None,
+    })
 }
 
 /// The name that a column gives to its select item.

@@ -1,0 +1,159 @@
+//! What our SQL library is to take for SQL: Presto's grammar, as far as the library has it.
+
+use std::any::TypeId;
+
+use sqlparser::{
+    dialect::{Dialect, GenericDialect},
+    keywords::Keyword,
+    tokenizer::{Token, TokenWithSpan, Word},
+};
+
+/// The dialect. Where the library asks by name, it is the generic one: that reads `unnest(…)` and
+/// types like `map(varchar, bigint)`.
+#[derive(Debug)]
+pub struct Presto;
+
+impl Dialect for Presto {
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+
+    fn is_identifier_start(&self, c: char) -> bool {
+        c.is_alphabetic() || c == '_'
+    }
+
+    fn is_identifier_part(&self, c: char) -> bool {
+        c.is_alphabetic() || c.is_ascii_digit() || matches!(c, '_' | '@')
+    }
+
+    fn is_delimited_identifier_start(&self, c: char) -> bool {
+        c == '"'
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_limit_comma(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+}
+
+/// Writes types as the library reads them: `array(bigint)` becomes `array<bigint>`, and
+/// `row(a bigint)` becomes `tuple(a bigint)`. They stand behind AS, in a cast.
+pub fn rewrite_types(tokens: &mut [TokenWithSpan]) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let is_as = matches!(tokens.get(at).map(|token| &token.token), Some(Token::Word(word)) if word.keyword == Keyword::AS);
+        at += 1;
+        if is_as {
+            at = rewrite_type(tokens, at);
+        }
+    }
+}
+
+/// Rewrites the type that begins at `at`, if one does; gives the place behind what it looked at.
+fn rewrite_type(tokens: &mut [TokenWithSpan], at: usize) -> usize {
+    let at = skip_blanks(tokens, at);
+    let Some(Token::Word(word)) = tokens.get(at).map(|token| &token.token) else { return at };
+    let kind = match word.value.to_ascii_lowercase().as_str() {
+        "array" => Kind::Array,
+        "map" => Kind::Map,
+        "row" => Kind::Row,
+        _ => return at,
+    };
+    let open = skip_blanks(tokens, at + 1);
+    if tokens.get(open).map(|token| &token.token) != Some(&Token::LParen) {
+        return at;
+    }
+    if kind == Kind::Row {
+        put(
+            tokens,
+            at,
+            Token::Word(Word { value: "TUPLE".into(), quote_style: None, keyword: Keyword::TUPLE }),
+        );
+    }
+    let (mut next, mut depth, mut begins) = (open + 1, 1usize, true);
+    while let Some(token) = tokens.get(next).map(|token| token.token.clone()) {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            Token::Comma => begins = true,
+            Token::Whitespace(_) => {
+                next += 1;
+                continue;
+            }
+            // In a row, a type may stand behind a name.
+            Token::Word(_) if begins || kind == Kind::Row => {
+                begins = false;
+                let behind = rewrite_type(tokens, next);
+                if behind > next {
+                    next = behind;
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+        next += 1;
+    }
+    if kind == Kind::Array && tokens.get(next).is_some() {
+        put(tokens, open, Token::Lt);
+        put(tokens, next, Token::Gt);
+    }
+    next + 1
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Array,
+    Map,
+    Row,
+}
+
+fn put(tokens: &mut [TokenWithSpan], at: usize, token: Token) {
+    if let Some(slot) = tokens.get_mut(at) {
+        slot.token = token;
+    }
+}
+
+fn skip_blanks(tokens: &[TokenWithSpan], mut at: usize) -> usize {
+    while matches!(tokens.get(at).map(|token| &token.token), Some(Token::Whitespace(_))) {
+        at += 1;
+    }
+    at
+}

@@ -1,0 +1,327 @@
+//! Aggregates that give arrays and maps, and those behind the functions that take lambdas.
+//!
+//! An aggregate that may be asked for distinct values must have one argument, so there is one of
+//! its kind for every [`Encoding`], with the letter behind its name.
+
+use std::collections::HashSet;
+
+use rusqlite::{
+    Connection,
+    functions::{Aggregate, Context},
+};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    PURE, failed,
+    values::{encode, encoding_arg, key_text, map_arg, order},
+};
+use crate::query::sql::types::Encoding;
+
+/// Text that one array or map may take, bytes. Own choice: bounds memory.
+const COLLECTED_BYTES_MAX: usize = 64 << 20;
+
+pub fn register(db: &Connection) -> rusqlite::Result<()> {
+    use Encoding as E;
+    for encoding in [E::Boolean, E::Whole, E::Decimal, E::Text, E::Json, E::Bytes] {
+        let letter = encoding.letter();
+        let array = |distinct| ArrayAgg { encoding, distinct };
+        db.create_aggregate_function(format!("sls_array_agg_{letter}").as_str(), 1, PURE, array(false))?;
+        db.create_aggregate_function(format!("sls_set_agg_{letter}").as_str(), 1, PURE, array(true))?;
+        db.create_aggregate_function(
+            format!("sls_histogram_{letter}").as_str(),
+            1,
+            PURE,
+            Histogram(encoding),
+        )?;
+    }
+    db.create_aggregate_function("sls_set_union", 1, PURE, SetUnion)?;
+    db.create_aggregate_function("sls_map_agg", 4, PURE, MapAgg { all: false })?;
+    db.create_aggregate_function("sls_multimap_agg", 4, PURE, MapAgg { all: true })?;
+    db.create_aggregate_function("sls_map_union", 1, PURE, MapUnion)?;
+    db.create_aggregate_function("sls_collect", 3, PURE, Collect)?;
+    db.create_aggregate_function("sls_collect_map", 5, PURE, CollectMap)?;
+    db.create_aggregate_function("sls_any", 2, PURE, Quantified { decisive: true })?;
+    db.create_aggregate_function("sls_all", 2, PURE, Quantified { decisive: false })?;
+    db.create_aggregate_function("sls_largest", 3, PURE, Best { descending: true, by: false })?;
+    db.create_aggregate_function("sls_smallest", 3, PURE, Best { descending: false, by: false })?;
+    db.create_aggregate_function("sls_largest_by", 5, PURE, Best { descending: true, by: true })?;
+    db.create_aggregate_function("sls_smallest_by", 5, PURE, Best { descending: false, by: true })
+}
+
+/// Values that were collected, with a bound on their size.
+#[derive(Default)]
+struct Collected {
+    values: Vec<Json>,
+    bytes: usize,
+}
+
+impl Collected {
+    fn push(&mut self, value: Json) -> rusqlite::Result<()> {
+        self.bytes = grown(self.bytes, &value)?;
+        self.values.push(value);
+        Ok(())
+    }
+}
+
+fn grown(bytes: usize, value: &Json) -> rusqlite::Result<usize> {
+    let size = match value {
+        Json::String(text) => text.len(),
+        Json::Array(_) | Json::Object(_) => value.to_string().len(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+    };
+    let bytes = bytes + size + 16;
+    match bytes <= COLLECTED_BYTES_MAX {
+        true => Ok(bytes),
+        false => Err(failed(format!("an array or map has more than {} MiB", COLLECTED_BYTES_MAX >> 20))),
+    }
+}
+
+/// An array of all values, NULL among them, or of the different ones.
+struct ArrayAgg {
+    encoding: Encoding,
+    distinct: bool,
+}
+
+impl Aggregate<(Collected, HashSet<String>), Option<String>> for ArrayAgg {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Collected, HashSet<String>)> {
+        Ok(Default::default())
+    }
+
+    fn step(
+        &self,
+        call: &mut Context<'_>,
+        (collected, seen): &mut (Collected, HashSet<String>),
+    ) -> rusqlite::Result<()> {
+        let value = encode(call.get_raw(0), self.encoding);
+        match !self.distinct || seen.insert(value.to_string()) {
+            true => collected.push(value),
+            false => Ok(()),
+        }
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<(Collected, HashSet<String>)>,
+    ) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|(collected, _)| Json::Array(collected.values).to_string()))
+    }
+}
+
+/// How often each value occurs.
+struct Histogram(Encoding);
+
+impl Aggregate<Map<String, Json>, Option<String>> for Histogram {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Map<String, Json>> {
+        Ok(Map::new())
+    }
+
+    fn step(&self, call: &mut Context<'_>, counts: &mut Map<String, Json>) -> rusqlite::Result<()> {
+        if let Some(key) = key_text(call.get_raw(0), self.0) {
+            let count = counts.entry(key).or_insert(Json::Number(0.into()));
+            *count = Json::Number((count.as_i64().unwrap_or_default() + 1).into());
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        counts: Option<Map<String, Json>>,
+    ) -> rusqlite::Result<Option<String>> {
+        Ok(counts.filter(|counts| !counts.is_empty()).map(|counts| Json::Object(counts).to_string()))
+    }
+}
+
+/// The different elements of all arrays.
+struct SetUnion;
+
+impl Aggregate<Collected, Option<String>> for SetUnion {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Collected> {
+        Ok(Collected::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Collected) -> rusqlite::Result<()> {
+        for value in super::values::array_arg(call, 0)?.unwrap_or_default() {
+            if !state.values.contains(&value) {
+                state.push(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Collected>) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|state| Json::Array(state.values).to_string()))
+    }
+}
+
+/// `(letter of the key, letter of the value, key, value)`: the first value of each key, or all.
+struct MapAgg {
+    all: bool,
+}
+
+type Mapped = (Map<String, Json>, usize);
+
+impl Aggregate<Mapped, Option<String>> for MapAgg {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
+        Ok(Mapped::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, (map, bytes): &mut Mapped) -> rusqlite::Result<()> {
+        let Some(key) = key_text(call.get_raw(2), encoding_arg(call, 0)?) else { return Ok(()) };
+        let value = encode(call.get_raw(3), encoding_arg(call, 1)?);
+        *bytes = grown(*bytes, &value)?;
+        match (map.get_mut(&key), self.all) {
+            (Some(Json::Array(values)), true) => values.push(value),
+            (Some(_), _) => {}
+            (None, true) => {
+                map.insert(key, Json::Array(vec![value]));
+            }
+            (None, false) => {
+                map.insert(key, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Mapped>) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|(map, _)| Json::Object(map).to_string()))
+    }
+}
+
+struct MapUnion;
+
+impl Aggregate<Map<String, Json>, Option<String>> for MapUnion {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Map<String, Json>> {
+        Ok(Map::new())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Map<String, Json>) -> rusqlite::Result<()> {
+        for (key, value) in map_arg(call, 0)?.unwrap_or_default() {
+            state.entry(key).or_insert(value);
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        map: Option<Map<String, Json>>,
+    ) -> rusqlite::Result<Option<String>> {
+        Ok(map.map(|map| Json::Object(map).to_string()))
+    }
+}
+
+/// `(letter, place, value)`: what a lambda gives for each element of an array. The place is there
+/// so that SQLite counts the aggregate to the query over the elements and not to the one around.
+struct Collect;
+
+impl Aggregate<Collected, String> for Collect {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Collected> {
+        Ok(Collected::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Collected) -> rusqlite::Result<()> {
+        state.push(encode(call.get_raw(2), encoding_arg(call, 0)?))
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Collected>) -> rusqlite::Result<String> {
+        Ok(Json::Array(state.unwrap_or_default().values).to_string())
+    }
+}
+
+/// `(letter of the key, letter of the value, place, key, value)`: the same for maps.
+struct CollectMap;
+
+impl Aggregate<Mapped, String> for CollectMap {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
+        Ok(Mapped::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, (map, bytes): &mut Mapped) -> rusqlite::Result<()> {
+        let key = key_text(call.get_raw(3), encoding_arg(call, 0)?);
+        let key = key.ok_or_else(|| failed("map key cannot be null"))?;
+        let value = encode(call.get_raw(4), encoding_arg(call, 1)?);
+        *bytes = grown(*bytes, &value)?;
+        match map.contains_key(&key) {
+            true => Err(failed(format!("Duplicate keys ({key}) are not allowed"))),
+            false => {
+                map.insert(key, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Mapped>) -> rusqlite::Result<String> {
+        Ok(Json::Object(state.unwrap_or_default().0).to_string())
+    }
+}
+
+/// `(place, condition)`: whether any, or all, of the conditions hold; NULL where it depends on one
+/// that is NULL.
+struct Quantified {
+    decisive: bool,
+}
+
+impl Aggregate<(bool, bool), Option<bool>> for Quantified {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(bool, bool)> {
+        Ok((false, false))
+    }
+
+    fn step(&self, call: &mut Context<'_>, (decided, unknown): &mut (bool, bool)) -> rusqlite::Result<()> {
+        match call.get::<Option<bool>>(1)? {
+            None => *unknown = true,
+            Some(holds) => *decided |= holds == self.decisive,
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<(bool, bool)>) -> rusqlite::Result<Option<bool>> {
+        Ok(match state.unwrap_or_default() {
+            (true, _) => Some(self.decisive),
+            (false, true) => None,
+            (false, false) => Some(!self.decisive),
+        })
+    }
+}
+
+/// `(letter, value, n)`, or with a key `(letter, value, letter of the key, key, n)`: an array of
+/// the values that are, or whose keys are, largest or smallest.
+struct Best {
+    descending: bool,
+    by: bool,
+}
+
+#[derive(Default)]
+struct Ranked {
+    count: usize,
+    values: Vec<(Json, Json)>,
+}
+
+impl Aggregate<Ranked, Option<String>> for Best {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Ranked> {
+        Ok(Ranked::default())
+    }
+
+    fn step(&self, call: &mut Context<'_>, state: &mut Ranked) -> rusqlite::Result<()> {
+        let count: i64 = call.get(if self.by { 4 } else { 2 })?;
+        let count = usize::try_from(count).ok().filter(|count| (1..=10_000).contains(count));
+        state.count = count.ok_or_else(|| failed("the number of values must be between 1 and 10000"))?;
+        let value = encode(call.get_raw(1), encoding_arg(call, 0)?);
+        let key = match self.by {
+            true => encode(call.get_raw(3), encoding_arg(call, 2)?),
+            false => value.clone(),
+        };
+        if !key.is_null() {
+            state.values.push((key, value));
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Ranked>) -> rusqlite::Result<Option<String>> {
+        let Ranked { count, mut values } = state.unwrap_or_default();
+        values.sort_by(|(a, _), (b, _)| if self.descending { order(b, a) } else { order(a, b) });
+        let best = values.into_iter().take(count).map(|(_, value)| value);
+        Ok(Some(Json::from_iter(best).to_string()))
+    }
+}

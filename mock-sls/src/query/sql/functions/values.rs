@@ -1,0 +1,129 @@
+//! Values between SQLite and the JSON of arrays, maps and rows.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use rusqlite::{
+    functions::Context,
+    types::{Value, ValueRef},
+};
+use serde_json::{Map, Number, Value as Json};
+
+use super::{failed, texts::text_arg};
+use crate::query::sql::{format, types::Encoding};
+
+/// A value as it stands in JSON.
+pub fn encode(value: ValueRef<'_>, encoding: Encoding) -> Json {
+    match (value, encoding) {
+        (ValueRef::Null, _) => Json::Null,
+        (ValueRef::Integer(n), Encoding::Boolean) => Json::Bool(n != 0),
+        (ValueRef::Integer(n), Encoding::Decimal) => real(n as f64),
+        (ValueRef::Integer(n), _) => Json::Number(n.into()),
+        (ValueRef::Real(x), _) => real(x),
+        (ValueRef::Text(text), Encoding::Json) => serde_json::from_slice(text).unwrap_or(Json::Null),
+        (ValueRef::Text(text), _) => Json::String(String::from_utf8_lossy(text).into_owned()),
+        (ValueRef::Blob(bytes), _) => Json::String(BASE64_STANDARD.encode(bytes)),
+    }
+}
+
+/// A value out of JSON.
+pub fn decode(json: Json, encoding: Encoding) -> Value {
+    match (json, encoding) {
+        (Json::Null, _) => Value::Null,
+        (json, Encoding::Json) => Value::Text(json.to_string()),
+        (Json::Bool(value), _) => Value::Integer(i64::from(value)),
+        (Json::Number(number), Encoding::Decimal) => number.as_f64().map_or(Value::Null, Value::Real),
+        (Json::Number(number), _) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Integer(whole),
+            (None, Some(decimal)) => Value::Real(decimal),
+            (None, None) => Value::Null,
+        },
+        (Json::String(text), Encoding::Bytes) => {
+            BASE64_STANDARD.decode(&text).map_or(Value::Null, Value::Blob)
+        }
+        (Json::String(text), _) => Value::Text(text),
+        (other, _) => Value::Text(other.to_string()),
+    }
+}
+
+/// JSON has no infinities: they become null.
+pub fn real(x: f64) -> Json {
+    Number::from_f64(x).map_or(Json::Null, Json::Number)
+}
+
+/// A value as the key of a map.
+pub fn key_text(value: ValueRef<'_>, encoding: Encoding) -> Option<String> {
+    match (value, encoding) {
+        (ValueRef::Null, _) => None,
+        (ValueRef::Integer(n), Encoding::Boolean) => Some((n != 0).to_string()),
+        (ValueRef::Integer(n), Encoding::Decimal) => Some(format::double(n as f64)),
+        (ValueRef::Real(x), _) => Some(format::double(x)),
+        (value, encoding) => Some(key_of_json(&encode(value, encoding))),
+    }
+}
+
+/// An element of an array as the key of a map.
+pub fn key_of_json(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        Json::Number(number) if number.is_f64() => format::double(number.as_f64().unwrap_or_default()),
+        other => other.to_string(),
+    }
+}
+
+/// The key of a map as a value in an array.
+pub fn json_of_key(key: &str, encoding: Encoding) -> Json {
+    match encoding {
+        Encoding::Boolean => Json::Bool(key == "true"),
+        Encoding::Whole => key.parse::<i64>().map_or(Json::Null, |n| Json::Number(n.into())),
+        Encoding::Decimal => key.parse::<f64>().map_or(Json::Null, real),
+        Encoding::Json => serde_json::from_str(key).unwrap_or(Json::Null),
+        Encoding::Text | Encoding::Bytes => Json::String(key.to_owned()),
+    }
+}
+
+/// An argument that is a letter of an [`Encoding`].
+pub fn encoding_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Encoding> {
+    Ok(Encoding::of_letter(text_arg(call, index)?.unwrap_or_default()))
+}
+
+/// An argument that is an array; none for NULL.
+pub fn array_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Vec<Json>>> {
+    match text_arg(call, index)? {
+        None => Ok(None),
+        Some(text) => match serde_json::from_str(text) {
+            Ok(Json::Array(array)) => Ok(Some(array)),
+            _ => Err(failed("the value is not an array")),
+        },
+    }
+}
+
+/// An argument that is a map; none for NULL.
+pub fn map_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Map<String, Json>>> {
+    match text_arg(call, index)? {
+        None => Ok(None),
+        Some(text) => match serde_json::from_str(text) {
+            Ok(Json::Object(map)) => Ok(Some(map)),
+            _ => Err(failed("the value is not a map")),
+        },
+    }
+}
+
+/// The order of elements; nothing for values that have none.
+pub fn order(a: &Json, b: &Json) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    match (a, b) {
+        (Json::Null, Json::Null) => Ordering::Equal,
+        (Json::Null, _) => Ordering::Greater,
+        (_, Json::Null) => Ordering::Less,
+        (Json::Number(a), Json::Number(b)) => match (a.as_i64(), b.as_i64()) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
+        },
+        (Json::String(a), Json::String(b)) => a.cmp(b),
+        (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
+        (Json::Array(a), Json::Array(b)) => {
+            let unequal = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
+            unequal.unwrap_or_else(|| a.len().cmp(&b.len()))
+        }
+        (a, b) => a.to_string().cmp(&b.to_string()),
+    }
+}
