@@ -4,7 +4,8 @@
 //! by [`crate::ops::search`]. The way of a query:
 //! [`statement`] cuts it at the pipe → [`parse`] makes the search a tree → [`matcher`] makes the
 //! tree ready for an index → [`search`] finds logs in the blocks that [`source`] hands out →
-//! [`run`] answers with a page of [`rows`] or feeds them to [`sql`]; [`histogram`] counts them.
+//! [`run`] answers with a page of [`rows`] or feeds them to [`sql`] or [`spl`]; [`histogram`] counts
+//! them.
 //! [`context`] finds what a log's writer wrote beside it, without search or index;
 //! [`filter`] is a search without index, for [`crate::ops::cursors`].
 
@@ -27,6 +28,7 @@ mod rows;
 pub mod run;
 pub mod search;
 pub mod source;
+pub mod spl;
 pub mod sql;
 pub mod statement;
 pub mod summary;

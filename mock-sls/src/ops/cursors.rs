@@ -12,7 +12,7 @@ use sls_api::ops::cursors::{
 };
 
 use crate::error::ApiError;
-use crate::query::filter::Filter;
+use crate::query::filter::{Filter, FilterError};
 use crate::route::{Call, Context, Operations};
 use crate::store::logs::{self, Pulled};
 use crate::store::logstores::{self, ReadTarget};
@@ -127,7 +127,7 @@ async fn pull(context: Context, path: InShard, query: PullQuery) -> Result<Pulle
     let from = position(&query.cursor)?;
     let to = query.end_cursor.as_deref().map(position).transpose()?;
     let count = groups_wanted(query.count)?;
-    let filter = query.query.as_deref().map(Filter::new).transpose()?;
+    let filter = query.query.as_deref().map(|query| Filter::new(query, now)).transpose()?;
     let InShard { logstore, shard } = path;
     context
         .read(move |db, project| {
@@ -172,11 +172,14 @@ fn leave_out(groups: &mut Vec<Pulled>, filter: &Filter) -> Result<Filtered, ApiE
     let mut done = Filtered { raw_groups: groups.len() as u64, ..Filtered::default() };
     let mut kept = Vec::new();
     for group in groups.drain(..) {
-        let found = filter.apply(&group.raw).map_err(|error| ApiError::Internal(error.to_string()))?;
+        let found = filter.apply(&group.raw).map_err(|error| match error {
+            FilterError::Damaged(error) => ApiError::Internal(error.to_string()),
+            FilterError::Refused(error) => error.into(),
+        })?;
         done.raw_bytes += group.raw.len() as u64;
         done.raw_lines += found.read as u64;
         done.result_lines += found.kept as u64;
-        if let Some(raw) = found.group {
+        for raw in found.groups {
             kept.push(Pulled { raw, ..group });
         }
     }

@@ -3,7 +3,7 @@
 //! Clients and people read the message, so it keeps the vendor's wording and spelling where that
 //! is known (`sls-query.md` §2.1). [`crate::ops::search`] gives them status and code.
 
-use super::sql::SqlError;
+use super::{spl::SplError, sql::SqlError};
 
 /// Why a query was refused or given up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,12 +90,17 @@ pub enum QueryError {
         /// First word after the pipe.
         near: String,
     },
-    /// A pipeline (SPL) command, which this emulator does not run yet.
-    #[error("pipeline command {command} is not supported by this emulator yet; use | SELECT instead")]
-    PipelineUnsupported {
-        /// The command.
-        command: String,
+    /// What follows the pipe cannot stand there in this operation.
+    #[error(
+        "ErrorType:QueryParseError.ErrorMessage:{what} is not supported when logs are consumed; use commands like | where"
+    )]
+    NotForConsumers {
+        /// What follows.
+        what: String,
     },
+    /// The pipeline was refused.
+    #[error(transparent)]
+    Pipeline(SplError),
     /// SQL without a search in front.
     #[error(
         "ErrorType:OLSQueryParseError.ErrorMessage:sql query must follow search query,please read syntex doc"
@@ -180,6 +185,15 @@ impl From<SqlError> for QueryError {
         match error {
             SqlError::Cancelled => Self::Cancelled,
             refused => Self::Sql(refused),
+        }
+    }
+}
+
+impl From<SplError> for QueryError {
+    fn from(error: SplError) -> Self {
+        match error {
+            SplError::Expression { error: SqlError::Cancelled, .. } => Self::Cancelled,
+            refused => Self::Pipeline(refused),
         }
     }
 }

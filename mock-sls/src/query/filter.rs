@@ -1,12 +1,14 @@
 //! The query of a PullLogs: which logs of a group are sent.
 //!
 //! Nothing is indexed here, so every field can be searched, by the delimiters that an index has
-//! by default; a field that is compared is a number. Pipeline commands (`* | where …`) are
-//! refused by name. Source of searching without an index: guess.
+//! by default; a field that is compared is a number. What is found may go through a pipeline
+//! (`* | where …`), which changes fields too. Source of searching without an index: guess; of
+//! pipelines: document "Consume logs based on rules".
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use prost::Message;
 use sls_api::log_group::LogGroup;
 
@@ -17,65 +19,102 @@ use super::{
     log_view::{DamagedGroup, GroupView},
     matcher::{Matcher, Options},
     parse,
+    source::Cancel,
+    spl::{Pipeline, Rows},
+    sql::{Session, SqlError},
     statement::{self, Tail},
     tokenizer::{DEFAULT_DELIMITERS, Tokenizer},
 };
 
 /// A query made ready.
 #[derive(Debug)]
-pub struct Filter(Matcher);
+pub struct Filter {
+    matcher: Matcher,
+    pipeline: Option<(Pipeline, Session)>,
+}
 
 /// What is left of a group.
 #[derive(Debug, PartialEq)]
 pub struct Left {
     /// Logs that it had.
     pub read: usize,
-    /// Logs that were found.
+    /// Logs that are left.
     pub kept: usize,
-    /// The group with these alone; none without any.
-    pub group: Option<Bytes>,
+    /// Groups with these alone: none without any, and several where a pipeline gave them
+    /// different tags.
+    pub groups: Vec<Bytes>,
+}
+
+/// Why a group could not be filtered.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The bytes are not a group.
+    #[error(transparent)]
+    Damaged(#[from] DamagedGroup),
+    /// The pipeline cannot take a log.
+    #[error(transparent)]
+    Refused(#[from] QueryError),
 }
 
 impl Filter {
-    /// Parses a query.
+    /// Parses a query; `now` is what a pipeline takes for the present time.
     ///
     /// # Errors
-    /// It is not a search, or has something behind a pipe.
-    pub fn new(query: &str) -> Result<Self, QueryError> {
+    /// It is neither a search nor a search with a pipeline.
+    pub fn new(query: &str, now: Timestamp) -> Result<Self, QueryError> {
         let statement = statement::split(query)?;
-        match statement.tail {
-            Tail::None => {}
-            Tail::PackMeta => return Err(QueryError::PipelineUnsupported { command: query.to_owned() }),
-            Tail::Sql(_) => return Err(QueryError::PipelineUnsupported { command: "select".to_owned() }),
-        }
+        let pipeline = match statement.tail {
+            Tail::None => None,
+            Tail::Pipeline(commands) => Some((Pipeline::parse(commands)?, Session::new("log", now, (0, 0)))),
+            Tail::PackMeta => return Err(QueryError::NotForConsumers { what: "with_pack_meta".to_owned() }),
+            Tail::Sql(_) => return Err(QueryError::NotForConsumers { what: "select".to_owned() }),
+        };
         let expr = parse::parse(statement.search)?;
-        Matcher::new(&expr, &everything(&expr), Options::default()).map(Self)
+        let matcher = Matcher::new(&expr, &everything(&expr), Options::default())?;
+        Ok(Self { matcher, pipeline })
     }
 
-    /// Keeps the logs of an encoded group that are found.
+    /// Keeps the logs of an encoded group that are found, as the pipeline makes them.
     ///
     /// # Errors
-    /// The bytes are not a group.
-    pub fn apply(&self, encoded: &Bytes) -> Result<Left, DamagedGroup> {
+    /// The bytes are not a group, or the pipeline cannot take a log.
+    pub fn apply(&self, encoded: &Bytes) -> Result<Left, FilterError> {
         let group = GroupView::parse(encoded)?;
         let read = group.logs().len();
         let mut found = vec![false; read];
-        let _: ControlFlow<()> = group.for_each(
+        let mut rows = Rows::default();
+        let walked: ControlFlow<SqlError> = group.for_each(
             |_, _| true,
             |index, log| {
                 if let Some(found) = found.get_mut(index) {
-                    *found = self.0.matches(log);
+                    *found = self.matcher.matches(log);
+                    if *found
+                        && self.pipeline.is_some()
+                        && let Err(error) = rows.push(log)
+                    {
+                        return ControlFlow::Break(error);
+                    }
                 }
                 ControlFlow::Continue(())
             },
         )?;
+        if let ControlFlow::Break(error) = walked {
+            return Err(QueryError::from(error).into());
+        }
+        if let Some((pipeline, session)) = &self.pipeline {
+            let rows = pipeline.run(rows, session, &Cancel::default()).map_err(QueryError::from)?;
+            let groups = rows.groups(session.zone()).map_err(QueryError::from)?;
+            let kept = groups.iter().map(|group| group.logs.len()).sum();
+            let groups = groups.iter().map(|group| group.encode_to_vec().into()).collect();
+            return Ok(Left { read, kept, groups });
+        }
         let kept = found.iter().filter(|found| **found).count();
-        let group = match kept {
-            0 => None,
-            all if all == read => Some(encoded.clone()),
-            _ => Some(only(encoded, &found)?),
+        let groups = match kept {
+            0 => Vec::new(),
+            all if all == read => vec![encoded.clone()],
+            _ => vec![only(encoded, &found)?],
         };
-        Ok(Left { read, kept, group })
+        Ok(Left { read, kept, groups })
     }
 }
 
@@ -119,14 +158,16 @@ mod tests {
         LogGroup { logs, topic: Some("web".into()), ..LogGroup::default() }.encode_to_vec().into()
     }
 
+    fn filter(query: &str) -> Filter {
+        Filter::new(query, Timestamp::UNIX_EPOCH).unwrap()
+    }
+
     fn left(query: &str) -> String {
-        let left = Filter::new(query).unwrap().apply(&group()).unwrap();
-        let group = left.group.map(|raw| LogGroup::decode(raw).unwrap()).unwrap_or_default();
-        let statuses: Vec<String> = group
-            .logs
-            .iter()
-            .map(|log| String::from_utf8_lossy(&log.contents[1].value).into_owned())
-            .collect();
+        let left = filter(query).apply(&group()).unwrap();
+        let groups = left.groups.into_iter().map(|raw| LogGroup::decode(raw).unwrap());
+        let logs: Vec<Log> = groups.flat_map(|group| group.logs).collect();
+        let statuses: Vec<String> =
+            logs.iter().map(|log| String::from_utf8_lossy(&log.contents[1].value).into_owned()).collect();
         assert_eq!((left.read, left.kept), (3, statuses.len()));
         statuses.join(" ")
     }
@@ -143,16 +184,33 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_group_is_whole() {
-        let raw = Filter::new("post").unwrap().apply(&group()).unwrap().group.unwrap();
-        let group = LogGroup::decode(raw).unwrap();
+        let mut left = filter("post").apply(&group()).unwrap();
+        let group = LogGroup::decode(left.groups.remove(0)).unwrap();
         assert_eq!((group.topic.as_deref(), group.logs[0].time_ns), (Some("web"), Some(7)));
     }
 
     #[test]
-    fn pipeline_commands_are_refused_by_name() {
-        for query in ["* | where status = '200'", "* | select msg", "* | with_pack_meta"] {
-            let error = Filter::new(query).unwrap_err();
-            assert!(matches!(error, QueryError::PipelineUnsupported { .. }), "{query}: {error}");
+    fn what_is_found_goes_through_a_pipeline() {
+        assert_eq!(left("get | where cast(status as bigint) > 300"), "404");
+        let query = "* | where status <> '404' | parse-regexp msg, '/(\\w+)' as page | project-away msg";
+        let left = filter(query).apply(&group()).unwrap();
+        assert_eq!((left.read, left.kept, left.groups.len()), (3, 2, 1));
+        let group = LogGroup::decode(left.groups[0].clone()).unwrap();
+        let fields = |log: &Log| {
+            let field =
+                |content: &Content| format!("{}={}", content.key, String::from_utf8_lossy(&content.value));
+            log.contents.iter().map(field).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(fields(&group.logs[0]), "status=200 page=index");
+        assert_eq!((group.topic.as_deref(), group.logs[0].time_ns), (Some("web"), Some(7)));
+    }
+
+    #[test]
+    fn what_is_no_pipeline_is_refused() {
+        for query in ["* | select msg", "* | with_pack_meta", "* | nonsense", "* | where (", "* | limit x"] {
+            assert!(Filter::new(query, Timestamp::UNIX_EPOCH).is_err(), "{query}");
         }
+        let failing = filter("* | where cast(msg as bigint) > 1").apply(&group()).unwrap_err();
+        assert!(failing.to_string().contains("Can not cast"), "{failing}");
     }
 }

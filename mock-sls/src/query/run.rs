@@ -19,8 +19,9 @@ use super::{
     rows,
     search::{Flow, Scan, Scanned, Search, Visitor},
     source::{Block, Cancel, Indexes, LogSource, Place, Span},
+    spl::{self, Pipeline},
     sql,
-    statement::{self, Tail},
+    statement::{self, Statement, Tail},
     summary::{RowSet, Summary},
 };
 
@@ -65,13 +66,24 @@ pub fn run(
             }
             analyse(sql, &search, request, indexes, source, cancel)?
         }
+        Tail::Pipeline(commands) => {
+            let pipeline = Pipeline::parse(commands)?;
+            let mut reply = piped(&pipeline, &search, request, source, cancel)?;
+            reply.meta.where_query = search_text(&statement).to_owned();
+            reply.meta.terms = terms(&expr);
+            return Ok(reply);
+        }
         tail => page(&search, request, tail == Tail::PackMeta, source, cancel)?,
     };
-    reply.meta.where_query = if statement.search.is_empty() { "*" } else { statement.search }.to_owned();
+    reply.meta.where_query = search_text(&statement).to_owned();
     reply.meta.terms = terms(&expr);
     reply.meta.mode = i64::from(has_phrase(&expr));
     reply.meta.is_accurate = true;
     Ok(reply)
+}
+
+fn search_text<'q>(statement: &Statement<'q>) -> &'q str {
+    if statement.search.is_empty() { "*" } else { statement.search }
 }
 
 /// One page of logs in order of time. First the places of the page's logs are found, then these
@@ -285,6 +297,58 @@ fn analyse(
         ..LogsMeta::default()
     };
     Ok(LogsReply { meta, data: result.into_rows(request.window.from()) })
+}
+
+/// Runs a pipeline over the found logs, oldest first or newest first, and gives a page of its rows.
+fn piped(
+    pipeline: &Pipeline,
+    search: &Search,
+    request: &LogsRequest<'_>,
+    source: &mut dyn LogSource,
+    cancel: &Cancel,
+) -> Result<LogsReply, QueryError> {
+    let window = (request.window.from(), request.window.end());
+    let session = sql::Session::new(request.logstore, request.now, window);
+    let Page { offset, lines, reverse } = request.page;
+    let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
+    let mut found = Piped { rows: spl::Rows::default(), places: Vec::new() };
+    let scanned = search.run(source, &scan, cancel, &mut found)?;
+    let mut rows = found.rows;
+    rows.order_by_key(&found.places, reverse);
+    let rows = pipeline.run(rows, &session, cancel)?;
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let data = rows.page(number(offset), number(lines), &session)?;
+    let meta = LogsMeta {
+        count: data.len() as u64,
+        processed_rows: scanned.logs,
+        processed_bytes: scanned.bytes,
+        scan_bytes: scanned.bytes,
+        keys: rows.keys(),
+        column_types: rows.types(),
+        mode: SCAN_MODE,
+        is_accurate: true,
+        ..LogsMeta::default()
+    };
+    Ok(LogsReply { meta, data })
+}
+
+/// What `mode` says of an answer of a pipeline. Source: Go SDK, `model.go`.
+const SCAN_MODE: i64 = 2;
+
+/// Takes every found log into the rows of a pipeline, with its place in time and arrival.
+struct Piped {
+    rows: spl::Rows,
+    places: Vec<LogPlace>,
+}
+
+impl Visitor for Piped {
+    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
+        self.places.push(LogPlace { time: log.time, time_ns: log.time_ns, block: block.place, index });
+        match self.rows.push(log) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Some(error.into())),
+        }
+    }
 }
 
 /// Puts every found log into the table that SQL reads.

@@ -3,6 +3,7 @@
 //! [`plan`] parses the text, looks up its names in the index ([`schema`]) and types ([`types`]),
 //! and translates it to SQLite's dialect ([`translate`], [`functions`]); [`Plan::execute`] runs it
 //! over a table of the found logs. Only columns that the statement uses are put into the table.
+//! [`Frame`] runs single expressions over rows of anything, for [`spl`](super::spl).
 //!
 //! Dialect: Presto over one table `log`, as far as `sls-query.md` §3 describes it.
 
@@ -10,6 +11,7 @@ mod dialect;
 mod error;
 mod execute;
 mod format;
+mod frame;
 mod functions;
 mod parse;
 mod schema;
@@ -26,7 +28,10 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use error::SqlError;
 use execute::Generations;
 pub use execute::{Plan, Table};
+pub use frame::{Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
+pub use functions::JsonPath;
 pub use table::table_of;
+pub use types::Type;
 
 use super::source::Indexes;
 use schema::Schema;
@@ -58,6 +63,11 @@ impl Session {
     pub fn new(logstore: &str, now: Timestamp, window: (i64, i64)) -> Self {
         let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| china());
         Self { logstore: logstore.to_owned(), now, zone, window }
+    }
+
+    /// The zone that times are shown in.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     fn zone_name(&self) -> String {

@@ -20,9 +20,11 @@ pub enum Tail<'q> {
     PackMeta,
     /// `select …` or `with …`.
     Sql(&'q str),
+    /// Commands of a pipeline: `where …`, or several with `|` between them.
+    Pipeline(&'q str),
 }
 
-/// First words of pipeline (SPL) stages. Source: document "SPL instructions".
+/// Words that begin a pipeline (SPL). Source: document "SPL instructions".
 const PIPELINE_COMMANDS: [&str; 13] = [
     "where",
     "extend",
@@ -81,7 +83,7 @@ fn tail(text: &str) -> Result<Tail<'_>, QueryError> {
     }
     let command = text.split_whitespace().next().unwrap_or_default();
     match PIPELINE_COMMANDS.contains(&command) {
-        true => Err(QueryError::PipelineUnsupported { command: command.to_owned() }),
+        true => Ok(Tail::Pipeline(text)),
         false => Err(QueryError::StrayPipe { near: command.to_owned() }),
     }
 }
@@ -140,8 +142,14 @@ mod tests {
     #[test]
     fn other_text_after_a_pipe_is_refused() {
         assert!(matches!(split("a|b"), Err(QueryError::StrayPipe { near }) if near == "b"));
-        assert!(matches!(split("* | project rid"), Err(QueryError::PipelineUnsupported { .. })));
         assert!(matches!(split("* | withal"), Err(QueryError::StrayPipe { .. })));
+    }
+
+    #[test]
+    fn commands_of_a_pipeline_are_recognised() {
+        let statement = split("a or b | where x = 'y|z' | project rid ;").unwrap();
+        assert_eq!(statement.search, "a or b");
+        assert_eq!(statement.tail, Tail::Pipeline("where x = 'y|z' | project rid"));
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! The query language over HTTP: the shared cases, and what they do not cover.
+//! The query language over HTTP: what the shared cases do not cover.
 
 mod answers;
 mod bed;
-mod cases;

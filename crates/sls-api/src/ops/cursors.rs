@@ -227,11 +227,11 @@ operation!(
     InShard, CursorTimeQuery, () => Json<CursorTime>);
 operation!(
     /// Reads log groups in order of receipt, as the Python and Java SDKs ask.
-    PullLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "log", Project, A, Fidelity::Partial("a query is a search without pipeline commands; pullMode is ignored"), Source::Sdk("python, java: pull_logs"),
+    PullLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "log", Project, A, Fidelity::Partial("pullMode is ignored"), Source::Sdk("python, java: pull_logs"),
     InShard, PullQuery, () => PulledLogs);
 operation!(
     /// Reads log groups in order of receipt, as the Go and Rust SDKs ask.
-    PullLogsByLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "logs", Project, A, Fidelity::Partial("a query is a search without pipeline commands; pullMode is ignored"), Source::Sdk("go, rust: pull_logs"),
+    PullLogsByLogs: GET "/logstores/{logstore}/shards/{shard}" ? "type" = "logs", Project, A, Fidelity::Partial("pullMode is ignored"), Source::Sdk("go, rust: pull_logs"),
     InShard, PullQuery, () => PulledLogs);
 
 #[cfg(test)]

@@ -28,8 +28,9 @@ pub enum SqlError {
         /// What is wrong.
         message: String,
     },
-    /// A name that is no column. The hint helps those who wrote a string in double quotes.
-    #[error("ErrorType:ColumnNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Column '{name}' cannot be resolved;please add the column in the index attribute{}", quotes_hint(*quoted, name))]
+    /// A name that is no column. The hint is for those who wrote a string in double quotes.
+    /// Texts: document "Common errors of query and analysis".
+    #[error("ErrorType:ColumnNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Column '{name}' cannot be resolved{}", quotes_hint(*quoted, name))]
     ColumnNotExists {
         /// Where.
         at: At,
@@ -102,12 +103,19 @@ pub enum SqlError {
 
 fn quotes_hint(quoted: bool, name: &str) -> String {
     match quoted {
-        true => format!(",if '{name}' is a string,please use single quotes"),
-        false => String::new(),
+        true => format!(
+            "; it seems {name} is wrapper by \";if {name} is a string ,not a key field, please use '{name}'"
+        ),
+        false => ";please add the column in the index attribute".to_owned(),
     }
 }
 
 impl SqlError {
+    /// A [`Self::Semantic`] error without a place.
+    pub fn semantic_here(message: String) -> Self {
+        Self::Semantic { at: At { line: 1, column: 1 }, message }
+    }
+
     /// A [`Self::Semantic`] error.
     pub fn semantic(at: At, message: impl Into<String>) -> Self {
         Self::Semantic { at, message: message.into() }

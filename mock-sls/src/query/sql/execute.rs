@@ -16,7 +16,7 @@ use super::{
 use crate::query::{QueryError, log_view::LogView, source::Cancel};
 
 /// Memory that table, sorting and result may take, bytes. Own choice.
-const MEMORY_BYTES_MAX: u64 = 512 << 20;
+pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Size of an SQLite page, bytes.
 const PAGE_BYTES: u64 = 4096;
 /// Text of a result, bytes. Own choice; clients read at most 64 MiB.
@@ -79,24 +79,13 @@ impl Plan {
         mut fill: impl FnMut(&mut Table<'_>, i64) -> Result<(), QueryError>,
     ) -> Result<ResultSet, QueryError> {
         let db = Connection::open_in_memory().map_err(failed)?;
-        self.prepare(&db, cancel).map_err(failed)?;
+        prepare(&db, &self.session, cancel).map_err(failed)?;
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
             fill(&mut self.table(&db, shift).map_err(failed)?, shift)?;
         }
         db.execute_batch("COMMIT").map_err(failed)?;
         Ok(self.rows(&db)?)
-    }
-
-    fn prepare(&self, db: &Connection, cancel: &Cancel) -> rusqlite::Result<()> {
-        db.execute_batch(&format!(
-            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
-             PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON",
-            MEMORY_BYTES_MAX / PAGE_BYTES
-        ))?;
-        let cancel = cancel.clone();
-        db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
-        functions::register(db, &self.session)
     }
 
     fn table<'c>(&'c self, db: &'c Connection, shift: i64) -> rusqlite::Result<Table<'c>> {
@@ -184,7 +173,19 @@ impl ResultSet {
     }
 }
 
-fn affinity(ty: &Type) -> &'static str {
+/// Makes a database ready for our statements.
+pub(super) fn prepare(db: &Connection, session: &Session, cancel: &Cancel) -> rusqlite::Result<()> {
+    db.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
+         PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON",
+        MEMORY_BYTES_MAX / PAGE_BYTES
+    ))?;
+    let cancel = cancel.clone();
+    db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
+    functions::register(db, session)
+}
+
+pub(super) fn affinity(ty: &Type) -> &'static str {
     match ty {
         Type::Bigint => "INTEGER",
         Type::Double => "REAL",
@@ -193,7 +194,7 @@ fn affinity(ty: &Type) -> &'static str {
 }
 
 /// What went wrong inside SQLite, in words for whoever wrote the query.
-fn failed(error: rusqlite::Error) -> SqlError {
+pub(super) fn failed(error: rusqlite::Error) -> SqlError {
     use rusqlite::ErrorCode as Code;
     match error.sqlite_error_code() {
         Some(Code::OperationInterrupted) => SqlError::Cancelled,

@@ -35,6 +35,7 @@ use super::{
 };
 
 pub use convert::castable;
+pub use json::Path as JsonPath;
 pub use math::java_double;
 pub use times::{
     parse_date, parse_time, show as show_timestamp, show_date, show_interval, show_zoned, zone_of,

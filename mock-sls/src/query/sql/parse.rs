@@ -26,15 +26,8 @@ pub fn parse(sql: &str) -> Result<Query, SqlError> {
     Ok(*query)
 }
 
-/// Parses one expression.
-pub fn parse_expr(sql: &str) -> Result<Expr, SqlError> {
-    let mut parser = parser(sql)?;
-    let expr = parser.parse_expr().map_err(parser_error)?;
-    at_end(&mut parser)?;
-    Ok(expr)
-}
-
-fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
+/// A parser of a text that is no longer than a statement may be.
+pub fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
     if sql.len() > SQL_BYTES_MAX {
         return Err(too_long());
     }
@@ -46,7 +39,8 @@ fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
     Ok(Parser::new(&Presto).with_tokens_with_locations(tokens))
 }
 
-fn at_end(parser: &mut Parser<'_>) -> Result<(), SqlError> {
+/// Checks that nothing is left.
+pub fn at_end(parser: &mut Parser<'_>) -> Result<(), SqlError> {
     let rest = parser.next_token();
     match rest.token {
         Token::EOF => Ok(()),
@@ -146,7 +140,8 @@ fn in_vendors_words(text: &str) -> String {
     }
 }
 
-fn parser_error(error: ParserError) -> SqlError {
+/// The error of the library, with the service's words.
+pub fn parser_error(error: ParserError) -> SqlError {
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (text, place) = message.split_once(" at Line: ").unwrap_or((&message, ""));

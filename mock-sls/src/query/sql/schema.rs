@@ -36,10 +36,15 @@ pub struct Column {
 enum Place {
     Content(String),
     Tag(String),
-    Leaf { container: String, path: String },
+    Leaf {
+        container: String,
+        path: String,
+    },
     Topic,
     Source,
     Time,
+    /// Not in a log: the table is of something else.
+    Elsewhere,
 }
 
 impl Schema {
@@ -69,6 +74,12 @@ impl Schema {
         Self { columns, max_text_len: index.max_text_len }
     }
 
+    /// A table of something else than logs.
+    pub fn of(columns: impl Iterator<Item = (String, Type)>) -> Self {
+        let column = |(name, ty)| Column { name, alias: None, ty, place: Place::Elsewhere };
+        Self { columns: columns.map(column).collect(), max_text_len: usize::MAX }
+    }
+
     /// Whether this schema has the column at `index` of another one, of the same type. Reserved
     /// fields belong to every log, whatever its index. Source: the Python SDK's `test_get_logs`,
     /// which reads `__time__` of every row.
@@ -84,6 +95,7 @@ impl Schema {
     pub fn value<'l>(&self, column: &Column, log: &LogView<'l>) -> Value<'l> {
         let text = match &column.place {
             Place::Time => return Value::Long(i64::from(log.time)),
+            Place::Elsewhere => return Value::Null,
             Place::Topic => Some(Cow::Borrowed(log.topic)),
             Place::Source => Some(Cow::Borrowed(log.source)),
             Place::Content(name) => named(log.contents, name).map(Cow::Borrowed),

@@ -67,6 +67,8 @@ pub struct Translator<'s> {
     pub shifts: BTreeSet<i64>,
     depth: usize,
     saw_aggregate: bool,
+    /// Whether there was an aggregate anywhere.
+    pub aggregates: bool,
     /// Inside of `try`, where what fails gives NULL.
     lenient: bool,
     /// Parameters of the lambdas around this place, innermost last.
@@ -140,6 +142,7 @@ impl<'s> Translator<'s> {
             shifts: BTreeSet::new(),
             depth: 0,
             saw_aggregate: false,
+            aggregates: false,
             lenient: false,
             parameters: Vec::new(),
             absent_keys: Vec::new(),
@@ -158,6 +161,11 @@ impl<'s> Translator<'s> {
     /// Translates a whole statement.
     pub fn statement(&mut self, query: &Query) -> Result<Translated, SqlError> {
         self.query(query, None, true)
+    }
+
+    /// Translates a statement without the limit of rows that an answer has.
+    pub fn nested_statement(&mut self, query: &Query) -> Result<Translated, SqlError> {
+        self.query(query, None, false)
     }
 
     fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {

@@ -64,6 +64,7 @@ impl Translator<'_> {
             return Err(SqlError::semantic(place, format!("Window function {name} requires OVER clause")));
         }
         self.saw_aggregate |= aggregate;
+        self.aggregates |= aggregate;
         // The rows that an aggregate takes are those before grouping.
         let inner = if aggregate { context.with_mode(Mode::Rows) } else { context };
         let clause = if aggregate { Clause::Aggregate(name.to_owned()) } else { self.clause.clone() };

@@ -1,9 +1,16 @@
-//! Runs `fixtures/query-cases.json`, whose header says how. `pending-cases.txt` lists the cases
-//! that do not pass yet; it may only shrink.
+//! Runs `fixtures/query-cases.json`, whose header says how, over HTTP: each case is a test with its
+//! query as name, in brackets whether its expectation is stated somewhere or inferred.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+#[path = "../query/bed.rs"]
+mod bed;
+mod file;
 
-use file::*;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bed::Bed;
+use file::{Case, Dataset, Expected, FILE, Suite, TestLog};
+use libtest_mimic::{Arguments, Failed, Trial};
 use sls_api::Json;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 use sls_api::ops::InLogstore;
@@ -12,131 +19,36 @@ use sls_api::ops::logs::{
     Progress,
 };
 use sls_client::ClientError;
+use tokio::runtime::Runtime;
 
-use crate::bed::Bed;
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::from_args();
+    let suite: Arc<Suite> = Arc::new(serde_json::from_str(FILE).expect("the cases are valid"));
+    let runtime = Runtime::new().expect("a runtime");
+    let bed = Arc::new(runtime.block_on(Bed::start()));
+    let runtime = Arc::new(runtime);
+    let trials = suite.cases.iter().map(|case| {
+        let (suite, runtime, bed, case) = (suite.clone(), runtime.clone(), bed.clone(), case.clone());
+        let name = format!("{}: {}", case.id, shortened(&case.query));
+        // Expectations that nobody has stated are told apart from those of documents and SDKs.
+        let kind = if case.confidence == "inferred" { "inferred" } else { "stated" };
+        Trial::test(name, move || runtime.block_on(run(&bed, &suite, &case)).map_err(Failed::from))
+            .with_kind(kind)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
 
-const PENDING: &str = include_str!("pending-cases.txt");
-
-/// The shape of the file.
-mod file {
-    use std::collections::BTreeMap;
-
-    use serde::Deserialize;
-    use sls_api::ops::indexes::Index;
-
-    pub const FILE: &str = include_str!("../../../fixtures/query-cases.json");
-
-    #[derive(Deserialize)]
-    pub struct Suite {
-        pub format: Format,
-        pub indexes: BTreeMap<String, Option<Index>>,
-        pub datasets: BTreeMap<String, Dataset>,
-        pub cases: Vec<Case>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Format {
-        pub t0: u32,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    pub enum Dataset {
-        Logs(Vec<TestLog>),
-        /// A rule in words; there is one, see `generated`.
-        Rule {
-            generate: String,
-        },
-    }
-
-    #[derive(Deserialize, Clone)]
-    pub struct TestLog {
-        pub id: String,
-        pub time: u32,
-        pub topic: String,
-        pub source: String,
-        #[serde(default)]
-        pub tags: BTreeMap<String, String>,
-        pub contents: serde_json::Map<String, serde_json::Value>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Case {
-        pub id: String,
-        #[serde(default)]
-        pub api: Option<String>,
-        pub index: String,
-        pub logs: String,
-        pub query: String,
-        pub from: i64,
-        pub to: i64,
-        pub line: Option<i64>,
-        pub offset: Option<i64>,
-        pub reverse: Option<bool>,
-        #[serde(default)]
-        pub pre_index: Vec<String>,
-        #[serde(default)]
-        pub back_lines: i64,
-        #[serde(default)]
-        pub forward_lines: i64,
-        pub expect: Expected,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(tag = "kind", rename_all = "lowercase")]
-    pub enum Expected {
-        Logs {
-            rids: Vec<String>,
-            #[serde(default)]
-            ordered: bool,
-            #[serde(default)]
-            extra_fields: Vec<String>,
-        },
-        Rows {
-            rows: Vec<BTreeMap<String, String>>,
-            #[serde(default)]
-            ordered: bool,
-            #[serde(default)]
-            float_tolerance: f64,
-        },
-        Error {
-            status: u16,
-            code: String,
-            #[serde(default)]
-            message_contains: String,
-        },
-        Histogram {
-            total: u64,
-        },
-        Context {
-            total_lines: i64,
-            back_lines: i64,
-            forward_lines: i64,
-            rids: Vec<String>,
-            index_numbers: Vec<String>,
-        },
+/// A query as part of a name: on one line, and not too long.
+fn shortened(query: &str) -> String {
+    let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(NAME_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
-#[tokio::test]
-async fn every_case_but_the_pending_ones_passes() {
-    let suite: Suite = serde_json::from_str(FILE).expect("the cases are valid");
-    let bed = Bed::start().await;
-    let mut failures = BTreeMap::new();
-    for case in &suite.cases {
-        let outcome = run(&bed, &suite, case).await;
-        if let Err(problem) = outcome {
-            failures.insert(case.id.as_str(), problem);
-        }
-    }
-    let failed: BTreeSet<&str> = failures.keys().copied().collect();
-    let pending: BTreeSet<&str> = PENDING.lines().filter(|line| !line.is_empty()).collect();
-    let details: Vec<String> =
-        failed.difference(&pending).map(|id| format!("{id}: {}", failures[id])).collect();
-    assert!(details.is_empty(), "cases that should pass:\n{}", details.join("\n"));
-    let passed: Vec<_> = pending.difference(&failed).collect();
-    assert!(passed.is_empty(), "these pass now, take them out of pending-cases.txt: {passed:?}");
-}
+/// Characters of a query in a test's name.
+const NAME_CHARS_MAX: usize = 80;
 
 async fn run(bed: &Bed, suite: &Suite, case: &Case) -> Result<(), String> {
     let logstore = bed.create_logstore(&format!("case-{}", case.id)).await;

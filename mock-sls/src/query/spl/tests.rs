@@ -1,0 +1,79 @@
+//! Pipelines and the rows that they make of a few logs.
+
+use expect_test::{ExpectFile, expect_file};
+use serde_json::json;
+
+use crate::query::{
+    QueryError,
+    request::Page,
+    spl::{Pipeline, SplError},
+    testing::{Bed, index},
+};
+
+fn bed() -> Bed {
+    let logs = [
+        json!({"i": "1", "status": "200", "host": "api", "t": "GET /a 12", "j": "{\"a\":\"p\",\"b\":{\"c\":7},\"l\":[1,\"z\"],\"n\":null}", "kv": "x=1&y=2"}),
+        json!({"i": "2", "status": "404", "host": "www", "t": "POST /b 7", "j": "nope", "csv": "p,\"q,r\",s"}),
+        json!({"i": "3", "status": "abc", "host": "api", "list": "[\"u\",{\"v\":1}]"}),
+    ];
+    Bed::new(index(&["i"]), &logs)
+}
+
+/// As for files of SQL statements: every pipeline of a file behind a `>`, then its rows.
+fn check_file(text: &str, expected: ExpectFile) {
+    let mut bed = bed();
+    let mut shown = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') || line.is_empty() {
+            shown.push_str(&format!("{line}\n"));
+        }
+        let Some(query) = line.strip_prefix("> ") else { continue };
+        let mut query = query.to_owned();
+        while let Some(more) = lines.next_if(|line| line.starts_with("  ")) {
+            query.push_str(&format!("\n{more}"));
+        }
+        shown.push_str(&format!("> {query}\n{}\n", rows(&mut bed, &query)));
+    }
+    expected.assert_eq(&shown);
+}
+
+fn rows(bed: &mut Bed, query: &str) -> String {
+    match bed.run(query, Page { offset: 0, lines: 100, reverse: false }) {
+        Ok(reply) => {
+            let row = |row: &sls_api::ops::logs::Row| {
+                let cells =
+                    row.0.iter().filter(|(key, _)| !matches!(key.as_str(), "__time__" | "__source__"));
+                cells.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+            };
+            reply.data.iter().map(row).collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn pipelines_of_the_file_give_their_rows() {
+    check_file(include_str!("pipelines.txt"), expect_file!["pipelines.txt"]);
+}
+
+#[test]
+fn an_answer_says_that_it_was_scanned_and_can_be_paged() {
+    let mut bed = bed();
+    let page = Page { offset: 1, lines: 1, reverse: true };
+    let reply = bed.run("* | project i", page).expect("rows");
+    assert_eq!((reply.meta.mode, reply.meta.has_sql, reply.meta.count), (2, false, 1));
+    assert_eq!(reply.meta.keys, ["i", "__time__"]);
+    assert_eq!(reply.data[0].get("i"), Some("2"));
+}
+
+#[test]
+fn pipelines_have_at_most_sixteen_commands_and_64_kib() {
+    let long = |count| vec!["limit 5"; count].join(" | ");
+    assert!(Pipeline::parse(&long(16)).is_ok());
+    assert_eq!(Pipeline::parse(&long(17)).err(), Some(SplError::TooLong));
+    let wide = format!("where i = '{}'", "x".repeat(64 * 1024));
+    assert_eq!(Pipeline::parse(&wide).err(), Some(SplError::TooLong));
+    let outcome = bed().run(&format!("* | {wide}"), Page { offset: 0, lines: 1, reverse: false });
+    assert!(matches!(outcome, Err(QueryError::Pipeline(SplError::TooLong))));
+}

@@ -1,0 +1,241 @@
+//! Rows of anything in memory, and SQL expressions over them: what pipelines are made of.
+//!
+//! Expressions are compiled as those of statements are and run in an SQLite database of their
+//! own. A name that is no column is NULL, since logs need not have all fields.
+
+use jiff::tz::TimeZone;
+use rusqlite::{
+    Connection,
+    types::{Value, ValueRef},
+};
+use sqlparser::{
+    ast::{Expr, GroupByExpr, Ident, OrderByExpr, SelectItem, SetExpr},
+    keywords::Keyword,
+    parser::Parser,
+    tokenizer::Token,
+};
+
+use super::{
+    Session, SqlError,
+    execute::{MEMORY_BYTES_MAX, affinity, failed, prepare},
+    format, parse,
+    parse::START,
+    schema::Schema,
+    translate::{Translated, Translator},
+    types::Type,
+};
+use crate::query::source::Cancel;
+
+/// Names that are no columns in one command. Own choice: each costs a translation.
+const UNKNOWN_NAMES_MAX: usize = 200;
+
+/// Rows with named and typed columns.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// A value of each column per row.
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// A column of a [`Frame`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Type of its values.
+    pub ty: Type,
+}
+
+/// What to make of a [`Frame`].
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// A column each.
+    pub exprs: Vec<Expr>,
+    /// Keys of groups, if groups are wanted; without, there is a row for every row.
+    pub group_by: Option<Vec<Expr>>,
+}
+
+impl Frame {
+    /// The place of a column; case matters only where columns differ in nothing else.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let exact = self.columns.iter().position(|column| column.name == name);
+        exact.or_else(|| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The text of a value, as results show it; nothing for NULL.
+    ///
+    /// # Errors
+    /// A number that became too large.
+    pub fn text(&self, row: &[Value], column: usize, zone: &TimeZone) -> Result<Option<String>, SqlError> {
+        let ty = self.columns.get(column).map_or(&Type::Varchar, |column| &column.ty);
+        match row.get(column) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => format::value(ValueRef::from(value), ty, zone).map(Some),
+        }
+    }
+
+    /// Runs expressions over the rows. The columns of the result have no names.
+    ///
+    /// # Errors
+    /// Types that do not fit, values that a function cannot take, exceeded limits.
+    pub fn select(&self, select: &Select, session: &Session, cancel: &Cancel) -> Result<Self, SqlError> {
+        let mut columns: Vec<(String, Type)> =
+            self.columns.iter().map(|column| (column.name.clone(), column.ty.clone())).collect();
+        let mut query = parse::parse("select 1 from log")?;
+        if let SetExpr::Select(body) = &mut *query.body {
+            body.projection = select.exprs.iter().cloned().map(SelectItem::UnnamedExpr).collect();
+            body.group_by = GroupByExpr::Expressions(select.group_by.clone().unwrap_or_default(), Vec::new());
+        }
+        let (translated, used) = loop {
+            let schema = Schema::of(columns.iter().cloned());
+            let mut translator = Translator::new(&schema, session);
+            match translator.nested_statement(&query) {
+                Ok(_) if translator.aggregates && select.group_by.is_none() => {
+                    return Err(SqlError::semantic(START, "aggregations are not allowed here, use stats"));
+                }
+                Ok(translated) => break (translated, translator.used),
+                Err(SqlError::ColumnNotExists { name, .. })
+                    if columns.len() < self.columns.len() + UNKNOWN_NAMES_MAX =>
+                {
+                    columns.push((name, Type::Varchar));
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let used: Vec<usize> = used.into_iter().collect();
+        self.run(&translated, &columns, &used, session, cancel)
+    }
+
+    fn run(
+        &self,
+        translated: &Translated,
+        columns: &[(String, Type)],
+        used: &[usize],
+        session: &Session,
+        cancel: &Cancel,
+    ) -> Result<Self, SqlError> {
+        let db = Connection::open_in_memory().map_err(failed)?;
+        prepare(&db, session, cancel).map_err(failed)?;
+        let declared: Vec<String> = used
+            .iter()
+            .filter_map(|&index| Some(format!("c{index} {}", affinity(&columns.get(index)?.1))))
+            .collect();
+        let (declared, values) = match declared.is_empty() {
+            true => ("none".to_owned(), "NULL".to_owned()),
+            false => (declared.join(", "), vec!["?"; used.len()].join(", ")),
+        };
+        db.execute_batch(&format!("BEGIN; CREATE TABLE log ({declared})")).map_err(failed)?;
+        let mut insert = db.prepare(&format!("INSERT INTO log VALUES ({values})")).map_err(failed)?;
+        for row in &self.rows {
+            for (place, &index) in used.iter().enumerate() {
+                insert
+                    .raw_bind_parameter(place + 1, row.get(index).unwrap_or(&Value::Null))
+                    .map_err(failed)?;
+            }
+            insert.raw_execute().map_err(failed)?;
+        }
+        drop(insert);
+        db.execute_batch("COMMIT").map_err(failed)?;
+        let mut statement = db.prepare(&translated.sql).map_err(failed)?;
+        let mut found = statement.query(()).map_err(failed)?;
+        let mut rows = Vec::new();
+        let mut bytes = 0u64;
+        while let Some(row) = found.next().map_err(failed)? {
+            let mut values = Vec::with_capacity(translated.columns.len());
+            for index in 0..translated.columns.len() {
+                let value: Value = row.get_ref(index).map_err(failed)?.into();
+                bytes += size(&value);
+                values.push(value);
+            }
+            if bytes > MEMORY_BYTES_MAX {
+                return Err(SqlError::TooLarge {
+                    limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20),
+                    what: "memory",
+                });
+            }
+            rows.push(values);
+        }
+        let columns = translated
+            .columns
+            .iter()
+            .map(|column| Column { name: column.name.clone(), ty: column.ty.clone() });
+        Ok(Self { columns: columns.collect(), rows })
+    }
+}
+
+/// Memory that a value takes, bytes.
+pub fn size(value: &Value) -> u64 {
+    let own = std::mem::size_of::<Value>() as u64;
+    match value {
+        Value::Text(text) => own + text.len() as u64,
+        Value::Blob(bytes) => own + bytes.len() as u64,
+        Value::Null | Value::Integer(_) | Value::Real(_) => own,
+    }
+}
+
+/// One expression.
+///
+/// # Errors
+/// Syntax.
+pub fn parse_condition(text: &str) -> Result<Expr, SqlError> {
+    let mut parser = parse::parser(text)?;
+    let expr = parser.parse_expr().map_err(parse::parser_error)?;
+    parse::at_end(&mut parser)?;
+    Ok(expr)
+}
+
+/// `a = x, b = y`, and behind a `by` the keys of groups. An expression without a name is named by
+/// its text.
+///
+/// # Errors
+/// Syntax.
+pub fn parse_assignments(text: &str) -> Result<(Vec<(String, Expr)>, Vec<Expr>), SqlError> {
+    let mut parser = parse::parser(text)?;
+    let mut assignments = Vec::new();
+    loop {
+        let name = assigned_name(&mut parser)?;
+        let expr = parser.parse_expr().map_err(parse::parser_error)?;
+        let name = match (name, parser.parse_keyword(Keyword::AS)) {
+            (Some(name), _) => name.value,
+            (None, true) => parser.parse_identifier().map_err(parse::parser_error)?.value,
+            (None, false) => expr.to_string(),
+        };
+        assignments.push((name, expr));
+        if !parser.consume_token(&Token::Comma) {
+            break;
+        }
+    }
+    let keys = match parser.parse_keyword(Keyword::BY) {
+        true => parser.parse_comma_separated(Parser::parse_expr).map_err(parse::parser_error)?,
+        false => Vec::new(),
+    };
+    parse::at_end(&mut parser)?;
+    Ok((assignments, keys))
+}
+
+/// `name =`, if the text goes on with it.
+fn assigned_name(parser: &mut Parser<'_>) -> Result<Option<Ident>, SqlError> {
+    let follows =
+        matches!(parser.peek_token().token, Token::Word(_)) && parser.peek_nth_token(1).token == Token::Eq;
+    if !follows {
+        return Ok(None);
+    }
+    let name = parser.parse_identifier().map_err(parse::parser_error)?;
+    parser.expect_token(&Token::Eq).map_err(parse::parser_error)?;
+    Ok(Some(name))
+}
+
+/// `a desc, b`: expressions with their order.
+///
+/// # Errors
+/// Syntax.
+pub fn parse_terms(text: &str) -> Result<Vec<OrderByExpr>, SqlError> {
+    let mut parser = parse::parser(text)?;
+    let terms = parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(parse::parser_error)?;
+    parse::at_end(&mut parser)?;
+    match terms.is_empty() {
+        true => Err(SqlError::Syntax { at: START, message: "mismatched input '<EOF>'".to_owned() }),
+        false => Ok(terms),
+    }
+}
