@@ -84,7 +84,7 @@ pub enum QueryError {
     },
     /// Text after `|` that is neither SQL nor a known command.
     #[error(
-        "ErrorType:QueryParseError.ErrorMessage:invalid pipe line operator near < {near} >: parse fail, please check your query,if it has (SELECT)"
+        "ErrorType:QueryParseError.ErrorMessage:syntax error,invalid pipe line operator near < {near} >: parse fail, please check your query,if it has (SELECT)"
     )]
     StrayPipe {
         /// First word after the pipe.

@@ -5,8 +5,51 @@ use std::any::TypeId;
 use sqlparser::{
     dialect::{Dialect, GenericDialect},
     keywords::Keyword,
+    parser::Parser,
     tokenizer::{Token, TokenWithSpan, Word},
 };
+
+/// Words behind an expression that go on with the query: no alias without AS.
+/// Source: Presto's reserved words, and those that begin its clauses.
+const ENDS_AN_EXPRESSION: &[Keyword] = &[
+    Keyword::WITH,
+    Keyword::SELECT,
+    Keyword::FROM,
+    Keyword::WHERE,
+    Keyword::GROUP,
+    Keyword::HAVING,
+    Keyword::ORDER,
+    Keyword::LIMIT,
+    Keyword::OFFSET,
+    Keyword::FETCH,
+    Keyword::WINDOW,
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+    Keyword::VALUES,
+    Keyword::INTO,
+    Keyword::END,
+    Keyword::WHEN,
+    Keyword::THEN,
+    Keyword::ELSE,
+];
+
+/// Words behind a table that go on with FROM.
+const ENDS_A_TABLE: &[Keyword] = &[
+    Keyword::ON,
+    Keyword::USING,
+    Keyword::JOIN,
+    Keyword::INNER,
+    Keyword::CROSS,
+    Keyword::FULL,
+    Keyword::LEFT,
+    Keyword::RIGHT,
+    Keyword::OUTER,
+    Keyword::NATURAL,
+    Keyword::LATERAL,
+    Keyword::FOR,
+    Keyword::TABLESAMPLE,
+];
 
 /// The dialect. Where the library asks by name, it is the generic one: that reads `unnest(…)` and
 /// types like `map(varchar, bigint)`.
@@ -68,6 +111,18 @@ impl Dialect for Presto {
 
     fn supports_nested_comments(&self) -> bool {
         true
+    }
+
+    fn is_column_alias(&self, word: &Keyword, _: &mut Parser<'_>) -> bool {
+        !ENDS_AN_EXPRESSION.contains(word)
+    }
+
+    fn is_table_alias(&self, word: &Keyword, _: &mut Parser<'_>) -> bool {
+        !ENDS_AN_EXPRESSION.contains(word) && !ENDS_A_TABLE.contains(word)
+    }
+
+    fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
+        matches!(word, Keyword::EXISTS | Keyword::INTERVAL | Keyword::TRIM)
     }
 }
 

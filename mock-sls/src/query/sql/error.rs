@@ -82,6 +82,12 @@ pub enum SqlError {
         /// Rows allowed.
         max: u64,
     },
+    /// More aggregates of distinct values than a statement may have.
+    #[error("max distinct num is:{max}, please use approx_distinct")]
+    TooManyDistinct {
+        /// Aggregates allowed.
+        max: usize,
+    },
     /// Paging beyond what is allowed.
     #[error("reading data with pagination only allow reading max {max}")]
     PageTooFar {

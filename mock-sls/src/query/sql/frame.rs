@@ -180,7 +180,8 @@ pub fn size(value: &Value) -> u64 {
 /// Syntax.
 pub fn parse_condition(text: &str) -> Result<Expr, SqlError> {
     let mut parser = parse::parser(text)?;
-    let expr = parser.parse_expr().map_err(parse::parser_error)?;
+    let expr =
+        parser.parse_expr().map_err(parse::parser_error).map_err(|error| parse::placed(error, text))?;
     parse::at_end(&mut parser)?;
     Ok(expr)
 }
@@ -195,7 +196,8 @@ pub fn parse_assignments(text: &str) -> Result<(Vec<(String, Expr)>, Vec<Expr>),
     let mut assignments = Vec::new();
     loop {
         let name = assigned_name(&mut parser)?;
-        let expr = parser.parse_expr().map_err(parse::parser_error)?;
+        let expr = parser.parse_expr().map_err(parse::parser_error);
+        let expr = expr.map_err(|error| parse::placed(error, text))?;
         let name = match (name, parser.parse_keyword(Keyword::AS)) {
             (Some(name), _) => name.value,
             (None, true) => parser.parse_identifier().map_err(parse::parser_error)?.value,

@@ -2,6 +2,7 @@
 
 use sqlparser::{
     ast::{Expr, ObjectName, Query},
+    keywords::Keyword,
     parser::{Parser, ParserError},
     tokenizer::{Location, Token, TokenWithSpan, Tokenizer},
 };
@@ -18,12 +19,27 @@ const SQL_BYTES_MAX: usize = 64 * 1024;
 /// Guess: protects the stack, with room for lists of any length.
 const NODES_MAX: usize = 3_000;
 
+/// Aggregates of distinct values in one statement. Source: document "SQL error center".
+const DISTINCT_MAX: usize = 10;
+
 /// Parses one query.
 pub fn parse(sql: &str) -> Result<Query, SqlError> {
     let mut parser = parser(sql)?;
-    let query = parser.parse_query().map_err(parser_error)?;
+    let query = parser.parse_query().map_err(parser_error).map_err(|error| placed(error, sql))?;
     at_end(&mut parser)?;
     Ok(*query)
+}
+
+/// An error at the end of the text has no place: gives it that.
+pub fn placed(error: SqlError, sql: &str) -> SqlError {
+    match error {
+        SqlError::Syntax { at: NOWHERE, message } => {
+            let line = sql.lines().count().max(1);
+            let column = sql.lines().last().map_or(0, |last| last.chars().count()) + 1;
+            syntax(At { line: line as u64, column: column as u64 }, message)
+        }
+        other => other,
+    }
 }
 
 /// A parser of a text that is no longer than a statement may be.
@@ -63,8 +79,11 @@ fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     if tokens.iter().filter(is_node).count() > NODES_MAX {
         return Err(too_long());
     }
+    let mut distinct = 0;
     for (token, next) in tokens.iter().zip(tokens.iter().skip(1)) {
         let place = at(token.span.start);
+        let is_distinct = matches!(&next.token, Token::Word(word) if word.keyword == Keyword::DISTINCT);
+        distinct += usize::from(token.token == Token::LParen && is_distinct);
         if matches!((&token.token, &next.token), (Token::Number(..), Token::Word(_))) {
             let message =
                 "identifiers must not start with a digit; surround the identifier with double quotes";
@@ -75,7 +94,10 @@ fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             return Err(syntax(place, message));
         }
     }
-    Ok(())
+    match distinct > DISTINCT_MAX {
+        true => Err(SqlError::TooManyDistinct { max: DISTINCT_MAX }),
+        false => Ok(()),
+    }
 }
 
 fn too_long() -> SqlError {
@@ -118,6 +140,9 @@ pub fn name_start(name: &ObjectName) -> At {
     name.0.first().and_then(|part| part.as_ident()).map_or(START, |name| at(name.span.start))
 }
 
+/// The place that the library does not know.
+const NOWHERE: At = At { line: 0, column: 0 };
+
 /// The place of what has none of its own.
 pub const START: At = At { line: 1, column: 1 };
 
@@ -145,8 +170,8 @@ pub fn parser_error(error: ParserError) -> SqlError {
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (text, place) = message.split_once(" at Line: ").unwrap_or((&message, ""));
-            let (line, column) = place.split_once(", Column: ").unwrap_or(("1", "1"));
-            let number = |text: &str| text.trim().parse().unwrap_or(1);
+            let (line, column) = place.split_once(", Column: ").unwrap_or_default();
+            let number = |text: &str| text.trim().parse().unwrap_or_default();
             syntax(At { line: number(line), column: number(column) }, in_vendors_words(text))
         }
         ParserError::RecursionLimitExceeded => syntax(START, "the statement is nested too deeply"),

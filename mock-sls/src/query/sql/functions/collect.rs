@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use rusqlite::{
     Connection,
     functions::{Aggregate, Context},
+    types::ValueRef,
 };
 use serde_json::{Map, Value as Json};
 
@@ -213,32 +214,50 @@ impl Aggregate<Map<String, Json>, Option<String>> for MapUnion {
 }
 
 /// `(letter, place, value)`: what a lambda gives for each element of an array. The place is there
-/// so that SQLite counts the aggregate to the query over the elements and not to the one around.
+/// so that SQLite counts the aggregate to the query over the elements and not to the one around;
+/// a place that is NULL says that there is no array.
 struct Collect;
 
-impl Aggregate<Collected, String> for Collect {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Collected> {
-        Ok(Collected::default())
+/// What is collected; nothing where there is nothing to collect from.
+type Found<T> = Option<T>;
+
+impl Aggregate<Found<Collected>, Option<String>> for Collect {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Found<Collected>> {
+        Ok(Some(Collected::default()))
     }
 
-    fn step(&self, call: &mut Context<'_>, state: &mut Collected) -> rusqlite::Result<()> {
-        state.push(encode(call.get_raw(2), encoding_arg(call, 0)?))
+    fn step(&self, call: &mut Context<'_>, state: &mut Found<Collected>) -> rusqlite::Result<()> {
+        match (call.get_raw(1), &mut *state) {
+            (ValueRef::Null, _) => *state = None,
+            (_, Some(collected)) => collected.push(encode(call.get_raw(2), encoding_arg(call, 0)?))?,
+            (_, None) => {}
+        }
+        Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<Collected>) -> rusqlite::Result<String> {
-        Ok(Json::Array(state.unwrap_or_default().values).to_string())
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<Found<Collected>>,
+    ) -> rusqlite::Result<Option<String>> {
+        let collected = state.unwrap_or_else(|| Some(Collected::default()));
+        Ok(collected.map(|collected| Json::Array(collected.values).to_string()))
     }
 }
 
 /// `(letter of the key, letter of the value, place, key, value)`: the same for maps.
 struct CollectMap;
 
-impl Aggregate<Mapped, String> for CollectMap {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
-        Ok(Mapped::default())
+impl Aggregate<Found<Mapped>, Option<String>> for CollectMap {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Found<Mapped>> {
+        Ok(Some(Mapped::default()))
     }
 
-    fn step(&self, call: &mut Context<'_>, (map, bytes): &mut Mapped) -> rusqlite::Result<()> {
+    fn step(&self, call: &mut Context<'_>, state: &mut Found<Mapped>) -> rusqlite::Result<()> {
+        if call.get_raw(2) == ValueRef::Null {
+            *state = None;
+        }
+        let Some((map, bytes)) = state else { return Ok(()) };
         let key = key_text(call.get_raw(3), encoding_arg(call, 0)?);
         let key = key.ok_or_else(|| failed("map key cannot be null"))?;
         let value = encode(call.get_raw(4), encoding_arg(call, 1)?);
@@ -252,8 +271,13 @@ impl Aggregate<Mapped, String> for CollectMap {
         }
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<Mapped>) -> rusqlite::Result<String> {
-        Ok(Json::Object(state.unwrap_or_default().0).to_string())
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<Found<Mapped>>,
+    ) -> rusqlite::Result<Option<String>> {
+        let collected = state.unwrap_or_else(|| Some(Mapped::default()));
+        Ok(collected.map(|(map, _)| Json::Object(map).to_string()))
     }
 }
 
@@ -263,24 +287,34 @@ struct Quantified {
     decisive: bool,
 }
 
-impl Aggregate<(bool, bool), Option<bool>> for Quantified {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(bool, bool)> {
-        Ok((false, false))
+/// What is known of the conditions.
+#[derive(Default)]
+struct Known {
+    decided: bool,
+    unknown: bool,
+    nothing: bool,
+}
+
+impl Aggregate<Known, Option<bool>> for Quantified {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Known> {
+        Ok(Known::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, (decided, unknown): &mut (bool, bool)) -> rusqlite::Result<()> {
+    fn step(&self, call: &mut Context<'_>, known: &mut Known) -> rusqlite::Result<()> {
+        known.nothing |= call.get_raw(0) == ValueRef::Null;
         match call.get::<Option<bool>>(1)? {
-            None => *unknown = true,
-            Some(holds) => *decided |= holds == self.decisive,
+            None => known.unknown = true,
+            Some(holds) => known.decided |= holds == self.decisive,
         }
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<(bool, bool)>) -> rusqlite::Result<Option<bool>> {
-        Ok(match state.unwrap_or_default() {
-            (true, _) => Some(self.decisive),
-            (false, true) => None,
-            (false, false) => Some(!self.decisive),
+    fn finalize(&self, _: &mut Context<'_>, known: Option<Known>) -> rusqlite::Result<Option<bool>> {
+        Ok(match known.unwrap_or_default() {
+            Known { nothing: true, .. } => None,
+            Known { decided: true, .. } => Some(self.decisive),
+            Known { unknown: true, .. } => None,
+            Known { .. } => Some(!self.decisive),
         })
     }
 }

@@ -56,10 +56,26 @@ fn with_regex<T>(
         return Ok(None);
     };
     let regex: Arc<Regex> = call
-        .get_or_create_aux(1, |_| Regex::new(pattern))
-        .map_err(|error| failed(format!("the regular expression {pattern} is not valid: {error}")))?;
+        .get_or_create_aux(1, |_| Regex::new(pattern).map_err(|error| invalid(pattern, &error)))
+        .map_err(|error| failed(error.to_string()))?;
     f(&regex, text).map(Some)
 }
+
+/// Text of a missing repetition: document "SQL error center".
+fn invalid(pattern: &str, error: &regex::Error) -> InvalidRegex {
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    InvalidRegex(match reason {
+        "repetition operator missing expression" => {
+            format!("target of repeat operator is not specified: {pattern}")
+        }
+        other => format!("the regular expression {pattern} is not valid: {other}"),
+    })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct InvalidRegex(String);
 
 fn group(call: &Context<'_>, regex: &Regex) -> rusqlite::Result<usize> {
     let group: i64 = call.get(2)?;

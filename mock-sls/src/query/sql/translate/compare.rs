@@ -137,9 +137,12 @@ impl Translator<'_> {
             let before = self.number(value, Context::rows(&scope), place)?;
             ratios.push(format!("sls_div({now}, {before})"));
             values.push(before);
-            let grouped = earlier.columns.iter().find(|column| column.ty.is_time());
+            let grouped = context.scope.relations.first().and_then(|now| {
+                let column = now.columns.iter().find(|column| column.ty.is_time())?;
+                Some(format!("{}.{}", now.sql, column.sql))
+            });
             moments.push(match grouped {
-                Some(column) => format!("{}.{} / 1000.0", earlier.sql, column.sql),
+                Some(time) => format!("({time} / 1000.0 - {seconds})"),
                 None => (self.session.window.0 - seconds).to_string(),
             });
         }

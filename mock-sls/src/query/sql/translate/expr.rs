@@ -1,7 +1,8 @@
 //! Expressions: names, operators, conditions, casts.
 
 use sqlparser::ast::{
-    AccessExpr, CaseWhen, CastKind, DataType, Expr, Ident, Subscript, TrimWhereField, Value, ValueWithSpan,
+    AccessExpr, CaseWhen, CastKind, DataType, Expr, Function, FunctionArguments, Ident, Subscript,
+    TrimWhereField, Value, ValueWithSpan,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 use crate::query::sql::{
     SqlError,
     error::At,
-    functions::{parse_date, parse_time, zone_of},
+    functions::{self, parse_date, parse_time, zone_of},
     parse::{at, start_of},
     scope::Resolved,
     types::{Type, Typed, quoted},
@@ -97,7 +98,10 @@ impl Translator<'_> {
                 let lenient = !matches!(kind, CastKind::Cast | CastKind::DoubleColon);
                 self.cast(value, data_type, lenient, place())
             }
-            Expr::Function(function) => self.call(function, context),
+            Expr::Function(function) => match bare_name(function) {
+                Some(name) => self.name(None, name, context),
+                None => self.call(function, context),
+            },
             Expr::Ceil { expr, .. } => self.named_call("ceil", &[expr], place(), context),
             Expr::Floor { expr, .. } => self.named_call("floor", &[expr], place(), context),
             Expr::Position { expr, r#in } => self.named_call("strpos", &[r#in, expr], place(), context),
@@ -131,7 +135,10 @@ impl Translator<'_> {
                 let text = typed.value.clone().into_string().unwrap_or_default();
                 self.time_literal(&typed.data_type, &text, at(typed.value.span.start))
             }
-            _ => Err(unsupported(&format!("the expression at line {}", place()))),
+            other => {
+                let text: String = other.to_string().chars().take(SHOWN_CHARS_MAX).collect();
+                Err(unsupported(&format!("the expression {text}")))
+            }
         }
     }
 
@@ -407,6 +414,17 @@ impl Translator<'_> {
         }
         Ok(value)
     }
+}
+
+/// Characters of an expression that an error shows.
+const SHOWN_CHARS_MAX: usize = 100;
+
+/// A name that the library takes for a function although it has no parentheses, like `user`.
+pub(super) fn bare_name(function: &Function) -> Option<&Ident> {
+    let bare = matches!(function.args, FunctionArguments::None) && function.over.is_none();
+    let [part] = function.name.0.as_slice() else { return None };
+    let name = part.as_ident().filter(|_| bare)?;
+    functions::kind(&name.value.to_lowercase()).is_none().then_some(name)
 }
 
 /// Arguments of one call, far below what SQLite allows.

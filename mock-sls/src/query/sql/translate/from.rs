@@ -137,7 +137,8 @@ impl Translator<'_> {
                 name: "promql_query".to_owned(),
             });
         }
-        let message = format!("Table {} does not exist; use log or the name of the logstore", ident.value);
+        // Text: document "SQL error center".
+        let message = format!("logstore {} does not exist", ident.value);
         Err(SqlError::semantic(at(ident.span.start), message))
     }
 

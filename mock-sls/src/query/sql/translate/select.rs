@@ -7,7 +7,10 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, Value,
 };
 
-use super::{Alias, Clause, Context, Mode, OutColumn, Translated, Translator, from::single, unsupported};
+use super::{
+    Alias, Clause, Context, Mode, OutColumn, Translated, Translator, expr::bare_name, from::single,
+    unsupported,
+};
 use crate::query::sql::{
     SqlError,
     error::At,
@@ -291,6 +294,7 @@ fn own_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(name) => Some(name.value.clone()),
         Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()),
+        Expr::Function(function) => bare_name(function).map(|name| name.value.clone()),
         _ => None,
     }
 }
