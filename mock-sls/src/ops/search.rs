@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use sls_api::names::LogstoreName;
 use sls_api::operation::Json;
@@ -24,10 +25,12 @@ use crate::query::index::IndexConfig;
 use crate::query::request::{LINES_MAX, Page, Window};
 use crate::query::run::{self, LogsRequest};
 use crate::query::source::{Block, Cancel, Content, Indexes, Kept, LogSource, Place, Span};
-use crate::query::sql;
+use crate::query::sql::{self, ExternalTable};
 use crate::route::{Call, Context, Operations};
+use crate::store::documents::{self, Owner};
 use crate::store::logs::BlockMeta;
 use crate::store::logstores::{self, LogstoreId, ReadTarget};
+use crate::store::projects::ProjectId;
 use crate::store::summaries::{State, Summaries};
 use crate::store::{indexes, logs};
 
@@ -157,11 +160,8 @@ where
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &name, now)?;
             let indexes = indexes_of(db, target.id)?;
-            Ok(query(
-                indexes.as_ref(),
-                &mut Logs { db, target, summaries: &app.store.summaries, state },
-                &cancel,
-            )?)
+            let mut logs = Logs { db, target, project, now, summaries: &app.store.summaries, state };
+            Ok(query(indexes.as_ref(), &mut logs, &cancel)?)
         })
         .await
 }
@@ -188,9 +188,14 @@ fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, 
 struct Logs<'c> {
     db: &'c Connection,
     target: ReadTarget,
+    project: ProjectId,
+    now: Timestamp,
     summaries: &'c Summaries,
     state: State,
 }
+
+/// As external stores are stored. Source: `sls_api::ops::documents`.
+const EXTERNAL_STORE: &str = "externalstore";
 
 impl LogSource for Logs<'_> {
     fn scan(
@@ -212,6 +217,29 @@ impl LogSource for Logs<'_> {
             visit(&block, &mut Stored { logs: self, blocks: &mut blocks, meta })
         })
         .map_err(|error| error.to_string())
+    }
+
+    fn table(
+        &mut self,
+        name: &str,
+        window: Window,
+        cancel: &Cancel,
+    ) -> Result<Option<ExternalTable>, QueryError> {
+        let failed = |error: ApiError| QueryError::Source(error.to_string());
+        let owner = Owner::Project(self.project);
+        if let Some(document) = documents::find(self.db, &owner, EXTERNAL_STORE, name).map_err(failed)? {
+            return Ok(Some(ExternalTable::of_document(name, &document.body.into())?));
+        }
+        let target = match name
+            .parse()
+            .map(|logstore| logstores::read_target(self.db, self.project, &logstore, self.now))
+        {
+            Err(_) | Ok(Err(ApiError::LogStoreNotExist(_))) => return Ok(None),
+            Ok(target) => target.map_err(failed)?,
+        };
+        let indexes = indexes_of(self.db, target.id).map_err(failed)?.ok_or(QueryError::IndexMissing)?;
+        let mut logs = Logs { target, ..*self };
+        ExternalTable::of_logs(name, &indexes, &mut logs, window, cancel).map(Some)
     }
 }
 

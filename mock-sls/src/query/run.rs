@@ -277,7 +277,19 @@ fn analyse(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let window = (request.window.from(), request.window.end());
-    let plan = sql::plan(sql, indexes, sql::Session::new(request.logstore, request.now, window))?;
+    let mut session = sql::Session::new(request.logstore, request.now, window);
+    let plan = loop {
+        match sql::plan(sql, indexes, session.clone()) {
+            // Perhaps the name of an external store or another Logstore.
+            Err(sql::SqlError::TableNotFound { at, name }) => {
+                match source.table(&name, request.window, cancel)? {
+                    Some(table) => session.add_table(table),
+                    None => return Err(sql::SqlError::TableNotFound { at, name }.into()),
+                }
+            }
+            planned => break planned?,
+        }
+    };
     let mut scanned = Scanned::default();
     let result = plan.execute(cancel, |table, shift| {
         let scan = Scan { window: request.window.earlier(shift), topic: request.topic, newest_first: false };

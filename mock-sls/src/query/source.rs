@@ -8,8 +8,7 @@ use std::{
     },
 };
 
-use super::index::IndexConfig;
-use super::summary::Summary;
+use super::{QueryError, index::IndexConfig, request::Window, sql::ExternalTable, summary::Summary};
 
 /// Blocks of logs of one Logstore.
 pub trait LogSource {
@@ -23,6 +22,19 @@ pub trait LogSource {
         span: Span<'_>,
         visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
     ) -> Result<(), String>;
+
+    /// A table that SQL may join by this name, if there is one; of logs those in the window.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn table(
+        &mut self,
+        _name: &str,
+        _window: Window,
+        _cancel: &Cancel,
+    ) -> Result<Option<ExternalTable>, QueryError> {
+        Ok(None)
+    }
 }
 
 /// What is in a block, read when somebody asks for it.

@@ -26,6 +26,8 @@ use super::{
 };
 use parse::Command;
 
+pub use extract::csv as csv_values;
+
 /// Commands of one pipeline. Source: document "SPL syntax".
 pub const COMMANDS_MAX: usize = 16;
 /// Length of a pipeline, bytes. Source: document "SPL syntax".

@@ -10,6 +10,7 @@
 mod dialect;
 mod error;
 mod execute;
+mod external;
 mod format;
 mod frame;
 mod functions;
@@ -28,6 +29,7 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use error::SqlError;
 use execute::Generations;
 pub use execute::{Plan, Table};
+pub use external::ExternalTable;
 pub use frame::{Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
 pub use functions::JsonPath;
 pub use table::table_of;
@@ -56,13 +58,20 @@ pub struct Session {
     zone: TimeZone,
     /// The queried time, Unix seconds: first second, and second behind the last.
     window: (i64, i64),
+    /// Tables besides the logs.
+    tables: Vec<ExternalTable>,
 }
 
 impl Session {
     /// A session in the default time zone.
     pub fn new(logstore: &str, now: Timestamp, window: (i64, i64)) -> Self {
         let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| china());
-        Self { logstore: logstore.to_owned(), now, zone, window }
+        Self { logstore: logstore.to_owned(), now, zone, window, tables: Vec::new() }
+    }
+
+    /// Lets statements read another table.
+    pub fn add_table(&mut self, table: ExternalTable) {
+        self.tables.push(table);
     }
 
     /// The zone that times are shown in.
@@ -91,11 +100,12 @@ pub fn plan(sql: &str, indexes: &Indexes, session: Session) -> Result<Plan, SqlE
     let mut translator = Translator::new(&schema, &session);
     let translated = translator.statement(&query)?;
     let used: Vec<usize> = translator.used.into_iter().collect();
+    let external = translator.external.into_iter().collect();
     let shifts = translator.shifts.into_iter().collect();
     let earlier = indexes.earlier.iter().map(|(generation, index)| {
         let had = Schema::new(index);
         (*generation, used.iter().map(|&at| had.has(&schema, at)).collect())
     });
     let generations = Generations { since: indexes.since, earlier: earlier.collect() };
-    Ok(Plan { schema, translated, used, shifts, generations, session })
+    Ok(Plan { schema, translated, used, shifts, external, generations, session })
 }

@@ -315,3 +315,38 @@ async fn topics_are_listed_in_pages() {
     assert_eq!(list("", Some(2)).await, (",a".to_owned(), "b".to_owned()));
     assert_eq!(list("b", Some(2)).await, ("b,t".to_owned(), String::new()));
 }
+
+#[tokio::test]
+async fn the_logs_of_another_logstore_can_be_joined() {
+    let (bed, logstore) = bed_with_logs(3).await;
+    let other = bed.create_logstore("others").await;
+    let keys = json!({"m": {"type": "long", "doc_value": true}, "name": {"type": "text", "doc_value": true, "token": []}});
+    bed.create_index(&other, &serde_json::from_value(json!({"keys": keys})).expect("a valid index")).await;
+    let log = |m: &str, name: &str| Log {
+        time: START as u32,
+        contents: vec![Content::new("m", m.to_owned()), Content::new("name", name.to_owned())],
+        time_ns: None,
+    };
+    let late = Log { time: START as u32 + 7200, ..log("1", "too late") };
+    bed.put(&other, &LogGroup { logs: vec![log("1", "one"), log("2", "two"), late], ..LogGroup::default() })
+        .await;
+    let query = "n > 0 | select a.n, b.name from log a left join others b on a.n = b.m order by a.n";
+    let reply = bed.get_logs(&logstore, request(query)).await.expect("rows");
+    let rows: Vec<_> = reply.data.iter().map(|row| (row.get("n"), row.get("name"))).collect();
+    assert_eq!(rows, [(Some("1"), Some("one")), (Some("2"), Some("two"))]);
+    let outcome = bed.get_logs(&logstore, request("* | select 1 from nobody")).await;
+    assert!(shown(outcome).contains("logstore nobody does not exist"));
+}
+
+#[tokio::test]
+async fn a_pipeline_gives_rows_over_http() {
+    let (bed, logstore) = bed_with_logs(3).await;
+    let reply =
+        bed.get_logs(&logstore, request("* | where n <> '1' | extend m = cast(n as bigint) * 2 | project m"));
+    let reply = reply.await.expect("rows");
+    let found: Vec<_> = reply.data.iter().map(|row| row.get("m").unwrap_or("?")).collect();
+    assert_eq!(found, ["0", "4"]);
+    assert_eq!((reply.meta.mode, reply.meta.has_sql), (2, false));
+    let refused = bed.get_logs(&logstore, request("* | where n > 1")).await;
+    assert!(shown(refused).starts_with("400 ParameterInvalid: ErrorType:SemanticError"));
+}

@@ -49,6 +49,14 @@ pub enum SqlError {
         /// The column.
         name: String,
     },
+    /// FROM names neither the logs nor a table. Text: document "SQL error center".
+    #[error("ErrorType:SemanticError.ErrorPosition,line:{},column:{}.ErrorMessage:line {at}: logstore {name} does not exist", at.line, at.column)]
+    TableNotFound {
+        /// Where.
+        at: At,
+        /// The name.
+        name: String,
+    },
     /// No such function.
     #[error(
         "ErrorType:FunctionNotExists.ErrorPosition,line:0,column:1.ErrorMessage:line {at}: Function {name} not registered"

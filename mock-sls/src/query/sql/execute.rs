@@ -10,7 +10,7 @@ use sls_api::{
 use super::{
     ROWS_MAX, Session, SqlError, format, functions,
     schema::{Column, Schema, Value},
-    translate::{Translated, table_name},
+    translate::{Translated, external_name, table_name},
     types::Type,
 };
 use crate::query::{QueryError, log_view::LogView, source::Cancel};
@@ -33,6 +33,8 @@ pub struct Plan {
     pub(super) used: Vec<usize>,
     /// How many seconds earlier the logs of each table are.
     pub(super) shifts: Vec<i64>,
+    /// Positions of the session's tables that the statement reads.
+    pub(super) external: Vec<usize>,
     /// Which of the used columns the earlier indexes had.
     pub(super) generations: Generations,
     pub(super) session: Session,
@@ -83,6 +85,11 @@ impl Plan {
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
             fill(&mut self.table(&db, shift).map_err(failed)?, shift)?;
+        }
+        for &position in &self.external {
+            if let Some(table) = self.session.tables.get(position) {
+                table.create(&db, &external_name(position)).map_err(failed)?;
+            }
         }
         db.execute_batch("COMMIT").map_err(failed)?;
         Ok(self.rows(&db)?)

@@ -65,6 +65,8 @@ pub struct Translator<'s> {
     shift: i64,
     /// All such numbers, 0 among them unless only earlier logs are used.
     pub shifts: BTreeSet<i64>,
+    /// Positions of the session's tables that the statement reads.
+    pub external: BTreeSet<usize>,
     depth: usize,
     saw_aggregate: bool,
     /// Whether there was an aggregate anywhere.
@@ -140,6 +142,7 @@ impl<'s> Translator<'s> {
             relations: 0,
             shift: 0,
             shifts: BTreeSet::new(),
+            external: BTreeSet::new(),
             depth: 0,
             saw_aggregate: false,
             aggregates: false,
@@ -199,6 +202,11 @@ pub fn table_name(shift: i64) -> String {
         0 => "log".to_owned(),
         earlier => format!("log_{earlier}"),
     }
+}
+
+/// The table at a position of the session's.
+pub fn external_name(position: usize) -> String {
+    format!("external_{position}")
 }
 
 fn unsupported(what: &str) -> SqlError {

@@ -160,6 +160,7 @@ const EXTERNAL_STORES: Kind = Kind {
         }],
         ..names("externalstores")
     },
+    fidelity: Fidelity::Partial("csv files can be joined in SQL; databases elsewhere are not read"),
     missing: missing("ExternalStoreNotExist", "external store {} does not exist"),
     exists: exists("LogStoreAlreadyExist", "external store {} already exists"),
     source: Source::Sdk("python, java: create_external_store"),

@@ -4,7 +4,7 @@ use sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::{Clause, Context, Translated, Translator, unsupported};
+use super::{Clause, Context, Translated, Translator, external_name, unsupported};
 use crate::query::sql::{
     SqlError,
     parse::{START, at, name_start},
@@ -137,9 +137,32 @@ impl Translator<'_> {
                 name: "promql_query".to_owned(),
             });
         }
-        // Text: document "SQL error center".
-        let message = format!("logstore {} does not exist", ident.value);
-        Err(SqlError::semantic(at(ident.span.start), message))
+        self.external_table(ident, alias, scope)
+    }
+
+    fn external_table(
+        &mut self,
+        ident: &Ident,
+        alias: Option<&TableAlias>,
+        scope: &mut Scope<'_>,
+    ) -> Result<String, SqlError> {
+        let known =
+            self.session.tables.iter().position(|table| table.name.eq_ignore_ascii_case(&ident.value));
+        let Some((position, table)) = known.and_then(|at| Some((at, self.session.tables.get(at)?))) else {
+            return Err(SqlError::TableNotFound { at: at(ident.span.start), name: ident.value.clone() });
+        };
+        self.external.insert(position);
+        let sql = self.new_relation();
+        let columns = table.columns.iter().enumerate().map(|(index, (name, ty))| ScopeColumn {
+            name: name.clone(),
+            alias: None,
+            ty: ty.clone(),
+            sql: format!("c{index}"),
+            log_column: None,
+        });
+        let name = Some(alias.map_or(&ident.value, |alias| &alias.name.value).clone());
+        scope.relations.push(Relation { name, sql: sql.clone(), columns: columns.collect() });
+        Ok(format!("{} AS {sql}", external_name(position)))
     }
 
     fn log_table(&mut self, name: Option<String>, scope: &mut Scope<'_>) -> String {
