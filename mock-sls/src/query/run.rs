@@ -354,7 +354,7 @@ struct Piped {
 }
 
 impl Visitor for Piped {
-    fn found(&mut self, block: &Block<'_>, index: usize, log: &LogView<'_>) -> Flow {
+    fn found(&mut self, block: &Block, index: usize, log: &LogView<'_>) -> Flow {
         self.places.push(LogPlace { time: log.time, time_ns: log.time_ns, block: block.place, index });
         match self.rows.push(log) {
             Ok(()) => ControlFlow::Continue(()),

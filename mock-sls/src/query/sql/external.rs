@@ -131,7 +131,7 @@ struct Reader<'s> {
 }
 
 impl Visitor for Reader<'_> {
-    fn found(&mut self, block: &Block<'_>, _: usize, log: &LogView<'_>) -> Flow {
+    fn found(&mut self, block: &Block, _: usize, log: &LogView<'_>) -> Flow {
         let had = match block.index_generation >= self.indexes.since {
             true => None,
             false => self.earlier.iter().find(|(known, _)| *known == block.index_generation),
