@@ -42,7 +42,7 @@ pub fn small_body(seed: u64, lines: usize) -> Result<CompressedLogs> {
 
 /// Lines of nginx that the document's expression matches, on average 270 bytes long: an address, a
 /// session and several numbers that are new on each line, and the agents and pages of a site's visitors.
-fn log(random: &mut fastrand::Rng, number: usize) -> (Log, u64) {
+pub fn log(random: &mut fastrand::Rng, number: usize) -> (Log, u64) {
     const METHODS: [&str; 6] = ["GET", "GET", "GET", "POST", "PUT", "HEAD"];
     const PAGES: [&str; 6] = [
         "/",

@@ -90,6 +90,18 @@ impl Node {
 }
 
 impl Node {
+    /// How dear it is to look at a log, in fields looked at: roughly, to put parts into an order.
+    fn cost(&self) -> usize {
+        match self {
+            Self::All | Self::Never => 0,
+            Self::Field(Place::Leaf { .. }, _) => 8,
+            Self::Field(..) => 1,
+            Self::FullText(_) => 16,
+            Self::Not(part) => part.cost(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
+        }
+    }
+
     /// A text that the encoded log must contain for the node to hold. Tags and the like stand
     /// beside the log, JSON may hide a text behind escapes: they give none.
     fn required(&self) -> Option<&Needle> {

@@ -369,6 +369,22 @@ struct Feed<'t, 'c> {
 }
 
 impl Visitor for Feed<'_, '_> {
+    fn found_whole(&mut self, block: &Block) -> bool {
+        self.table.push_whole(u64::from(block.log_count))
+    }
+
+    fn found_in(
+        &mut self,
+        block: &Block,
+        summary: &Summary,
+        rows: &RowSet,
+    ) -> ControlFlow<Option<QueryError>, bool> {
+        match self.table.push_block(summary, rows, block.index_generation) {
+            Ok(taken) => ControlFlow::Continue(taken),
+            Err(error) => ControlFlow::Break(Some(error.into())),
+        }
+    }
+
     fn found(&mut self, block: &Block, _: usize, log: &LogView<'_>) -> Flow {
         match self.table.push(log, block.index_generation) {
             Ok(()) => ControlFlow::Continue(()),

@@ -171,7 +171,8 @@ impl Search {
             Err(error) => return ControlFlow::Break(Some(QueryError::Source(error))),
         };
         let possible = |index, encoded: &[u8]| match &verdict {
-            Some((_, verdict)) => verdict.possible.has(index),
+            Some((_, verdict)) if verdict.sure.has(index) => true,
+            Some((_, verdict)) => verdict.possible.has(index) && matcher.may_match(encoded),
             None => matcher.may_match(encoded),
         };
         let found = |index, log: &LogView<'_>| {

@@ -11,6 +11,7 @@ mod dialect;
 mod error;
 mod execute;
 mod external;
+mod fold;
 mod format;
 mod frame;
 mod functions;
@@ -23,6 +24,8 @@ mod types;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod weights_tests;
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -95,10 +98,25 @@ fn china() -> TimeZone {
 /// # Errors
 /// Syntax, unknown names, types that do not fit, constructs that are not supported.
 pub fn plan(sql: &str, indexes: &Indexes, session: Session) -> Result<Plan, SqlError> {
+    plan_with(sql, indexes, session, true)
+}
+
+/// As [`plan`]; equal logs become one row only if they may, and only if the statement allows it.
+fn plan_with(
+    sql: &str,
+    indexes: &Indexes,
+    session: Session,
+    equal_logs_as_one: bool,
+) -> Result<Plan, SqlError> {
     let query = parse::parse(sql)?;
     let schema = Schema::new(&indexes.current);
     let mut translator = Translator::new(&schema, &session);
-    let translated = translator.statement(&query)?;
+    let mut translated = translator.statement(&query)?;
+    let weighted = equal_logs_as_one && translator.takes_weights();
+    if weighted {
+        translator = Translator::with_weights(&schema, &session);
+        translated = translator.statement(&query)?;
+    }
     let used: Vec<usize> = translator.used.into_iter().collect();
     let external = translator.external.into_iter().collect();
     let shifts = translator.shifts.into_iter().collect();
@@ -107,5 +125,5 @@ pub fn plan(sql: &str, indexes: &Indexes, session: Session) -> Result<Plan, SqlE
         (*generation, used.iter().map(|&at| had.has(&schema, at)).collect())
     });
     let generations = Generations { since: indexes.since, earlier: earlier.collect() };
-    Ok(Plan { schema, translated, used, shifts, external, generations, session })
+    Ok(Plan { schema, translated, used, shifts, external, generations, weighted, session })
 }

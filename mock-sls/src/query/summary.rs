@@ -92,13 +92,17 @@ impl Few {
         self.codes.iter().map(|code| (*code != ABSENT).then_some(usize::from(*code)))
     }
 
-    /// The logs whose value `holds`.
-    pub fn rows_where(&self, holds: impl FnMut(&[u8]) -> bool) -> RowSet {
+    /// The logs whose value `holds`; nothing if there are none.
+    pub fn rows_where(&self, holds: impl FnMut(&[u8]) -> bool) -> Option<RowSet> {
         let mut known = [false; ABSENT as usize + 1];
-        known.iter_mut().zip(self.values().map(holds)).for_each(|(known, holds)| *known = holds);
-        RowSet::of(self.codes.len(), |row| {
-            self.codes.get(row).is_some_and(|code| known.get(usize::from(*code)) == Some(&true))
-        })
+        let mut any = false;
+        for (known, holds) in known.iter_mut().zip(self.values().map(holds)) {
+            *known = holds;
+            any |= holds;
+        }
+        let held =
+            |row: usize| self.codes.get(row).is_some_and(|code| known.get(usize::from(*code)) == Some(&true));
+        any.then(|| RowSet::of(self.codes.len(), held))
     }
 }
 
@@ -387,7 +391,8 @@ mod tests {
             panic!("few values: {summary:?}")
         };
         let found = status.rows_where(|value| value == b"404");
-        assert_eq!(found, RowSet::of(ROWS, |row| row % 2 == 0 && row % 3 == 1));
+        assert_eq!(found, Some(RowSet::of(ROWS, |row| row % 2 == 0 && row % 3 == 1)));
+        assert_eq!(status.rows_where(|value| value == b"302"), None);
         let Some(Values::Many { present, words }) = summary.column(b"id").map(|column| &column.values) else {
             panic!("many values: {summary:?}")
         };

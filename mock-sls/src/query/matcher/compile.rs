@@ -73,8 +73,8 @@ impl Compiler<'_> {
     fn node(&self, expr: &SearchExpr) -> Result<Node, QueryError> {
         match expr {
             SearchExpr::All => Ok(Node::All),
-            SearchExpr::And(parts) => Ok(Node::And(self.nodes(parts)?)),
-            SearchExpr::Or(parts) => Ok(Node::Or(self.nodes(parts)?)),
+            SearchExpr::And(parts) => Ok(Node::And(self.cheapest_first(parts)?)),
+            SearchExpr::Or(parts) => Ok(Node::Or(self.cheapest_first(parts)?)),
             SearchExpr::Not(part) => Ok(Node::Not(Box::new(self.node(part)?))),
             SearchExpr::FullText(text) => {
                 let exact = self.options.phrases == Phrases::AsWritten;
@@ -91,8 +91,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn nodes(&self, parts: &[SearchExpr]) -> Result<Box<[Node]>, QueryError> {
-        parts.iter().map(|part| self.node(part)).collect()
+    /// What is decided first saves what is dearer.
+    fn cheapest_first(&self, parts: &[SearchExpr]) -> Result<Box<[Node]>, QueryError> {
+        let mut nodes = parts.iter().map(|part| self.node(part)).collect::<Result<Box<[_]>, _>>()?;
+        nodes.sort_by_key(Node::cost);
+        Ok(nodes)
     }
 
     fn field(&self, key: &Key, test: &expr::Test) -> Result<Node, QueryError> {

@@ -2,7 +2,7 @@
 
 use super::{
     FullText, Matcher, Node, Place, Test,
-    full_text::{self, WayId},
+    full_text::{Sought, WayId},
     indexed_part,
 };
 use crate::query::{
@@ -22,6 +22,11 @@ pub struct Verdict {
 impl Verdict {
     fn exactly(rows: RowSet) -> Self {
         Self { sure: rows.clone(), possible: rows }
+    }
+
+    /// These or none.
+    fn exactly_if(rows: usize, some: Option<RowSet>) -> Self {
+        Self::exactly(some.unwrap_or_else(|| RowSet::none(rows)))
     }
 
     fn every(rows: usize, all: bool) -> Self {
@@ -107,9 +112,12 @@ impl Place {
                 None => Verdict::every(rows, false),
             },
             Self::Leaf { container, path } => match block.column(container).map(|column| &column.values) {
-                Some(Values::Few(few)) => Verdict::exactly(few.rows_where(|value| {
-                    json_leaf::leaf(indexed_part(value), path).is_some_and(|leaf| test.holds(&leaf))
-                })),
+                Some(Values::Few(few)) => {
+                    let holds = |value: &[u8]| {
+                        json_leaf::leaf(indexed_part(value), path).is_some_and(|leaf| test.holds(&leaf))
+                    };
+                    Verdict::exactly_if(rows, few.rows_where(holds))
+                }
                 Some(Values::Many { present, .. }) => Verdict::unknown(rows, present),
                 None => Verdict::every(rows, false),
             },
@@ -120,7 +128,7 @@ impl Place {
 impl Test {
     fn judge(&self, column: &Column, rows: usize) -> Verdict {
         match (&column.values, self) {
-            (Values::Few(few), _) => Verdict::exactly(few.rows_where(|value| self.holds(value))),
+            (Values::Few(few), _) => Verdict::exactly_if(rows, few.rows_where(|value| self.holds(value))),
             (Values::Many { present, .. }, Self::Present) => Verdict::exactly(present.clone()),
             (Values::Many { words, .. }, Self::Words { needles, .. })
                 if !needles.iter().all(|needle| words.may_have(needle.runs())) =>
@@ -155,26 +163,31 @@ impl FullText {
         let holds = |text: &[u8], way: WayId| self.has_word(group, word, text, way);
         for column in block.columns() {
             let searched = self.searched(&column.name);
-            let here = match &column.values {
-                Values::Few(few) if searched.name_has(|name, way| holds(name, way)) => {
-                    Verdict::exactly(few.rows_where(|_| true))
-                }
-                Values::Few(few) => Verdict::exactly(few.rows_where(|value| {
-                    let value = indexed_part(value);
-                    searched.value_has(value, holds)
-                })),
-                Values::Many { present, .. } if searched.name_has(|name, way| holds(name, way)) => {
-                    Verdict::exactly(present.clone())
-                }
-                Values::Many { present, words } => match self.needle_in(&searched, group, word) {
-                    full_text::Sought::Nothing => continue,
-                    full_text::Sought::Needle(needle) if !words.may_have(needle.runs()) => continue,
-                    full_text::Sought::Needle(_) | full_text::Sought::InLeaves => {
-                        Verdict::unknown(rows, present)
+            let in_name = searched.name_has(holds);
+            match &column.values {
+                Values::Few(few) => {
+                    let here =
+                        few.rows_where(|value| in_name || searched.value_has(indexed_part(value), holds));
+                    if let Some(here) = here {
+                        found.sure.or(&here);
+                        found.possible.or(&here);
                     }
-                },
-            };
-            found = found.or(&here);
+                }
+                Values::Many { present, .. } if in_name => {
+                    found.sure.or(present);
+                    found.possible.or(present);
+                }
+                Values::Many { present, words } => {
+                    let may = match self.needle_in(&searched, group, word) {
+                        Sought::Nothing => false,
+                        Sought::Needle(needle) => words.may_have(needle.runs()),
+                        Sought::InLeaves => true,
+                    };
+                    if may {
+                        found.possible.or(present);
+                    }
+                }
+            }
         }
         found
     }

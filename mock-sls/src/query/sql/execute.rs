@@ -8,12 +8,19 @@ use sls_api::{
 };
 
 use super::{
-    ROWS_MAX, Session, SqlError, format, functions,
+    ROWS_MAX, Session, SqlError,
+    fold::{Cells, Fold, WEIGHT},
+    format, functions,
     schema::{Column, Schema, Value},
     translate::{Translated, external_name, table_name},
     types::Type,
 };
-use crate::query::{QueryError, log_view::LogView, source::Cancel};
+use crate::query::{
+    QueryError,
+    log_view::LogView,
+    source::Cancel,
+    summary::{RowSet, Summary},
+};
 
 /// Memory that table, sorting and result may take, bytes. Own choice.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
@@ -37,6 +44,8 @@ pub struct Plan {
     pub(super) external: Vec<usize>,
     /// Which of the used columns the earlier indexes had.
     pub(super) generations: Generations,
+    /// Whether the statement takes rows with weights.
+    pub(super) weighted: bool,
     pub(super) session: Session,
 }
 
@@ -56,6 +65,8 @@ pub struct Table<'c> {
     generations: &'c Generations,
     schema: &'c Schema,
     columns: Vec<&'c Column>,
+    /// Rows on their way into the table, if it has weights.
+    fold: Option<Fold>,
 }
 
 /// The rows of a statement.
@@ -84,7 +95,9 @@ impl Plan {
         prepare(&db, &self.session, cancel).map_err(failed)?;
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
-            fill(&mut self.table(&db, shift).map_err(failed)?, shift)?;
+            let mut table = self.table(&db, shift).map_err(failed)?;
+            fill(&mut table, shift)?;
+            table.flush()?;
         }
         for &position in &self.external {
             if let Some(table) = self.session.tables.get(position) {
@@ -97,8 +110,11 @@ impl Plan {
 
     fn table<'c>(&'c self, db: &'c Connection, shift: i64) -> rusqlite::Result<Table<'c>> {
         let columns = self.used.iter().filter_map(|&index| Some((index, self.schema.columns.get(index)?)));
-        let (names, columns): (Vec<String>, Vec<&Column>) =
+        let (mut names, columns): (Vec<String>, Vec<&Column>) =
             columns.map(|(index, column)| (format!("c{index} {}", affinity(&column.ty)), column)).unzip();
+        if self.weighted {
+            names.push(format!("{WEIGHT} INTEGER"));
+        }
         let (names, values) = match names.is_empty() {
             // A table needs a column.
             true => ("none".to_owned(), "NULL".to_owned()),
@@ -107,7 +123,8 @@ impl Plan {
         let table = table_name(shift);
         db.execute_batch(&format!("CREATE TABLE {table} ({names})"))?;
         let insert = db.prepare(&format!("INSERT INTO {table} VALUES ({values})"))?;
-        Ok(Table { insert, generations: &self.generations, schema: &self.schema, columns })
+        let fold = self.weighted.then(Fold::default);
+        Ok(Table { insert, generations: &self.generations, schema: &self.schema, columns, fold })
     }
 
     fn rows(&self, db: &Connection) -> Result<ResultSet, SqlError> {
@@ -148,20 +165,81 @@ impl Table<'_> {
     /// # Errors
     /// The table is too large, or the query is not wanted any more.
     pub fn push(&mut self, log: &LogView<'_>, generation: i64) -> Result<(), SqlError> {
-        let had = match generation >= self.generations.since {
-            true => None,
-            false => self.generations.earlier.iter().find(|(known, _)| *known == generation),
-        };
-        for (index, column) in self.columns.iter().enumerate() {
-            let value = match had.and_then(|(_, had)| had.get(index)) {
-                Some(false) => Value::Null,
-                Some(true) | None => self.schema.value(column, log),
-            };
+        let had = self.generations.had(generation);
+        let values = self.columns.iter().enumerate().map(|(index, column)| match has(had, index) {
+            false => Value::Null,
+            true => self.schema.value(column, log),
+        });
+        if let Some(fold) = &mut self.fold {
+            return if fold.add(values, 1) { self.flush() } else { Ok(()) };
+        }
+        for (index, value) in values.enumerate() {
             self.insert.raw_bind_parameter(index + 1, value).map_err(failed)?;
         }
         self.insert.raw_execute().map_err(failed)?;
         Ok(())
     }
+
+    /// Adds a block of so many logs as a whole. Returns whether it did: it can where nothing of them is used.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_whole(&mut self, logs: u64) -> bool {
+        match &mut self.fold {
+            Some(fold) if self.columns.is_empty() => {
+                // One row, which is never too many.
+                fold.add(std::iter::empty(), logs);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds logs of a block by its summary. Returns whether that was enough to do so.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_block(&mut self, block: &Summary, rows: &RowSet, generation: i64) -> Result<bool, SqlError> {
+        let had = self.generations.had(generation);
+        let cells = self.columns.iter().enumerate().map(|(index, column)| match has(had, index) {
+            false => Some(Cells::same(&Value::Null)),
+            true => self.schema.cells(column, block),
+        });
+        let (Some(fold), Some(cells)) = (&mut self.fold, cells.collect::<Option<Vec<_>>>()) else {
+            return Ok(false);
+        };
+        if fold.add_block(&cells, rows) {
+            self.flush()?;
+        }
+        Ok(true)
+    }
+
+    /// Puts the rows with weights into the table.
+    fn flush(&mut self) -> Result<(), SqlError> {
+        let Some(fold) = &mut self.fold else { return Ok(()) };
+        let insert = &mut self.insert;
+        fold.drain(|values, weight| {
+            let weight = i64::try_from(weight).unwrap_or(i64::MAX);
+            for (index, value) in values.into_iter().chain([Value::Long(weight)]).enumerate() {
+                insert.raw_bind_parameter(index + 1, value)?;
+            }
+            insert.raw_execute().map(|_| ())
+        })
+        .map_err(failed)?;
+        Ok(())
+    }
+}
+
+impl Generations {
+    /// Which of the used columns the index of `generation` had; nothing if it had all.
+    fn had(&self, generation: i64) -> Option<&[bool]> {
+        let earlier = || self.earlier.iter().find(|(known, _)| *known == generation);
+        (generation < self.since).then(earlier).flatten().map(|(_, had)| had.as_slice())
+    }
+}
+
+fn has(had: Option<&[bool]>, index: usize) -> bool {
+    had.and_then(|had| had.get(index)).is_none_or(|had| *had)
 }
 
 impl ResultSet {

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::fold::Cells;
 use super::types::Type;
 use crate::query::{
     index::{IndexConfig, KeyIndex, KeyKind},
     json_leaf,
     log_view::{Field, LogView},
     matcher::{double, long},
+    summary::{Summary, Values},
 };
 
 /// The table `log`.
@@ -104,9 +106,42 @@ impl Schema {
                 named(log.contents, container).and_then(|json| json_leaf::leaf(json, path))
             }
         };
-        let Some(text) = text else {
-            return Value::Null;
+        text.map_or(Value::Null, |text| self.typed(column, text))
+    }
+
+    /// The values of column `column` in a block, if its summary has all of them.
+    pub fn cells(&self, column: &Column, block: &Summary) -> Option<Cells> {
+        let same = |text: Option<&[u8]>| {
+            Cells::same(&text.map_or(Value::Null, |text| self.typed(column, Cow::Borrowed(text))))
         };
+        let few = |name: &str| match block.column(name.as_bytes()).map(|column| &column.values) {
+            None => Some(None),
+            Some(Values::Few(few)) => Some(Some(few)),
+            Some(Values::Many { .. }) => None,
+        };
+        Some(match &column.place {
+            Place::Time => return Cells::of_time(block),
+            Place::Elsewhere => same(None),
+            Place::Topic => same(Some(block.topic())),
+            Place::Source => same(Some(block.source())),
+            Place::Tag(name) => {
+                let named = block.tags().filter(|(key, _)| *key == name.as_bytes());
+                same(named.last().map(|(_, value)| value))
+            }
+            Place::Content(name) => match few(name)? {
+                None => same(None),
+                Some(few) => Cells::of_few(few, |text| self.typed(column, Cow::Borrowed(text))),
+            },
+            Place::Leaf { container, path } => match few(container)? {
+                None => same(None),
+                Some(few) => Cells::of_few(few, |json| {
+                    json_leaf::leaf(json, path).map_or(Value::Null, |leaf| self.typed(column, leaf))
+                }),
+            },
+        })
+    }
+
+    fn typed<'t>(&self, column: &Column, text: Cow<'t, [u8]>) -> Value<'t> {
         match column.ty {
             Type::Bigint => long(&text).map_or(Value::Null, Value::Long),
             Type::Double => double(&text).map_or(Value::Null, Value::Double),

@@ -18,8 +18,11 @@ mod query;
 mod select;
 mod series;
 mod unnest;
+mod weights;
 
 use std::collections::BTreeSet;
+
+use weights::Weights;
 
 use sqlparser::ast::{Expr, Query};
 
@@ -79,6 +82,7 @@ pub struct Translator<'s> {
     absent_keys: Vec<String>,
     /// Where in a SELECT this place is, for errors.
     clause: Clause,
+    weights: Weights,
 }
 
 /// Where aggregates are not allowed.
@@ -150,7 +154,13 @@ impl<'s> Translator<'s> {
             parameters: Vec::new(),
             absent_keys: Vec::new(),
             clause: Clause::Select,
+            weights: Weights::default(),
         }
+    }
+
+    /// As [`Self::new`], for a table of rows with weights, see [`Self::takes_weights`].
+    pub fn with_weights(schema: &'s Schema, session: &'s Session) -> Self {
+        Self { weights: Weights::used(), ..Self::new(schema, session) }
     }
 
     /// Runs `f` in a clause of a SELECT.
@@ -186,6 +196,8 @@ impl<'s> Translator<'s> {
 
     /// The table of the logs of this place.
     fn log_source(&mut self) -> String {
+        self.weights.tables += 1;
+        self.weights.tables_here += 1;
         self.shifts.insert(self.shift);
         table_name(self.shift)
     }

@@ -43,6 +43,12 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
             Ok(a.zip(b).map(|(a, b)| f(a, b)))
         })?;
     }
+    // What `sum` says of the same.
+    scalar(db, "sls_times", 2, PURE, |call| {
+        let (a, b) = (call.get::<Option<i64>>(0)?, call.get::<Option<i64>>(1)?);
+        let times = |(a, b): (i64, i64)| a.checked_mul(b).ok_or_else(|| failed("integer overflow"));
+        a.zip(b).map(times).transpose()
+    })?;
     whole(db, "sls_whole_div", i64::checked_div)?;
     whole(db, "sls_whole_mod", i64::checked_rem)?;
     scalar(db, "sls_round_to", 2, PURE, |call| to_digits(call, rounded))?;

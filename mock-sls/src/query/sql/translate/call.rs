@@ -75,12 +75,17 @@ impl Translator<'_> {
         });
         self.lenient = lenient;
         let args = args?;
+        let weighed = args.clone();
         let mut call = match (arguments.wildcard, arguments.distinct) {
             (true, _) if name == "count" => Typed::new(Type::Bigint, "count(*)"),
             (true, _) => return Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),
             (false, true) => functions::call_distinct(name, &args, place)?,
             (false, false) => self.simple_call(name, args, place)?,
         };
+        if aggregate {
+            let plain = arguments.order_by.is_empty() && function.filter.is_none();
+            call = self.weighed(name, &weighed, plain, arguments.distinct, call);
+        }
         if !arguments.order_by.is_empty() {
             let mut terms = Vec::new();
             for term in arguments.order_by {

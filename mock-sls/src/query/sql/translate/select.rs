@@ -52,7 +52,9 @@ impl Translator<'_> {
         always: bool,
     ) -> Result<Translated, SqlError> {
         let clause = std::mem::replace(&mut self.clause, Clause::Select);
+        let around = self.weights_of_select();
         let selected = self.select_here(select, order_by, outer, top, always);
+        self.weights_around(around);
         self.clause = clause;
         selected
     }
@@ -75,6 +77,7 @@ impl Translator<'_> {
             Some(from) => from,
             None => self.from(&select.from, &mut scope, top)?,
         };
+        self.weigh_from(select);
         let items = items(select, &scope)?;
         let aliases: Vec<Alias<'_>> =
             items.iter().map(|item| Alias { name: &item.name, expr: &item.expr }).collect();
@@ -98,6 +101,7 @@ impl Translator<'_> {
             || !keys.is_empty()
             || select.having.is_some()
             || self.has_aggregates(&items, order_by, rows)?;
+        self.weigh_groups(grouped);
         // GROUP BY a name that is both a column and a select item means the column, unless only the
         // item makes sense. Source: guess; `date_format(…) as time … group by time` is common.
         if grouped && self.select_list(&items, rows.with_mode(Mode::Groups(&keys))).is_err() {
