@@ -13,7 +13,8 @@ use super::{
     expr::{Number, Range, parse_double},
     json_leaf,
     log_view::{Field, LogView},
-    needle::Needle,
+    needle::{Finder, Needle},
+    summary::RowSet,
     tokenizer::Tokenizer,
 };
 use full_text::FullText;
@@ -27,8 +28,8 @@ pub const INDEXED_BYTES_MAX: usize = 10 * 1024;
 #[derive(Debug, Clone)]
 pub struct Matcher {
     node: Node,
-    /// A text that every encoded log found must contain.
-    required: Option<Needle>,
+    /// Finds a text that every encoded log found must contain.
+    required: Option<Finder>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,10 +69,25 @@ impl Matcher {
         self.node.matches(log)
     }
 
-    /// Whether an encoded log, or a whole encoded group, can hold what is searched. Only looks for
-    /// one text in the bytes, which is far cheaper than taking them apart.
-    pub fn may_match(&self, encoded: &[u8]) -> bool {
-        self.required.as_ref().is_none_or(|needle| needle.may_be_in(encoded))
+    /// Those of `logs`, in order parts of the encoded group, that can hold what is searched; nothing if all
+    /// can. Only looks for one text in the bytes, which is far cheaper than taking them apart.
+    pub fn candidates(&self, group: &[u8], logs: &[&[u8]]) -> Option<RowSet> {
+        let finder = self.required.as_ref()?;
+        let place = |log: &[u8]| (log.as_ptr() as usize).saturating_sub(group.as_ptr() as usize);
+        let mut found = RowSet::none(logs.len());
+        let mut left = logs.iter().enumerate().peekable();
+        let mut from = 0;
+        while let Some(at) = finder.find(group, from) {
+            while left.next_if(|(_, log)| place(log) + log.len() <= at).is_some() {}
+            let Some(&(row, log)) = left.peek() else { break };
+            from = at + 1;
+            // What is found between logs belongs to none.
+            if at >= place(log) {
+                found.insert(row);
+                from = place(log) + log.len();
+            }
+        }
+        Some(found)
     }
 }
 

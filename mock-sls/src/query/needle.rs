@@ -1,5 +1,9 @@
 //! Looks for one searched word in a value, without cutting the value into words.
 
+mod finder;
+
+pub use finder::Finder;
+
 use super::{
     expr::Glyph,
     summary::{Run, runs_of},
@@ -78,7 +82,13 @@ impl Needle {
         self.head.bytes.len()
     }
 
-    /// Whether the word may be somewhere in `bytes`, which may be an encoded log or many.
+    /// What finds the places in many logs where the word may be; nothing if it may be anywhere.
+    pub fn finder(&self) -> Option<Finder> {
+        (self.head.fold != Fold::Unicode)
+            .then(|| Finder::new(&self.head.bytes, self.head.fold == Fold::Exact))
+    }
+
+    /// Whether the word may be somewhere in `bytes`.
     pub fn may_be_in(&self, bytes: &[u8]) -> bool {
         self.head.fold == Fold::Unicode || self.head.find(bytes, |_, _| true)
     }

@@ -170,24 +170,26 @@ impl Search {
             Ok(group) => group,
             Err(error) => return ControlFlow::Break(Some(QueryError::Source(error))),
         };
-        let possible = |index, encoded: &[u8]| match &verdict {
-            Some((_, verdict)) if verdict.sure.has(index) => true,
-            Some((_, verdict)) => verdict.possible.has(index) && matcher.may_match(encoded),
-            None => matcher.may_match(encoded),
-        };
         let found = |index, log: &LogView<'_>| {
             verdict.as_ref().is_some_and(|(_, verdict)| verdict.sure.has(index))
                 || scan.window.contains(log.time, log.time_ns) && matcher.matches(log)
         };
-        let walked = match verdict.is_some() || matcher.may_match(group) {
-            false => Ok(ControlFlow::Continue(())),
-            true => GroupView::parse(group).and_then(|group| {
-                group.for_each(possible, |index, log| match found(index, log) {
-                    true => visitor.found(block, index, log),
-                    false => ControlFlow::Continue(()),
-                })
-            }),
-        };
+        let walked = GroupView::parse(group).and_then(|view| {
+            let candidates = matcher.candidates(group, view.logs());
+            let possible = |index, _: &[u8]| {
+                let candidate = candidates.as_ref().is_none_or(|candidates| candidates.has(index));
+                match &verdict {
+                    Some((_, verdict)) => {
+                        verdict.possible.has(index) && (candidate || verdict.sure.has(index))
+                    }
+                    None => candidate,
+                }
+            };
+            view.for_each(possible, |index, log| match found(index, log) {
+                true => visitor.found(block, index, log),
+                false => ControlFlow::Continue(()),
+            })
+        });
         let summary = if kept.is_none() { Summary::of(group) } else { Ok(None) };
         let damaged = |error: DamagedGroup| Some(QueryError::Source(error.to_string()));
         match (walked, summary) {

@@ -34,9 +34,12 @@ pub struct Summary {
     nanoseconds: bool,
     topic: Box<[u8]>,
     source: Box<[u8]>,
-    tags: Box<[(Box<[u8]>, Box<[u8]>)]>,
+    tags: Box<[Tag]>,
     columns: Box<[Column]>,
 }
+
+/// Name and value of a tag.
+type Tag = (Box<[u8]>, Box<[u8]>);
 
 /// The times of the logs, Unix seconds.
 #[derive(Debug)]
@@ -204,8 +207,7 @@ impl Summary {
                     Values::Many { present, words } => present.bytes() + words.bytes(),
                 }
         });
-        let tags =
-            self.tags.iter().map(|(key, value)| size_of_val(&(key, value)) * 2 + key.len() + value.len());
+        let tags = self.tags.iter().map(|(key, value)| size_of::<Tag>() + key.len() + value.len());
         size_of_val(self)
             + times
             + self.topic.len()

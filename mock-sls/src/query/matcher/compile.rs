@@ -66,7 +66,7 @@ struct Compiler<'i> {
 impl Compiler<'_> {
     fn matcher(&self, expr: &SearchExpr) -> Result<Matcher, QueryError> {
         let node = self.node(expr)?;
-        let required = node.required().cloned();
+        let required = node.required().and_then(Needle::finder);
         Ok(Matcher { node, required })
     }
 

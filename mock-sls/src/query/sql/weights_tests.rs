@@ -53,13 +53,13 @@ fn logs() -> Vec<Value> {
     let texts = ["a", "b", "B", "", "long text"];
     let log = |i: usize| {
         let mut log = json!({"s": texts[i * i % 5], "n": (i % 7).to_string(), "x": format!("0.{}", i % 3)});
-        if i % 4 == 0 {
+        if i.is_multiple_of(4) {
             log["nx"] = json!("17");
         }
-        if i % 5 == 0 {
+        if i.is_multiple_of(5) {
             log["n"] = json!("not a number");
         }
-        if i % 6 == 0 {
+        if i.is_multiple_of(6) {
             log["j"] = json!(format!("{{\"a\": \"k{}\", \"b\": {{\"c\": {i}}}}}", i % 2));
         }
         log
