@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use http::header::HOST;
+use jiff::tz::TimeZone;
 
 use crate::auth::Accounts;
 use crate::clock::Clock;
@@ -32,6 +33,8 @@ pub struct App {
     pub hosts: Hosts,
     /// What time it is.
     pub clock: Clock,
+    /// Zone in which SQL takes and shows times.
+    pub time_zone: TimeZone,
     /// Region of this server.
     pub region: String,
     /// `host:port` under which clients reach this server; see [`App::here`].

@@ -11,11 +11,12 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, tz::TimeZone};
 use serde_json::json;
 use sls_api::sign::{AccessKey, CLOCK_WINDOW};
 use tracing_subscriber::EnvFilter;
 
+use crate::query::sql::{DEFAULT_ZONE, zone_named};
 use crate::quotas::Quotas;
 use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
@@ -105,6 +106,10 @@ struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = CLOCK_WINDOW.as_secs().unsigned_abs() as u32)]
     clock_window: u32,
 
+    /// Time zone in which SQL takes and shows times, for example UTC or +02:00.
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_ZONE, value_parser = time_zone)]
+    time_zone: TimeZone,
+
     /// Region that the server says it stands in.
     #[arg(long, default_value = DEFAULT_REGION)]
     region: String,
@@ -178,6 +183,10 @@ impl FromStr for KeyPair {
     }
 }
 
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    zone_named(text).ok_or_else(|| format!("{text:?} is no time zone of this machine"))
+}
+
 /// `KIND=MAX` of `--quota`.
 fn quota(text: &str) -> Result<(String, u64), String> {
     let (name, max) = text.split_once('=').ok_or("use KIND=MAX, for example logstores=1000")?;
@@ -208,6 +217,7 @@ impl Serve {
                 AuthArg::Strict => Auth::Strict,
             },
             clock_window: SignedDuration::from_secs(self.clock_window.into()),
+            time_zone: self.time_zone,
             region: self.region,
             advertise: self.advertise,
             endpoint_hosts: self.endpoint_hosts,

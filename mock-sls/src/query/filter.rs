@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use prost::Message;
 use sls_api::log_group::LogGroup;
 
@@ -57,15 +57,18 @@ pub enum FilterError {
 }
 
 impl Filter {
-    /// Parses a query; `now` is what a pipeline takes for the present time.
+    /// Parses a query; `now` is what a pipeline takes for the present time, in
+    /// `zone`.
     ///
     /// # Errors
     /// It is neither a search nor a search with a pipeline.
-    pub fn new(query: &str, now: Timestamp) -> Result<Self, QueryError> {
+    pub fn new(query: &str, now: Timestamp, zone: &TimeZone) -> Result<Self, QueryError> {
         let statement = statement::split(query)?;
         let pipeline = match statement.tail {
             Tail::None => None,
-            Tail::Pipeline(commands) => Some((Pipeline::parse(commands)?, Session::new("log", now, (0, 0)))),
+            Tail::Pipeline(commands) => {
+                Some((Pipeline::parse(commands)?, Session::new("log", now, (0, 0), zone)))
+            }
             Tail::PackMeta => return Err(QueryError::NotForConsumers { what: "with_pack_meta".to_owned() }),
             Tail::Sql(_) => return Err(QueryError::NotForConsumers { what: "select".to_owned() }),
         };
@@ -159,7 +162,7 @@ mod tests {
     }
 
     fn filter(query: &str) -> Filter {
-        Filter::new(query, Timestamp::UNIX_EPOCH).unwrap()
+        Filter::new(query, Timestamp::UNIX_EPOCH, &TimeZone::UTC).unwrap()
     }
 
     fn left(query: &str) -> String {
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_no_pipeline_is_refused() {
         for query in ["* | select msg", "* | with_pack_meta", "* | nonsense", "* | where (", "* | limit x"] {
-            assert!(Filter::new(query, Timestamp::UNIX_EPOCH).is_err(), "{query}");
+            assert!(Filter::new(query, Timestamp::UNIX_EPOCH, &TimeZone::UTC).is_err(), "{query}");
         }
         let failing = filter("* | where cast(msg as bigint) > 1").apply(&group()).unwrap_err();
         assert!(failing.to_string().contains("Can not cast"), "{failing}");

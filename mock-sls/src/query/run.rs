@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use sls_api::ops::logs::{LogsMeta, LogsReply, Row, Term};
 
 use super::{
@@ -36,6 +36,8 @@ pub struct LogsRequest<'q> {
     pub logstore: &'q str,
     /// What SQL takes for the present time.
     pub now: Timestamp,
+    /// Zone in which SQL takes and shows times.
+    pub zone: &'q TimeZone,
     /// Only this topic; empty for all.
     pub topic: &'q str,
     /// Search, or search and SQL.
@@ -277,7 +279,7 @@ fn analyse(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let window = (request.window.from(), request.window.end());
-    let mut session = sql::Session::new(request.logstore, request.now, window);
+    let mut session = sql::Session::new(request.logstore, request.now, window, request.zone);
     let plan = loop {
         match sql::plan(sql, indexes, session.clone()) {
             // Perhaps the name of an external store or another Logstore.
@@ -320,7 +322,7 @@ fn piped(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let window = (request.window.from(), request.window.end());
-    let session = sql::Session::new(request.logstore, request.now, window);
+    let session = sql::Session::new(request.logstore, request.now, window, request.zone);
     let Page { offset, lines, reverse } = request.page;
     let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
     let mut found = Piped { rows: spl::Rows::default(), places: Vec::new() };

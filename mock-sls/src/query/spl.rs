@@ -5,6 +5,7 @@
 //! [`sql`](super::sql) and texts taken apart in [`extract`]. Fields of logs are texts until an
 //! expression says otherwise. Source: documents "SPL syntax", "SPL instructions".
 
+mod arguments;
 mod commands;
 mod extract;
 mod groups;

@@ -33,7 +33,7 @@ pub use error::SqlError;
 use execute::Generations;
 pub use execute::{Plan, Table};
 pub use external::ExternalTable;
-pub use frame::{Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
+pub use frame::{Assignments, Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
 pub use functions::JsonPath;
 pub use table::table_of;
 pub use types::Type;
@@ -49,7 +49,7 @@ const ROWS_MAX: u64 = 100_000;
 /// Rows that paging reaches. Source: document "Limits".
 const REACHABLE_ROWS_MAX: u64 = 1_000_000;
 /// Time zone of dates without one. Source: results shown in the documents.
-const DEFAULT_ZONE: &str = "Asia/Shanghai";
+pub const DEFAULT_ZONE: &str = "Asia/Shanghai";
 
 /// What a statement may refer to besides the logs.
 #[derive(Debug, Clone)]
@@ -66,9 +66,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session in the default time zone.
-    pub fn new(logstore: &str, now: Timestamp, window: (i64, i64)) -> Self {
-        let zone = TimeZone::get(DEFAULT_ZONE).unwrap_or_else(|_| china());
+    /// A session that takes and shows times in `zone`.
+    pub fn new(logstore: &str, now: Timestamp, window: (i64, i64), zone: &TimeZone) -> Self {
+        let zone = zone.clone();
         Self { logstore: logstore.to_owned(), now, zone, window, tables: Vec::new() }
     }
 
@@ -83,8 +83,18 @@ impl Session {
     }
 
     fn zone_name(&self) -> String {
-        self.zone.iana_name().unwrap_or(DEFAULT_ZONE).to_owned()
+        functions::zone_name(&self.zone)
     }
+}
+
+/// The zone of times unless another is set. Source: results shown in the documents.
+pub fn default_zone() -> TimeZone {
+    zone_named(DEFAULT_ZONE).unwrap_or_else(china)
+}
+
+/// A zone by its name (`Asia/Shanghai`) or offset (`+08:00`).
+pub fn zone_named(name: &str) -> Option<TimeZone> {
+    functions::zone_of(name)
 }
 
 /// The default zone where the system has no table of zones: China has had no daylight saving

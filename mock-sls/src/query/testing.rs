@@ -17,6 +17,7 @@ use super::{
     request::{Page, Window},
     run::{LogsRequest, run},
     source::{self, Block, Cancel, Indexes, Kept, LogSource, Place, Span},
+    sql::default_zone,
     tokenizer::DEFAULT_DELIMITERS,
 };
 
@@ -78,7 +79,9 @@ impl Bed {
     }
 
     pub fn run(&mut self, query: &str, page: Page) -> Result<LogsReply, QueryError> {
+        let zone = default_zone();
         let request = LogsRequest {
+            zone: &zone,
             window: Window::new(i64::from(START), i64::from(START) + 3600, None, None)?,
             page,
             logstore: "store",

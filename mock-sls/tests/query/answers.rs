@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
+use mock_sls::Config;
 use serde_json::json;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 use sls_api::ops::InLogstore;
@@ -349,4 +350,21 @@ async fn a_pipeline_gives_rows_over_http() {
     assert_eq!((reply.meta.mode, reply.meta.has_sql), (2, false));
     let refused = bed.get_logs(&logstore, request("* | where n > 1")).await;
     assert!(shown(refused).starts_with("400 ParameterInvalid: ErrorType:SemanticError"));
+}
+
+#[tokio::test]
+async fn times_are_shown_in_the_zone_that_the_server_is_told() {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-3));
+    let bed = Bed::with(Config { time_zone: zone, ..Config::default() }).await;
+    let logstore = bed.create_logstore("zoned").await;
+    let index = json!({"keys": {"n": {"type": "long", "doc_value": true}}});
+    bed.create_index(&logstore, &serde_json::from_value(index).expect("a valid index")).await;
+    let query =
+        "* | select from_unixtime(0) as t, current_timezone() as z, cast('1970-01-01' as timestamp) as u";
+    let reply = bed.get_logs(&logstore, request(query)).await.expect("rows");
+    assert!(reply.data.is_empty());
+    bed.put(&logstore, &group(0..1)).await;
+    let reply = bed.get_logs(&logstore, request(query)).await.expect("rows");
+    let found = ["t", "z", "u"].map(|name| reply.data[0].get(name).unwrap_or("?"));
+    assert_eq!(found, ["1969-12-31 21:00:00.000", "-03", "1970-01-01 00:00:00.000"]);
 }

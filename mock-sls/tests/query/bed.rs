@@ -23,7 +23,11 @@ pub struct Bed {
 
 impl Bed {
     pub async fn start() -> Self {
-        let server = MockSls::start(Config::default()).await.expect("the server starts");
+        Self::with(Config::default()).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let server = MockSls::start(config).await.expect("the server starts");
         let key = AccessKey::new(DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET);
         let endpoint = server.endpoint().parse().expect("the endpoint is valid");
         let client = Client::new(ClientConfig::new(endpoint, key)).expect("the client config is valid");

@@ -186,12 +186,21 @@ pub fn parse_condition(text: &str) -> Result<Expr, SqlError> {
     Ok(expr)
 }
 
+/// Expressions with names, and keys of groups.
+#[derive(Debug, Clone)]
+pub struct Assignments {
+    /// Names with what they stand for.
+    pub assignments: Vec<(String, Expr)>,
+    /// What stood behind `by`.
+    pub keys: Vec<Expr>,
+}
+
 /// `a = x, b = y`, and behind a `by` the keys of groups. An expression without a name is named by
 /// its text.
 ///
 /// # Errors
 /// Syntax.
-pub fn parse_assignments(text: &str) -> Result<(Vec<(String, Expr)>, Vec<Expr>), SqlError> {
+pub fn parse_assignments(text: &str) -> Result<Assignments, SqlError> {
     let mut parser = parse::parser(text)?;
     let mut assignments = Vec::new();
     loop {
@@ -213,7 +222,7 @@ pub fn parse_assignments(text: &str) -> Result<(Vec<(String, Expr)>, Vec<Expr>),
         false => Vec::new(),
     };
     parse::at_end(&mut parser)?;
-    Ok((assignments, keys))
+    Ok(Assignments { assignments, keys })
 }
 
 /// `name =`, if the text goes on with it.

@@ -17,6 +17,7 @@ mod ip;
 mod json;
 mod maps;
 mod math;
+mod moments;
 mod regexes;
 mod texts;
 mod times;
@@ -37,8 +38,8 @@ use super::{
 pub use convert::castable;
 pub use json::Path as JsonPath;
 pub use math::java_double;
-pub use times::{
-    parse_date, parse_time, show as show_timestamp, show_date, show_interval, show_zoned, zone_of,
+pub use moments::{
+    parse_date, parse_time, show as show_timestamp, show_date, show_interval, show_zoned, zone_name, zone_of,
 };
 
 /// Flags of a function that gives the same for the same arguments.

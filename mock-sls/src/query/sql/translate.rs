@@ -2,13 +2,15 @@
 //! replaced. What SLS refuses is refused here, with its texts; SQLite only sees what it can run.
 //!
 //! [`query`] and [`select`] translate queries, [`grouping`] what they are grouped by, [`from`] and
-//! [`unnest`] what they read; [`expr`], [`operator`] and [`cast`] expressions, [`call`] and
+//! [`unnest`] what they read; [`expr`], [`operator`], [`container`] and [`cast`]
+//! expressions, [`call`] and
 //! [`lambda`] function calls; [`compare`] the functions that read an earlier time and [`series`]
 //! the one that fills gaps in time.
 
 mod call;
 mod cast;
 mod compare;
+mod container;
 mod expr;
 mod from;
 mod grouping;

@@ -78,7 +78,8 @@ enum Way {
 fn run(sql: &str, way: Way) -> (bool, Vec<Vec<String>>) {
     let bed = Bed::new(index(&["s", "n", "x", "nx", "j"]), &logs());
     let window = (i64::from(START), i64::from(START) + 3_600);
-    let session = Session::new("store", Timestamp::from_second(window.1).unwrap(), window);
+    let session =
+        Session::new("store", Timestamp::from_second(window.1).unwrap(), window, &super::default_zone());
     let plan = plan_with(sql, bed.indexes.as_ref().unwrap(), session, way != Way::Rows);
     let plan = plan.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let raw = bed.groups[0].0.encode_to_vec();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     PURE, failed,
     json::scalar_text,
-    scalar, times,
+    moments, scalar,
     values::{decode, encode, key_text, real},
 };
 use crate::query::{
@@ -101,7 +101,7 @@ fn converted(value: ValueRef<'_>, from: &Type, to: &Type, zone: &TimeZone) -> Op
             Some(decode(json, to.encoding()))
         }
         (from, T::Json) if from.is_time() => {
-            let shown = times::shown(value.as_i64().ok()?, from, zone)?;
+            let shown = moments::shown(value.as_i64().ok()?, from, zone)?;
             Some(Value::Text(Json::String(shown).to_string()))
         }
         (from, T::Json) => Some(Value::Text(encode(value, from.encoding()).to_string())),
@@ -121,16 +121,16 @@ fn converted(value: ValueRef<'_>, from: &Type, to: &Type, zone: &TimeZone) -> Op
         (T::Boolean, T::Varchar) => Some(Value::Text((value.as_i64().ok()? != 0).to_string())),
         (T::Varchar, T::Varbinary) => Some(Value::Blob(text.as_bytes().to_vec())),
         (T::Varchar, T::Date) => {
-            times::start_of_day(times::parse_time(text, zone)?.millisecond, zone).map(Value::Integer)
+            moments::start_of_day(moments::parse_time(text, zone)?.millisecond, zone).map(Value::Integer)
         }
         (T::Varchar, to) if to.is_time() => {
-            times::parse_time(text, zone).map(|time| Value::Integer(time.millisecond))
+            moments::parse_time(text, zone).map(|time| Value::Integer(time.millisecond))
         }
         (from, T::Varchar) if from.is_time() || *from == T::Interval => {
-            times::shown(value.as_i64().ok()?, from, zone).map(Value::Text)
+            moments::shown(value.as_i64().ok()?, from, zone).map(Value::Text)
         }
         (from, T::Date) if from.is_time() => {
-            times::start_of_day(value.as_i64().ok()?, zone).map(Value::Integer)
+            moments::start_of_day(value.as_i64().ok()?, zone).map(Value::Integer)
         }
         (from, to) if from.is_time() && to.is_time() => Some(value.into()),
         _ => None,

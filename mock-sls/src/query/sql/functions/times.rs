@@ -7,12 +7,16 @@ use jiff::{
     Span, Timestamp, Unit, Zoned, ZonedDifference,
     civil::{Date, DateTime, Time, Weekday},
     fmt::strtime::BrokenDownTime,
-    tz::{Offset, TimeZone},
+    tz::TimeZone,
 };
 use rusqlite::{Connection, functions::Context};
 
-use super::{PURE, failed, scalar, texts::text_arg};
-use crate::query::sql::types::Type;
+use super::{
+    PURE, failed,
+    moments::{parse_time, readable_seconds, start_of_day, zone_of},
+    scalar,
+    texts::text_arg,
+};
 
 pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let unit_then_time = |name, f: fn(&str, &Zoned) -> rusqlite::Result<i64>| {
@@ -141,7 +145,8 @@ fn first_of_quarter(time: DateTime) -> Option<Date> {
     Date::new(time.year(), (time.month() - 1) / 3 * 3 + 1, 1).ok()
 }
 
-fn millis(time: DateTime, zone: &TimeZone) -> Option<i64> {
+/// The moment of a date and time in a zone, milliseconds.
+pub fn millis(time: DateTime, zone: &TimeZone) -> Option<i64> {
     zone.to_timestamp(time).ok().map(|time| time.as_millisecond())
 }
 
@@ -312,110 +317,4 @@ fn parsed(text: &str, format: &str) -> Option<DateTime> {
     }
     let date = parts.to_date().ok()?;
     Some(date.to_datetime(parts.to_time().unwrap_or(Time::midnight())))
-}
-
-/// `2023-11-15 07:00:00.000`, how results show a timestamp.
-pub fn show(millisecond: i64, zone: &TimeZone) -> Option<String> {
-    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
-    Some(time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
-}
-
-/// `2023-11-15 07:00:00.000 Asia/Shanghai`, how results show a timestamp with time zone.
-pub fn show_zoned(millisecond: i64, name: &str, session: &TimeZone) -> Option<String> {
-    let zone = match name {
-        "" => session.clone(),
-        name => zone_of(name)?,
-    };
-    let name = match name {
-        "" => zone.iana_name().unwrap_or(crate::query::sql::DEFAULT_ZONE),
-        name => name,
-    };
-    Some(format!("{} {name}", show(millisecond, &zone)?))
-}
-
-/// `2023-11-15`, how results show a date.
-pub fn show_date(millisecond: i64, zone: &TimeZone) -> Option<String> {
-    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
-    Some(time.strftime("%Y-%m-%d").to_string())
-}
-
-/// `1 02:03:04.500`, how results show a span of time.
-pub fn show_interval(milliseconds: i64) -> String {
-    let sign = if milliseconds < 0 { "-" } else { "" };
-    let rest = milliseconds.unsigned_abs();
-    let (days, hours, minutes) = (rest / 86_400_000, rest / 3_600_000 % 24, rest / 60_000 % 60);
-    format!("{sign}{days} {hours:02}:{minutes:02}:{:02}.{:03}", rest / 1000 % 60, rest % 1000)
-}
-
-/// A moment as its type shows it.
-pub fn shown(millisecond: i64, ty: &Type, zone: &TimeZone) -> Option<String> {
-    match ty {
-        Type::TimestampTz(name) => show_zoned(millisecond, name, zone),
-        Type::Date => show_date(millisecond, zone),
-        Type::Interval => Some(show_interval(millisecond)),
-        _ => show(millisecond, zone),
-    }
-}
-
-/// A zone by its name (`Asia/Shanghai`) or offset (`+08:00`).
-pub fn zone_of(name: &str) -> Option<TimeZone> {
-    if let Ok(zone) = TimeZone::get(name) {
-        return Some(zone);
-    }
-    let (sign, offset) = match (name.strip_prefix('+'), name.strip_prefix('-')) {
-        (Some(offset), _) => (1, offset),
-        (_, Some(offset)) => (-1, offset),
-        _ => return (name == crate::query::sql::DEFAULT_ZONE).then(crate::query::sql::china),
-    };
-    let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "0"));
-    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
-    Offset::from_seconds(sign * seconds).ok().map(TimeZone::fixed)
-}
-
-/// The first moment of the day of a moment.
-pub fn start_of_day(millisecond: i64, zone: &TimeZone) -> Option<i64> {
-    let time = Timestamp::from_millisecond(millisecond).ok()?.to_zoned(zone.clone());
-    millis(time.date().at(0, 0, 0, 0), zone)
-}
-
-/// What a text says of a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeText {
-    /// The moment.
-    pub millisecond: i64,
-    /// The zone that was written behind it.
-    pub zone: Option<String>,
-}
-
-/// A date, or date and time, with or without a zone behind it; else in the session's zone.
-pub fn parse_time(text: &str, session: &TimeZone) -> Option<TimeText> {
-    let text = text.trim();
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Some(TimeText { millisecond: time.as_millisecond(), zone: None });
-    }
-    if let Ok(time) = text.parse::<DateTime>() {
-        return Some(TimeText { millisecond: millis(time, session)?, zone: None });
-    }
-    let (time, name) = text.rsplit_once(' ')?;
-    let zone = zone_of(name)?;
-    Some(TimeText { millisecond: millis(time.trim().parse().ok()?, &zone)?, zone: Some(name.to_owned()) })
-}
-
-/// A day.
-pub fn parse_date(text: &str, zone: &TimeZone) -> Option<i64> {
-    millis(text.trim().parse::<Date>().ok()?.at(0, 0, 0, 0), zone)
-}
-
-/// `1 day, 2 hours, 3 seconds`. Source: Presto.
-fn readable_seconds(seconds: f64) -> String {
-    let mut rest = seconds.round().max(0.0) as u64;
-    let mut parts = Vec::new();
-    for (size, name) in [(604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")] {
-        let count = rest / size;
-        rest %= size;
-        if count > 0 || (size == 1 && parts.is_empty()) {
-            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
-        }
-    }
-    parts.join(", ")
 }

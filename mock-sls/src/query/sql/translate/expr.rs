@@ -1,8 +1,8 @@
 //! Expressions: names, operators, conditions, casts.
 
 use sqlparser::ast::{
-    AccessExpr, CaseWhen, CastKind, DataType, Expr, Function, FunctionArguments, Ident, Subscript,
-    TrimWhereField, Value, ValueWithSpan,
+    CaseWhen, CastKind, DataType, Expr, Function, FunctionArguments, Ident, TrimWhereField, Value,
+    ValueWithSpan,
 };
 
 use super::{
@@ -142,7 +142,7 @@ impl Translator<'_> {
         }
     }
 
-    fn name(
+    pub(super) fn name(
         &mut self,
         qualifier: Option<&Ident>,
         name: &Ident,
@@ -274,59 +274,6 @@ impl Translator<'_> {
         Ok(Typed::new(ty, sql + " END)"))
     }
 
-    fn array(&mut self, elements: &[Expr], place: At, context: Context<'_>) -> Result<Typed, SqlError> {
-        let mut values = Vec::new();
-        for element in elements {
-            values.push(self.expr(element, context)?);
-        }
-        let message = |ty: &Type| format!("All ARRAY elements must be the same type: {ty}");
-        let (ty, values) = same_type(values, place, message)?;
-        let letter = ty.encoding().letter();
-        // SQLite takes a limited number of arguments.
-        let pieces: Vec<String> = values
-            .chunks(ARGUMENTS_MAX)
-            .map(|piece| format!("sls_array('{letter}', {})", piece.join(", ")))
-            .collect();
-        let sql = pieces.into_iter().reduce(|all, piece| format!("sls_array_concat({all}, {piece})"));
-        Ok(Typed::new(ty.array(), sql.unwrap_or_else(|| "'[]'".to_owned())))
-    }
-
-    pub(super) fn row(&mut self, fields: &[Expr], context: Context<'_>) -> Result<Typed, SqlError> {
-        let values = fields.iter().map(|field| self.expr(field, context)).collect::<Result<Vec<_>, _>>()?;
-        let letters: String = values.iter().map(|value| value.ty.encoding().letter()).collect();
-        let texts: Vec<&str> = values.iter().map(|value| value.sql.as_str()).collect();
-        let sql = format!("sls_row('{letters}', {})", texts.join(", "));
-        Ok(Typed::new(Type::Row(values.iter().map(|value| (None, value.ty.clone())).collect()), sql))
-    }
-
-    /// `r.name` where `r` is a column, for its field; nothing where it is a relation.
-    fn field(
-        &mut self,
-        column: &Ident,
-        name: &Ident,
-        context: Context<'_>,
-    ) -> Result<Option<Typed>, SqlError> {
-        let relation = context.scope.relations.iter().any(|relation| {
-            relation.name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&column.value))
-        });
-        if relation || context.scope.find(Some(column), name)?.is_some() {
-            return Ok(None);
-        }
-        let parameter = self.parameters.iter().any(|known| known.name.eq_ignore_ascii_case(&column.value));
-        if !parameter && context.scope.find(None, column)?.is_none() {
-            return Ok(None);
-        }
-        let row = self.name(None, column, context)?;
-        let Type::Row(fields) = &row.ty else {
-            let message = format!("Expression \"{}\" is not of type ROW", column.value);
-            return Err(SqlError::semantic(at(column.span.start), message));
-        };
-        let named = |(known, _): &(Option<String>, Type)| {
-            known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
-        };
-        Ok(fields.iter().position(named).and_then(|index| field_of(&row, index)))
-    }
-
     fn in_zone(&mut self, time: &Expr, zone: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
         let place = start_of(zone);
         let time = self.expr(time, context)?;
@@ -354,66 +301,6 @@ impl Translator<'_> {
         let what = ty.to_string().to_lowercase();
         literal.ok_or_else(|| SqlError::semantic(place, format!("'{text}' is not a valid {what} literal")))
     }
-
-    /// `a[1]`, `m['key']`
-    fn element(
-        &mut self,
-        root: &Expr,
-        chain: &[AccessExpr],
-        context: Context<'_>,
-    ) -> Result<Typed, SqlError> {
-        let place = start_of(root);
-        let mut value = self.expr(root, context)?;
-        for access in chain {
-            value = match (access, &value.ty) {
-                (AccessExpr::Subscript(Subscript::Index { index }), Type::Array(element)) => {
-                    let index = self.expr(index, context)?;
-                    comparable(&index.ty, "[]", &Type::Bigint, place)?;
-                    let (function, letter) = (self.ours("sls_element"), element.encoding().letter());
-                    let sql = format!("{function}({}, {}, '{letter}')", value.sql, index.sql);
-                    Typed::new((**element).clone(), sql)
-                }
-                (AccessExpr::Subscript(Subscript::Index { index }), Type::Map(key, of_value)) => {
-                    let index = self.expr(index, context)?;
-                    if key.common(&index.ty).as_ref() != Some(&**key) {
-                        let message = format!("'[]' cannot be applied to {}, {}", value.ty, index.ty);
-                        return Err(SqlError::semantic(place, message));
-                    }
-                    let letters =
-                        format!("'{}', '{}'", key.encoding().letter(), of_value.encoding().letter());
-                    let (function, index) = (self.ours("sls_map_get"), index.brought_to(key));
-                    let sql = format!("{function}({}, {index}, {letters})", value.sql);
-                    Typed::new((**of_value).clone(), sql)
-                }
-                (AccessExpr::Subscript(Subscript::Index { index: Expr::Value(index) }), Type::Row(_)) => {
-                    let position = index.clone().into_string();
-                    let position = match &index.value {
-                        Value::Number(number, _) => number.parse::<usize>().ok(),
-                        _ => position.and_then(|text| text.parse().ok()),
-                    };
-                    let field = position.and_then(|position| position.checked_sub(1));
-                    let field = field.and_then(|index| field_of(&value, index));
-                    field.ok_or_else(|| SqlError::semantic(place, "Row subscript out of bounds"))?
-                }
-                (AccessExpr::Dot(Expr::Identifier(name)), Type::Row(fields)) => {
-                    let named = |(known, _): &(Option<String>, Type)| {
-                        known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
-                    };
-                    let field = fields.iter().position(named).and_then(|index| field_of(&value, index));
-                    field.ok_or_else(|| {
-                        SqlError::semantic(place, format!("Column '{}' cannot be resolved", name.value))
-                    })?
-                }
-                (_, ty) => {
-                    return Err(SqlError::semantic(
-                        place,
-                        format!("'[]' cannot be applied to {ty}, {access}"),
-                    ));
-                }
-            };
-        }
-        Ok(value)
-    }
 }
 
 /// Characters of an expression that an error shows.
@@ -425,17 +312,6 @@ pub(super) fn bare_name(function: &Function) -> Option<&Ident> {
     let [part] = function.name.0.as_slice() else { return None };
     let name = part.as_ident().filter(|_| bare)?;
     functions::kind(&name.value.to_lowercase()).is_none().then_some(name)
-}
-
-/// Arguments of one call, far below what SQLite allows.
-const ARGUMENTS_MAX: usize = 100;
-
-/// A field of a row.
-fn field_of(row: &Typed, index: usize) -> Option<Typed> {
-    let Type::Row(fields) = &row.ty else { return None };
-    let (_, ty) = fields.get(index)?;
-    let letter = ty.encoding().letter();
-    Some(Typed::new(ty.clone(), format!("sls_element_or_null({}, {}, '{letter}')", row.sql, index + 1)))
 }
 
 /// A moment that is shown in the zone called `name`.
