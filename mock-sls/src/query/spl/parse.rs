@@ -355,7 +355,11 @@ fn expand_values(arguments: &Arguments) -> Result<Command, String> {
 const EXPANDED_MAX: usize = 10;
 
 fn compiled(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| format!("the regular expression {pattern} is not valid: {error}"))
+    Regex::new(pattern).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("the regular expression {pattern} is not valid: {reason}")
+    })
 }
 
 /// `\t`, `\n`, `\11` (octal) and `\x09` stand for characters. Source: document "SPL instructions".

@@ -1,6 +1,7 @@
 //! Statements and their rows, over five logs in memory.
 
 use expect_test::{Expect, ExpectFile, expect, expect_file};
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::query::testing::{Bed, index};
@@ -500,4 +501,72 @@ fn without_limit_there_are_a_hundred_rows() {
     assert_eq!(bed.rows("select i").lines().count(), 100);
     assert_eq!(bed.rows("select i limit 1000").lines().count(), 150);
     assert_eq!(bed.rows("select count(*) c from (select i from log)"), "c=150");
+}
+
+/// Pieces that statements are made of, so that some of what is made of them means something.
+const PIECES: &[&str] = &[
+    "select ",
+    "i",
+    "n",
+    "x",
+    "s",
+    "*",
+    ", ",
+    "(",
+    ")",
+    "count(",
+    "array[",
+    "]",
+    "map(",
+    "1",
+    "'a'",
+    "0.5",
+    " as k",
+    " from log",
+    " where ",
+    " group by ",
+    " order by ",
+    " limit 1",
+    " and ",
+    " = ",
+    " + ",
+    " / ",
+    " || ",
+    "x -> x",
+    "transform(",
+    "filter(",
+    "cast(",
+    " as bigint)",
+    " as array(varchar))",
+    " case when ",
+    " then ",
+    " end",
+    "[1]",
+    "unnest(",
+    " cross join ",
+    " as t(a)",
+    "date_trunc('day', ",
+    "now()",
+    "interval '1' day",
+    "with a as (",
+    " union ",
+    "compare(",
+    "time_series(__time__, '1m', '%H', '0')",
+    "over (",
+    " rollup (",
+    "null",
+    "(select ",
+    "\"",
+    "--",
+    "row(",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn any_statement_is_answered_or_refused(pieces in prop::collection::vec(prop::sample::select(PIECES), 1..14)) {
+        // It must neither panic nor reach SQLite as something that SQLite refuses to read.
+        let outcome = bed().rows(&format!("select {}", pieces.concat()));
+        prop_assert!(!outcome.contains("near \"") && !outcome.contains("no such"), "{}", outcome);
+    }
 }
