@@ -36,6 +36,9 @@ pub const PIPELINE_BYTES_MAX: usize = 64 * 1024;
 /// Memory that the rows of a pipeline may take, bytes. Own choice, the service has 2 GB.
 const MEMORY_BYTES_MAX: u64 = 512 << 20;
 
+/// Memory of a value besides its text, bytes, roughly.
+const VALUE_BYTES: u64 = 32;
+
 /// Why a pipeline was refused or failed. The wording is a guess; what is wrong in an expression is
 /// said as in SQL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,9 +129,9 @@ impl Rows {
         for (key, value) in log.tags {
             self.set(&mut row, format!("{TAG_PREFIX}{}", text(key)), text(value));
         }
-        self.set(&mut row, TIME_KEY.to_owned(), log.time.to_string());
+        self.set_number(&mut row, TIME_KEY, log.time);
         if log.time_ns != 0 {
-            self.set(&mut row, TIME_NS_KEY.to_owned(), log.time_ns.to_string());
+            self.set_number(&mut row, TIME_NS_KEY, log.time_ns);
         }
         self.frame.rows.push(row);
         match self.bytes <= MEMORY_BYTES_MAX {
@@ -140,16 +143,26 @@ impl Rows {
     }
 
     fn set(&mut self, row: &mut Vec<Value>, name: String, value: String) {
-        self.bytes += value.len() as u64 + 32;
+        self.bytes += value.len() as u64;
+        self.put(row, name, Type::Varchar, Value::Text(value));
+    }
+
+    /// Only the time fields are numbers. Source: document "SPL syntax", data types.
+    fn set_number(&mut self, row: &mut Vec<Value>, name: &str, value: u32) {
+        self.put(row, name.to_owned(), Type::Bigint, Value::Integer(i64::from(value)));
+    }
+
+    fn put(&mut self, row: &mut Vec<Value>, name: String, ty: Type, value: Value) {
+        self.bytes += VALUE_BYTES;
         let known = self.frame.columns.iter().position(|column| column.name == name);
         let index = known.unwrap_or_else(|| {
-            self.frame.columns.push(Column { name, ty: Type::Varchar });
+            self.frame.columns.push(Column { name, ty });
             self.named.push(false);
             self.frame.columns.len() - 1
         });
         row.resize(self.frame.columns.len(), Value::Null);
         if let Some(slot) = row.get_mut(index) {
-            *slot = Value::Text(value);
+            *slot = value;
         }
     }
 

@@ -106,7 +106,13 @@ fn extended(
             ty => ty.clone(),
         });
         if is_time_field(name) {
-            return Err(SqlError::semantic_here(format!("the time field {name} cannot be set")));
+            match ty {
+                Type::Bigint => {}
+                other => {
+                    let message = format!("the time field {name} must be a bigint, not {other}");
+                    return Err(SqlError::semantic_here(message));
+                }
+            }
         }
         let at = rows.column(name, ty);
         for (row, value) in rows.frame.rows.iter_mut().zip(values.rows) {

@@ -26,6 +26,9 @@ use super::{
 };
 use crate::query::source::Cancel;
 
+/// A name for the whole row. Source: document "Scan-based query".
+const LINE: &str = "__line__";
+
 /// Names that are no columns in one command. Own choice: each costs a translation.
 const UNKNOWN_NAMES_MAX: usize = 200;
 
@@ -127,11 +130,15 @@ impl Frame {
         };
         db.execute_batch(&format!("BEGIN; CREATE TABLE log ({declared})")).map_err(failed)?;
         let mut insert = db.prepare(&format!("INSERT INTO log VALUES ({values})")).map_err(failed)?;
+        let is_line = |index: usize| columns.get(index).is_some_and(|(name, _)| name == LINE);
         for row in &self.rows {
             for (place, &index) in used.iter().enumerate() {
-                insert
-                    .raw_bind_parameter(place + 1, row.get(index).unwrap_or(&Value::Null))
-                    .map_err(failed)?;
+                match row.get(index) {
+                    Some(value) => insert.raw_bind_parameter(place + 1, value),
+                    None if is_line(index) => insert.raw_bind_parameter(place + 1, self.line(row)),
+                    None => insert.raw_bind_parameter(place + 1, Value::Null),
+                }
+                .map_err(failed)?;
             }
             insert.raw_execute().map_err(failed)?;
         }
@@ -161,6 +168,18 @@ impl Frame {
             .iter()
             .map(|column| Column { name: column.name.clone(), ty: column.ty.clone() });
         Ok(Self { columns: columns.collect(), rows })
+    }
+}
+
+impl Frame {
+    /// The full text of a row. That it is fields with their names is a guess.
+    fn line(&self, row: &[Value]) -> String {
+        let fields = self.columns.iter().zip(row).filter(|(column, _)| !column.name.starts_with("__"));
+        let texts = fields.filter_map(|(column, value)| match value {
+            Value::Text(text) => Some(format!("{}: {text}", column.name)),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().join(" ")
     }
 }
 
