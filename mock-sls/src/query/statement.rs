@@ -77,6 +77,7 @@ fn tail(text: &str) -> Result<Tail<'_>, QueryError> {
         return Ok(Tail::PackMeta);
     }
     let text = skip_session_settings(text.trim_end_matches([';', ' ', '\t', '\r', '\n']));
+    let text = skip_comments(text);
     let first = first_word(text);
     if first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with") {
         return Ok(Tail::Sql(text));
@@ -85,6 +86,22 @@ fn tail(text: &str) -> Result<Tail<'_>, QueryError> {
     match PIPELINE_COMMANDS.contains(&command) {
         true => Ok(Tail::Pipeline(text)),
         false => Err(QueryError::StrayPipe { near: command.to_owned() }),
+    }
+}
+
+/// Drops leading comments, `-- …` and `/* … */`.
+fn skip_comments(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start();
+        let rest = match (text.strip_prefix("--"), text.strip_prefix("/*")) {
+            (Some(line), _) => line.split_once('\n').map(|(_, rest)| rest),
+            (_, Some(block)) => block.split_once("*/").map(|(_, rest)| rest),
+            _ => return text,
+        };
+        match rest {
+            Some(rest) => text = rest,
+            None => return text,
+        }
     }
 }
 
@@ -112,7 +129,11 @@ fn skip_session_settings(mut text: &str) -> &str {
 fn looks_like_sql(query: &str) -> bool {
     let query = query.trim();
     let lower = query.to_ascii_lowercase();
-    first_word(query).eq_ignore_ascii_case("select") && (lower.contains('(') || lower.contains(" from "))
+    match first_word(&lower) {
+        "select" => lower.contains('(') || lower.contains(" from "),
+        "with" => lower.contains(" as (") && lower.contains("select "),
+        _ => false,
+    }
 }
 
 fn first_word(text: &str) -> &str {
@@ -137,6 +158,8 @@ mod tests {
         let with_settings =
             split("* | set session mode=scan; set session parallel_sql=true; select a").unwrap();
         assert_eq!(with_settings.tail, Tail::Sql("select a"));
+        let with_comments = split("* | -- first\n /* second */ select a").unwrap();
+        assert_eq!(with_comments.tail, Tail::Sql("select a"));
     }
 
     #[test]
@@ -155,6 +178,7 @@ mod tests {
     #[test]
     fn sql_needs_a_search_in_front() {
         assert_eq!(split("select count(*) from log"), Err(QueryError::SqlWithoutSearch));
-        assert!(split("select failed").is_ok());
+        assert_eq!(split("with a as (select 1) select * from a"), Err(QueryError::SqlWithoutSearch));
+        assert!(split("select failed").is_ok() && split("with as (me)").is_ok());
     }
 }

@@ -49,6 +49,7 @@ pub struct Case {
     pub index: String,
     pub logs: String,
     pub query: String,
+    #[serde(default)]
     pub confidence: String,
     pub from: i64,
     pub to: i64,

@@ -76,7 +76,7 @@ impl Scope<'_> {
             match found.as_slice() {
                 [] => {}
                 [one] => return Ok(Some(*one)),
-                _ => return Err(ambiguous(at(name.span.start), &name.value)),
+                several => return Err(ambiguous(at(name.span.start), &name.value, several)),
             }
         }
         match self.outer {
@@ -104,6 +104,14 @@ impl Scope<'_> {
     }
 }
 
-fn ambiguous(at: At, name: &str) -> SqlError {
-    SqlError::semantic(at, format!("Column '{name}' is ambiguous"))
+/// Two columns of the logs have one name where an alias of the index says so.
+/// Text of that: document "SQL error center".
+fn ambiguous(at: At, name: &str, found: &[Resolved<'_>]) -> SqlError {
+    let tables: std::collections::HashSet<&str> =
+        found.iter().map(|found| found.relation.sql.as_str()).collect();
+    let of_logs = found.iter().all(|found| found.column.log_column.is_some());
+    match tables.len() == 1 && of_logs {
+        true => SqlError::semantic(at, format!("duplicate column conflicts: {name}")),
+        false => SqlError::semantic(at, format!("Column '{name}' is ambiguous")),
+    }
 }

@@ -570,3 +570,15 @@ proptest! {
         prop_assert!(!outcome.contains("near \"") && !outcome.contains("no such"), "{}", outcome);
     }
 }
+
+#[test]
+fn an_alias_that_is_another_columns_name_is_a_conflict() {
+    use crate::query::testing::{config, delimiters};
+    let keys = json!({
+        "a": {"type": "text", "doc_value": true, "token": delimiters(), "alias": "b"},
+        "b": {"type": "long", "doc_value": true},
+    });
+    let mut bed = Bed::new(config(json!({"keys": keys})), &[json!({"a": "x", "b": "1"})]);
+    assert_eq!(bed.rows("select a"), "a=x");
+    assert!(bed.rows("select b").ends_with("duplicate column conflicts: b"));
+}
