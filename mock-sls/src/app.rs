@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use http::header::HOST;
-use jiff::tz::TimeZone;
 
 use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
+use crate::query::sql::Settings;
 use crate::quotas::Quotas;
 use crate::route::Group;
 use crate::store::Store;
@@ -33,8 +33,8 @@ pub struct App {
     pub hosts: Hosts,
     /// What time it is.
     pub clock: Clock,
-    /// Zone in which SQL takes and shows times.
-    pub time_zone: TimeZone,
+    /// What SQL is told.
+    pub sql: Settings,
     /// Region of this server.
     pub region: String,
     /// `host:port` under which clients reach this server; see [`App::here`].

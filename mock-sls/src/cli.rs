@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,7 +17,7 @@ use serde_json::json;
 use sls_api::sign::{AccessKey, CLOCK_WINDOW};
 use tracing_subscriber::EnvFilter;
 
-use crate::query::sql::{DEFAULT_ZONE, zone_named};
+use crate::query::sql::{DEFAULT_ZONE, IpPlaces, Settings as SqlSettings, zone_named};
 use crate::quotas::Quotas;
 use crate::{
     Account, Auth, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID,
@@ -110,6 +111,12 @@ struct Serve {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ZONE, value_parser = time_zone)]
     time_zone: TimeZone,
 
+    /// File of the places of IP addresses, for ip_to_city and the like in SQL: comma separated
+    /// values, the first line cidr,country,country_code,province,province_code,city,city_code,geo,
+    /// city_geo,provider or some of them.
+    #[arg(long, value_name = "FILE")]
+    ip_places: Option<PathBuf>,
+
     /// Region that the server says it stands in.
     #[arg(long, default_value = DEFAULT_REGION)]
     region: String,
@@ -201,6 +208,14 @@ impl Serve {
             Some(path) => accounts::read(path)?,
             None => vec![self.account()?],
         };
+        let places = match &self.ip_places {
+            None => IpPlaces::default(),
+            Some(path) => {
+                let name = || format!("--ip-places {}", path.display());
+                let text = std::fs::read_to_string(path).with_context(name)?;
+                IpPlaces::parse(&text).with_context(name)?
+            }
+        };
         let mut quotas = Quotas::default();
         for (name, max) in &self.quotas {
             // The names were checked when they were parsed.
@@ -217,7 +232,7 @@ impl Serve {
                 AuthArg::Strict => Auth::Strict,
             },
             clock_window: SignedDuration::from_secs(self.clock_window.into()),
-            time_zone: self.time_zone,
+            sql: SqlSettings { zone: self.time_zone, places: Arc::new(places) },
             region: self.region,
             advertise: self.advertise,
             endpoint_hosts: self.endpoint_hosts,

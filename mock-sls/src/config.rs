@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use sls_api::sign::{AccessKey, CLOCK_WINDOW, Secret};
 
 use crate::clock::Clock;
-use crate::query::sql::default_zone;
+use crate::query::sql::Settings as SqlSettings;
 use crate::quotas::Quotas;
 use crate::{DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID};
 
@@ -45,8 +45,8 @@ pub struct Config {
     pub write_quotas: WriteQuotas,
     /// What time it is.
     pub clock: Clock,
-    /// Zone in which SQL takes and shows times; Asia/Shanghai, unless told otherwise.
-    pub time_zone: TimeZone,
+    /// Zone in which SQL takes and shows times, and where it finds IP addresses.
+    pub sql: SqlSettings,
     /// Whether logs older than 7 days or more than 15 minutes ahead are refused, as documented.
     /// Off by default, so that logs of any day can be used in tests.
     pub check_log_time: bool,
@@ -75,7 +75,7 @@ impl Default for Config {
             endpoint_hosts: Vec::new(),
             write_quotas: WriteQuotas::default(),
             clock: Clock::System,
-            time_zone: default_zone(),
+            sql: SqlSettings::default(),
             check_log_time: false,
             quotas: Quotas::default(),
             limits: Limits::default(),

@@ -37,6 +37,7 @@ mod write_quota;
 
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
+pub use query::sql::{IpPlaces, PlacesError, Settings as SqlSettings};
 pub use server::{MockSls, Running, StartError, StateError, TlsError};
 pub use store::{FILE_NAME as DATABASE_FILE, OpenError};
 

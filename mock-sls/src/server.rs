@@ -71,7 +71,7 @@ impl MockSls {
             bodies: Bodies::new(config.limits.body_time),
             hosts: Hosts::new(names),
             clock: config.clock,
-            time_zone: config.time_zone,
+            sql: config.sql,
             region: config.region,
             advertise: config.advertise,
             host_ip: reachable(address.ip()),

@@ -124,11 +124,11 @@ struct Batch {
 
 async fn pull(context: Context, path: InShard, query: PullQuery) -> Result<PulledLogs, ApiError> {
     let (accepts, now) = (context.accepts, context.now);
-    let zone = &context.app.time_zone;
+    let settings = &context.app.sql;
     let from = position(&query.cursor)?;
     let to = query.end_cursor.as_deref().map(position).transpose()?;
     let count = groups_wanted(query.count)?;
-    let filter = query.query.as_deref().map(|query| Filter::new(query, now, zone)).transpose()?;
+    let filter = query.query.as_deref().map(|query| Filter::new(query, now, settings)).transpose()?;
     let InShard { logstore, shard } = path;
     context
         .read(move |db, project| {

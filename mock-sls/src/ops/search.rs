@@ -114,11 +114,12 @@ async fn query_logs(
     let window = Window::new(request.from, request.to, request.from_ns, request.to_ns)?;
     let page = Page::new(request.line, request.offset, request.reverse.unwrap_or_default())?;
     let (now, logstore) = (context.now, name.to_string());
-    let zone = context.app.time_zone.clone();
+    let settings = context.app.sql.clone();
     let mut reply = read(context, name, move |indexes, source, cancel| {
         let topic = request.topic.as_deref().unwrap_or_default();
         let query = &request.query;
-        let request = LogsRequest { window, page, logstore: &logstore, now, zone: &zone, topic, query };
+        let request =
+            LogsRequest { window, page, logstore: &logstore, now, settings: &settings, topic, query };
         run::run(&request, indexes, source, cancel)
     })
     .await?;

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use prost::Message;
 use sls_api::log_group::LogGroup;
 
@@ -21,7 +21,7 @@ use super::{
     parse,
     source::Cancel,
     spl::{Pipeline, Rows},
-    sql::{Session, SqlError},
+    sql::{Session, Settings, SqlError},
     statement::{self, Tail},
     tokenizer::{DEFAULT_DELIMITERS, Tokenizer},
 };
@@ -57,17 +57,16 @@ pub enum FilterError {
 }
 
 impl Filter {
-    /// Parses a query; `now` is what a pipeline takes for the present time, in
-    /// `zone`.
+    /// Parses a query; `now` is what a pipeline takes for the present time.
     ///
     /// # Errors
     /// It is neither a search nor a search with a pipeline.
-    pub fn new(query: &str, now: Timestamp, zone: &TimeZone) -> Result<Self, QueryError> {
+    pub fn new(query: &str, now: Timestamp, settings: &Settings) -> Result<Self, QueryError> {
         let statement = statement::split(query)?;
         let pipeline = match statement.tail {
             Tail::None => None,
             Tail::Pipeline(commands) => {
-                Some((Pipeline::parse(commands)?, Session::new("log", now, (0, 0), zone)))
+                Some((Pipeline::parse(commands)?, Session::new("log", now, (0, 0), settings)))
             }
             Tail::PackMeta => return Err(QueryError::NotForConsumers { what: "with_pack_meta".to_owned() }),
             Tail::Sql(_) => return Err(QueryError::NotForConsumers { what: "select".to_owned() }),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     fn filter(query: &str) -> Filter {
-        Filter::new(query, Timestamp::UNIX_EPOCH, &TimeZone::UTC).unwrap()
+        Filter::new(query, Timestamp::UNIX_EPOCH, &Settings::default()).unwrap()
     }
 
     fn left(query: &str) -> String {
@@ -211,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_no_pipeline_is_refused() {
         for query in ["* | select msg", "* | with_pack_meta", "* | nonsense", "* | where (", "* | limit x"] {
-            assert!(Filter::new(query, Timestamp::UNIX_EPOCH, &TimeZone::UTC).is_err(), "{query}");
+            assert!(Filter::new(query, Timestamp::UNIX_EPOCH, &Settings::default()).is_err(), "{query}");
         }
         let failing = filter("* | where cast(msg as bigint) > 1").apply(&group()).unwrap_err();
         assert!(failing.to_string().contains("Can not cast"), "{failing}");

@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use sls_api::ops::logs::{LogsMeta, LogsReply, Row, Term};
 
 use super::{
@@ -36,8 +36,8 @@ pub struct LogsRequest<'q> {
     pub logstore: &'q str,
     /// What SQL takes for the present time.
     pub now: Timestamp,
-    /// Zone in which SQL takes and shows times.
-    pub zone: &'q TimeZone,
+    /// What SQL is told by the server.
+    pub settings: &'q sql::Settings,
     /// Only this topic; empty for all.
     pub topic: &'q str,
     /// Search, or search and SQL.
@@ -279,7 +279,7 @@ fn analyse(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let window = (request.window.from(), request.window.end());
-    let mut session = sql::Session::new(request.logstore, request.now, window, request.zone);
+    let mut session = sql::Session::new(request.logstore, request.now, window, request.settings);
     let plan = loop {
         match sql::plan(sql, indexes, session.clone()) {
             // Perhaps the name of an external store or another Logstore.
@@ -322,7 +322,7 @@ fn piped(
     cancel: &Cancel,
 ) -> Result<LogsReply, QueryError> {
     let window = (request.window.from(), request.window.end());
-    let session = sql::Session::new(request.logstore, request.now, window, request.zone);
+    let session = sql::Session::new(request.logstore, request.now, window, request.settings);
     let Page { offset, lines, reverse } = request.page;
     let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
     let mut found = Piped { rows: spl::Rows::default(), places: Vec::new() };

@@ -16,6 +16,7 @@ mod format;
 mod frame;
 mod functions;
 mod parse;
+mod places;
 mod schema;
 mod scope;
 mod table;
@@ -27,6 +28,8 @@ mod tests;
 #[cfg(test)]
 mod weights_tests;
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use error::SqlError;
@@ -35,6 +38,7 @@ pub use execute::{Plan, Table};
 pub use external::ExternalTable;
 pub use frame::{Assignments, Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
 pub use functions::JsonPath;
+pub use places::{IpPlaces, PlacesError};
 pub use table::table_of;
 pub use types::Type;
 
@@ -59,17 +63,35 @@ pub struct Session {
     /// What `now()` gives.
     now: Timestamp,
     zone: TimeZone,
+    /// Where IP addresses are.
+    places: Arc<IpPlaces>,
     /// The queried time, Unix seconds: first second, and second behind the last.
     window: (i64, i64),
     /// Tables besides the logs.
     tables: Vec<ExternalTable>,
 }
 
+/// What a server is told about SQL.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Zone in which times are taken and shown.
+    pub zone: TimeZone,
+    /// Where IP addresses are.
+    pub places: Arc<IpPlaces>,
+}
+
+impl Default for Settings {
+    /// Asia/Shanghai, and no places.
+    fn default() -> Self {
+        Self { zone: default_zone(), places: Arc::default() }
+    }
+}
+
 impl Session {
-    /// A session that takes and shows times in `zone`.
-    pub fn new(logstore: &str, now: Timestamp, window: (i64, i64), zone: &TimeZone) -> Self {
-        let zone = zone.clone();
-        Self { logstore: logstore.to_owned(), now, zone, window, tables: Vec::new() }
+    /// A session of a server with these settings.
+    pub fn new(logstore: &str, now: Timestamp, window: (i64, i64), settings: &Settings) -> Self {
+        let Settings { zone, places } = settings.clone();
+        Self { logstore: logstore.to_owned(), now, zone, places, window, tables: Vec::new() }
     }
 
     /// Lets statements read another table.
@@ -88,7 +110,7 @@ impl Session {
 }
 
 /// The zone of times unless another is set. Source: results shown in the documents.
-pub fn default_zone() -> TimeZone {
+fn default_zone() -> TimeZone {
     zone_named(DEFAULT_ZONE).unwrap_or_else(china)
 }
 

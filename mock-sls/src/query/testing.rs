@@ -17,7 +17,7 @@ use super::{
     request::{Page, Window},
     run::{LogsRequest, run},
     source::{self, Block, Cancel, Indexes, Kept, LogSource, Place, Span},
-    sql::default_zone,
+    sql::Settings,
     tokenizer::DEFAULT_DELIMITERS,
 };
 
@@ -79,9 +79,9 @@ impl Bed {
     }
 
     pub fn run(&mut self, query: &str, page: Page) -> Result<LogsReply, QueryError> {
-        let zone = default_zone();
+        let settings = Settings::default();
         let request = LogsRequest {
-            zone: &zone,
+            settings: &settings,
             window: Window::new(i64::from(START), i64::from(START) + 3600, None, None)?,
             page,
             logstore: "store",

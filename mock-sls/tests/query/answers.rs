@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 use mock_sls::Config;
+use mock_sls::{IpPlaces, SqlSettings};
 use serde_json::json;
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 use sls_api::ops::InLogstore;
@@ -353,18 +354,20 @@ async fn a_pipeline_gives_rows_over_http() {
 }
 
 #[tokio::test]
-async fn times_are_shown_in_the_zone_that_the_server_is_told() {
+async fn times_and_places_are_those_that_the_server_is_told() {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-3));
-    let bed = Bed::with(Config { time_zone: zone, ..Config::default() }).await;
+    let places = IpPlaces::parse("cidr,city,city_code\n192.0.2.0/24,杭州市,330100").expect("a valid file");
+    let sql = SqlSettings { zone, places: places.into() };
+    let bed = Bed::with(Config { sql, ..Config::default() }).await;
     let logstore = bed.create_logstore("zoned").await;
     let index = json!({"keys": {"n": {"type": "long", "doc_value": true}}});
     bed.create_index(&logstore, &serde_json::from_value(index).expect("a valid index")).await;
-    let query =
-        "* | select from_unixtime(0) as t, current_timezone() as z, cast('1970-01-01' as timestamp) as u";
+    let query = "* | select from_unixtime(0) as t, current_timezone() as z, cast('1970-01-01' as timestamp) as u, \
+                 ip_to_city('192.0.2.7') as c, ip_to_city('192.0.2.7', 'en') as e, ip_to_city('8.8.8.8') as n";
     let reply = bed.get_logs(&logstore, request(query)).await.expect("rows");
     assert!(reply.data.is_empty());
     bed.put(&logstore, &group(0..1)).await;
     let reply = bed.get_logs(&logstore, request(query)).await.expect("rows");
-    let found = ["t", "z", "u"].map(|name| reply.data[0].get(name).unwrap_or("?"));
-    assert_eq!(found, ["1969-12-31 21:00:00.000", "-03", "1970-01-01 00:00:00.000"]);
+    let found = ["t", "z", "u", "c", "e", "n"].map(|name| reply.data[0].get(name).unwrap_or("?"));
+    assert_eq!(found, ["1969-12-31 21:00:00.000", "-03", "1970-01-01 00:00:00.000", "杭州市", "330100", ""]);
 }

@@ -297,7 +297,7 @@ pub fn register(db: &Connection, session: &Session) -> rusqlite::Result<()> {
     maps::register(db)?;
     times::register(db, &session.zone)?;
     urls::register(db)?;
-    ip::register(db)?;
+    ip::register(db, &session.places)?;
     geo::register(db)?;
     aggregates::register(db)?;
     collect::register(db)
@@ -363,8 +363,8 @@ mod tests {
     #[test]
     fn every_line_of_the_catalog_runs() {
         let db = Connection::open_in_memory().unwrap();
-        let zone = jiff::tz::TimeZone::UTC;
-        register(&db, &Session::new("store", jiff::Timestamp::UNIX_EPOCH, (0, 1), &zone)).unwrap();
+        let session = Session::new("store", jiff::Timestamp::UNIX_EPOCH, (0, 1), &Default::default());
+        register(&db, &session).unwrap();
         for function in catalog::ALL.iter().flat_map(|part| part.iter()) {
             let first = function.takes.first().copied();
             let same = |takes| if takes == Takes::Same { first.unwrap_or(takes) } else { takes };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::{Session, plan_with};
+use super::{Session, Settings, plan_with};
 use crate::query::{
     log_view::GroupView,
     source::Cancel,
@@ -79,7 +79,7 @@ fn run(sql: &str, way: Way) -> (bool, Vec<Vec<String>>) {
     let bed = Bed::new(index(&["s", "n", "x", "nx", "j"]), &logs());
     let window = (i64::from(START), i64::from(START) + 3_600);
     let session =
-        Session::new("store", Timestamp::from_second(window.1).unwrap(), window, &super::default_zone());
+        Session::new("store", Timestamp::from_second(window.1).unwrap(), window, &Settings::default());
     let plan = plan_with(sql, bed.indexes.as_ref().unwrap(), session, way != Way::Rows);
     let plan = plan.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let raw = bed.groups[0].0.encode_to_vec();
