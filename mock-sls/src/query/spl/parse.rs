@@ -225,13 +225,7 @@ fn command(name: &str, text: &str) -> Result<Command, String> {
         }
         "parse-regexp" => parse_regexp(&Arguments::of(text)?.only(&[])?),
         "parse-csv" => parse_csv(&Arguments::of(text)?.only(&["delim", "quote", "strict"])?),
-        "parse-kv" => parse_kv(&Arguments::of(text)?.only(&[
-            "mode",
-            "prefix",
-            "regexp",
-            "delims-fields",
-            "delims-kv",
-        ])?),
+        "parse-kv" => parse_kv(&Arguments::of(text)?.only(&["mode", "prefix", "regexp"])?),
         "expand-values" => expand_values(&Arguments::of(text)?.only(&["path", "limit", "keep"])?),
         other => Err(format!("{other} is not a command of this emulator")),
     }

@@ -1,7 +1,7 @@
 //! Runs a translated statement: a table of the found logs in an SQLite database of its own, in
 //! memory, and the statement over it.
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Statement, limits::Limit};
 use sls_api::{
     log_group::{SOURCE_KEY, TIME_KEY},
     ops::logs::Row,
@@ -24,6 +24,8 @@ use crate::query::{
 
 /// Memory that table, sorting and result may take, bytes. Own choice.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
+/// Size of one value while a statement runs, bytes. Own choice: a few doublings must not take all memory.
+const VALUE_BYTES_MAX: i32 = 64 << 20;
 /// Size of an SQLite page, bytes.
 const PAGE_BYTES: u64 = 4096;
 /// Text of a result, bytes. Own choice; clients read at most 64 MiB.
@@ -265,6 +267,7 @@ pub(super) fn prepare(db: &Connection, session: &Session, cancel: &Cancel) -> ru
          PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON",
         MEMORY_BYTES_MAX / PAGE_BYTES
     ))?;
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     let cancel = cancel.clone();
     db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
     functions::register(db, session)

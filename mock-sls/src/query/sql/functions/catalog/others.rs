@@ -50,6 +50,11 @@ pub const FUNCTIONS: &[Overload] = &[
     f(Scalar, "is_subnet_of", &[T::Varchar, T::Varchar], gives::boolean, "sls_is_subnet_of($1, $2)"),
     f(Scalar, "is_prefix_subnet_of", &[T::Varchar, T::Varchar], gives::boolean, "sls_is_subnet_of($1, $2)"),
 
+    // Numbers of telephones are not known here.
+    f(Scalar, "mobile_carrier", &[T::Any], gives::varchar, "iif($1 IS NULL, NULL, '')"),
+    f(Scalar, "mobile_city", &[T::Any], gives::varchar, "iif($1 IS NULL, NULL, '')"),
+    f(Scalar, "mobile_province", &[T::Any], gives::varchar, "iif($1 IS NULL, NULL, '')"),
+
     f(Scalar, "geohash", &[T::Varchar], gives::varchar, "sls_geohash($1)"),
     f(Scalar, "geohash", &[T::Double, T::Double], gives::varchar, "sls_geohash_of($1, $2)"),
 
