@@ -24,6 +24,8 @@ mod translate;
 mod types;
 
 #[cfg(test)]
+mod statement_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod weights_tests;
