@@ -30,9 +30,10 @@ mod tests;
 #[cfg(test)]
 mod weights_tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{Timestamp, tz::TimeZone};
+use rusqlite::Connection;
 
 pub use error::SqlError;
 use execute::Generations;
@@ -71,6 +72,23 @@ pub struct Session {
     window: (i64, i64),
     /// Tables besides the logs.
     tables: Vec<ExternalTable>,
+    /// For the next expressions over a [`Frame`].
+    spare: Spare,
+}
+
+/// A database that knows our functions and has no table, since to make one costs more than most
+/// expressions over a few rows. It is of one query: it stops when that one is cancelled.
+#[derive(Debug, Clone, Default)]
+struct Spare(Arc<Mutex<Option<Connection>>>);
+
+impl Spare {
+    fn take(&self) -> Option<Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn keep(&self, db: Connection) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(db);
+    }
 }
 
 /// What a server is told about SQL.
@@ -93,7 +111,15 @@ impl Session {
     /// A session of a server with these settings.
     pub fn new(logstore: &str, now: Timestamp, window: (i64, i64), settings: &Settings) -> Self {
         let Settings { zone, places } = settings.clone();
-        Self { logstore: logstore.to_owned(), now, zone, places, window, tables: Vec::new() }
+        Self {
+            logstore: logstore.to_owned(),
+            now,
+            zone,
+            places,
+            window,
+            tables: Vec::new(),
+            spare: Spare::default(),
+        }
     }
 
     /// Lets statements read another table.

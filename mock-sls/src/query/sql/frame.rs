@@ -118,8 +118,14 @@ impl Frame {
         session: &Session,
         cancel: &Cancel,
     ) -> Result<Self, SqlError> {
-        let db = Connection::open_in_memory().map_err(failed)?;
-        prepare(&db, session, cancel).map_err(failed)?;
+        let db = match session.spare.take() {
+            Some(db) => db,
+            None => {
+                let db = Connection::open_in_memory().map_err(failed)?;
+                prepare(&db, session, cancel).map_err(failed)?;
+                db
+            }
+        };
         let declared: Vec<String> = used
             .iter()
             .filter_map(|&index| Some(format!("c{index} {}", affinity(&columns.get(index)?.1))))
@@ -144,31 +150,37 @@ impl Frame {
         }
         drop(insert);
         db.execute_batch("COMMIT").map_err(failed)?;
-        let mut statement = db.prepare(&translated.sql).map_err(failed)?;
-        let mut found = statement.query(()).map_err(failed)?;
-        let mut rows = Vec::new();
-        let mut bytes = 0u64;
-        while let Some(row) = found.next().map_err(failed)? {
-            let mut values = Vec::with_capacity(translated.columns.len());
-            for index in 0..translated.columns.len() {
-                let value: Value = row.get_ref(index).map_err(failed)?.into();
-                bytes += size(&value);
-                values.push(value);
-            }
-            if bytes > MEMORY_BYTES_MAX {
-                return Err(SqlError::TooLarge {
-                    limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20),
-                    what: "memory",
-                });
-            }
-            rows.push(values);
-        }
+        let rows = rows(&db, translated)?;
+        db.execute_batch("DROP TABLE log").map_err(failed)?;
+        session.spare.keep(db);
         let columns = translated
             .columns
             .iter()
             .map(|column| Column { name: column.name.clone(), ty: column.ty.clone() });
         Ok(Self { columns: columns.collect(), rows })
     }
+}
+
+/// All rows of a statement.
+fn rows(db: &Connection, translated: &Translated) -> Result<Vec<Vec<Value>>, SqlError> {
+    let mut statement = db.prepare(&translated.sql).map_err(failed)?;
+    let mut found = statement.query(()).map_err(failed)?;
+    let mut rows = Vec::new();
+    let mut bytes = 0u64;
+    while let Some(row) = found.next().map_err(failed)? {
+        let mut values = Vec::with_capacity(translated.columns.len());
+        for index in 0..translated.columns.len() {
+            let value: Value = row.get_ref(index).map_err(failed)?.into();
+            bytes += size(&value);
+            values.push(value);
+        }
+        if bytes > MEMORY_BYTES_MAX {
+            let limit = format!("{} MiB", MEMORY_BYTES_MAX >> 20);
+            return Err(SqlError::TooLarge { limit, what: "memory" });
+        }
+        rows.push(values);
+    }
+    Ok(rows)
 }
 
 impl Frame {
