@@ -2,8 +2,8 @@
 //!
 //! The store keeps groups as protobuf bytes; [`GroupView::parse`] walks them once and
 //! [`GroupView::for_each`] lends one log after the other, reusing one list of fields. A walk to the end
-//! accepts what prost decodes, but for texts that are not UTF-8, at which it does not look, and for fields
-//! in the form of groups, which nobody has written since 2008.
+//! accepts what prost decodes, but for texts that are not UTF-8, at which it looks only where another replaces
+//! them, and for fields in the form of groups, which nobody has written since 2008.
 
 use std::ops::ControlFlow;
 
@@ -64,11 +64,11 @@ impl<'a> GroupView<'a> {
         while let Some((number, value)) = reader.field()? {
             match (number, value) {
                 (1, Value::Bytes(log)) => group.logs.push(log),
-                (2, Value::Bytes(category)) => group.others[0] = category,
-                (3, Value::Bytes(topic)) => group.topic = topic,
-                (4, Value::Bytes(source)) => group.source = source,
-                (5, Value::Bytes(machine)) => group.others[1] = machine,
-                (6, Value::Bytes(tag)) => group.tags.push(pair(tag)?),
+                (2, Value::Bytes(category)) => reader.set_text(&mut group.others[0], category)?,
+                (3, Value::Bytes(topic)) => reader.set_text(&mut group.topic, topic)?,
+                (4, Value::Bytes(source)) => reader.set_text(&mut group.source, source)?,
+                (5, Value::Bytes(machine)) => reader.set_text(&mut group.others[1], machine)?,
+                (6, Value::Bytes(tag)) => group.tags.push(pair(tag, Of::Tag)?),
                 (1..=6, _) => return Err(reader.damaged()),
                 _ => {}
             }
@@ -117,13 +117,13 @@ pub fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u
         while let Some([0x12, length @ 0..0x80, rest @ ..]) = bytes.get(reader.at..)
             && let Some((content, _)) = rest.split_at_checked(usize::from(*length))
         {
-            contents.push(pair(content)?);
+            contents.push(pair(content, Of::Content)?);
             reader.at += 2 + content.len();
         }
         let Some((number, value)) = reader.field()? else { break };
         match (number, value) {
             (1, Value::Varint(seconds)) => time = seconds as u32,
-            (2, Value::Bytes(content)) => contents.push(pair(content)?),
+            (2, Value::Bytes(content)) => contents.push(pair(content, Of::Content)?),
             (4, Value::Fixed32(nanoseconds)) => time_ns = nanoseconds,
             (1 | 2 | 4, _) => return Err(reader.damaged()),
             _ => {}
@@ -132,8 +132,15 @@ pub fn read_log<'a>(bytes: &'a [u8], contents: &mut Vec<Field<'a>>) -> Result<(u
     Ok((time, time_ns))
 }
 
+/// What a pair belongs to: values of contents need not be texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Content,
+    Tag,
+}
+
 /// A key and a value. Nearly all are written the shortest way: key first, lengths of one byte.
-fn pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
+fn pair(bytes: &[u8], of: Of) -> Result<Field<'_>, DamagedGroup> {
     if let [0x0a, key_length @ 0..0x80, rest @ ..] = bytes
         && let Some((key, [0x12, value_length @ 0..0x80, value @ ..])) =
             rest.split_at_checked(usize::from(*key_length))
@@ -141,15 +148,16 @@ fn pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
     {
         return Ok((key, value));
     }
-    any_pair(bytes)
+    any_pair(bytes, of)
 }
 
-fn any_pair(bytes: &[u8]) -> Result<Field<'_>, DamagedGroup> {
+fn any_pair(bytes: &[u8], of: Of) -> Result<Field<'_>, DamagedGroup> {
     let mut field: Field<'_> = (&[], &[]);
     let mut reader = Reader { bytes, at: 0 };
     while let Some((number, value)) = reader.field()? {
         match (number, value) {
-            (1, Value::Bytes(key)) => field.0 = key,
+            (1, Value::Bytes(key)) => reader.set_text(&mut field.0, key)?,
+            (2, Value::Bytes(value)) if of == Of::Tag => reader.set_text(&mut field.1, value)?,
             (2, Value::Bytes(value)) => field.1 = value,
             (1 | 2, _) => return Err(reader.damaged()),
             _ => {}
@@ -228,6 +236,13 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// Of a text that is there twice the last one counts. Whoever looks at texts sees only that one, so the
+    /// first is looked at here: prost refuses it if it is not UTF-8.
+    fn set_text(&self, place: &mut &'a [u8], text: &'a [u8]) -> Result<(), DamagedGroup> {
+        let first = std::mem::replace(place, text);
+        std::str::from_utf8(first).map(|_| ()).map_err(|_| self.damaged())
+    }
+
     fn damaged(&self) -> DamagedGroup {
         DamagedGroup { at: self.at }
     }
@@ -280,6 +295,30 @@ mod tests {
     fn is_known_difference(error: &prost::DecodeError) -> bool {
         let error = error.to_string();
         error.contains("UTF-8") || error.contains("end group")
+    }
+
+    #[test]
+    fn a_text_that_is_not_utf_8_is_damage_also_where_another_replaces_it() {
+        let bytes = |key: &[u8], value: &[u8]| {
+            let field = |number: u8, text: &[u8]| [&[number, text.len() as u8], text].concat();
+            [field(0x0a, key), field(0x0a, b"k"), field(0x12, value), field(0x12, b"v")].concat()
+        };
+        let message = |number: u8, inside: &[u8]| [&[number, inside.len() as u8], inside].concat();
+        let log = |content: &[u8]| message(0x0a, &[&[0x08, 1], &message(0x12, content)[..]].concat());
+        for (damaged, group) in [
+            (true, b"\x1a\x01\xff\x1a\x01t".to_vec()),
+            (true, b"\x22\x01\xff\x22\x01s".to_vec()),
+            (true, b"\x12\x01\xff\x12\x00".to_vec()),
+            (true, b"\x2a\x01\xff\x2a\x00".to_vec()),
+            (true, message(0x32, &bytes(b"\xff", b"v"))),
+            (true, message(0x32, &bytes(b"k", b"\xff"))),
+            (true, log(&bytes(b"\xff", b"v"))),
+            (false, log(&bytes(b"k", b"\xff"))),
+            (false, b"\x1a\x01a\x1a\x01b".to_vec()),
+        ] {
+            assert_eq!(LogGroup::decode(&group[..]).is_err(), damaged, "{group:?}");
+            assert_eq!(!walks(&group), damaged, "{group:?}");
+        }
     }
 
     proptest! {
