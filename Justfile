@@ -25,9 +25,11 @@ check: fmt-check clippy test
 
 fmt:
     cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
 
 fmt-check:
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 clippy:
     cargo clippy --workspace --all-targets --features testcontainers-mock-sls/docker-tests,e2e/docker-tests -- -D warnings
@@ -141,6 +143,34 @@ testcontainers *languages: images
 # 64 clients that create, delete and write the same names, for a minute.
 contention seconds="60":
     MOCK_SLS_CONTENTION_SECONDS={{seconds}} cargo test --package mock-sls --test contention -- --nocapture
+
+# Every fuzz target for so many seconds, from seeds made of the fixtures (needs cargo-fuzz and a C++ compiler).
+# No sanitizer: that asks for a nightly compiler and finds faults of unsafe code, of which there is hardly any.
+# A development build takes half the time of a release build, and has the checks of debug builds too.
+fuzz seconds="20":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo fuzz build --dev --sanitizer none
+    cargo run --quiet --package fixtures --example fuzz_seeds -- fuzz/seeds
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    failed=0
+    for target in $(cargo fuzz list); do
+        mkdir -p "fuzz/corpus/$target"
+        status=0
+        # An input has 10 s, its memory 2 GiB.
+        cargo fuzz run --dev --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" \
+            -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1 || status=$?
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+        if [ "$status" = 0 ] && [ "${runs:-0}" -gt 0 ]; then
+            echo "fuzz: $target: $runs inputs in {{seconds}} s, no fault"
+        else
+            failed=1
+            tail -n 60 "$log"
+            echo "fuzz: $target: FAILED after ${runs:-?} inputs; the input lies in fuzz/artifacts/$target"
+        fi
+    done
+    exit "$failed"
 
 # Figures: ingest, start, memory, listings, search, collector speed and memory.
 bench:

@@ -24,6 +24,8 @@ mod config;
 mod consumers;
 mod error;
 mod front;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod janitor;
 mod openapi;
 mod ops;

@@ -5,7 +5,7 @@ mod consumer_groups;
 mod cursors;
 mod documents;
 mod indexes;
-mod logs;
+pub(crate) mod logs;
 mod logstores;
 mod logtail_configs;
 mod machine_groups;

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use axum::Router;
 use sls_api::names::ProjectName;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -63,29 +64,11 @@ impl MockSls {
             acceptor = Some(tls.acceptor);
             https = Some(Https { address, authority_pem: tls.authority_pem });
         }
-        let store = Store::open(&config.data)?;
-        let names = config.endpoint_hosts.iter().chain(&config.advertise).map(String::as_str);
-        let app = Arc::new(App {
-            store,
-            accounts: Accounts::new(config.accounts, config.auth, &config.region, config.clock_window),
-            bodies: Bodies::new(config.limits.body_time),
-            hosts: Hosts::new(names),
-            clock: config.clock,
-            sql: config.sql,
-            region: config.region,
-            advertise: config.advertise,
-            host_ip: reachable(address.ip()),
-            check_log_time: config.check_log_time,
-            quotas: config.quotas,
-            put_turn: AtomicU64::new(0),
-            write_quotas: WriteMeters::new(config.write_quotas),
-            operations: ops::all().into_groups(),
-            unknown: Unknown::default(),
-        });
-        let router = route::router(&app, agent::router().merge(admin::router()));
-        let router = router.with_state(Arc::clone(&app));
+        let limits = config.limits;
+        let app = app(config, address.ip())?;
+        let router = router(&app);
         let stop = CancellationToken::new();
-        let connections = Connections::new(router, acceptor, config.limits, stop.clone());
+        let connections = Connections::new(router, acceptor, limits, stop.clone());
         let (serve, clean) =
             (connections.serve(listener, encrypted), janitor::run(Arc::clone(&app), stop.clone()));
         let serving = tokio::spawn(async move {
@@ -93,6 +76,34 @@ impl MockSls {
         });
         Ok(Running { address, https, app, stop, serving: Some(serving) })
     }
+}
+
+/// Opens the database and makes what all requests share.
+pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenError> {
+    let store = Store::open(&config.data)?;
+    let names = config.endpoint_hosts.iter().chain(&config.advertise).map(String::as_str);
+    Ok(Arc::new(App {
+        store,
+        accounts: Accounts::new(config.accounts, config.auth, &config.region, config.clock_window),
+        bodies: Bodies::new(config.limits.body_time),
+        hosts: Hosts::new(names),
+        clock: config.clock,
+        sql: config.sql,
+        region: config.region,
+        advertise: config.advertise,
+        host_ip: reachable(listens_on),
+        check_log_time: config.check_log_time,
+        quotas: config.quotas,
+        put_turn: AtomicU64::new(0),
+        write_quotas: WriteMeters::new(config.write_quotas),
+        operations: ops::all().into_groups(),
+        unknown: Unknown::default(),
+    }))
+}
+
+/// Everything that is served.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    route::router(app, agent::router().merge(admin::router())).with_state(Arc::clone(app))
 }
 
 /// The state could not be kept, brought back or removed.

@@ -15,7 +15,8 @@ use sls_api::operation::DecodeError;
 use sls_api::ops::logs::{CompressedLogs, EncodedGroup, PutLogs, PutLogsByKey, PutLogsToLogstore};
 use tokio::sync::Semaphore;
 
-use inspect::{Times, inspect};
+use inspect::Times;
+pub(crate) use inspect::inspect;
 
 use crate::app::App;
 use crate::error::ApiError;
