@@ -1,7 +1,7 @@
 //! The side that collectors talk to: the public agent protocol, version 2.
 //!
-//! An agent says who it is and which custom ids it brings; it is told the Logtail configs of
-//! the machine groups that list these ids, as pipelines that send to this server. Requests are
+//! An agent says who it is and which custom ids it brings; it is told the configs of the
+//! machine groups that list these ids, as pipelines that send to this server. Requests are
 //! unsigned, as the protocol has it. Stock LoongCollector speaks it as well as ours.
 //!
 //! [`report`] reads what an agent says, [`decide`] finds its groups and what to complain about,
@@ -35,6 +35,7 @@ use self::pipelines::{Pipelines, Server};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::store::agents::{self, Agent};
+use crate::store::applied;
 
 /// Status of an answer that refuses the agent. Source: own choice; LoongCollector only tells
 /// zero from others.
@@ -111,7 +112,7 @@ fn assigned(db: &Connection, app: &App, here: &str, agent: &Agent) -> Result<Out
         Verdict::Member { groups, mut notices } => {
             let mut configs = Vec::new();
             for group in groups {
-                configs.extend(agents::assigned(db, group)?);
+                configs.extend(applied::assigned(db, group)?);
             }
             let server = Server { region: &app.region, endpoint: here };
             let pipelines = pipelines::translate(&configs, server);

@@ -9,6 +9,7 @@
 //! `&Transaction`, which only the writer thread has. Nothing in here knows HTTP.
 
 pub mod agents;
+pub mod applied;
 pub mod consumer_groups;
 pub mod documents;
 pub mod expiry;

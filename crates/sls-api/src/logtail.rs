@@ -3,15 +3,17 @@
 //! A config has a *classic* form (`inputDetail`, flat camelCase keys, what the API and the
 //! AliyunLogConfig resource hold) and a *pipeline* form (inputs, processors, flushers, what an
 //! agent runs). The operator completes and checks the classic form; the mock translates it for
-//! the agents, as the service does. All of it is pure.
+//! the agents, as the service does, and hands on configs that are kept in pipeline form. All of it is pure.
 
 mod check;
 mod complete;
+mod deliver;
 mod fields;
 mod regex_shape;
 mod translate;
 
 pub use check::{Problem, Severity, check_input_detail};
 pub use complete::complete_input_detail;
+pub use deliver::{Delivery, deliver_pipeline};
 pub use regex_shape::{RegexError, capture_groups};
 pub use translate::{Destination, TranslateError, to_pipeline};

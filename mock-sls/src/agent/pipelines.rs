@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sls_api::agent::{ConfigDetail, VERSION_DELETED};
-use sls_api::logtail::{Destination, TranslateError, to_pipeline};
+use sls_api::logtail::{Delivery, Destination, TranslateError, deliver_pipeline, to_pipeline};
 use sls_api::ops::logtail_configs::LogtailConfig;
 
-use crate::store::agents::{AgentConfig, Assigned};
+use crate::store::agents::AgentConfig;
+use crate::store::applied::{Assigned, Form};
 
 /// Key of a config's topic setting, and the value that means the machine group's topic.
 const TOPIC_FORMAT: &str = "topicFormat";
@@ -31,7 +32,7 @@ pub struct Pipelines {
     broken: BTreeMap<String, String>,
 }
 
-/// Translates configs.
+/// Translates classic configs, and hands on those in pipeline form.
 pub fn translate(configs: &[Assigned], server: Server<'_>) -> Pipelines {
     let mut pipelines = Pipelines::default();
     for assigned in configs {
@@ -46,7 +47,7 @@ pub fn translate(configs: &[Assigned], server: Server<'_>) -> Pipelines {
             Err(error) => {
                 let problem = format!(
                     "config {} of project {} cannot be given to agents: {error}; correct the config",
-                    assigned.config.config_name, assigned.project
+                    assigned.name, assigned.project
                 );
                 pipelines.broken.insert(name, problem);
             }
@@ -57,28 +58,37 @@ pub fn translate(configs: &[Assigned], server: Server<'_>) -> Pipelines {
 
 /// Unique over all projects. Source: names of configs that Logtail reports.
 fn name_for_agent(assigned: &Assigned) -> String {
-    format!("##1.0##{}${}", assigned.project, assigned.config.config_name)
+    format!("##1.0##{}${}", assigned.project, assigned.name)
 }
 
 fn pipeline(assigned: &Assigned, server: Server<'_>) -> Result<Value, TranslateError> {
-    let config = with_group_topic(assigned);
-    let destination = Destination {
-        project: assigned.project.clone(),
-        logstore: config.output_detail.logstore_name.clone(),
-        region: server.region.to_owned(),
-        endpoint: server.endpoint.to_owned(),
-    };
-    to_pipeline(&config, &destination)
+    let group_topic = assigned.group.group_attribute.group_topic.as_str();
+    match &assigned.config {
+        Form::Classic(config) => {
+            let config = with_group_topic(config, group_topic);
+            let destination = Destination {
+                project: assigned.project.clone(),
+                logstore: config.output_detail.logstore_name.clone(),
+                region: server.region.to_owned(),
+                endpoint: server.endpoint.to_owned(),
+            };
+            to_pipeline(&config, &destination)
+        }
+        Form::Pipeline { body, create_time } => {
+            let (project, create_time) = (&assigned.project, *create_time);
+            let Server { region, endpoint } = server;
+            Ok(deliver_pipeline(body, Delivery { project, group_topic, region, endpoint, create_time }))
+        }
+    }
 }
 
 /// An agent does not know the topic of its machine group, so a config that asks for it gets it
 /// as a constant.
-fn with_group_topic(assigned: &Assigned) -> LogtailConfig {
-    let mut config = assigned.config.clone();
+fn with_group_topic(config: &LogtailConfig, group_topic: &str) -> LogtailConfig {
+    let mut config = config.clone();
     let detail = &mut config.input_detail;
     if detail.get(TOPIC_FORMAT).and_then(Value::as_str) == Some(GROUP_TOPIC) {
-        let topic = &assigned.group.group_attribute.group_topic;
-        let constant = match topic.as_str() {
+        let constant = match group_topic {
             "" => "none".to_owned(),
             topic => format!("customized://{topic}"),
         };

@@ -23,7 +23,7 @@ use crate::quotas::Quotas;
 use crate::route::{Context, Operations, Raw};
 use crate::store::documents::{self as store, Condition, Document, Listed, Owner};
 use crate::store::page::Page;
-use crate::store::{logstores, projects};
+use crate::store::{applied, logstores, projects};
 
 /// Registers the operations of this file.
 pub fn operations(operations: Operations) -> Operations {
@@ -229,6 +229,9 @@ impl Change<'_> {
                 let name = request.name(self.kind)?;
                 if store::find(self.tx, self.owner, self.kind.stored_as, &name)?.is_some() {
                     return Err(refused(self.kind.exists, &name));
+                }
+                if self.kind.stored_as == stored_as::PIPELINE_CONFIG {
+                    applied::check_free(self.tx, caller.project(self.tx)?, &name.parse()?)?;
                 }
                 self.put(caller, &name, request.body)
             }

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
-use crate::store::{logtail_configs, machine_groups};
+use crate::store::{applied, logtail_configs};
 
 /// Page size where the caller gives none. Source: SDK defaults.
 const PAGE_SIZE_DEFAULT: i64 = 100;
@@ -108,11 +108,7 @@ async fn list(call: Call<ListConfig>) -> Result<Json<ConfigList>, ApiError> {
 
 async fn applied(call: Call<GetAppliedMachineGroups>) -> Result<Json<AppliedMachineGroups>, ApiError> {
     let name = call.path.config;
-    let machinegroups = call
-        .context
-        .read(move |db, project| {
-            machine_groups::applied_groups(db, logtail_configs::find(db, project, &name)?)
-        })
-        .await?;
+    let machinegroups =
+        call.context.read(move |db, project| applied::groups(db, applied::find(db, project, &name)?)).await?;
     Ok(Json(AppliedMachineGroups { count: machinegroups.len() as u64, machinegroups }))
 }

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
-use crate::store::{agents, logtail_configs, machine_groups};
+use crate::store::{agents, applied, machine_groups};
 
 /// Page size where the caller gives none. Source: SDK defaults.
 const PAGE_SIZE_DEFAULT: i64 = 100;
@@ -122,8 +122,8 @@ async fn apply(call: Call<ApplyConfigToMachineGroup>) -> Result<(), ApiError> {
     call.context
         .write(move |tx, project| {
             let group = machine_groups::find(tx, project, &path.group)?;
-            let config = logtail_configs::find(tx, project, &path.config)?;
-            machine_groups::apply(tx, group, config)
+            let config = applied::find(tx, project, &path.config)?;
+            applied::apply(tx, group, config)
         })
         .await
 }
@@ -133,8 +133,8 @@ async fn remove(call: Call<RemoveConfigFromMachineGroup>) -> Result<(), ApiError
     call.context
         .write(move |tx, project| {
             let group = machine_groups::find(tx, project, &path.group)?;
-            let config = logtail_configs::find(tx, project, &path.config)?;
-            machine_groups::remove(tx, group, config)
+            let config = applied::find(tx, project, &path.config)?;
+            applied::remove(tx, group, config)
         })
         .await
 }
@@ -143,9 +143,7 @@ async fn applied(call: Call<GetAppliedConfigs>) -> Result<Json<AppliedConfigs>, 
     let name = call.path.group;
     let configs = call
         .context
-        .read(move |db, project| {
-            machine_groups::applied_configs(db, machine_groups::find(db, project, &name)?)
-        })
+        .read(move |db, project| applied::configs(db, machine_groups::find(db, project, &name)?))
         .await?;
     Ok(Json(AppliedConfigs { count: configs.len() as u64, configs }))
 }

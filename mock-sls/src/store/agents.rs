@@ -1,14 +1,13 @@
-//! SQL of agents: what they said of themselves, which groups claim them, what they should run.
+//! SQL of agents: what they said of themselves, which groups claim them.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 use sls_api::agent::{TAG_USER_DEFINED_ID, TAG_USER_ID};
 use sls_api::names::{MachineGroupName, ProjectName};
-use sls_api::ops::logtail_configs::LogtailConfig;
-use sls_api::ops::machine_groups::{Machine, MachineGroup};
+use sls_api::ops::machine_groups::Machine;
 
 use super::machine_groups::GroupId;
-use super::{from_json, logtail_configs, name};
+use super::name;
 use crate::error::ApiError;
 
 /// Agents that are remembered; beyond, the one silent for longest is forgotten. The endpoint
@@ -226,38 +225,6 @@ pub fn claims(db: &Connection, custom_ids: &[&str], ip: &str) -> Result<Vec<Clai
         }
     }
     Ok(found)
-}
-
-/// A config that a group gives to its agents.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assigned {
-    /// Project of group and config.
-    pub project: ProjectName,
-    /// The group.
-    pub group: MachineGroup,
-    /// The config.
-    pub config: LogtailConfig,
-}
-
-/// The configs bound to a group, by name.
-pub fn assigned(db: &Connection, group: GroupId) -> Result<Vec<Assigned>, ApiError> {
-    let sql = format!(
-        "SELECT {}, projects.name, machine_groups.body FROM applied_configs \
-         JOIN logtail_configs ON logtail_configs.id = config_id \
-         JOIN machine_groups ON machine_groups.id = group_id \
-         JOIN projects ON projects.id = logtail_configs.project_id \
-         WHERE group_id = ?1 ORDER BY logtail_configs.name",
-        logtail_configs::COLUMNS
-    );
-    let mut query = db.prepare_cached(&sql)?;
-    let rows = query.query_map([group.0], |row| {
-        Ok(Assigned {
-            config: logtail_configs::stored(row)?,
-            project: name(row, 3)?,
-            group: from_json(row, 4)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The agents that belong to a group, the one heard of last first: they bring one of its custom

@@ -37,7 +37,7 @@ fn text(body: &Map<String, Value>) -> Result<String, ApiError> {
 
 /// Key of a document in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DocumentId(i64);
+pub struct DocumentId(pub(super) i64);
 
 /// What a document belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

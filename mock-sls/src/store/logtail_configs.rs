@@ -6,7 +6,7 @@ use sls_api::names::ConfigName;
 use sls_api::ops::logtail_configs::LogtailConfig;
 
 use super::projects::ProjectId;
-use super::{from_json, to_json};
+use super::{applied, from_json, to_json};
 use crate::error::ApiError;
 
 /// Key of a Logtail config in the database.
@@ -29,11 +29,7 @@ pub fn create(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let name = &config.config_name;
-    match find(tx, project, name) {
-        Ok(_) => return Err(ApiError::ConfigAlreadyExist(name.clone())),
-        Err(ApiError::ConfigNotExist(_)) => {}
-        Err(other) => return Err(other),
-    }
+    applied::check_free(tx, project, name)?;
     tx.execute(
         "INSERT INTO logtail_configs \
          (project_id, name, logstore, body, create_time, last_modify_time) \

@@ -1,11 +1,10 @@
-//! SQL of machine groups and of the configs applied to them.
+//! SQL of machine groups.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
-use sls_api::names::{ConfigName, MachineGroupName};
+use sls_api::names::MachineGroupName;
 use sls_api::ops::machine_groups::{MachineGroup, MachineIdentifyType};
 
-use super::logtail_configs::ConfigId;
 use super::projects::ProjectId;
 use super::{from_json, name, to_json};
 use crate::error::ApiError;
@@ -105,39 +104,4 @@ pub fn update(
 pub fn delete(tx: &Transaction<'_>, id: GroupId) -> Result<(), ApiError> {
     tx.execute("DELETE FROM machine_groups WHERE id = ?1", [id.0])?;
     Ok(())
-}
-
-/// Binds a config to a group; repeating it changes nothing.
-pub fn apply(tx: &Transaction<'_>, group: GroupId, config: ConfigId) -> Result<(), ApiError> {
-    tx.execute(
-        "INSERT OR IGNORE INTO applied_configs (group_id, config_id) VALUES (?1, ?2)",
-        (group.0, config.0),
-    )?;
-    Ok(())
-}
-
-/// Unbinds a config from a group; repeating it changes nothing.
-pub fn remove(tx: &Transaction<'_>, group: GroupId, config: ConfigId) -> Result<(), ApiError> {
-    tx.execute("DELETE FROM applied_configs WHERE group_id = ?1 AND config_id = ?2", (group.0, config.0))?;
-    Ok(())
-}
-
-/// Names of the configs bound to a group, sorted.
-pub fn applied_configs(db: &Connection, group: GroupId) -> Result<Vec<ConfigName>, ApiError> {
-    let mut query = db.prepare(
-        "SELECT name FROM logtail_configs JOIN applied_configs ON config_id = id \
-         WHERE group_id = ?1 ORDER BY name",
-    )?;
-    let rows = query.query_map([group.0], |row| name(row, 0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Names of the groups that a config is bound to, sorted.
-pub fn applied_groups(db: &Connection, config: ConfigId) -> Result<Vec<MachineGroupName>, ApiError> {
-    let mut query = db.prepare(
-        "SELECT name FROM machine_groups JOIN applied_configs ON group_id = id \
-         WHERE config_id = ?1 ORDER BY name",
-    )?;
-    let rows = query.query_map([config.0], |row| name(row, 0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

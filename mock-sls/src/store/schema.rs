@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/02_consumer_groups.sql"),
     include_str!("schema/03_documents.sql"),
     include_str!("schema/04_block_times.sql"),
+    include_str!("schema/05_pipeline_configs.sql"),
 ];
 
 /// Applies the steps that the database lacks, all or none.

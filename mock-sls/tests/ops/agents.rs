@@ -20,14 +20,14 @@ use sls_api::{Json, NoPath, NoQuery};
 use super::bed::Bed;
 use super::raw;
 
-async fn bed() -> Bed {
+pub async fn bed() -> Bed {
     let advertise = Some("mock.test:8080".to_owned());
     let bed = Bed::bare(Config { auth: Auth::Off, advertise, ..Config::default() }).await;
     bed.create_project().await;
     bed
 }
 
-async fn create_group(bed: &Bed, name: &str, id: &str) {
+pub async fn create_group(bed: &Bed, name: &str, id: &str) {
     let group = MachineGroup::user_defined(name.parse().unwrap(), vec![id.to_owned()]);
     bed.send::<CreateMachineGroup>(&NoPath {}, &NoQuery {}, &Json(group)).await.unwrap();
 }
@@ -45,16 +45,16 @@ fn config(name: &str, log_path: &str) -> Json<LogtailConfig> {
     Json(serde_json::from_value(config).unwrap())
 }
 
-async fn create_config(bed: &Bed, name: &str) {
+pub async fn create_config(bed: &Bed, name: &str) {
     bed.send::<CreateConfig>(&NoPath {}, &NoQuery {}, &config(name, "/var/log/nginx")).await.unwrap();
 }
 
-fn binding(group: &str, config: &str) -> InMachineGroupConfig {
+pub fn binding(group: &str, config: &str) -> InMachineGroupConfig {
     InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() }
 }
 
 /// An agent `agent-1` with a custom id and the account id.
-fn beat(custom_id: &str) -> HeartbeatRequest {
+pub fn beat(custom_id: &str) -> HeartbeatRequest {
     let tag = |name: &str, value: &str| AgentGroupTag { name: name.into(), value: value.into() };
     HeartbeatRequest {
         request_id: b"r-1".to_vec(),
@@ -72,18 +72,18 @@ fn beat(custom_id: &str) -> HeartbeatRequest {
     }
 }
 
-async fn post<M: Message + Default>(bed: &Bed, path: &str, message: &impl Message) -> M {
+pub async fn post<M: Message + Default>(bed: &Bed, path: &str, message: &impl Message) -> M {
     let request = Request::post(path).header("host", "127.0.0.1").body(message.encode_to_vec()).unwrap();
     let answer = raw::send(bed.server.addr(), request).await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
     M::decode(answer.body).unwrap()
 }
 
-async fn send(bed: &Bed, beat: &HeartbeatRequest) -> HeartbeatResponse {
+pub async fn send(bed: &Bed, beat: &HeartbeatRequest) -> HeartbeatResponse {
     post(bed, HEARTBEAT_PATH, beat).await
 }
 
-fn has(detail: &ConfigDetail, status: ConfigStatus, message: &str) -> ConfigInfo {
+pub fn has(detail: &ConfigDetail, status: ConfigStatus, message: &str) -> ConfigInfo {
     ConfigInfo {
         name: detail.name.clone(),
         version: detail.version,

@@ -14,6 +14,7 @@ mod logtail_configs;
 mod machine_groups;
 mod objects;
 mod persistence;
+mod pipeline_configs;
 mod projects;
 mod quotas;
 mod raw;

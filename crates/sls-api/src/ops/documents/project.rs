@@ -92,7 +92,8 @@ const DASHBOARDS: Kind = Kind {
     ..PLAIN
 };
 
-/// Logtail configs in the form that agents work with.
+/// Logtail configs in the form that agents work with. Machine groups give them to agents as they give the
+/// classic ones, and names are unique among both.
 const PIPELINE_CONFIGS: Kind = Kind {
     stored_as: PIPELINE_CONFIG,
     noun: "pipeline config",
@@ -108,7 +109,7 @@ const PIPELINE_CONFIGS: Kind = Kind {
     missing: missing("ConfigNotExist", "Config {} not exist"),
     exists: exists("ConfigAlreadyExist", "config {} already exists"),
     tier: Tier::B,
-    fidelity: Fidelity::Partial("stored and returned; agents get classic configs only"),
+    fidelity: Fidelity::Full,
     source: Source::Sdk("python: create_logtail_pipeline_config"),
     calls: calls![
         Create CreateLogtailPipelineConfig POST "/pipelineconfigs",
