@@ -6,11 +6,13 @@ use prost::Message;
 use sls_api::NoQuery;
 use sls_api::codec::{self, Compression};
 use sls_api::ops::InShard;
+use sls_api::ops::logs::{PutByKeyQuery, PutLogsByKey};
 use sls_api::ops::logstores::{DeleteLogStore, GetLogStore};
 use sls_api::ops::shards::{SplitQuery, SplitShard};
 
 use super::bed::{Bed, logstore};
 use super::logs::{self, groups_of, texts};
+use super::transcript;
 
 #[tokio::test]
 async fn a_folder_keeps_everything_and_a_temporary_one_nothing() {
@@ -27,16 +29,34 @@ async fn a_folder_keeps_everything_and_a_temporary_one_nothing() {
     assert!(temporary.send::<GetLogStore>(&logstore("ls"), &NoQuery {}, &()).await.is_err());
 }
 
-/// What a server of schema version 1 left: its schema and one Logstore that keeps logs for two
-/// days, with one log group.
-fn folder_of_version_1(path: &std::path::Path) {
+/// The schema of the first versions, step by step.
+const STEPS: [&str; 4] = [
+    include_str!("../../src/store/schema/01_base.sql"),
+    include_str!("../../src/store/schema/02_consumer_groups.sql"),
+    include_str!("../../src/store/schema/03_documents.sql"),
+    include_str!("../../src/store/schema/04_block_times.sql"),
+];
+
+/// What a server of this schema version left, brought there from version 1 as it was then: its schema and some
+/// of what each version can hold.
+fn folder_of_version(path: &std::path::Path, version: usize) {
     let db = rusqlite::Connection::open(path.join("mock-sls.sqlite")).unwrap();
-    db.execute_batch(include_str!("../../src/store/schema/01_base.sql")).unwrap();
+    // Version 4 holds nothing new, but knows more of what there is.
+    let fill = [fill_version_1, fill_version_2, fill_version_3, |_: &rusqlite::Connection| {}];
+    for (step, fill) in STEPS.iter().zip(fill).take(version) {
+        db.execute_batch(step).unwrap();
+        fill(&db);
+    }
+    db.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+}
+
+/// One Logstore that keeps logs for two days, with one log group, and a machine group.
+fn fill_version_1(db: &rusqlite::Connection) {
     let now = jiff::Timestamp::now();
     let (second, cursor) = (now.as_second(), i64::try_from(now.as_nanosecond()).unwrap());
     let project = r#"{"description":"","resource_group_id":"","data_redundancy_type":"LRS","recycle_bin_enabled":false}"#;
     let settings = r#"{"logstoreName":"ls","ttl":2,"shardCount":1,"telemetryType":"None","mode":"standard"}"#;
-    let group = logs::group("from version 1").encode_to_vec();
+    let group = logs::group("of an earlier version").encode_to_vec();
     let mut data = Vec::new();
     codec::compress(&group, Compression::Lz4, &mut data).unwrap();
     db.execute(
@@ -52,23 +72,91 @@ fn folder_of_version_1(path: &std::path::Path) {
         (cursor, second, i64::try_from(group.len()).unwrap(), data),
     )
     .unwrap();
-    db.pragma_update(None, "user_version", 1).unwrap();
+    let machines = r#"{"groupName":"mg","groupType":"","machineIdentifyType":"ip","machineList":[]}"#;
+    db.execute("INSERT INTO machine_groups VALUES (1, 1, 'mg', ?1, ?2, ?2)", (machines, second)).unwrap();
+}
+
+/// A writer with a sequence number, and a consumer group that has read to the log group's end.
+fn fill_version_2(db: &rusqlite::Connection) {
+    let second = jiff::Timestamp::now().as_second();
+    db.execute("INSERT INTO sequences VALUES (1, ?1, 7, ?2)", ("0".repeat(32), second)).unwrap();
+    db.execute("INSERT INTO consumer_groups VALUES (1, 1, 'cg', 60, 0)", ()).unwrap();
+    let end: i64 = db.query_row("SELECT cursor + 1 FROM blocks", (), |row| row.get(0)).unwrap();
+    db.execute("INSERT INTO checkpoints VALUES (1, 0, ?1, 'reader', ?2)", (end, second * 1_000_000)).unwrap();
+}
+
+/// A pipeline config and a tag.
+fn fill_version_3(db: &rusqlite::Connection) {
+    let second = jiff::Timestamp::now().as_second();
+    let body = r#"{"configName":"pipe","inputs":[],"flushers":[]}"#;
+    db.execute(
+        "INSERT INTO documents (project_id, kind, name, body, create_time, last_modify_time) \
+         VALUES (1, 'logtailpipelineconfig', 'pipe', ?1, ?2, ?2)",
+        (body, second),
+    )
+    .unwrap();
+    db.execute("INSERT INTO tags VALUES (1, 0, 'project', '', 'team', 'a')", ()).unwrap();
+}
+
+/// A server on a folder of this version, and the hand of its clock.
+async fn bed_of_version(folder: &std::path::Path, version: usize) -> (Bed, Clock) {
+    folder_of_version(folder, version);
+    let clock = Clock::manual(jiff::Timestamp::now());
+    let data = Data::Dir(folder.to_owned());
+    let config = Config { data, clock: clock.clone(), auth: Auth::Off, ..Config::default() };
+    (Bed::bare(config).await, clock)
+}
+
+/// What the server says to a line of a script.
+async fn said(bed: &Bed, line: &str) -> String {
+    transcript::shown(&transcript::send(bed, line).await).trim().to_owned()
 }
 
 #[tokio::test]
-async fn a_folder_of_schema_version_1_is_served_with_all_that_came_later() {
+async fn a_folder_of_an_earlier_schema_version_is_served_with_all_that_came_later() {
+    for version in 1..=STEPS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bed, clock) = bed_of_version(folder.path(), version).await;
+        assert_eq!(texts(&groups_of(&bed, 0).await), ["of an earlier version"], "version {version}");
+        let path = InShard { logstore: logstore("ls").logstore, shard: 0 };
+        let evenly = SplitQuery { key: None, shard_count: Some(2) };
+        assert_eq!(bed.send::<SplitShard>(&path, &evenly, &()).await.unwrap().0.len(), 3);
+        let search = r#"POST /savedsearches {"savedsearchName":"search","logstore":"ls","searchQuery":"a"}"#;
+        assert_eq!(said(&bed, search).await, "CreateSavedSearch 200");
+        let new = r#"POST /pipelineconfigs {"configName":"new","inputs":[],"flushers":[]}"#;
+        assert_eq!(said(&bed, new).await, "CreateLogtailPipelineConfig 200");
+        assert_eq!(said(&bed, "PUT /machinegroups/mg/configs/new").await, "ApplyConfigToMachineGroup 200");
+        clock.set(clock.now() + jiff::SignedDuration::from_hours(49));
+        assert!(groups_of(&bed, 0).await.is_empty(), "the ttl that was set then counts now");
+    }
+}
+
+#[tokio::test]
+async fn consumer_groups_and_sequence_numbers_of_schema_version_2_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    folder_of_version_1(folder.path());
-    let data = Data::Dir(folder.path().to_owned());
-    let clock = Clock::manual(jiff::Timestamp::now());
-    let config = Config { data, clock: clock.clone(), auth: Auth::Off, ..Config::default() };
-    let bed = Bed::bare(config).await;
-    assert_eq!(texts(&groups_of(&bed, 0).await), ["from version 1"]);
-    let path = InShard { logstore: logstore("ls").logstore, shard: 0 };
-    let evenly = SplitQuery { key: None, shard_count: Some(2) };
-    assert_eq!(bed.send::<SplitShard>(&path, &evenly, &()).await.unwrap().0.len(), 3);
-    clock.set(clock.now() + jiff::SignedDuration::from_hours(49));
-    assert!(groups_of(&bed, 0).await.is_empty(), "the ttl that was set then counts now");
+    let (bed, _) = bed_of_version(folder.path(), 2).await;
+    let groups = said(&bed, "GET /logstores/ls/consumergroups").await;
+    assert_eq!(groups, r#"ListConsumerGroup 200 [{"name":"cg","timeout":60,"order":false}]"#);
+    let checkpoints = said(&bed, "GET /logstores/ls/consumergroups/cg").await;
+    assert!(checkpoints.contains(r#""consumer":"reader""#), "{checkpoints}");
+    let key = "0".repeat(32);
+    for (number, answer) in [(7, "400 InvalidSequenceId"), (8, "200")] {
+        let body = logs::body("numbered");
+        let query = PutByKeyQuery { key: key.clone(), seqid: Some(number) };
+        let shown = bed.shown::<PutLogsByKey>(&logstore("ls"), &query, &body).await;
+        assert!(shown.starts_with(answer) || (answer == "200" && shown.starts_with("ok")), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn documents_and_tags_of_schema_version_3_are_as_good_as_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bed, _) = bed_of_version(folder.path(), 3).await;
+    assert_eq!(said(&bed, "PUT /machinegroups/mg/configs/pipe").await, "ApplyConfigToMachineGroup 200");
+    let applied = said(&bed, "GET /machinegroups/mg/configs").await;
+    assert_eq!(applied, r#"GetAppliedConfigs 200 {"count":1,"configs":["pipe"]}"#);
+    let tags = said(&bed, "account GET /tags?resourceType=project&resourceId=%5B%22proj-a%22%5D").await;
+    assert!(tags.contains(r#""tagKey":"team","tagValue":"a""#), "{tags}");
 }
 
 #[tokio::test]
