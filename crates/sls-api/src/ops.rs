@@ -113,6 +113,7 @@ operations![
     logstores::GetLogStore,
     logstores::UpdateLogStore,
     logstores::DeleteLogStore,
+    logstores::ClearLogStoreStorage,
     logstores::ListLogStore,
     shards::ListShards,
     shards::SplitShard,

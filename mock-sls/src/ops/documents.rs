@@ -1,11 +1,12 @@
 //! Documents of every kind: one piece of code over the table `sls_api::ops::documents`.
 //!
 //! Reading order: [`serve`] → [`request`] (what the call says) → [`rules`] (what its kind
-//! demands) → the verbs below.
+//! demands; [`single`]: what a table cannot say) → the verbs below.
 
 mod built_in;
 mod request;
 mod rules;
+mod single;
 
 pub(super) use request::{first_part, same_name};
 
@@ -18,12 +19,13 @@ use sls_api::ops::documents::{self, Action, Key, Kind, Place, Refusal, Verb, sto
 
 use self::request::Request;
 use super::parts::charts::check_all;
+use crate::app::App;
 use crate::error::ApiError;
 use crate::quotas::Quotas;
 use crate::route::{Context, Operations, Raw};
 use crate::store::documents::{self as store, Condition, Document, Listed, Owner};
 use crate::store::page::Page;
-use crate::store::{applied, logstores, projects};
+use crate::store::{logstores, projects};
 
 /// Registers the operations of this file.
 pub fn operations(operations: Operations) -> Operations {
@@ -38,14 +40,34 @@ pub fn operations(operations: Operations) -> Operations {
 async fn serve(kind: &'static Kind, verb: Verb, context: Context, raw: Raw) -> Result<Payload, ApiError> {
     let request = Request::read(kind, verb, raw)?;
     let Context { app, project, account, now, .. } = context;
+    let named = project.as_ref().map(ToString::to_string).unwrap_or_default();
     let caller = Caller { project, account };
+    let answer = run(kind, verb, &app, caller, request, now).await;
+    answer.map_err(|error| match error {
+        ApiError::Refused { status, code, message } => {
+            ApiError::Refused { status, code, message: message.replace("{project}", &named) }
+        }
+        other => other,
+    })
+}
+
+async fn run(
+    kind: &'static Kind,
+    verb: Verb,
+    app: &App,
+    caller: Caller,
+    request: Request,
+    now: Timestamp,
+) -> Result<Payload, ApiError> {
     built_in::ensure(&app.store, &caller.account, kind, &request, now).await?;
     match verb {
         Verb::Get => {
             app.store
                 .read(move |db| {
                     let owner = caller.owner(db, kind, &request)?;
-                    get(db, kind, &owner, &request)
+                    let name = request.name(kind)?;
+                    single::check_call(db, &caller, kind, &owner, verb, &name)?;
+                    get(db, kind, &owner, &name)
                 })
                 .await
         }
@@ -138,9 +160,8 @@ fn existing(db: &Connection, kind: &Kind, owner: &Owner, name: &str) -> Result<D
     find(db, kind, owner, name)?.ok_or_else(|| refused(kind.missing, name))
 }
 
-fn get(db: &Connection, kind: &Kind, owner: &Owner, request: &Request) -> Result<Payload, ApiError> {
-    let name = request.name(kind)?;
-    match (find(db, kind, owner, &name)?, kind.default) {
+fn get(db: &Connection, kind: &Kind, owner: &Owner, name: &str) -> Result<Payload, ApiError> {
+    match (find(db, kind, owner, name)?, kind.default) {
         (Some(document), _) => {
             let mut answer = described(kind, document);
             if let Some(key) = kind.shown_in {
@@ -152,7 +173,7 @@ fn get(db: &Connection, kind: &Kind, owner: &Owner, request: &Request) -> Result
             let text = sls_api::operation::Text(default.to_owned());
             Ok(text.to_payload())
         }
-        (None, None) => Err(refused(kind.missing, &name)),
+        (None, None) => Err(refused(kind.missing, name)),
     }
 }
 
@@ -178,7 +199,7 @@ fn list(
     request: &Request,
     page: Page,
 ) -> Result<Payload, ApiError> {
-    let listed = Listed { owner, kind: kind.stored_as, conditions: request.conditions(kind) };
+    let listed = Listed { owner, kind: kind.stored_as, conditions: request.conditions(kind)? };
     let total = listed.count(db)?;
     let (mut names, mut items) = (Vec::new(), Vec::new());
     if kind.list.items.is_empty() {
@@ -226,17 +247,14 @@ impl Change<'_> {
             // Reads do not come here.
             Verb::Get | Verb::List => Ok(()),
             Verb::Create => {
-                let name = request.name(self.kind)?;
+                let name = self.name(caller, verb, &request)?;
                 if store::find(self.tx, self.owner, self.kind.stored_as, &name)?.is_some() {
                     return Err(refused(self.kind.exists, &name));
-                }
-                if self.kind.stored_as == stored_as::PIPELINE_CONFIG {
-                    applied::check_free(self.tx, caller.project(self.tx)?, &name.parse()?)?;
                 }
                 self.put(caller, &name, request.body)
             }
             Verb::Put => {
-                let name = request.name(self.kind)?;
+                let name = self.name(caller, verb, &request)?;
                 self.put(caller, &name, request.body)
             }
             Verb::PutMany(list) => {
@@ -247,12 +265,12 @@ impl Change<'_> {
                 Ok(())
             }
             Verb::Update => {
-                let name = request.name(self.kind)?;
+                let name = self.name(caller, verb, &request)?;
                 existing(self.tx, self.kind, self.owner, &name)?;
                 self.put(caller, &name, request.body)
             }
             Verb::Delete => {
-                let name = request.name(self.kind)?;
+                let name = self.name(caller, verb, &request)?;
                 store::delete(self.tx, existing(self.tx, self.kind, self.owner, &name)?.id)
             }
             Verb::DeleteMany(parameter) => {
@@ -263,6 +281,13 @@ impl Change<'_> {
             }
             Verb::Act(action) => self.act(caller, action, request),
         }
+    }
+
+    /// The name that the call is about, if it may be made.
+    fn name(&self, caller: &Caller, verb: Verb, request: &Request) -> Result<String, ApiError> {
+        let name = request.name(self.kind)?;
+        single::check_call(self.tx, caller, self.kind, self.owner, verb, &name)?;
+        Ok(name)
     }
 
     /// Adds or replaces a document.
@@ -283,6 +308,7 @@ impl Change<'_> {
         {
             check_all(charts)?;
         }
+        single::check_body(self.tx, caller, kind, self.owner, &body)?;
         for field in kind.logstores {
             rules::logstore_exists(self.tx, caller.project(self.tx)?, &body, field)?;
         }
@@ -302,6 +328,7 @@ impl Change<'_> {
         let (noun, max) = match kind.stored_as {
             stored_as::DASHBOARD => (kind.noun, self.quotas.dashboards),
             stored_as::SAVED_SEARCH => (kind.noun, self.quotas.saved_searches),
+            stored_as::DOMAIN => (kind.noun, 1),
             stored_as::JOB if is_alert => {
                 listed.conditions.push(Condition::is("type", documents::ALERT));
                 ("alert", self.quotas.alerts)

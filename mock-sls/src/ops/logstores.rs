@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use rusqlite::Transaction;
 use serde_json::Value;
 use sls_api::Json;
+use sls_api::error::code;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logstores::{
-    CreateLogStore, DeleteLogStore, GetLogStore, ListLogStore, ListLogStoreQuery, Logstore, LogstoreList,
-    LogstoreSettings, UpdateLogStore,
+    ClearLogStoreStorage, CreateLogStore, DeleteLogStore, GetLogStore, ListLogStore, ListLogStoreQuery,
+    Logstore, LogstoreList, LogstoreSettings, UpdateLogStore,
 };
 
 use crate::error::ApiError;
@@ -15,7 +16,7 @@ use crate::quotas;
 use crate::route::{Call, Operations};
 use crate::store::page::Page;
 use crate::store::projects::ProjectId;
-use crate::store::{logstores, shards};
+use crate::store::{expiry, logstores, shards};
 
 /// Page size where the caller gives none. Source: the SDKs' own default.
 const PAGE_SIZE_DEFAULT: i64 = 200;
@@ -32,22 +33,33 @@ const SPLIT_SHARDS_MAX: i64 = 256;
 /// The same where the creator says nothing. Source: API reference.
 const SPLIT_SHARDS_DEFAULT: i64 = 64;
 
+/// The value of `mode` with which a Logstore has no index of fields.
+const LITE: &str = "lite";
+
 /// Values of `encrypt_type`. Source: comments of the OpenAPI client's models.
 const ENCRYPTIONS: [&str; 10] =
     ["default", "m4", "sm4_ecb", "sm4_cbc", "sm4_gcm", "aes_ecb", "aes_cbc", "aes_cfb", "aes_ofb", "aes_gcm"];
 
 /// Registers the operations of this file.
 pub fn operations(ops: Operations) -> Operations {
-    ops.op_or(bad_body, create).op(get).op_or(bad_body, update).op(delete).op(list)
+    ops.op_or(bad_body, create).op(get).op_or(bad_body, update).op(delete).op(list).op(clear)
 }
 
 fn bad_body(error: DecodeError) -> ApiError {
     match error {
-        DecodeError::Json(error) => {
-            ApiError::LogStoreInfoInvalid(format!("The body is not a valid logstore description: {error}"))
-        }
+        DecodeError::Json(error) => ApiError::LogStoreInfoInvalid(match refused_name(&error.to_string()) {
+            Some(name) => format!("logstore name {name} is invalid"),
+            None => format!("The body is not a valid logstore description: {error}"),
+        }),
         other => other.into(),
     }
+}
+
+/// The name in the error of a body that was refused for it. Source of the answer: JavaSDK
+/// LogStoreFunctionTest.
+fn refused_name(error: &str) -> Option<&str> {
+    let (name, _) = error.strip_prefix("logstore name \"")?.rsplit_once("\" is not valid: ")?;
+    Some(name)
 }
 
 async fn create(call: Call<CreateLogStore>) -> Result<(), ApiError> {
@@ -147,8 +159,28 @@ async fn update(call: Call<UpdateLogStore>) -> Result<(), ApiError> {
         .write(move |tx, project| {
             let id = logstores::find(tx, project, &name)?;
             let current = logstores::get(tx, id)?;
+            check_mode(&current.mode, given.mode.as_deref())?;
             logstores::update(tx, id, &checked(logstores::merge(current, &given))?, now)
         })
+        .await
+}
+
+/// A Logstore is made for this mode and does not change to it. Source of code and text: JavaSDK
+/// LogStoreFunctionTest.
+fn check_mode(current: &str, given: Option<&str>) -> Result<(), ApiError> {
+    if given != Some(LITE) || current == LITE {
+        return Ok(());
+    }
+    let message = "The logstore mode or telemetryType is not supported for current metering mode.".to_owned();
+    Err(ApiError::Refused { status: 400, code: code::NOT_SUPPORTED, message })
+}
+
+/// Removes the logs and keeps the rest; cursors stay where they are. Source: JavaSDK `ClearLogStoreStorage`;
+/// what becomes of cursors is a guess.
+async fn clear(call: Call<ClearLogStoreStorage>) -> Result<(), ApiError> {
+    let (name, now) = (call.path.logstore, call.context.now);
+    call.context
+        .write(move |tx, project| expiry::clear(tx, logstores::read_target(tx, project, &name, now)?))
         .await
 }
 

@@ -17,7 +17,7 @@ use crate::store::page::Page;
 use crate::store::projects::ProjectId;
 
 /// Telemetry type of a Logstore that holds metrics.
-const METRICS: &str = "Metrics";
+pub(super) const METRICS: &str = "Metrics";
 /// The only value of `metricType`.
 const METRIC_TYPE: &str = "prometheus";
 /// Page size where the caller gives none. Source: that of Logstores.

@@ -20,6 +20,8 @@ const PAGE_SIZE_DEFAULT: i64 = 100;
 
 /// Characters of a description. Source: JavaSDK ProjectFunctionTest.
 const DESCRIPTION_CHARS_MAX: usize = 512;
+/// A name that no project can have. Source of name, code and text: JavaSDK ProjectFunctionTest.
+const RESERVED_NAME: &str = "logtail";
 /// Shards of a project, shown and not enforced. Source: JavaSDK ProjectFunctionTest.
 const SHARDS_MAX: u64 = 400;
 
@@ -31,6 +33,9 @@ pub fn operations(ops: Operations) -> Operations {
 /// The name in the body counts, also against the one in the host name.
 async fn create(call: Call<CreateProject>) -> Result<(), ApiError> {
     let Json(new) = call.body;
+    if new.project_name.as_str() == RESERVED_NAME {
+        return Err(ApiError::ProjectAlreadyExist(new.project_name));
+    }
     check_description(&new.description)?;
     let (account, now) = (call.context.account, call.context.now);
     let quota = call.context.app.quotas.projects;

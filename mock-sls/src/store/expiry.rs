@@ -1,9 +1,10 @@
 //! SQL that deletes what has expired, a bounded part at a time. Readers leave expired logs out by
-//! themselves; this gives their space back. Called by [`crate::janitor`].
+//! themselves; this gives their space back. Called by [`crate::janitor`]. Also what deletes all logs at once.
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
 
+use super::logstores::ReadTarget;
 use super::{logs, logstores, sequences, shards};
 use crate::error::ApiError;
 
@@ -30,6 +31,15 @@ pub fn step(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, ApiError> {
         }
     }
     Ok(room == 0)
+}
+
+/// Deletes all logs of a Logstore; what is written next goes behind them.
+pub fn clear(tx: &Transaction<'_>, target: ReadTarget) -> Result<(), ApiError> {
+    let target = ReadTarget { oldest: i64::MAX, ..target };
+    for shard in shards::list(tx, target.id)? {
+        logs::delete_expired(tx, target, shard.shard_id, usize::MAX)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -81,8 +81,9 @@ impl Play<'_> {
 
 async fn make_places(bed: &Bed) {
     bed.create_logstore("ls", 1).await;
-    bed.create_logstore(NAME, 1).await;
     for line in [
+        // A metrics config has the name of its metric store.
+        &format!(r#"POST /metricstores {{"name":"{NAME}","ttl":1,"shardCount":1}}"#),
         r#"account POST /resources {"name":"parent","type":"userdefine","schema":"{}"}"#,
         r#"account POST /topostores {"name":"parent"}"#,
     ] {

@@ -9,7 +9,7 @@ use sls_api::ops::indexes::{CreateIndex, Index, IndexLine};
 use sls_api::ops::logs::{
     CompressedLogs, GetLogs, GetLogsRequest, PutByKeyQuery, PutLogs, PutLogsByKey, PutLogsToLogstore,
 };
-use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
+use sls_api::ops::logstores::{ClearLogStoreStorage, CreateLogStore, DeleteLogStore, LogstoreSettings};
 use sls_api::ops::{InShard, cursors::CursorQuery};
 use sls_api::{Json, NoPath, NoQuery};
 
@@ -389,4 +389,18 @@ async fn the_time_of_a_log_counts_only_where_that_is_configured() {
     }
     let anytime = Bed::with_logstore().await;
     put(&anytime, "of 2023").await;
+}
+
+#[tokio::test]
+async fn clearing_a_logstore_takes_its_logs_and_nothing_else() {
+    let bed = Bed::with_logstore().await;
+    put(&bed, "before").await;
+    let clear = || async { bed.send::<ClearLogStoreStorage>(&logstore("ls"), &NoQuery {}, &()).await };
+    clear().await.unwrap();
+    assert_eq!(texts_of_both_shards(&bed).await, [""; 0]);
+    clear().await.expect("a second time changes nothing");
+    put(&bed, "after").await;
+    assert_eq!(texts_of_both_shards(&bed).await, ["after"]);
+    let missing = bed.shown::<ClearLogStoreStorage>(&logstore("none"), &NoQuery {}, &()).await;
+    assert_eq!(missing, "404 LogStoreNotExist: logstore none does not exist");
 }

@@ -17,7 +17,7 @@ use http::Method;
 use crate::names::NameRule;
 use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 
-pub use account::BUILT_IN_RESOURCES;
+pub use account::{BUILT_IN_RESOURCES, BUILT_IN_TOPOSTORES};
 pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
 
 /// A kind of document.
@@ -157,6 +157,13 @@ pub enum Test {
     IsUnless(&'static str),
     /// The field is one of those that the parameter gives, separated by commas.
     OneOf,
+    /// The field is a text of JSON whose object has this key.
+    HasKey,
+    /// The field is a text of JSON whose object has this value.
+    HasValue,
+    /// The field is a text of JSON whose object has all pairs of the object that the parameter gives, as JSON in
+    /// base64, perhaps escaped once more than it must be. Source: JavaSDK `ListTopostoreRequest`.
+    HasPairs,
 }
 
 /// An error answer about a name.
@@ -166,7 +173,7 @@ pub struct Refusal {
     pub status: u16,
     /// `errorCode`.
     pub code: &'static str,
-    /// `errorMessage`; `{}` stands for the name.
+    /// `errorMessage`; `{}` stands for the name, `{project}` for that of the project.
     pub message: &'static str,
 }
 

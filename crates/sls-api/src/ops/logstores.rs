@@ -170,6 +170,10 @@ operation!(
     DeleteLogStore: DELETE "/logstores/{logstore}", Project, A, Fidelity::Full, Source::Sdk("node: deleteLogStore"),
     InLogstore, NoQuery, () => ());
 operation!(
+    /// Deletes the logs of a Logstore, and nothing else of it.
+    ClearLogStoreStorage: DELETE "/logstores/{logstore}/storage", Project, C, Fidelity::Full, Source::Sdk("java: ClearLogStoreStorage"),
+    InLogstore, NoQuery, () => ());
+operation!(
     /// Lists the names of a project's Logstores.
     ListLogStore: GET "/logstores", Project, A, Fidelity::Full, Source::Sdk("python, go, java, node, rust: list_logstore"),
     NoPath, ListLogStoreQuery, () => Json<LogstoreList>);

@@ -1,5 +1,7 @@
 //! What a call on documents says: names in the path, parameters, a JSON object.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -107,17 +109,43 @@ impl Request {
     }
 
     /// What the documents of the list that is asked for must be.
-    pub(super) fn conditions(&self, kind: &Kind) -> Vec<Condition> {
-        let of_kind = kind.fixed.map(|(field, value)| Condition::is(field, value));
+    pub(super) fn conditions(&self, kind: &Kind) -> Result<Vec<Condition>, ApiError> {
+        let of_kind = kind.fixed.map(|(field, value)| Ok(Condition::is(field, value)));
         let asked = kind.list.filters.iter().filter_map(|filter| {
             let wanted = self.parameter(filter.parameter)?.to_owned();
             if matches!(filter.test, Test::IsUnless(any) if wanted == any) {
                 return None;
             }
-            Some(Condition { pointer: filter.pointer.to_owned(), test: filter.test, wanted })
+            let wanted = match filter.test {
+                Test::HasPairs => pairs(filter.parameter, &wanted),
+                _ => Ok(wanted),
+            };
+            Some(wanted.map(|wanted| Condition {
+                pointer: filter.pointer.to_owned(),
+                test: filter.test,
+                wanted,
+            }))
         });
         of_kind.into_iter().chain(asked).collect()
     }
+}
+
+/// The JSON of a parameter that holds it in base64; escaped once more where a client does that.
+fn pairs(parameter: &str, text: &str) -> Result<String, ApiError> {
+    let wrong = |why: &str| {
+        ApiError::ParameterInvalid(format!(
+            "The parameter {parameter} must be a JSON object in base64: {why}"
+        ))
+    };
+    let unescaped: Option<(String, String)> = match text.contains('%') {
+        true => serde_urlencoded::from_str::<Vec<_>>(&format!("text={text}")).unwrap_or_default().pop(),
+        false => None,
+    };
+    let text = unescaped.as_ref().map_or(text, |(_, text)| text);
+    let json = STANDARD.decode(text).map_err(|error| wrong(&error.to_string()))?;
+    let object: Map<String, Value> =
+        serde_json::from_slice(&json).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Value::Object(object).to_string())
 }
 
 /// The name in a body, checked.

@@ -85,6 +85,21 @@ impl Listed<'_> {
             let field = format!("iif(json_type(body, ?{path}) = 'text', json_extract(body, ?{path}), '')");
             let (met, wanted) = match test {
                 Test::Contains => (format!("instr({field}, ?{value}) > 0"), wanted.clone()),
+                Test::HasKey => {
+                    (format!("EXISTS (SELECT 1 FROM {} WHERE key = ?{value})", pairs(&field)), wanted.clone())
+                }
+                Test::HasValue => (
+                    format!("EXISTS (SELECT 1 FROM {} WHERE value = ?{value})", pairs(&field)),
+                    wanted.clone(),
+                ),
+                Test::HasPairs => (
+                    format!(
+                        "NOT EXISTS (SELECT 1 FROM json_each(?{value}) AS wanted WHERE NOT EXISTS (SELECT 1 FROM {} \
+                         AS had WHERE had.key = wanted.key AND had.value = wanted.value))",
+                        pairs(&field)
+                    ),
+                    wanted.clone(),
+                ),
                 Test::Is | Test::IsUnless(_) => (format!("{field} = ?{value}"), wanted.clone()),
                 Test::OneOf => (
                     format!("{field} IN (SELECT value FROM json_each(?{value}))"),
@@ -97,6 +112,11 @@ impl Listed<'_> {
         }
         (sql, parameters)
     }
+}
+
+/// The pairs of an object that is written in a text; none where it is something else.
+fn pairs(text: &str) -> String {
+    format!("json_each(iif(json_valid({text}), {text}, '{{}}'))")
 }
 
 /// A JSON pointer as SQLite writes it; a number is a place in a list.
@@ -126,6 +146,9 @@ mod tests {
             ("b", r#"{"type":"x","list":[]}"#),
             ("c", r#"{"type":"zxz"}"#),
             ("d", r#"{"type":1,"in":{"type":"x"}}"#),
+            ("e", r#"{"tag":"{\"k\":\"v\",\"l\":\"w\"}"}"#),
+            ("f", r#"{"tag":"{\"k\":\"w\"}"}"#),
+            ("g", r#"{"tag":"no JSON"}"#),
         ] {
             let body = serde_json::from_str(body).unwrap();
             insert(&tx, &owner, "k", name, &body, Timestamp::UNIX_EPOCH).unwrap();
@@ -145,6 +168,11 @@ mod tests {
         assert_eq!(listed("/type", Test::OneOf, "x,y"), "b");
         assert_eq!(listed("/in/type", Test::Is, "x"), "d");
         assert_eq!(listed("/list/0/Name", Test::Is, "ls"), "a");
+        assert_eq!(listed("/tag", Test::HasKey, "k"), "ef");
+        assert_eq!(listed("/tag", Test::HasValue, "w"), "ef");
+        assert_eq!(listed("/tag", Test::HasPairs, r#"{"k":"w"}"#), "f");
+        assert_eq!(listed("/tag", Test::HasPairs, r#"{"l":"w","k":"v"}"#), "e");
+        assert_eq!(listed("/tag", Test::HasPairs, r#"{"l":"v"}"#), "");
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub const BUILT_IN_RESOURCES: &[&str] = &[
     "sls.alert.webhook_application",
 ];
 
+/// Topostores that every account has. Source: JavaSDK ClientTopostoreTest, which lists what is in it.
+pub const BUILT_IN_TOPOSTORES: &[&str] = &["sls"];
+
 const RESOURCES: Kind = Kind {
     stored_as: RESOURCE,
     noun: "resource",
@@ -92,8 +95,9 @@ const TOPOSTORES: Kind = Kind {
     list: List {
         filters: &[
             Filter { parameter: "names", pointer: "/name", test: Test::OneOf },
-            Filter { parameter: "tagKey", pointer: "/tag/tagKey", test: Test::Is },
-            Filter { parameter: "tagValue", pointer: "/tag/tagValue", test: Test::Is },
+            Filter { parameter: "tagKey", pointer: "/tag", test: Test::HasKey },
+            Filter { parameter: "tagValue", pointer: "/tag", test: Test::HasValue },
+            Filter { parameter: "tags", pointer: "/tag", test: Test::HasPairs },
         ],
         ..items("items")
     },
@@ -110,6 +114,11 @@ const TOPOSTORES: Kind = Kind {
     ..PLAIN
 };
 
+const PROPERTY_KEY: Filter = Filter { parameter: "propertyKey", pointer: "/property", test: Test::HasKey };
+const PROPERTY_VALUE: Filter =
+    Filter { parameter: "propertyValue", pointer: "/property", test: Test::HasValue };
+const PROPERTIES: Filter = Filter { parameter: "properties", pointer: "/property", test: Test::HasPairs };
+
 const NODES: Kind = Kind {
     stored_as: "node",
     noun: "topostore node",
@@ -122,6 +131,9 @@ const NODES: Kind = Kind {
         filters: &[
             Filter { parameter: "nodeIds", pointer: "/nodeId", test: Test::OneOf },
             Filter { parameter: "nodeTypes", pointer: "/nodeType", test: Test::OneOf },
+            PROPERTY_KEY,
+            PROPERTY_VALUE,
+            PROPERTIES,
         ],
         ..items("items")
     },
@@ -153,6 +165,9 @@ const RELATIONS: Kind = Kind {
             Filter { parameter: "relationTypes", pointer: "/relationType", test: Test::OneOf },
             Filter { parameter: "srcNodeIds", pointer: "/srcNodeId", test: Test::OneOf },
             Filter { parameter: "dstNodeIds", pointer: "/dstNodeId", test: Test::OneOf },
+            PROPERTY_KEY,
+            PROPERTY_VALUE,
+            PROPERTIES,
         ],
         ..items("items")
     },

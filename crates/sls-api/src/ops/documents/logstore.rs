@@ -1,8 +1,8 @@
 //! Documents of a Logstore: shippers, sub-stores and settings.
 
 use super::calls::{PLAIN, calls, exists, missing, names};
-use super::stored_as::SHIPPER;
-use super::{Key, Kind, Place, Shape};
+use super::stored_as::{SHIPPER, SUB_STORE};
+use super::{Key, Kind, Place, Shape, stored_as};
 use crate::names::COLLECTED_NAME;
 use crate::operation::Source;
 
@@ -41,7 +41,7 @@ const SHIPPERS: Kind = Kind {
 };
 
 const SUB_STORES: Kind = Kind {
-    stored_as: "substore",
+    stored_as: SUB_STORE,
     noun: "substore",
     key: Key::Field("name", &COLLECTED_NAME),
     required: &[("keys", Shape::List)],
@@ -63,7 +63,7 @@ const SUB_STORES: Kind = Kind {
 const METERING_MODES: Shape = Shape::OneOf(&["ChargeByFunction", "ChargeByDataIngest"]);
 
 const METERING_MODE: Kind = Kind {
-    stored_as: "meteringmode",
+    stored_as: stored_as::METERING_MODE,
     noun: "metering mode",
     required: &[("meteringMode", METERING_MODES)],
     default: Some(r#"{"meteringMode":"ChargeByFunction"}"#),

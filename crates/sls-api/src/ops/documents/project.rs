@@ -1,7 +1,10 @@
 //! Documents of a project: what people look at, and settings.
 
 use super::calls::{PLAIN, calls, exists, items, missing, names};
-use super::stored_as::{DASHBOARD, ETL_META, PIPELINE_CONFIG, SAVED_SEARCH, STORE_VIEW};
+use super::stored_as::{
+    DASHBOARD, DOMAIN, ETL_JOB, ETL_META, LOGGING as STORED_LOGGING, METRICS_CONFIG, PIPELINE_CONFIG,
+    SAVED_SEARCH, STORE_VIEW,
+};
 use super::{Filter, Key, Kind, List, Shape, Test};
 use crate::names::{
     COLLECTED_NAME, CONFIG_NAME, DASHBOARD_NAME, DOMAIN_NAME, EXTERNAL_STORE_NAME, LOGSTORE_NAME,
@@ -27,6 +30,7 @@ pub(super) const KINDS: &[&Kind] = &[
     &CNAME,
     &TRANSFER_ACCELERATION,
     &RESOURCE_POLICIES,
+    &SHIPPER_MIGRATIONS,
 ];
 
 /// Source: JavaSDK SavedSearchTest, whose query of 65535 characters is too long.
@@ -202,25 +206,30 @@ const MATERIALIZED_VIEWS: Kind = Kind {
 };
 
 const METRICS_CONFIGS: Kind = Kind {
-    stored_as: "metricsconfig",
+    stored_as: METRICS_CONFIG,
     noun: "metrics config",
     key: Key::Field("metricStore", &LOGSTORE_NAME),
     required: &[("metricsConfigDetail", Shape::Text)],
     logstores: &["metricStore"],
+    list: List {
+        filters: &[Filter { parameter: "metricStore", pointer: "/metricStore", test: Test::Contains }],
+        ..items("metricsConfig")
+    },
     missing: missing("MetricsConfigNotExist", "metrics config of {} does not exist"),
     exists: exists("MetricsConfigAlreadyExist", "metrics config of {} already exists"),
-    source: Source::Sdk("go: CreateMetricConfig"),
+    source: Source::Sdk("go: CreateMetricConfig; java: MetricsConfigFunctionTest"),
     calls: calls![
         Create CreateMetricsConfig POST "/metricsconfigs",
         Get GetMetricsConfig GET "/metricsconfigs/{name}",
         Update UpdateMetricsConfig PUT "/metricsconfigs/{name}",
         Delete DeleteMetricsConfig DELETE "/metricsconfigs/{name}",
+        List ListMetricsConfig GET "/metricsconfigs",
     ],
     ..PLAIN
 };
 
 const ETL_JOBS: Kind = Kind {
-    stored_as: "etljob",
+    stored_as: ETL_JOB,
     noun: "etl job",
     key: Key::Field("etlJobName", &COLLECTED_NAME),
     list: names("etlJobNameList"),
@@ -268,8 +277,9 @@ const ETL_METAS: Kind = Kind {
     ..PLAIN
 };
 
+/// A project has one at most. Source: JavaSDK DomainTest.
 const DOMAINS: Kind = Kind {
-    stored_as: "domain",
+    stored_as: DOMAIN,
     noun: "domain",
     key: Key::Field("domainName", &DOMAIN_NAME),
     list: List {
@@ -277,7 +287,7 @@ const DOMAINS: Kind = Kind {
         ..names("domains")
     },
     missing: missing("DomainNotExist", "domain {} does not exist"),
-    exists: exists("DomainAlreadyExist", "domain {} already exists"),
+    exists: exists("ExceedQuota", "domain quota exceed"),
     calls: calls![
         Create CreateDomain POST "/domains",
         Delete DeleteDomain DELETE "/domains/{name}",
@@ -319,13 +329,13 @@ const INGEST_PROCESSORS: Kind = Kind {
 };
 
 const LOGGING: Kind = Kind {
-    stored_as: "logging",
+    stored_as: STORED_LOGGING,
     noun: "logging",
     required: &[("loggingProject", Shape::Text), ("loggingDetails", Shape::List)],
     times: (&[], &[]),
-    missing: missing("LoggingNotExist", "logging does not exist"),
-    exists: exists("LoggingAlreadyExist", "logging already exists"),
-    source: Source::Sdk("go: CreateLogging"),
+    missing: missing("LoggingNotExist", "Logging does not exist for project '{project}'"),
+    exists: exists("LoggingAlreadyExist", "Logging already exists for project '{project}'"),
+    source: Source::Sdk("go: CreateLogging; java: LoggingFunctionTest"),
     calls: calls![
         Create CreateLogging POST "/logging",
         Get GetLogging GET "/logging",
@@ -387,6 +397,29 @@ const RESOURCE_POLICIES: Kind = Kind {
         Put PutResourcePolicy PUT "/resource-policies",
         Get GetResourcePolicy GET "/resource-policies",
         Delete DeleteResourcePolicy DELETE "/resource-policies",
+    ],
+    ..PLAIN
+};
+
+/// From a shipper to the job that does the same. The Java SDK takes every text and the number of retries for
+/// granted; it reads the number from a text too.
+const SHIPPER_MIGRATIONS: Kind = Kind {
+    stored_as: "shippermigration",
+    noun: "shipper migration",
+    key: Key::Field("name", &COLLECTED_NAME),
+    required: &[("logstore", Shape::Text), ("shipperName", Shape::Text)],
+    logstores: &["logstore"],
+    unset: &[("shipperType", ""), ("exportLink", ""), ("state", ""), ("retryCount", "0"), ("message", "")],
+    times: (&["createTime"], &["updateTime"]),
+    list: items("migrations"),
+    missing: missing("ShipperMigrationNotExist", "shipper migration {} does not exist"),
+    exists: exists("ShipperMigrationAlreadyExist", "shipper migration {} already exists"),
+    fidelity: Fidelity::Partial("stored and returned; nothing is migrated"),
+    source: Source::Sdk("java: createShipperMigration"),
+    calls: calls![
+        Create CreateShipperMigration POST "/shippermigrations",
+        Get GetShipperMigration GET "/shippermigrations/{name}",
+        List ListShipperMigration GET "/shippermigrations",
     ],
     ..PLAIN
 };

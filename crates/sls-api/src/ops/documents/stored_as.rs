@@ -10,6 +10,18 @@ pub const SAVED_SEARCH: &str = "savedsearch";
 pub const DASHBOARD: &str = "dashboard";
 /// Logtail configs in the form that agents work with.
 pub const PIPELINE_CONFIG: &str = "logtailpipelineconfig";
+/// Settings of metric stores.
+pub const METRICS_CONFIG: &str = "metricsconfig";
+/// ETL jobs of the first generation, which are no [`JOB`].
+pub const ETL_JOB: &str = "etljob";
+/// What a project keeps logs of.
+pub const LOGGING: &str = "logging";
+/// Host names of a project.
+pub const DOMAIN: &str = "domain";
+/// Parts of a metric store.
+pub const SUB_STORE: &str = "substore";
+/// How a Logstore is paid for.
+pub const METERING_MODE: &str = "meteringmode";
 /// Views of several stores.
 pub const STORE_VIEW: &str = "storeview";
 /// Metas of ETL jobs.

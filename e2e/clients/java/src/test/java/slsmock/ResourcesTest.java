@@ -13,10 +13,12 @@ import com.aliyun.openservices.log.common.EtlMeta;
 import com.aliyun.openservices.log.common.Logging;
 import com.aliyun.openservices.log.common.LoggingDetail;
 import com.aliyun.openservices.log.common.MetricStore;
+import com.aliyun.openservices.log.common.MetricsConfig;
 import com.aliyun.openservices.log.common.OssShipperConfig;
 import com.aliyun.openservices.log.common.Resource;
 import com.aliyun.openservices.log.common.ResourceRecord;
 import com.aliyun.openservices.log.common.SavedSearch;
+import com.aliyun.openservices.log.common.ShipperMigration;
 import com.aliyun.openservices.log.common.SubStore;
 import com.aliyun.openservices.log.common.SubStoreKey;
 import com.aliyun.openservices.log.common.Tag;
@@ -147,6 +149,38 @@ class ResourcesTest {
                 "ChargeByDataIngest",
                 client.getLogStoreMeteringMode(new GetLogStoreMeteringModeRequest(project, STORE))
                         .getMeteringMode());
+    }
+
+    @Test
+    void metricsConfigsMigrationsAndClearedStorage() throws Exception {
+        MetricsConfig config = JSONObject.parseObject("{\"pushdown_config\":{\"enable\":true}}", MetricsConfig.class);
+        client.createMetricStore(project, new MetricStore("metrics", 7, 1));
+        client.createMetricsConfig(new CreateMetricsConfigRequest(project, "metrics", config));
+        assertEquals(
+                true,
+                client.getMetricsConfig(new GetMetricsConfigRequest(project, "metrics"))
+                        .getMetricsConfig()
+                        .getPushdownConfig()
+                        .isEnable());
+        assertEquals(
+                "metrics",
+                client.listMetricsConfig(new ListMetricsConfigRequest(project))
+                        .getMetricsConfigList()
+                        .get(0)
+                        .getMetricStore());
+        client.deleteMetricsConfig(new DeleteMetricsConfigRequest(project, "metrics"));
+        assertCode(
+                "NotSupported", () -> client.createMetricsConfig(new CreateMetricsConfigRequest(project, STORE, config)));
+
+        client.createShipperMigration(
+                new CreateShipperMigrationRequest(project, new ShipperMigration("move", STORE, "ship")));
+        GetShipperMigrationRequest get = new GetShipperMigrationRequest(project, "move");
+        assertEquals("ship", client.getShipperMigration(get).getMigration().getShipperName());
+        assertEquals(0, client.getShipperMigration(get).getMigration().getRetryCount());
+        assertEquals(1, client.listShipperMigration(new ListShipperMigrationRequest(project, 0, 10)).getMigrations().size());
+
+        client.ClearLogStoreStorage(project, STORE);
+        assertCode("LogStoreNotExist", () -> client.ClearLogStoreStorage(project, "missing"));
     }
 
     @Test
