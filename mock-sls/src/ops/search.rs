@@ -261,6 +261,10 @@ impl Content for Stored<'_, '_> {
         self.logs.summaries.get(self.logs.target.id, self.meta)
     }
 
+    fn wants_summary(&self) -> bool {
+        self.logs.summaries.wants_more()
+    }
+
     fn keep(&mut self, summary: Kept) {
         self.logs.summaries.keep(self.logs.state, self.logs.target.id, self.meta, summary);
     }

@@ -166,6 +166,7 @@ impl Search {
         {
             return ControlFlow::Continue(());
         }
+        let summarise = kept.is_none() && content.wants_summary();
         let group = match content.group() {
             Ok(group) => group,
             Err(error) => return ControlFlow::Break(Some(QueryError::Source(error))),
@@ -190,12 +191,12 @@ impl Search {
                 false => ControlFlow::Continue(()),
             })
         });
-        let summary = if kept.is_none() { Summary::of(group) } else { Ok(None) };
+        let summary = if summarise { Summary::of(group) } else { Ok(None) };
         let damaged = |error: DamagedGroup| Some(QueryError::Source(error.to_string()));
         match (walked, summary) {
             (Err(error), _) | (_, Err(error)) => ControlFlow::Break(damaged(error)),
             (Ok(walked), Ok(summary)) => {
-                if kept.is_none() {
+                if summarise {
                     content.keep(summary.map(Arc::new));
                 }
                 walked

@@ -48,6 +48,9 @@ pub trait Content {
     /// What an earlier query kept of it; `None` if none did, or it was forgotten.
     fn summary(&self) -> Option<Kept>;
 
+    /// Whether it is worth while to make a summary that nobody kept.
+    fn wants_summary(&self) -> bool;
+
     /// Keeps what a query made of it, for the next one.
     fn keep(&mut self, summary: Kept);
 }

@@ -176,6 +176,10 @@ impl source::Content for Raw<'_> {
         self.kept.get(&self.at).cloned()
     }
 
+    fn wants_summary(&self) -> bool {
+        true
+    }
+
     fn keep(&mut self, summary: Kept) {
         self.kept.insert(self.at, summary);
     }

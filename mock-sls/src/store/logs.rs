@@ -351,6 +351,25 @@ pub fn delete_expired(
 }
 
 #[cfg(test)]
+pub(super) mod testing {
+    use super::BlockMeta;
+
+    /// What is known of a block at a cursor.
+    pub fn meta(cursor: i64) -> BlockMeta {
+        BlockMeta {
+            id: cursor,
+            cursor,
+            shard: 0,
+            time_min: 0,
+            time_max: 0,
+            log_count: 1,
+            raw_bytes: 1,
+            index_generation: 0,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 

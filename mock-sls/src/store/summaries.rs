@@ -10,8 +10,11 @@ use super::logs::BlockMeta;
 use super::logstores::LogstoreId;
 use crate::query::source::Kept;
 
-/// Memory for summaries, bytes (own choice: of about 600 MB of access logs, a tenth of what they take).
-const BYTES_MAX: usize = 64 << 20;
+/// Memory for summaries, bytes (own choice: those of about 3 GB of access logs take so much).
+const BYTES_MAX: usize = 256 << 20;
+/// Of so many blocks whose summary there is no room for, one gets it instead of another (own choice: a query that
+/// goes through more than there is room for would else make each summary anew each time).
+const ONE_OF: u64 = 16;
 /// Memory that an entry takes besides what it holds, bytes (about).
 const ENTRY_BYTES: usize = 96;
 
@@ -19,8 +22,11 @@ const ENTRY_BYTES: usize = 96;
 type Name = (LogstoreId, u32, i64);
 
 /// Summaries of blocks.
-#[derive(Debug, Default)]
-pub struct Summaries(Mutex<Inner>);
+#[derive(Debug)]
+pub struct Summaries {
+    bytes_max: usize,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -28,6 +34,14 @@ struct Inner {
     bytes: usize,
     /// How often the database was replaced.
     state: u64,
+    /// Blocks that came when there was no room.
+    without_room: u64,
+}
+
+impl Default for Summaries {
+    fn default() -> Self {
+        Self { bytes_max: BYTES_MAX, inner: Mutex::default() }
+    }
 }
 
 /// The state of the database that a query began with.
@@ -45,6 +59,16 @@ impl Summaries {
         self.lock().by_name.get(&(logstore, block.shard, block.cursor)).cloned()
     }
 
+    /// Whether it is worth while to make the summary of another block.
+    pub fn wants_more(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.bytes < self.bytes_max / 8 * 7 {
+            return true;
+        }
+        inner.without_room += 1;
+        inner.without_room.is_multiple_of(ONE_OF)
+    }
+
     /// Keeps what a query that began with `state` made of a block.
     pub fn keep(&self, state: State, logstore: LogstoreId, block: &BlockMeta, kept: Kept) {
         let mut inner = self.lock();
@@ -56,8 +80,8 @@ impl Summaries {
             inner.bytes -= size(&before);
         }
         inner.bytes += bytes;
-        if inner.bytes > BYTES_MAX {
-            inner.forget_some();
+        if inner.bytes > self.bytes_max {
+            inner.forget(self.bytes_max / 4 * 3);
         }
     }
 
@@ -68,17 +92,17 @@ impl Summaries {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    /// Forgets an eighth, whatever comes first. A query that goes through more than there is room for would
-    /// never find the oldest again, so age is no reason.
-    fn forget_some(&mut self) {
+    /// Forgets whatever comes first until no more than this is left. A query that goes through more than there
+    /// is room for would never find the oldest again, so age is no reason.
+    fn forget(&mut self, bytes_left: usize) {
         let mut bytes = self.bytes;
         self.by_name.retain(|_, kept| {
-            let goes = bytes > BYTES_MAX / 8 * 7;
+            let goes = bytes > bytes_left;
             bytes -= if goes { size(kept) } else { 0 };
             !goes
         });
@@ -88,4 +112,43 @@ impl Inner {
 
 fn size(kept: &Kept) -> usize {
     ENTRY_BYTES + kept.as_ref().map_or(0, |summary| summary.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::logs::testing::meta;
+
+    const STORE: LogstoreId = LogstoreId(1);
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let summaries = Summaries { bytes_max: 100 * ENTRY_BYTES, ..Summaries::default() };
+        let state = summaries.state();
+        let mut made = 0;
+        for cursor in 0..1_000 {
+            if summaries.wants_more() {
+                summaries.keep(state, STORE, &meta(cursor), None);
+                made += 1;
+            }
+            let inner = summaries.lock();
+            assert!(inner.by_name.len() <= 100);
+            assert_eq!(inner.bytes, inner.by_name.len() * ENTRY_BYTES);
+        }
+        let found = (0..1_000).filter(|cursor| summaries.get(STORE, &meta(*cursor)).is_some()).count();
+        assert!(found >= 75 && made < 200, "{found} found, {made} made");
+    }
+
+    #[test]
+    fn what_a_query_made_before_the_database_was_replaced_is_not_kept() {
+        let summaries = Summaries::default();
+        let state = summaries.state();
+        summaries.keep(state, STORE, &meta(1), None);
+        assert!(summaries.get(STORE, &meta(1)).is_some());
+        summaries.clear();
+        summaries.keep(state, STORE, &meta(1), None);
+        assert!(summaries.get(STORE, &meta(1)).is_none());
+        summaries.keep(summaries.state(), STORE, &meta(1), None);
+        assert!(summaries.get(STORE, &meta(1)).is_some());
+    }
 }
