@@ -12,6 +12,7 @@ use fuzz::print;
 use fuzz::stored::{START, Stored};
 use jiff::Timestamp;
 use libfuzzer_sys::{Corpus, fuzz_target};
+use mock_sls::SqlSettings;
 use mock_sls::fuzzing::histogram::{HistogramRequest, histograms};
 use mock_sls::fuzzing::parse::parse;
 use mock_sls::fuzzing::request::{LINES_MAX, Page, Window};
@@ -22,6 +23,7 @@ use mock_sls::fuzzing::source::Cancel;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static STORED: LazyLock<Stored> = LazyLock::new(Stored::default);
+static SETTINGS: LazyLock<SqlSettings> = LazyLock::new(SqlSettings::default);
 
 fuzz_target!(|query: &str| -> Corpus {
     if let Ok(expr) = parse(query) {
@@ -32,7 +34,7 @@ fuzz_target!(|query: &str| -> Corpus {
     let window = Window::new(from, to, None, None).expect("a window");
     let page = Page { offset: 0, lines: LINES_MAX, reverse: false };
     let now = Timestamp::from_second(to).expect("a time");
-    let request = LogsRequest { window, page, logstore: "store", now, topic: "", query };
+    let request = LogsRequest { window, page, logstore: "store", now, settings: &SETTINGS, topic: "", query };
     let mut stored = STORED.clone();
     let indexes = Some(&STORED.indexes);
     let found = patiently(|cancel| run(&request, indexes, &mut stored, cancel));

@@ -123,6 +123,10 @@ impl source::Content for InSight<'_> {
         self.kept.clone()
     }
 
+    fn wants_summary(&self) -> bool {
+        true
+    }
+
     fn keep(&mut self, summary: Kept) {
         *self.kept = Some(summary);
     }
