@@ -54,7 +54,7 @@ fn walk(data: &[u8]) -> Result<Visible, DamagedGroup> {
     let group = GroupView::parse(data)?;
     let mut logs = Vec::new();
     let _ = group.for_each(
-        |_, _| true,
+        |_| true,
         |_, log| {
             logs.push((log.time, log.time_ns, owned(log.contents)));
             ControlFlow::<()>::Continue(())

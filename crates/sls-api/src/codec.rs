@@ -240,11 +240,7 @@ pub fn unpack_into<'a>(
                 scratch.resize(raw_size, 0);
             }
             let room = scratch.get_mut(..raw_size).unwrap_or_default();
-            let actual =
-                lz4_flex::block::decompress_into(packed, room).map_err(|e| corrupt(compression, &e))?;
-            if actual != raw_size {
-                return Err(CodecError::SizeMismatch { raw_size, actual });
-            }
+            unpack_lz4_to(packed, room)?;
             Ok(room)
         }
         _ => {
@@ -264,7 +260,13 @@ pub fn unpack_lz4(packed: &[u8], raw_size: usize, limit: usize, raw: &mut Vec<u8
     }
     check_lz4_claim(packed, raw_size)?;
     raw.resize(raw_size, 0);
-    let actual = lz4_flex::block::decompress_into(packed, raw).map_err(|e| corrupt(Compression::Lz4, &e))?;
+    unpack_lz4_to(packed, raw)
+}
+
+/// Unpacks an LZ4 block that must fill `room`.
+fn unpack_lz4_to(packed: &[u8], room: &mut [u8]) -> Result<(), CodecError> {
+    let raw_size = room.len();
+    let actual = lz4_flex::block::decompress_into(packed, room).map_err(|e| corrupt(Compression::Lz4, &e))?;
     if actual == raw_size { Ok(()) } else { Err(CodecError::SizeMismatch { raw_size, actual }) }
 }
 
@@ -281,7 +283,9 @@ fn check_lz4_claim(packed: &[u8], raw_size: usize) -> Result<(), CodecError> {
 
 fn lz4(packed: &[u8], raw_size: usize) -> Result<Vec<u8>, CodecError> {
     check_lz4_claim(packed, raw_size)?;
-    lz4_flex::block::decompress(packed, raw_size).map_err(|e| corrupt(Compression::Lz4, &e))
+    let mut raw = vec![0; raw_size];
+    unpack_lz4_to(packed, &mut raw)?;
+    Ok(raw)
 }
 
 /// Reads all of `decoder`, but stops as soon as it yields more than `raw_size` bytes.

@@ -58,7 +58,7 @@ pub fn context(
         &mut |block, group| match PackId::of(group).filter(|id| id.prefix == pack.prefix) {
             None => Ok(ControlFlow::Continue(())),
             Some(id) => group.for_each(
-                |_, _| true,
+                |_| true,
                 |index, log| {
                     if window.contains(&i64::from(log.time)) {
                         let at = Position { sequence: id.sequence, block: block.place, index };
@@ -120,7 +120,7 @@ fn time_of(
     visit(source, (0, i64::MAX), cancel, &|block| block.place == start.block, &mut |_, group| {
         if group.tags.contains(&(PACK_ID_TAG, pack_id.as_bytes())) {
             let walked = group.for_each(
-                |_, _| true,
+                |_| true,
                 |index, log| match index == start.index {
                     true => ControlFlow::Break(i64::from(log.time)),
                     false => ControlFlow::Continue(()),

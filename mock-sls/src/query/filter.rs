@@ -86,7 +86,7 @@ impl Filter {
         let mut found = vec![false; read];
         let mut rows = Rows::default();
         let walked: ControlFlow<SqlError> = group.for_each(
-            |_, _| true,
+            |_| true,
             |index, log| {
                 if let Some(found) = found.get_mut(index) {
                     *found = self.matcher.matches(log);

@@ -10,7 +10,7 @@ use super::{
     matcher::{Options, Phrases},
     parse,
     request::Window,
-    search::{Flow, Scan, Search, Visitor},
+    search::{Flow, Scan, Search, Taken, Visitor},
     source::{Block, Cancel, Indexes, LogSource},
     statement::{self, Tail},
     summary::{RowSet, Summary},
@@ -117,12 +117,7 @@ impl Visitor for Counter {
         together
     }
 
-    fn found_in(
-        &mut self,
-        _: &Block,
-        summary: &Summary,
-        rows: &RowSet,
-    ) -> ControlFlow<Option<QueryError>, bool> {
+    fn found_in(&mut self, _: &Block, summary: &Summary, rows: &RowSet) -> Taken {
         rows.iter().for_each(|row| self.add(summary.time(row), 1));
         ControlFlow::Continue(true)
     }

@@ -81,15 +81,14 @@ impl<'a> GroupView<'a> {
         &self.logs
     }
 
-    /// Lends every log whose position in the group and encoded form pass `keep`, with its position, until
-    /// `visit` breaks.
+    /// Lends every log whose position in the group passes `keep`, with that position, until `visit` breaks.
     pub fn for_each<B>(
         &self,
-        keep: impl Fn(usize, &[u8]) -> bool,
+        keep: impl Fn(usize) -> bool,
         mut visit: impl FnMut(usize, &LogView<'_>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, DamagedGroup> {
         let mut contents = Vec::new();
-        for (index, log) in self.logs.iter().enumerate().filter(|(index, log)| keep(*index, log)) {
+        for (index, log) in self.logs.iter().enumerate().filter(|(index, _)| keep(*index)) {
             contents.clear();
             let (time, time_ns) = read_log(log, &mut contents)?;
             let view = LogView {
@@ -268,7 +267,7 @@ mod tests {
             ..LogGroup::default()
         };
         let walked = view.for_each(
-            |_, _| true,
+            |_| true,
             |_, log| {
                 group.logs.push(Log {
                     time: log.time,
@@ -287,7 +286,7 @@ mod tests {
     }
 
     fn walks(bytes: &[u8]) -> bool {
-        let walk = |view: GroupView<'_>| view.for_each(|_, _| true, |_, _| ControlFlow::<()>::Continue(()));
+        let walk = |view: GroupView<'_>| view.for_each(|_| true, |_, _| ControlFlow::<()>::Continue(()));
         GroupView::parse(bytes).and_then(walk).is_ok()
     }
 

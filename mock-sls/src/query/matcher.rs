@@ -20,6 +20,7 @@ use super::{
 use full_text::FullText;
 
 pub use compile::{Options, Phrases};
+pub use judge::Verdict;
 
 /// How much of a value is indexed. Source: document "Limits" (10 KB).
 pub const INDEXED_BYTES_MAX: usize = 10 * 1024;

@@ -174,7 +174,7 @@ proptest! {
         let raw = bed.groups[0].0.encode_to_vec();
         let summary = Summary::with_values(&raw, values_max).unwrap().expect("a summary");
         let verdict = matcher.judge(&summary);
-        let walk = GroupView::parse(&raw).unwrap().for_each(|_, _| true, |row, log| {
+        let walk = GroupView::parse(&raw).unwrap().for_each(|_| true, |row, log| {
             let (found, sure, possible) =
                 (matcher.matches(log), verdict.sure.has(row), verdict.possible.has(row));
             match (found || !sure) && (possible || !found) {

@@ -17,11 +17,11 @@ use super::{
     parse,
     request::{Page, Window},
     rows,
-    search::{Flow, Scan, Scanned, Search, Visitor},
+    search::{Flow, Scan, Scanned, Search, Taken, Visitor},
     source::{Block, Cancel, Indexes, LogSource, Place, Span},
     spl::{self, Pipeline},
     sql,
-    statement::{self, Statement, Tail},
+    statement::{self, Tail},
     summary::{RowSet, Summary},
 };
 
@@ -68,24 +68,17 @@ pub fn run(
             }
             analyse(sql, &search, request, indexes, source, cancel)?
         }
-        Tail::Pipeline(commands) => {
-            let pipeline = Pipeline::parse(commands)?;
-            let mut reply = piped(&pipeline, &search, request, source, cancel)?;
-            reply.meta.where_query = search_text(&statement).to_owned();
-            reply.meta.terms = terms(&expr);
-            return Ok(reply);
-        }
+        Tail::Pipeline(commands) => piped(&Pipeline::parse(commands)?, &search, request, source, cancel)?,
         tail => page(&search, request, tail == Tail::PackMeta, source, cancel)?,
     };
-    reply.meta.where_query = search_text(&statement).to_owned();
+    reply.meta.where_query = if statement.search.is_empty() { "*" } else { statement.search }.to_owned();
     reply.meta.terms = terms(&expr);
-    reply.meta.mode = i64::from(has_phrase(&expr));
+    reply.meta.mode = match statement.tail {
+        Tail::Pipeline(_) => SCAN_MODE,
+        _ => i64::from(has_phrase(&expr)),
+    };
     reply.meta.is_accurate = true;
     Ok(reply)
-}
-
-fn search_text<'q>(statement: &Statement<'q>) -> &'q str {
-    if statement.search.is_empty() { "*" } else { statement.search }
 }
 
 /// One page of logs in order of time. First the places of the page's logs are found, then these
@@ -170,12 +163,7 @@ impl Visitor for FirstLogs {
         }
     }
 
-    fn found_in(
-        &mut self,
-        block: &Block,
-        summary: &Summary,
-        rows: &RowSet,
-    ) -> ControlFlow<Option<QueryError>, bool> {
+    fn found_in(&mut self, block: &Block, summary: &Summary, rows: &RowSet) -> Taken {
         if !summary.has_whole_seconds() {
             return ControlFlow::Continue(false);
         }
@@ -255,7 +243,7 @@ fn rows_of(
     rows: &mut [Row],
 ) -> Result<(), DamagedGroup> {
     let _: ControlFlow<()> = GroupView::parse(group)?.for_each(
-        |index, _| positions.contains_key(&index),
+        |index| positions.contains_key(&index),
         |index, log| {
             if let Some(slot) = positions.get(&index).and_then(|position| rows.get_mut(*position)) {
                 *slot = rows::row(log);
@@ -339,8 +327,6 @@ fn piped(
         scan_bytes: scanned.bytes,
         keys: rows.keys(),
         column_types: rows.types(),
-        mode: SCAN_MODE,
-        is_accurate: true,
         ..LogsMeta::default()
     };
     Ok(LogsReply { meta, data })
@@ -375,12 +361,7 @@ impl Visitor for Feed<'_, '_> {
         self.table.push_whole(u64::from(block.log_count))
     }
 
-    fn found_in(
-        &mut self,
-        block: &Block,
-        summary: &Summary,
-        rows: &RowSet,
-    ) -> ControlFlow<Option<QueryError>, bool> {
+    fn found_in(&mut self, block: &Block, summary: &Summary, rows: &RowSet) -> Taken {
         match self.table.push_block(summary, rows, block.index_generation) {
             Ok(taken) => ControlFlow::Continue(taken),
             Err(error) => ControlFlow::Break(Some(error.into())),

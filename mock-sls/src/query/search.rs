@@ -9,7 +9,7 @@ use super::{
     QueryError,
     expr::SearchExpr,
     log_view::{DamagedGroup, GroupView, LogView},
-    matcher::{Matcher, Options},
+    matcher::{Matcher, Options, Verdict},
     request::Window,
     source::{Block, Cancel, Content, Indexes, LogSource, Span},
     summary::{RowSet, Summary},
@@ -58,6 +58,9 @@ pub struct Scanned {
 /// How a visitor goes on: breaking with nothing ends the search well.
 pub type Flow = ControlFlow<Option<QueryError>>;
 
+/// Whether a visitor took what it was given, or how it ends.
+pub type Taken = ControlFlow<Option<QueryError>, bool>;
+
 /// Receives what a search finds.
 pub trait Visitor {
     /// Asked before a block is read; in the order of [`LogSource::scan`].
@@ -71,12 +74,7 @@ pub trait Visitor {
     }
 
     /// Takes found logs of a block by what its summary knows of them, if that is enough. Returns whether it did.
-    fn found_in(
-        &mut self,
-        _block: &Block,
-        _summary: &Summary,
-        _rows: &RowSet,
-    ) -> ControlFlow<Option<QueryError>, bool> {
+    fn found_in(&mut self, _block: &Block, _summary: &Summary, _rows: &RowSet) -> Taken {
         ControlFlow::Continue(false)
     }
 
@@ -150,17 +148,10 @@ impl Search {
             return ControlFlow::Continue(());
         }
         let kept = content.summary();
-        let verdict = kept.as_ref().and_then(|kept| kept.as_deref()).map(|summary| {
-            let mut verdict = matcher.judge(summary);
-            match summary.within(&scan.window) {
-                _ if inside => {}
-                Some(within) => verdict.only(&within),
-                // Only the logs themselves tell.
-                None => verdict.sure = RowSet::none(summary.rows()),
-            }
-            (summary, verdict)
-        });
-        if let Some((summary, verdict)) = &verdict
+        let summary = kept.as_ref().and_then(Option::as_deref);
+        let window = (!inside).then_some(&scan.window);
+        let verdict = summary.map(|summary| verdict(matcher, summary, window));
+        if let (Some(summary), Some(verdict)) = (summary, &verdict)
             && (verdict.possible.is_empty()
                 || verdict.is_certain() && visitor.found_in(block, summary, &verdict.sure)?)
         {
@@ -171,30 +162,14 @@ impl Search {
             Ok(group) => group,
             Err(error) => return ControlFlow::Break(Some(QueryError::Source(error))),
         };
-        let found = |index, log: &LogView<'_>| {
-            verdict.as_ref().is_some_and(|(_, verdict)| verdict.sure.has(index))
-                || scan.window.contains(log.time, log.time_ns) && matcher.matches(log)
-        };
-        let walked = GroupView::parse(group).and_then(|view| {
-            let candidates = matcher.candidates(group, view.logs());
-            let possible = |index, _: &[u8]| {
-                let candidate = candidates.as_ref().is_none_or(|candidates| candidates.has(index));
-                match &verdict {
-                    Some((_, verdict)) => {
-                        verdict.possible.has(index) && (candidate || verdict.sure.has(index))
-                    }
-                    None => candidate,
-                }
-            };
-            view.for_each(possible, |index, log| match found(index, log) {
-                true => visitor.found(block, index, log),
-                false => ControlFlow::Continue(()),
-            })
+        let walked = walk(group, matcher, &scan.window, verdict.as_ref(), &mut |index, log| {
+            visitor.found(block, index, log)
         });
         let summary = if summarise { Summary::of(group) } else { Ok(None) };
-        let damaged = |error: DamagedGroup| Some(QueryError::Source(error.to_string()));
         match (walked, summary) {
-            (Err(error), _) | (_, Err(error)) => ControlFlow::Break(damaged(error)),
+            (Err(error), _) | (_, Err(error)) => {
+                ControlFlow::Break(Some(QueryError::Source(error.to_string())))
+            }
             (Ok(walked), Ok(summary)) => {
                 if summarise {
                     content.keep(summary.map(Arc::new));
@@ -210,4 +185,40 @@ impl Search {
         }
         self.earlier.iter().find(|(earlier, _)| *earlier == generation).map(|(_, matcher)| matcher)
     }
+}
+
+/// What a summary says of the logs of a block, in a window if some may be outside.
+fn verdict(matcher: &Matcher, summary: &Summary, window: Option<&Window>) -> Verdict {
+    let mut verdict = matcher.judge(summary);
+    match window.map(|window| summary.within(window)) {
+        None => {}
+        Some(Some(within)) => verdict.only(&within),
+        // Only the logs themselves tell.
+        Some(None) => verdict.sure = RowSet::none(summary.rows()),
+    }
+    verdict
+}
+
+/// Looks at the logs of a block that may be found, and shows those that are.
+fn walk(
+    group: &[u8],
+    matcher: &Matcher,
+    window: &Window,
+    verdict: Option<&Verdict>,
+    visit: &mut dyn FnMut(usize, &LogView<'_>) -> Flow,
+) -> Result<Flow, DamagedGroup> {
+    let group_view = GroupView::parse(group)?;
+    let candidates = matcher.candidates(group, group_view.logs());
+    let is_sure = |index| verdict.is_some_and(|verdict| verdict.sure.has(index));
+    let is_possible = |index| {
+        is_sure(index)
+            || verdict.is_none_or(|verdict| verdict.possible.has(index))
+                && candidates.as_ref().is_none_or(|candidates| candidates.has(index))
+    };
+    group_view.for_each(is_possible, |index, log| {
+        match is_sure(index) || window.contains(log.time, log.time_ns) && matcher.matches(log) {
+            true => visit(index, log),
+            false => ControlFlow::Continue(()),
+        }
+    })
 }

@@ -8,6 +8,7 @@ mod row_set;
 mod words;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::log_view::{DamagedGroup, Field, GroupView, read_log};
 use super::request::Window;
@@ -91,8 +92,8 @@ impl Few {
     }
 
     /// For each log the position of its value among them.
-    pub fn codes(&self) -> impl Iterator<Item = Option<usize>> {
-        self.codes.iter().map(|code| (*code != ABSENT).then_some(usize::from(*code)))
+    pub fn codes(&self) -> impl Iterator<Item = Option<u8>> {
+        self.codes.iter().map(|code| (*code != ABSENT).then_some(*code))
     }
 
     /// The logs whose value `holds`; nothing if there are none.
@@ -233,7 +234,7 @@ struct Growing<'a> {
     last_row: usize,
     present: RowSet,
     /// Codes of the different values, while they are few.
-    known: Option<HashMap<&'a [u8], u8>>,
+    known: Option<HashMap<&'a [u8], u8, BuildHasherDefault<Ends>>>,
     known_bytes: usize,
     codes: Vec<u8>,
     /// The value of each log that has it, for the words.
@@ -287,7 +288,7 @@ impl<'a> Growing<'a> {
             name,
             last_row: usize::MAX,
             present: RowSet::none(rows),
-            known: Some(HashMap::new()),
+            known: Some(HashMap::default()),
             known_bytes: 0,
             codes: vec![ABSENT; rows],
             values: Vec::new(),
@@ -343,6 +344,27 @@ impl<'a> Growing<'a> {
             }
         };
         Column { name: self.name.into(), values }
+    }
+}
+
+/// A hash of the length and the ends of a value: of at most [`VALUES_MAX`] values it is dear to look at all bytes,
+/// and harmless if some are alike there.
+#[derive(Debug, Default)]
+struct Ends(u64);
+
+impl Hasher for Ends {
+    fn write(&mut self, bytes: &[u8]) {
+        let word = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
+            }
+            _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 

@@ -148,12 +148,11 @@ impl FullText {
             (0..group.words.len()).all(|word| {
                 let plain = self.plain.as_ref().and_then(|plain| plain.get(word));
                 let may = |text: &[u8]| plain.is_none_or(|needle| needle.may_be_in(text));
-                self.any_text(log, may, |value, way| {
-                    way.group == id && way.needles.get(word).is_some_and(|it| it.is_in(value, &way.tokenizer))
-                })
+                self.any_text(log, may, |value, way| self.has_word(id, word, value, way))
             })
         });
-        words_found && (!self.phrase || self.any_text(log, |_| true, Way::has_phrase))
+        words_found
+            && (!self.phrase || self.any_text(log, |_| true, |value, way| self.has_phrase(value, way)))
     }
 
     /// How many words each group has.
@@ -171,6 +170,12 @@ impl FullText {
         self.ways.get(way).is_some_and(|way| {
             way.group == group && way.needles.get(word).is_some_and(|it| it.is_in(text, &way.tokenizer))
         })
+    }
+
+    fn has_phrase(&self, text: &[u8], way: WayId) -> bool {
+        self.ways
+            .get(way)
+            .is_some_and(|way| way.phrase.as_ref().is_some_and(|phrase| phrase.is_in(text, &way.tokenizer)))
     }
 
     /// What is searched of the fields of a name.
@@ -205,9 +210,8 @@ impl FullText {
         &self,
         log: &LogView<'_>,
         may: impl Fn(&[u8]) -> bool,
-        holds: impl Fn(&[u8], &Way) -> bool,
+        holds: impl Fn(&[u8], WayId) -> bool + Copy,
     ) -> bool {
-        let holds = |text: &[u8], way: WayId| self.ways.get(way).is_some_and(|way| holds(text, way));
         log.contents.iter().any(|&(key, value)| {
             let value = indexed_part(value);
             if !(may(value) || self.names && may(key)) {
@@ -256,12 +260,6 @@ pub(super) enum Sought<'f> {
     Needle(&'f Needle),
     /// A word of some leaves of JSON, which may be written with escapes.
     InLeaves,
-}
-
-impl Way {
-    fn has_phrase(value: &[u8], way: &Self) -> bool {
-        way.phrase.as_ref().is_some_and(|phrase| phrase.is_in(value, &way.tokenizer))
-    }
 }
 
 impl Values {

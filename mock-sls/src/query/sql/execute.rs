@@ -202,14 +202,13 @@ impl Table<'_> {
     /// # Errors
     /// As [`Self::push`].
     pub fn push_block(&mut self, block: &Summary, rows: &RowSet, generation: i64) -> Result<bool, SqlError> {
+        let Some(fold) = &mut self.fold else { return Ok(false) };
         let had = self.generations.had(generation);
         let cells = self.columns.iter().enumerate().map(|(index, column)| match has(had, index) {
             false => Some(Cells::same(&Value::Null)),
             true => self.schema.cells(column, block),
         });
-        let (Some(fold), Some(cells)) = (&mut self.fold, cells.collect::<Option<Vec<_>>>()) else {
-            return Ok(false);
-        };
+        let Some(cells) = cells.collect::<Option<Vec<_>>>() else { return Ok(false) };
         if fold.add_block(&cells, rows) {
             self.flush()?;
         }

@@ -109,7 +109,7 @@ impl Cells {
         let mut values: Vec<Box<[u8]>> = few.values().map(|text| encoded(&value(text))).collect();
         let absent = u8::try_from(values.len()).unwrap_or(u8::MAX);
         values.push(encoded(&Value::Null));
-        let codes = few.codes().map(|code| code.and_then(|code| u8::try_from(code).ok()).unwrap_or(absent));
+        let codes = few.codes().map(|code| code.unwrap_or(absent));
         Self::Coded { values, codes: codes.collect() }
     }
 

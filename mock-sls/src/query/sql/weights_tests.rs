@@ -90,7 +90,7 @@ fn run(sql: &str, way: Way) -> (bool, Vec<Vec<String>>) {
             return Ok(());
         }
         let walk = GroupView::parse(&raw).unwrap().for_each(
-            |_, _| true,
+            |_| true,
             |_, log| match table.push(log, 1) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => ControlFlow::Break(error),

@@ -60,16 +60,16 @@ impl Default for Collector {
 impl Collector {
     /// Adds the runs of a value.
     pub fn add(&mut self, value: &[u8]) {
-        let mut hash = None;
+        let mut hash = SEED;
         for &byte in value {
-            if byte.is_ascii_alphanumeric() {
-                hash = Some(step(hash.unwrap_or(SEED), byte));
-            } else if let Some(run) = hash.take() {
-                self.push(finish(run));
+            match IN_RUNS[usize::from(byte)] {
+                0 if hash == SEED => {}
+                0 => self.push(finish(std::mem::replace(&mut hash, SEED))),
+                lower => hash = step(hash, lower),
             }
         }
-        if let Some(run) = hash {
-            self.push(finish(run));
+        if hash != SEED {
+            self.push(finish(hash));
         }
     }
 
@@ -111,7 +111,7 @@ pub fn runs_of(text: &[u8], starts_word: bool, ends_word: bool) -> Box<[Run]> {
         let end = at + run.len();
         let whole = (at > 0 || starts_word) && (end < text.len() || ends_word);
         if whole && !run.is_empty() {
-            runs.push(finish(run.iter().fold(SEED, |hash, byte| step(hash, *byte))));
+            runs.push(finish(run.iter().fold(SEED, |hash, byte| step(hash, byte.to_ascii_lowercase()))));
         }
         at = end + 1;
     }
@@ -123,8 +123,21 @@ const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 fn step(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(PRIME)
+    (hash ^ u64::from(byte)).wrapping_mul(PRIME)
 }
+
+/// For each byte what it is in a run; 0 for those that end one.
+static IN_RUNS: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            bytes[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    bytes
+};
 
 fn finish(hash: u64) -> Run {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
