@@ -31,6 +31,7 @@ mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, Row, Transaction};
@@ -106,7 +107,7 @@ pub struct Store {
     writer: Writer,
     readers: Readers,
     /// What queries keep of the blocks they have read.
-    pub summaries: Summaries,
+    pub summaries: Arc<Summaries>,
     folder: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
@@ -124,14 +125,7 @@ impl Store {
         schema::migrate(&mut db, &path)?;
         let readers = Readers::open(&path).map_err(at_path)?;
         let writer = Writer::start(db).map_err(OpenError::Thread)?;
-        Ok(Self {
-            writer,
-            readers,
-            summaries: Summaries::default(),
-            folder,
-            _lock: lock,
-            _temporary: temporary,
-        })
+        Ok(Self { writer, readers, summaries: Arc::default(), folder, _lock: lock, _temporary: temporary })
     }
 
     /// Runs `f` on a snapshot of the database that holds every write answered so far.

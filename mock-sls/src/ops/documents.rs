@@ -328,6 +328,7 @@ impl Change<'_> {
         let (noun, max) = match kind.stored_as {
             stored_as::DASHBOARD => (kind.noun, self.quotas.dashboards),
             stored_as::SAVED_SEARCH => (kind.noun, self.quotas.saved_searches),
+            stored_as::PIPELINE_CONFIG => (kind.noun, self.quotas.logtail_configs),
             stored_as::DOMAIN => (kind.noun, 1),
             stored_as::JOB if is_alert => {
                 listed.conditions.push(Condition::is("type", documents::ALERT));

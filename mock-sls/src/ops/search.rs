@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use sls_api::names::LogstoreName;
 use sls_api::operation::Json;
+use sls_api::ops::documents::stored_as;
 use sls_api::ops::logs::{
     ContextLogs, GetContextLogs, GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1,
     GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Topics,
@@ -196,9 +197,6 @@ struct Logs<'c> {
     state: State,
 }
 
-/// As external stores are stored. Source: `sls_api::ops::documents`.
-const EXTERNAL_STORE: &str = "externalstore";
-
 impl LogSource for Logs<'_> {
     fn scan(
         &mut self,
@@ -229,7 +227,9 @@ impl LogSource for Logs<'_> {
     ) -> Result<Option<ExternalTable>, QueryError> {
         let failed = |error: ApiError| QueryError::Source(error.to_string());
         let owner = Owner::Project(self.project);
-        if let Some(document) = documents::find(self.db, &owner, EXTERNAL_STORE, name).map_err(failed)? {
+        if let Some(document) =
+            documents::find(self.db, &owner, stored_as::EXTERNAL_STORE, name).map_err(failed)?
+        {
             return Ok(Some(ExternalTable::of_document(name, &document.body.into())?));
         }
         let target = match name
@@ -258,7 +258,7 @@ impl Content for Stored<'_, '_> {
     }
 
     fn summary(&self) -> Option<Kept> {
-        self.logs.summaries.get(self.logs.target.id, self.meta)
+        self.logs.summaries.get(self.logs.state, self.logs.target.id, self.meta)
     }
 
     fn wants_summary(&self) -> bool {

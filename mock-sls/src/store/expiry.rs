@@ -39,7 +39,7 @@ pub fn clear(tx: &Transaction<'_>, target: ReadTarget) -> Result<(), ApiError> {
     for shard in shards::list(tx, target.id)? {
         logs::delete_expired(tx, target, shard.shard_id, usize::MAX)?;
     }
-    Ok(())
+    logstores::forget_blocks(tx, target.id)
 }
 
 #[cfg(test)]

@@ -155,12 +155,12 @@ pub fn scan(
     let sql = format!(
         "SELECT id, cursor, shard, time_min, time_max, log_count, raw_bytes, index_generation \
          FROM blocks INDEXED BY blocks_by_time \
-         WHERE logstore_id = ?1 AND time_min >= ?2 AND time_max >= ?3 AND time_min < ?4 \
-         AND (?5 IS NULL OR topic = ?5) AND cursor >= ?6 ORDER BY {order}"
+         WHERE logstore_id = ?1 AND time_max >= ?2 AND time_min < ?3 \
+         AND time_min >= ?2 - (SELECT block_seconds_max FROM logstores WHERE id = ?1) \
+         AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 ORDER BY {order}"
     );
     let mut query = db.prepare_cached(&sql)?;
-    let earliest = from.saturating_sub(i64::from(target.block_seconds_max));
-    let mut rows = query.query((target.id.0, earliest, from, to, topic, target.oldest))?;
+    let mut rows = query.query((target.id.0, from, to, topic, target.oldest))?;
     while let Some(row) = rows.next()? {
         let meta = BlockMeta {
             id: row.get(0)?,
@@ -393,7 +393,7 @@ mod tests {
 
     /// Reads what has not expired at `second`.
     fn reading(target: WriteTarget, second: i64) -> ReadTarget {
-        ReadTarget { id: target.id, oldest: logstores::oldest(1, at(second)), block_seconds_max: 80 }
+        ReadTarget { id: target.id, oldest: logstores::oldest(1, at(second)) }
     }
 
     fn all(target: WriteTarget) -> ReadTarget {

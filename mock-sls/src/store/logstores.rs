@@ -32,8 +32,6 @@ pub struct ReadTarget {
     pub id: LogstoreId,
     /// Logs before this cursor have expired.
     pub oldest: i64,
-    /// Longest time from the first to the last log of a block, seconds.
-    pub block_seconds_max: u32,
 }
 
 /// A `ttl` of so many days or more means for ever. Source: API reference, CreateLogstore.
@@ -57,27 +55,20 @@ pub fn read_target(
     name: &LogstoreName,
     now: Timestamp,
 ) -> Result<ReadTarget, ApiError> {
-    db.prepare_cached(
-        "SELECT id, ttl_days, block_seconds_max FROM logstores WHERE project_id = ?1 AND name = ?2",
-    )?
-    .query_row((project.0, name.as_str()), |row| read_target_of(row, now))
-    .optional()?
-    .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+    db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE project_id = ?1 AND name = ?2")?
+        .query_row((project.0, name.as_str()), |row| read_target_of(row, now))
+        .optional()?
+        .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
 }
 
-/// From the columns `id`, `ttl_days` and `block_seconds_max`.
+/// From the columns `id` and `ttl_days`.
 fn read_target_of(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ReadTarget> {
-    Ok(ReadTarget {
-        id: LogstoreId(row.get(0)?),
-        oldest: oldest(row.get(1)?, now),
-        block_seconds_max: row.get(2)?,
-    })
+    Ok(ReadTarget { id: LogstoreId(row.get(0)?), oldest: oldest(row.get(1)?, now) })
 }
 
 /// Every Logstore of every project whose logs expire.
 pub fn expiring(db: &Connection, now: Timestamp) -> Result<Vec<ReadTarget>, ApiError> {
-    let mut query =
-        db.prepare_cached("SELECT id, ttl_days, block_seconds_max FROM logstores WHERE ttl_days < ?1")?;
+    let mut query = db.prepare_cached("SELECT id, ttl_days FROM logstores WHERE ttl_days < ?1")?;
     let rows = query.query_map([TTL_FOREVER_DAYS], |row| read_target_of(row, now))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -105,6 +96,12 @@ pub fn write_target(
     })
     .optional()?
     .ok_or_else(|| ApiError::LogStoreNotExist(name.clone()))
+}
+
+/// Takes note of that there are no blocks any more.
+pub fn forget_blocks(tx: &Transaction<'_>, logstore: LogstoreId) -> Result<(), ApiError> {
+    tx.execute("UPDATE logstores SET block_seconds_max = 0 WHERE id = ?1", [logstore.0])?;
+    Ok(())
 }
 
 /// Takes note of a block whose logs are further apart than those of all before it.

@@ -52,7 +52,38 @@ fn newest() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
+    use crate::store::logs;
+    use crate::store::logstores::{LogstoreId, ReadTarget};
+
+    #[test]
+    fn blocks_of_before_version_4_are_found_by_their_last_second() {
+        let mut db = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..3] {
+            db.execute_batch(step).unwrap();
+        }
+        db.pragma_update(None, "user_version", 3).unwrap();
+        db.execute_batch(
+            "INSERT INTO projects VALUES (1, 'p', '1', '{}', 0, 0);
+             INSERT INTO logstores (id, project_id, name, body, append_meta, create_time, last_modify_time)
+                 VALUES (1, 1, 'ls', '{}', 0, 0, 0), (2, 1, 'empty', '{}', 0, 0, 0);
+             INSERT INTO blocks VALUES (1, 1, 0, 5, 0, 10, 90, 2, '', 0, NULL, 0, x'');",
+        )
+        .unwrap();
+        migrate(&mut db, Path::new("test")).unwrap();
+        for (id, found) in [(1, 1), (2, 0)] {
+            let target = ReadTarget { id: LogstoreId(id), oldest: 0 };
+            let mut seen = 0;
+            logs::scan(&db, target, 90, 91, None, false, &mut |_| {
+                seen += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            assert_eq!(seen, found, "Logstore {id}");
+        }
+    }
 
     #[test]
     fn a_database_of_every_earlier_version_is_brought_up_to_date() {

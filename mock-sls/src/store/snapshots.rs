@@ -2,6 +2,7 @@
 //! thread, so that each stands between two writes; reads in progress keep what they see.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, Transaction};
@@ -49,19 +50,34 @@ impl Store {
                 message: format!("There is no snapshot {name}; there are: {:?}", self.snapshots()?),
             });
         }
-        let restored = self
-            .writer
+        let summaries = Arc::clone(&self.summaries);
+        self.writer
             .run_alone(move |db| {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let snapshot = Connection::open_with_flags(&path, flags)?;
-                // Before anything of it is here: what cannot be migrated must not replace the state.
-                schema::missing(&snapshot, &path).map_err(unusable)?;
-                copy(&snapshot, db)?;
-                schema::migrate(db, &path).map_err(unusable)
+                // In here, so that it happens whether or not anyone still waits for the answer.
+                let _replaced = summaries.while_replaced();
+                let wanted = page_bytes(db)?;
+                let as_now = schema::missing(&snapshot, &path).map_err(unusable)?.is_empty();
+                if as_now && page_bytes(&snapshot)? == wanted {
+                    return copy(&snapshot, db);
+                }
+                // Aside: what cannot be migrated must not replace the state, nor may anyone read it before.
+                let unfinished = path.with_extension("part");
+                let _ = std::fs::remove_file(&unfinished);
+                let mut newer = connect(&unfinished, OpenFlags::default())?;
+                copy(&snapshot, &mut newer)?;
+                schema::migrate(&mut newer, &path).map_err(unusable)?;
+                // Pages of another size can neither be copied into this database nor, with a log beside it,
+                // be changed.
+                newer.pragma_update(None, "journal_mode", "DELETE")?;
+                newer.pragma_update(None, "page_size", wanted)?;
+                newer.execute_batch("VACUUM")?;
+                copy(&newer, db)?;
+                drop(newer);
+                std::fs::remove_file(&unfinished).map_err(failed)
             })
-            .await;
-        self.summaries.clear();
-        restored
+            .await
     }
 
     /// Names of the copies, in order.
@@ -115,6 +131,10 @@ fn unusable(error: OpenError) -> ApiError {
         },
         other => ApiError::Internal(other.to_string()),
     }
+}
+
+fn page_bytes(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "page_size", |row| row.get(0))
 }
 
 fn copy(from: &Connection, to: &mut Connection) -> Result<(), ApiError> {

@@ -34,6 +34,8 @@ struct Inner {
     bytes: usize,
     /// How often the database was replaced.
     state: u64,
+    /// Whether it is being replaced.
+    replacing: bool,
     /// Blocks that came when there was no room.
     without_room: u64,
 }
@@ -54,9 +56,10 @@ impl Summaries {
         State(self.lock().state)
     }
 
-    /// What is kept of a block.
-    pub fn get(&self, logstore: LogstoreId, block: &BlockMeta) -> Option<Kept> {
-        self.lock().by_name.get(&(logstore, block.shard, block.cursor)).cloned()
+    /// What is kept of a block, for a query that began with `state`.
+    pub fn get(&self, state: State, logstore: LogstoreId, block: &BlockMeta) -> Option<Kept> {
+        let inner = self.lock();
+        inner.is_of(state).then(|| inner.by_name.get(&(logstore, block.shard, block.cursor)).cloned())?
     }
 
     /// Whether it is worth while to make the summary of another block.
@@ -72,7 +75,7 @@ impl Summaries {
     /// Keeps what a query that began with `state` made of a block.
     pub fn keep(&self, state: State, logstore: LogstoreId, block: &BlockMeta, kept: Kept) {
         let mut inner = self.lock();
-        if inner.state != state.0 {
+        if !inner.is_of(state) {
             return;
         }
         let bytes = size(&kept);
@@ -85,10 +88,12 @@ impl Summaries {
         }
     }
 
-    /// Forgets everything: the database is another one.
-    pub fn clear(&self) {
+    /// Forgets everything, since the database becomes another one, and keeps nothing until the result is dropped:
+    /// nobody knows which of the two a query reads that begins meanwhile.
+    pub fn while_replaced(&self) -> Replacing<'_> {
         let mut inner = self.lock();
-        *inner = Inner { state: inner.state + 1, ..Inner::default() };
+        *inner = Inner { state: inner.state, replacing: true, ..Inner::default() };
+        Replacing(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -96,7 +101,22 @@ impl Summaries {
     }
 }
 
+/// The database is being replaced.
+pub struct Replacing<'s>(&'s Summaries);
+
+impl Drop for Replacing<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.state += 1;
+        inner.replacing = false;
+    }
+}
+
 impl Inner {
+    fn is_of(&self, state: State) -> bool {
+        self.state == state.0 && !self.replacing
+    }
+
     /// Forgets whatever comes first until no more than this is left. A query that goes through more than there
     /// is room for would never find the oldest again, so age is no reason.
     fn forget(&mut self, bytes_left: usize) {
@@ -135,20 +155,26 @@ mod tests {
             assert!(inner.by_name.len() <= 100);
             assert_eq!(inner.bytes, inner.by_name.len() * ENTRY_BYTES);
         }
-        let found = (0..1_000).filter(|cursor| summaries.get(STORE, &meta(*cursor)).is_some()).count();
+        let found = (0..1_000).filter(|cursor| summaries.get(state, STORE, &meta(*cursor)).is_some()).count();
         assert!(found >= 75 && made < 200, "{found} found, {made} made");
     }
 
     #[test]
     fn what_a_query_made_before_the_database_was_replaced_is_not_kept() {
         let summaries = Summaries::default();
-        let state = summaries.state();
-        summaries.keep(state, STORE, &meta(1), None);
-        assert!(summaries.get(STORE, &meta(1)).is_some());
-        summaries.clear();
-        summaries.keep(state, STORE, &meta(1), None);
-        assert!(summaries.get(STORE, &meta(1)).is_none());
-        summaries.keep(summaries.state(), STORE, &meta(1), None);
-        assert!(summaries.get(STORE, &meta(1)).is_some());
+        let kept = |state| {
+            summaries.keep(state, STORE, &meta(1), None);
+            summaries.get(state, STORE, &meta(1)).is_some()
+        };
+        let before = summaries.state();
+        assert!(kept(before));
+        let replacing = summaries.while_replaced();
+        let meanwhile = summaries.state();
+        assert!(!kept(before) && !kept(meanwhile));
+        drop(replacing);
+        let after = summaries.state();
+        assert!(summaries.get(after, STORE, &meta(1)).is_none());
+        assert!(!kept(before) && !kept(meanwhile) && kept(after));
+        assert!(summaries.get(before, STORE, &meta(1)).is_none());
     }
 }

@@ -132,6 +132,26 @@ async fn a_folder_of_an_earlier_schema_version_is_served_with_all_that_came_late
 }
 
 #[tokio::test]
+async fn a_snapshot_of_an_earlier_schema_version_is_brought_up_to_date_and_stays_as_it_is() {
+    let (folder, earlier) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bed =
+        Bed::bare(Config { data: Data::Dir(folder.path().to_owned()), auth: Auth::Off, ..Config::default() })
+            .await;
+    folder_of_version(earlier.path(), 1);
+    let snapshots = folder.path().join("snapshots");
+    std::fs::create_dir(&snapshots).unwrap();
+    let snapshot = snapshots.join("old.sqlite");
+    std::fs::copy(earlier.path().join("mock-sls.sqlite"), &snapshot).unwrap();
+    let before = std::fs::read(&snapshot).unwrap();
+    for _ in 0..2 {
+        bed.server.restore("old").await.unwrap();
+        assert_eq!(texts(&groups_of(&bed, 0).await), ["of an earlier version"]);
+    }
+    assert_eq!(std::fs::read(&snapshot).unwrap(), before);
+    assert_eq!(std::fs::read_dir(&snapshots).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[tokio::test]
 async fn consumer_groups_and_sequence_numbers_of_schema_version_2_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let (bed, _) = bed_of_version(folder.path(), 2).await;

@@ -201,7 +201,7 @@ operation!(
     InLogstore, ContextQuery, () => Json<ContextLogs>);
 operation!(
     /// Runs SQL on a Logstore that the statement names.
-    GetProjectLogs: GET "/logs", Project, B, Fidelity::Partial("one Logstore in a statement"), Source::Sdk("python, java, node: get_project_logs"),
+    GetProjectLogs: GET "/logs", Project, B, Fidelity::Full, Source::Sdk("python, java, node: get_project_logs"),
     NoPath, ProjectLogsQuery, () => LogsRows);
 operation!(
     /// Lists the topics of a Logstore.

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use sls_api::names::NameRule;
 use sls_api::operation::{DecodeError, REPLY_RAW_BYTES_MAX};
@@ -137,12 +138,8 @@ fn pairs(parameter: &str, text: &str) -> Result<String, ApiError> {
             "The parameter {parameter} must be a JSON object in base64: {why}"
         ))
     };
-    let unescaped: Option<(String, String)> = match text.contains('%') {
-        true => serde_urlencoded::from_str::<Vec<_>>(&format!("text={text}")).unwrap_or_default().pop(),
-        false => None,
-    };
-    let text = unescaped.as_ref().map_or(text, |(_, text)| text);
-    let json = STANDARD.decode(text).map_err(|error| wrong(&error.to_string()))?;
+    let text = percent_decode_str(text).decode_utf8_lossy();
+    let json = STANDARD.decode(text.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
     let object: Map<String, Value> =
         serde_json::from_slice(&json).map_err(|error| wrong(&error.to_string()))?;
     Ok(Value::Object(object).to_string())

@@ -2,12 +2,12 @@
 //! named: the tests of the Java SDK that each function names.
 
 use rusqlite::Connection;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sls_api::error::code;
 use sls_api::names::LogstoreName;
 use sls_api::ops::documents::{Kind, Verb, stored_as};
 
-use super::{Caller, Owner};
+use super::{Caller, Owner, rules};
 use crate::error::ApiError;
 use crate::ops::metric_stores::METRICS;
 use crate::store::{applied, logstores};
@@ -136,10 +136,13 @@ fn etl_source(db: &Connection, caller: &Caller, body: &Map<String, Value>) -> Re
 /// Transformations and imports need the Logstore that they read or fill. Source: guess; what the tests of the
 /// SDKs make before.
 fn job_logstore(db: &Connection, caller: &Caller, body: &Map<String, Value>) -> Result<(), ApiError> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let logstore = text(body.get("configuration").and_then(|configuration| configuration.get("logstore")));
-    if logstore.is_empty() || !["ETL", "Ingestion"].contains(&text(body.get("type")).as_str()) {
-        return Ok(());
+    let kind = body.get("type").and_then(Value::as_str).unwrap_or_default();
+    match body.get("configuration") {
+        Some(Value::Object(configuration))
+            if ["ETL", "Ingestion"].contains(&kind) && configuration.get("logstore") != Some(&json!("")) =>
+        {
+            rules::logstore_exists(db, caller.project(db)?, configuration, "logstore")
+        }
+        _ => Ok(()),
     }
-    logstores::find(db, caller.project(db)?, &logstore.parse()?).map(|_| ())
 }

@@ -83,28 +83,21 @@ impl Listed<'_> {
         for Condition { pointer, test, wanted } in &self.conditions {
             let (path, value) = (parameters.len() + 1, parameters.len() + 2);
             let field = format!("iif(json_type(body, ?{path}) = 'text', json_extract(body, ?{path}), '')");
-            let (met, wanted) = match test {
-                Test::Contains => (format!("instr({field}, ?{value}) > 0"), wanted.clone()),
-                Test::HasKey => {
-                    (format!("EXISTS (SELECT 1 FROM {} WHERE key = ?{value})", pairs(&field)), wanted.clone())
-                }
-                Test::HasValue => (
-                    format!("EXISTS (SELECT 1 FROM {} WHERE value = ?{value})", pairs(&field)),
-                    wanted.clone(),
+            let met = match test {
+                Test::Contains => format!("instr({field}, ?{value}) > 0"),
+                Test::HasKey => format!("EXISTS (SELECT 1 FROM {} WHERE key = ?{value})", pairs(&field)),
+                Test::HasValue => format!("EXISTS (SELECT 1 FROM {} WHERE value = ?{value})", pairs(&field)),
+                Test::HasPairs => format!(
+                    "NOT EXISTS (SELECT 1 FROM json_each(?{value}) AS wanted WHERE NOT EXISTS (SELECT 1 FROM {} \
+                     AS had WHERE had.key = wanted.key AND had.value = wanted.value))",
+                    pairs(&field)
                 ),
-                Test::HasPairs => (
-                    format!(
-                        "NOT EXISTS (SELECT 1 FROM json_each(?{value}) AS wanted WHERE NOT EXISTS (SELECT 1 FROM {} \
-                         AS had WHERE had.key = wanted.key AND had.value = wanted.value))",
-                        pairs(&field)
-                    ),
-                    wanted.clone(),
-                ),
-                Test::Is | Test::IsUnless(_) => (format!("{field} = ?{value}"), wanted.clone()),
-                Test::OneOf => (
-                    format!("{field} IN (SELECT value FROM json_each(?{value}))"),
-                    json!(wanted.split(',').collect::<Vec<_>>()).to_string(),
-                ),
+                Test::Is | Test::IsUnless(_) => format!("{field} = ?{value}"),
+                Test::OneOf => format!("{field} IN (SELECT value FROM json_each(?{value}))"),
+            };
+            let wanted = match test {
+                Test::OneOf => json!(wanted.split(',').collect::<Vec<_>>()).to_string(),
+                _ => wanted.clone(),
             };
             sql.push_str(" AND ");
             sql.push_str(&met);

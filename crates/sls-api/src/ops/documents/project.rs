@@ -2,8 +2,8 @@
 
 use super::calls::{PLAIN, calls, exists, items, missing, names};
 use super::stored_as::{
-    DASHBOARD, DOMAIN, ETL_JOB, ETL_META, LOGGING as STORED_LOGGING, METRICS_CONFIG, PIPELINE_CONFIG,
-    SAVED_SEARCH, STORE_VIEW,
+    DASHBOARD, DOMAIN, ETL_JOB, ETL_META, EXTERNAL_STORE, LOGGING as STORED_LOGGING, METRICS_CONFIG,
+    PIPELINE_CONFIG, SAVED_SEARCH, STORE_VIEW,
 };
 use super::{Filter, Key, Kind, List, Shape, Test};
 use crate::names::{
@@ -153,7 +153,7 @@ const STORE_VIEWS: Kind = Kind {
 };
 
 const EXTERNAL_STORES: Kind = Kind {
-    stored_as: "externalstore",
+    stored_as: EXTERNAL_STORE,
     noun: "external store",
     key: Key::Field("externalStoreName", &EXTERNAL_STORE_NAME),
     required: &[("storeType", Shape::OneOf(&["rds-vpc", "oss", "csv"])), ("parameter", Shape::Object)],
@@ -210,7 +210,6 @@ const METRICS_CONFIGS: Kind = Kind {
     noun: "metrics config",
     key: Key::Field("metricStore", &LOGSTORE_NAME),
     required: &[("metricsConfigDetail", Shape::Text)],
-    logstores: &["metricStore"],
     list: List {
         filters: &[Filter { parameter: "metricStore", pointer: "/metricStore", test: Test::Contains }],
         ..items("metricsConfig")

@@ -12,6 +12,8 @@ pub const DASHBOARD: &str = "dashboard";
 pub const PIPELINE_CONFIG: &str = "logtailpipelineconfig";
 /// Settings of metric stores.
 pub const METRICS_CONFIG: &str = "metricsconfig";
+/// Databases and files elsewhere, which SQL may join.
+pub const EXTERNAL_STORE: &str = "externalstore";
 /// ETL jobs of the first generation, which are no [`JOB`].
 pub const ETL_JOB: &str = "etljob";
 /// What a project keeps logs of.
