@@ -2,3 +2,19 @@
 //!
 //! Pure: what is asked, what is decided and how it is told. `mock-sls` answers with it under
 //! `/_mock/v1`, its command line prints with it, tests in Rust ask with it.
+//!
+//! Reading order: [`expectation`] what is asked → [`watch`] when it is decided → [`condition`] and
+//! [`golden`] what holds of the logs themselves → [`verdict`] the answer, with what explains a failure →
+//! [`report`] how people and machines read it.
+
+pub mod condition;
+pub mod expectation;
+pub mod golden;
+pub mod report;
+pub mod verdict;
+pub mod watch;
+
+pub use condition::Condition;
+pub use expectation::{Count, Expectation, Invalid};
+pub use golden::Golden;
+pub use verdict::{Ending, Explanation, Verdict};
