@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::HeaderMap;
 use http::header::HOST;
 
+use crate::arrivals::Arrivals;
 use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::front::Bodies;
@@ -49,6 +50,8 @@ pub struct App {
     pub put_turn: AtomicU64,
     /// How much was written in this second.
     pub write_quotas: WriteMeters,
+    /// Who waits for logs.
+    pub arrivals: Arc<Arrivals>,
     /// Every operation that is served.
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.

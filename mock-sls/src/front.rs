@@ -23,10 +23,11 @@ use sls_api::codec::Compression;
 use sls_api::error::ErrorBody;
 use sls_api::header;
 use sls_api::names::ProjectName;
-use sls_api::operation::{Json, Payload, WireBody};
+use sls_api::operation::{Endpoint, Json, Payload, WireBody};
 
 use self::project::Addressed;
 use crate::app::App;
+use crate::arrivals::{Arrivals, Write};
 use crate::error::ApiError;
 use crate::route::{self, Context, Raw, Target};
 
@@ -103,8 +104,9 @@ async fn answer(
     let query = query_pairs(&parts);
     let entry = operation(app, target, &parts, &query, project.is_some())?;
     seen.operation = Some(entry.endpoint.name);
-    let body = app.bodies.read(&parts.headers, body).await?;
     let path = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
+    let _change = project.as_ref().and_then(|project| change(app, project, &entry.endpoint, &path));
+    let body = app.bodies.read(&parts.headers, body).await?;
     let account = if entry.anonymous {
         String::new()
     } else {
@@ -130,6 +132,38 @@ async fn answer(
     tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
         .await
         .map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?
+}
+
+/// Tells whoever waits for logs, when it is dropped.
+enum Change {
+    /// Logs were written.
+    Logs(#[expect(dead_code, reason = "kept for its end")] Write),
+    /// Something else may have become otherwise.
+    Other(Arc<Arrivals>, ProjectName),
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if let Self::Other(arrivals, project) = self {
+            arrivals.changed(project.as_str());
+        }
+    }
+}
+
+/// What a request may change of what waits are about; nothing if it only reads.
+fn change(
+    app: &App,
+    project: &ProjectName,
+    endpoint: &Endpoint,
+    path: &[(&'static str, String)],
+) -> Option<Change> {
+    let is = |starts: &[&str]| starts.iter().any(|start| endpoint.name.starts_with(start));
+    let logstore = path.iter().find(|(name, _)| *name == "logstore").map(|(_, logstore)| logstore);
+    match logstore {
+        _ if is(&["Get", "List", "Pull", "Describe"]) => None,
+        Some(logstore) if is(&["Put"]) => Some(Change::Logs(app.arrivals.write(project.as_str(), logstore))),
+        _ => Some(Change::Other(Arc::clone(&app.arrivals), project.clone())),
+    }
 }
 
 /// 24 upper-case hex digits. Source: answers of the real service.

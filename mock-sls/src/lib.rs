@@ -17,6 +17,7 @@ mod accounts;
 mod admin;
 mod agent;
 mod app;
+mod arrivals;
 mod auth;
 pub mod cli;
 pub mod clock;

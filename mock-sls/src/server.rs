@@ -96,6 +96,7 @@ pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenEr
         quotas: config.quotas,
         put_turn: AtomicU64::new(0),
         write_quotas: WriteMeters::new(config.write_quotas),
+        arrivals: Arc::default(),
         operations: ops::all().into_groups(),
         unknown: Unknown::default(),
     }))

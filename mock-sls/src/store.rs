@@ -10,6 +10,7 @@
 
 pub mod agents;
 pub mod applied;
+pub mod arrived;
 pub mod consumer_groups;
 pub mod documents;
 pub mod expiry;

@@ -136,6 +136,31 @@ pub struct BlockMeta {
     pub index_generation: i64,
 }
 
+impl BlockMeta {
+    /// From [`META_COLUMNS`].
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            cursor: row.get(1)?,
+            shard: row.get(2)?,
+            time_min: row.get(3)?,
+            time_max: row.get(4)?,
+            log_count: row.get(5)?,
+            raw_bytes: row.get(6)?,
+            index_generation: row.get(7)?,
+        })
+    }
+
+    /// Its row: those of later blocks are higher.
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// The columns that [`BlockMeta::of`] reads, in its order.
+pub(super) const META_COLUMNS: &str =
+    "id, cursor, shard, time_min, time_max, log_count, raw_bytes, index_generation";
+
 /// Hands to `f` every block that may hold logs of `[from, to)` (Unix seconds) and has not expired, until it says
 /// stop. A block also holds logs outside of the window; `f` leaves them out. What is in a block is not read,
 /// see [`Blocks::read`].
@@ -153,8 +178,7 @@ pub fn scan(
 ) -> Result<(), ApiError> {
     let order = if newest_first { "time_max DESC, id DESC" } else { "time_min, id" };
     let sql = format!(
-        "SELECT id, cursor, shard, time_min, time_max, log_count, raw_bytes, index_generation \
-         FROM blocks INDEXED BY blocks_by_time \
+        "SELECT {META_COLUMNS} FROM blocks INDEXED BY blocks_by_time \
          WHERE logstore_id = ?1 AND time_max >= ?2 AND time_min < ?3 \
          AND time_min >= ?2 - (SELECT block_seconds_max FROM logstores WHERE id = ?1) \
          AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 ORDER BY {order}"
@@ -162,16 +186,7 @@ pub fn scan(
     let mut query = db.prepare_cached(&sql)?;
     let mut rows = query.query((target.id.0, from, to, topic, target.oldest))?;
     while let Some(row) = rows.next()? {
-        let meta = BlockMeta {
-            id: row.get(0)?,
-            cursor: row.get(1)?,
-            shard: row.get(2)?,
-            time_min: row.get(3)?,
-            time_max: row.get(4)?,
-            log_count: row.get(5)?,
-            raw_bytes: row.get(6)?,
-            index_generation: row.get(7)?,
-        };
+        let meta = BlockMeta::of(row)?;
         if f(&meta).is_break() {
             break;
         }

@@ -1,0 +1,187 @@
+//! Who waits for logs, and which writes are under way: a request that changes something says so when it
+//! ends, and whoever waits for that Logstore looks again. Nobody polls.
+//!
+//! Told by [`crate::front`]; listened to by [`crate::expect`].
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+/// Listeners and writes of a server.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    hasher: RandomState,
+    inner: Mutex<Inner>,
+    /// How many listen: nearly always nobody, and then nothing else is looked at.
+    listening: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    listeners: HashMap<u64, (Place, Weak<Notify>)>,
+    next: u64,
+    /// Writes under way, by Logstore.
+    writing: HashMap<u64, usize>,
+}
+
+/// A Logstore, by hash: two that share one only wake each other for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    project: u64,
+    logstore: u64,
+}
+
+impl Arrivals {
+    /// Listens to what happens to a Logstore, whether or not it is there.
+    pub fn listen(self: &Arc<Self>, project: &str, logstore: &str) -> Listener {
+        let place = self.place(project, logstore);
+        let notify = Arc::new(Notify::new());
+        let mut inner = self.lock();
+        inner.next += 1;
+        let number = inner.next;
+        inner.listeners.insert(number, (place, Arc::downgrade(&notify)));
+        self.listening.store(inner.listeners.len(), Ordering::SeqCst);
+        Listener { arrivals: Arc::clone(self), number, place, notify }
+    }
+
+    /// A write to a Logstore begins; it has ended when the result is dropped.
+    pub fn write(self: &Arc<Self>, project: &str, logstore: &str) -> Write {
+        let place = self.place(project, logstore);
+        *self.lock().writing.entry(place.logstore).or_default() += 1;
+        Write { arrivals: Arc::clone(self), place }
+    }
+
+    /// Something in a project has changed.
+    pub fn changed(&self, project: &str) {
+        if self.listening.load(Ordering::SeqCst) > 0 {
+            let project = self.hasher.hash_one(project);
+            self.lock().wake(|place| place.project == project);
+        }
+    }
+
+    /// Everything may have changed.
+    pub fn all_changed(&self) {
+        self.lock().wake(|_| true);
+    }
+
+    fn place(&self, project: &str, logstore: &str) -> Place {
+        Place { project: self.hasher.hash_one(project), logstore: self.hasher.hash_one((project, logstore)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn wake(&self, concerns: impl Fn(Place) -> bool) {
+        for (place, listener) in self.listeners.values() {
+            if concerns(*place)
+                && let Some(listener) = listener.upgrade()
+            {
+                listener.notify_one();
+            }
+        }
+    }
+}
+
+/// Waits for what happens to one Logstore.
+#[derive(Debug)]
+pub struct Listener {
+    arrivals: Arc<Arrivals>,
+    number: u64,
+    place: Place,
+    notify: Arc<Notify>,
+}
+
+impl Listener {
+    /// Resolves when something has happened since it last resolved, or since it was made.
+    pub async fn changed(&self) {
+        self.notify.notified().await;
+    }
+
+    /// Whether a write to the Logstore is under way.
+    pub fn is_written(&self) -> bool {
+        self.arrivals.lock().writing.contains_key(&self.place.logstore)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut inner = self.arrivals.lock();
+        inner.listeners.remove(&self.number);
+        self.arrivals.listening.store(inner.listeners.len(), Ordering::SeqCst);
+    }
+}
+
+/// A write under way.
+#[derive(Debug)]
+pub struct Write {
+    arrivals: Arc<Arrivals>,
+    place: Place,
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        let mut inner = self.arrivals.lock();
+        let key = self.place.logstore;
+        match inner.writing.get_mut(&key) {
+            Some(writes) if *writes > 1 => *writes -= 1,
+            _ => {
+                inner.writing.remove(&key);
+            }
+        }
+        if !inner.listeners.is_empty() {
+            inner.wake(|place| place == self.place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn has_changed(listener: &Listener) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(listener.changed()).as_mut().poll(&mut context) == Poll::Ready(())
+    }
+
+    #[test]
+    fn the_end_of_a_write_wakes_who_listens_to_its_logstore() {
+        let arrivals = Arc::new(Arrivals::default());
+        let (here, there) = (arrivals.listen("p", "here"), arrivals.listen("p", "there"));
+        let write = arrivals.write("p", "here");
+        let other = arrivals.write("p", "here");
+        assert!(here.is_written() && !there.is_written() && !has_changed(&here));
+        drop(write);
+        assert!(here.is_written() && has_changed(&here) && !has_changed(&here));
+        drop(other);
+        assert!(!here.is_written() && has_changed(&here) && !has_changed(&there));
+    }
+
+    #[test]
+    fn a_change_of_a_project_wakes_all_that_listen_in_it() {
+        let arrivals = Arc::new(Arrivals::default());
+        let [a, b, other] = [("p", "a"), ("p", "b"), ("q", "a")].map(|(p, l)| arrivals.listen(p, l));
+        arrivals.changed("p");
+        assert!(has_changed(&a) && has_changed(&b) && !has_changed(&other));
+        arrivals.all_changed();
+        assert!(has_changed(&other));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_who_has_gone() {
+        let arrivals = Arc::new(Arrivals::default());
+        drop((arrivals.listen("p", "a"), arrivals.write("p", "a")));
+        let inner = arrivals.lock();
+        assert!(inner.listeners.is_empty() && inner.writing.is_empty());
+        assert_eq!(arrivals.listening.load(Ordering::SeqCst), 0);
+    }
+}
