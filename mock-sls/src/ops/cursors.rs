@@ -13,6 +13,7 @@ use sls_api::ops::cursors::{
 
 use crate::error::ApiError;
 use crate::query::filter::{Filter, FilterError};
+use crate::query::source::{Cancel, CancelOnDrop};
 use crate::route::{Call, Context, Operations};
 use crate::store::logs::{self, Pulled};
 use crate::store::logstores::{self, ReadTarget};
@@ -130,12 +131,14 @@ async fn pull(context: Context, path: InShard, query: PullQuery) -> Result<Pulle
     let count = groups_wanted(query.count)?;
     let filter = query.query.as_deref().map(|query| Filter::new(query, now, settings)).transpose()?;
     let InShard { logstore, shard } = path;
+    let guard = CancelOnDrop::default();
+    let cancel = guard.0.clone();
     context
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &logstore, now)?;
             let mut batch = read(db, target, shard, (from, to), count)?;
             if let Some(filter) = &filter {
-                batch.filtered = Some(leave_out(&mut batch.groups, filter)?);
+                leave_out(&mut batch, filter, &cancel)?;
             }
             frame(&batch, accepts)
         })
@@ -168,24 +171,33 @@ fn read(
 }
 
 /// Keeps the logs that a query finds, and the groups that have one. The cursors stay those of
-/// what was read, so that a client goes on behind it.
-fn leave_out(groups: &mut Vec<Pulled>, filter: &Filter) -> Result<Filtered, ApiError> {
-    let mut done = Filtered { raw_groups: groups.len() as u64, ..Filtered::default() };
+/// what was read, so that a client goes on behind it. A pipeline can make more of a group than there was:
+/// when the answer is full, the next pull goes on with the groups that are left.
+fn leave_out(batch: &mut Batch, filter: &Filter, cancel: &Cancel) -> Result<(), ApiError> {
+    let mut done = Filtered::default();
     let mut kept = Vec::new();
-    for group in groups.drain(..) {
-        let found = filter.apply(&group.raw).map_err(|error| match error {
+    let mut kept_bytes = 0;
+    for group in std::mem::take(&mut batch.groups) {
+        if kept_bytes >= PULL_BYTES_MAX {
+            (batch.next, batch.at_end) = (group.cursor, false);
+            break;
+        }
+        let found = filter.apply(&group.raw, cancel).map_err(|error| match error {
             FilterError::Damaged(error) => ApiError::Internal(error.to_string()),
             FilterError::Refused(error) => error.into(),
         })?;
+        done.raw_groups += 1;
         done.raw_bytes += group.raw.len() as u64;
         done.raw_lines += found.read as u64;
         done.result_lines += found.kept as u64;
         for raw in found.groups {
+            kept_bytes += raw.len();
             kept.push(Pulled { raw, ..group });
         }
     }
-    *groups = kept;
-    Ok(done)
+    batch.groups = kept;
+    batch.filtered = Some(done);
+    Ok(())
 }
 
 /// Frames the groups as they lie in the store: a list of messages is its members, each behind
@@ -219,4 +231,30 @@ fn frame(batch: &Batch, accepts: Compression) -> Result<PulledLogs, ApiError> {
         end_of_cursor: batch.at_end,
         filtered: batch.filtered,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use sls_api::log_group::{Content, Log, LogGroup};
+
+    use super::*;
+    use crate::query::sql::Settings;
+
+    #[test]
+    fn a_full_answer_leaves_the_groups_behind_it_to_the_next_pull() {
+        let list = format!("[{}]", vec!["1"; 10].join(","));
+        let contents = vec![Content::new("list", list), Content::new("text", "t".repeat(1 << 20))];
+        let group = LogGroup { logs: vec![Log { time: 1, contents, time_ns: None }], ..LogGroup::default() };
+        let raw = Bytes::from(group.encode_to_vec());
+        let groups = [5, 7, 9].map(|cursor| Pulled { cursor, raw: raw.clone() });
+        let mut batch = Batch { groups: groups.to_vec(), next: 10, at_end: true, filtered: None };
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let filter = Filter::new("* | expand-values -keep list as item", now, &Settings::default());
+        leave_out(&mut batch, &filter.unwrap(), &Cancel::default()).unwrap();
+        assert_eq!((batch.groups.len(), batch.next, batch.at_end), (1, 7, false));
+        let done = batch.filtered.unwrap();
+        assert_eq!((done.raw_groups, done.raw_lines, done.result_lines), (1, 1, 10));
+        assert_eq!(done.raw_bytes, raw.len() as u64);
+    }
 }

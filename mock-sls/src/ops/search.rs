@@ -25,7 +25,7 @@ use crate::query::histogram::{self, HistogramRequest};
 use crate::query::index::IndexConfig;
 use crate::query::request::{LINES_MAX, Page, Window};
 use crate::query::run::{self, LogsRequest};
-use crate::query::source::{Block, Cancel, Content, Indexes, Kept, LogSource, Place, Span};
+use crate::query::source::{Block, Cancel, CancelOnDrop, Content, Indexes, Kept, LogSource, Place, Span};
 use crate::query::sql::{self, ExternalTable};
 use crate::route::{Call, Context, Operations};
 use crate::store::documents::{self, Owner};
@@ -156,7 +156,7 @@ where
     T: Send + 'static,
     F: FnOnce(Option<&Indexes>, &mut dyn LogSource, &Cancel) -> Result<T, QueryError> + Send + 'static,
 {
-    let guard = CancelOnDrop(Cancel::default());
+    let guard = CancelOnDrop::default();
     let (cancel, now, app) = (guard.0.clone(), context.now, Arc::clone(&context.app));
     let state = app.store.summaries.state();
     context
@@ -167,15 +167,6 @@ where
             Ok(query(indexes.as_ref(), &mut logs, &cancel)?)
         })
         .await
-}
-
-/// Gives up the query when the future that waits for it is dropped.
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, ApiError> {

@@ -79,8 +79,8 @@ impl Filter {
     /// Keeps the logs of an encoded group that are found, as the pipeline makes them.
     ///
     /// # Errors
-    /// The bytes are not a group, or the pipeline cannot take a log.
-    pub fn apply(&self, encoded: &Bytes) -> Result<Left, FilterError> {
+    /// The bytes are not a group, the pipeline cannot take a log, or nobody waits for it.
+    pub fn apply(&self, encoded: &Bytes, cancel: &Cancel) -> Result<Left, FilterError> {
         let group = GroupView::parse(encoded)?;
         let read = group.logs().len();
         let mut found = vec![false; read];
@@ -88,6 +88,9 @@ impl Filter {
         let walked: ControlFlow<SqlError> = group.for_each(
             |_| true,
             |index, log| {
+                if cancel.is_cancelled() {
+                    return ControlFlow::Break(SqlError::Cancelled);
+                }
                 if let Some(found) = found.get_mut(index) {
                     *found = self.matcher.matches(log);
                     if *found
@@ -104,8 +107,8 @@ impl Filter {
             return Err(QueryError::from(error).into());
         }
         if let Some((pipeline, session)) = &self.pipeline {
-            let rows = pipeline.run(rows, session, &Cancel::default()).map_err(QueryError::from)?;
-            let groups = rows.groups(session.zone()).map_err(QueryError::from)?;
+            let rows = pipeline.run(rows, session, cancel).map_err(QueryError::from)?;
+            let groups = rows.groups(session.zone(), cancel).map_err(QueryError::from)?;
             let kept = groups.iter().map(|group| group.logs.len()).sum();
             let groups = groups.iter().map(|group| group.encode_to_vec().into()).collect();
             return Ok(Left { read, kept, groups });
@@ -165,7 +168,7 @@ mod tests {
     }
 
     fn left(query: &str) -> String {
-        let left = filter(query).apply(&group()).unwrap();
+        let left = filter(query).apply(&group(), &Cancel::default()).unwrap();
         let groups = left.groups.into_iter().map(|raw| LogGroup::decode(raw).unwrap());
         let logs: Vec<Log> = groups.flat_map(|group| group.logs).collect();
         let statuses: Vec<String> =
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_group_is_whole() {
-        let mut left = filter("post").apply(&group()).unwrap();
+        let mut left = filter("post").apply(&group(), &Cancel::default()).unwrap();
         let group = LogGroup::decode(left.groups.remove(0)).unwrap();
         assert_eq!((group.topic.as_deref(), group.logs[0].time_ns), (Some("web"), Some(7)));
     }
@@ -195,7 +198,7 @@ mod tests {
     fn what_is_found_goes_through_a_pipeline() {
         assert_eq!(left("get | where cast(status as bigint) > 300"), "404");
         let query = "* | where status <> '404' | parse-regexp msg, '/(\\w+)' as page | project-away msg";
-        let left = filter(query).apply(&group()).unwrap();
+        let left = filter(query).apply(&group(), &Cancel::default()).unwrap();
         assert_eq!((left.read, left.kept, left.groups.len()), (3, 2, 1));
         let group = LogGroup::decode(left.groups[0].clone()).unwrap();
         let fields = |log: &Log| {
@@ -208,11 +211,25 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_nobody_waits_for_stops() {
+        let cancel = Cancel::default();
+        cancel.cancel();
+        for query in ["get", "* | limit 1"] {
+            let outcome = filter(query).apply(&group(), &cancel);
+            assert!(
+                matches!(outcome, Err(FilterError::Refused(QueryError::Cancelled))),
+                "{query}: {outcome:?}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_no_pipeline_is_refused() {
         for query in ["* | select msg", "* | with_pack_meta", "* | nonsense", "* | where (", "* | limit x"] {
             assert!(Filter::new(query, Timestamp::UNIX_EPOCH, &Settings::default()).is_err(), "{query}");
         }
-        let failing = filter("* | where cast(msg as bigint) > 1").apply(&group()).unwrap_err();
+        let failing =
+            filter("* | where cast(msg as bigint) > 1").apply(&group(), &Cancel::default()).unwrap_err();
         assert!(failing.to_string().contains("Can not cast"), "{failing}");
     }
 }

@@ -125,3 +125,13 @@ impl Cancel {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+/// Gives up the query when the future that waits for it is dropped.
+#[derive(Debug, Default)]
+pub struct CancelOnDrop(pub Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}

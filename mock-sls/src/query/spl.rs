@@ -6,13 +6,17 @@
 //! expression says otherwise. Source: documents "SPL syntax", "SPL instructions".
 
 mod arguments;
+mod columns;
 mod commands;
 mod extract;
 mod groups;
+mod memory;
 mod parse;
 
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
 
 use rusqlite::types::Value;
 use sls_api::{
@@ -25,19 +29,16 @@ use super::{
     source::Cancel,
     sql::{Column, Frame, Session, SqlError, Type},
 };
-use parse::Command;
+use columns::Places;
+use parse::Stage;
 
 pub use extract::csv as csv_values;
+pub use parse::is_command;
 
 /// Commands of one pipeline. Source: document "SPL syntax".
 pub const COMMANDS_MAX: usize = 16;
 /// Length of a pipeline, bytes. Source: document "SPL syntax".
 pub const PIPELINE_BYTES_MAX: usize = 64 * 1024;
-/// Memory that the rows of a pipeline may take, bytes. Own choice, the service has 2 GB.
-const MEMORY_BYTES_MAX: u64 = 512 << 20;
-
-/// Memory of a value besides its text, bytes, roughly.
-const VALUE_BYTES: u64 = 32;
 
 /// Why a pipeline was refused or failed. The wording is a guess; what is wrong in an expression is
 /// said as in SQL.
@@ -73,7 +74,7 @@ pub enum SplError {
 /// A pipeline made ready.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    commands: Vec<Command>,
+    stages: Vec<Stage>,
 }
 
 /// Rows on their way through a pipeline.
@@ -82,7 +83,9 @@ pub struct Rows {
     frame: Frame,
     /// For each column whether a command named it: then a row shows it even where it is NULL.
     named: Vec<bool>,
-    bytes: u64,
+    places: Places,
+    /// Names and texts of the logs that were pushed, bytes.
+    texts: u64,
 }
 
 impl Pipeline {
@@ -91,23 +94,20 @@ impl Pipeline {
     /// # Errors
     /// Syntax, unknown commands, too many of them.
     pub fn parse(text: &str) -> Result<Self, SplError> {
-        parse::pipeline(text).map(|commands| Self { commands })
+        parse::pipeline(text).map(|stages| Self { stages })
     }
 
     /// Runs the commands.
     ///
     /// # Errors
-    /// An expression that does not fit its fields, or a value that a function cannot take.
+    /// An expression that does not fit its fields, a value that a function cannot take, or rows
+    /// that take too much memory.
     pub fn run(&self, mut rows: Rows, session: &Session, cancel: &Cancel) -> Result<Rows, SplError> {
-        // Rows that came before a field was first seen are shorter than the others.
-        let width = rows.frame.columns.len();
-        rows.frame.rows.iter_mut().for_each(|row| row.resize(width, Value::Null));
-        for (index, command) in self.commands.iter().enumerate() {
-            rows = commands::run(command, rows, session, cancel).map_err(|error| SplError::Expression {
-                number: index + 1,
-                command: command.name(),
-                error,
-            })?;
+        for (index, Stage { name, command }) in self.stages.iter().enumerate() {
+            // Rows that came before a field was first seen are shorter than the others.
+            let filled = rows.fill_up(cancel);
+            let done = filled.and_then(|()| commands::run(command, rows, session, cancel));
+            rows = done.map_err(|error| SplError::Expression { number: index + 1, command: name, error })?;
         }
         Ok(rows)
     }
@@ -117,53 +117,55 @@ impl Rows {
     /// Adds a log: its fields, topic, source, tags and time, in the order of an answer's row.
     ///
     /// # Errors
-    /// There are too many.
+    /// They take too much memory.
     pub fn push(&mut self, log: &LogView<'_>) -> Result<(), SqlError> {
         let mut row = vec![Value::Null; self.frame.columns.len()];
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = String::from_utf8_lossy;
         for (key, value) in log.contents {
-            self.set(&mut row, text(key), text(value));
+            self.set(&mut row, &text(key), text(value))?;
         }
-        self.set(&mut row, TOPIC_KEY.to_owned(), text(log.topic));
-        self.set(&mut row, SOURCE_KEY.to_owned(), text(log.source));
+        self.set(&mut row, TOPIC_KEY, text(log.topic))?;
+        self.set(&mut row, SOURCE_KEY, text(log.source))?;
         for (key, value) in log.tags {
-            self.set(&mut row, format!("{TAG_PREFIX}{}", text(key)), text(value));
+            self.set(&mut row, &format!("{TAG_PREFIX}{}", text(key)), text(value))?;
         }
-        self.set_number(&mut row, TIME_KEY, log.time);
+        self.set_number(&mut row, TIME_KEY, log.time)?;
         if log.time_ns != 0 {
-            self.set_number(&mut row, TIME_NS_KEY, log.time_ns);
+            self.set_number(&mut row, TIME_NS_KEY, log.time_ns)?;
         }
         self.frame.rows.push(row);
-        match self.bytes <= MEMORY_BYTES_MAX {
-            true => Ok(()),
-            false => {
-                Err(SqlError::TooLarge { limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20), what: "memory" })
-            }
-        }
+        Ok(())
     }
 
-    fn set(&mut self, row: &mut Vec<Value>, name: String, value: String) {
-        self.bytes += value.len() as u64;
-        self.put(row, name, Type::Varchar, Value::Text(value));
+    fn set(&mut self, row: &mut Vec<Value>, name: &str, value: Cow<'_, str>) -> Result<(), SqlError> {
+        self.texts += value.len() as u64;
+        self.put(row, name, Type::Varchar, Value::Text(value.into_owned()))
     }
 
     /// Only the time fields are numbers. Source: document "SPL syntax", data types.
-    fn set_number(&mut self, row: &mut Vec<Value>, name: &str, value: u32) {
-        self.put(row, name.to_owned(), Type::Bigint, Value::Integer(i64::from(value)));
+    fn set_number(&mut self, row: &mut Vec<Value>, name: &str, value: u32) -> Result<(), SqlError> {
+        self.put(row, name, Type::Bigint, Value::Integer(i64::from(value)))
     }
 
-    fn put(&mut self, row: &mut Vec<Value>, name: String, ty: Type, value: Value) {
-        self.bytes += VALUE_BYTES;
-        let known = self.frame.columns.iter().position(|column| column.name == name);
-        let index = known.unwrap_or_else(|| {
-            self.frame.columns.push(Column { name, ty });
-            self.named.push(false);
-            self.frame.columns.len() - 1
-        });
+    fn put(&mut self, row: &mut Vec<Value>, name: &str, ty: Type, value: Value) -> Result<(), SqlError> {
+        let index = match self.places.exact(name) {
+            Some(index) => index,
+            None => {
+                self.texts += name.len() as u64;
+                self.places.add(name, self.frame.columns.len());
+                self.frame.columns.push(Column { name: name.to_owned(), ty });
+                self.named.push(false);
+                self.frame.columns.len() - 1
+            }
+        };
+        // Every row will have a value for every column, also those that came before it.
+        let table = memory::table_bytes(self.frame.rows.len() + 1, self.frame.columns.len());
+        memory::fits(self.texts.saturating_add(table))?;
         row.resize(self.frame.columns.len(), Value::Null);
         if let Some(slot) = row.get_mut(index) {
             *slot = value;
         }
+        Ok(())
     }
 
     /// Orders rows by keys, one per row, ascending or in `reverse`.

@@ -39,7 +39,9 @@ pub use error::SqlError;
 use execute::Generations;
 pub use execute::{Plan, Table};
 pub use external::ExternalTable;
-pub use frame::{Assignments, Column, Frame, Select, parse_assignments, parse_condition, parse_terms};
+pub use frame::{
+    Assignments, Column, Frame, Select, parse_assignments, parse_condition, parse_terms, value_bytes,
+};
 pub use functions::JsonPath;
 pub use places::{IpPlaces, PlacesError};
 pub use table::table_of;

@@ -1,6 +1,6 @@
 //! Cuts a query into its search and what follows the pipe.
 
-use super::QueryError;
+use super::{QueryError, spl};
 
 /// A query before its halves are parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,23 +23,6 @@ pub enum Tail<'q> {
     /// Commands of a pipeline: `where …`, or several with `|` between them.
     Pipeline(&'q str),
 }
-
-/// Words that begin a pipeline (SPL). Source: document "SPL instructions".
-const PIPELINE_COMMANDS: [&str; 13] = [
-    "where",
-    "extend",
-    "project",
-    "project-away",
-    "project-rename",
-    "parse-json",
-    "parse-regexp",
-    "parse-csv",
-    "parse-kv",
-    "expand-values",
-    "limit",
-    "sort",
-    "stats",
-];
 
 /// Session settings accepted before `select` and ignored. Source: `sls-query.md` §3.1.
 const SESSION_SETTINGS: [&str; 4] =
@@ -83,7 +66,7 @@ fn tail(text: &str) -> Result<Tail<'_>, QueryError> {
         return Ok(Tail::Sql(text));
     }
     let command = text.split_whitespace().next().unwrap_or_default();
-    match PIPELINE_COMMANDS.contains(&command) {
+    match spl::is_command(command) {
         true => Ok(Tail::Pipeline(text)),
         false => Err(QueryError::StrayPipe { near: command.to_owned() }),
     }

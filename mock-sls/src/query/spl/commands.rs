@@ -6,12 +6,15 @@ use rusqlite::types::{Value, ValueRef};
 use sqlparser::ast::{Expr, OrderByExpr};
 
 use super::{
-    Rows, extract, is_time_field,
+    Rows,
+    columns::Places,
+    extract, is_time_field,
+    memory::{Meter, row_bytes},
     parse::{Command, KeyValues, Parsed, Projected},
 };
 use crate::query::{
     source::Cancel,
-    sql::{Column, Frame, Select, Session, SqlError, Type},
+    sql::{Column, Frame, Select, Session, SqlError, Type, value_bytes},
 };
 
 /// Runs a command.
@@ -22,31 +25,31 @@ pub fn run(command: &Command, rows: Rows, session: &Session, cancel: &Cancel) ->
     match command {
         Command::Where(condition) => kept(rows, condition, session, cancel),
         Command::Extend(assignments) => extended(rows, assignments, session, cancel),
-        Command::Project(members) => Ok(projected(rows, members)),
+        Command::Project(members) => projected(rows, members, cancel),
         Command::ProjectAway(patterns) => {
             let away =
                 |name: &str| !is_time_field(name) && patterns.iter().any(|pattern| pattern.matches(name));
             let left: Vec<usize> = rows.columns_where(|name| !away(name));
-            Ok(rows.with_columns(&left))
+            rows.with_columns(&left, cancel)
         }
-        Command::ProjectRename(pairs) => Ok(renamed(rows, pairs)),
+        Command::ProjectRename(pairs) => renamed(rows, pairs, cancel),
         Command::ParseJson(parsed, path) => {
-            Ok(taken_apart(rows, parsed, |text| extract::json_fields(text, path.as_ref())))
+            taken_apart(rows, parsed, cancel, |text| extract::json_fields(text, path.as_ref()))
         }
         Command::ParseKv(parsed, KeyValues::Delimited { between, inside }) => {
-            Ok(taken_apart(rows, parsed, |text| owned(extract::pairs(text, between, inside))))
+            taken_apart(rows, parsed, cancel, |text| owned(extract::pairs(text, between, inside)))
         }
-        Command::ParseKv(parsed, KeyValues::Regex(regex)) => Ok(taken_apart(rows, parsed, |text| {
+        Command::ParseKv(parsed, KeyValues::Regex(regex)) => taken_apart(rows, parsed, cancel, |text| {
             let pairs = regex.captures_iter(text).filter_map(|found| Some((found.get(1)?, found.get(2)?)));
             owned(pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect())
-        })),
-        Command::ParseRegexp { field, regex, outputs } => Ok(rows.with_outputs(field, outputs, |text| {
+        }),
+        Command::ParseRegexp { field, regex, outputs } => rows.with_outputs(field, outputs, cancel, |text| {
             let found = regex.captures(text);
             let group = |index: usize| Some(found.as_ref()?.get(index + 1)?.as_str().to_owned());
             (0..outputs.len()).map(group).collect()
-        })),
+        }),
         Command::ParseCsv { field, delimiter, quote, strict, outputs } => {
-            Ok(rows.with_outputs(field, outputs, |text| {
+            rows.with_outputs(field, outputs, cancel, |text| {
                 let values = extract::csv(text, delimiter, *quote);
                 match *strict && values.len() != outputs.len() {
                     true => vec![None; outputs.len()],
@@ -56,13 +59,13 @@ pub fn run(command: &Command, rows: Rows, session: &Session, cancel: &Cancel) ->
                         values.chain(vec![None; missing]).collect()
                     }
                 }
-            }))
+            })
         }
         Command::ExpandValues { field, path, limit, keep, output } => {
-            Ok(expanded(rows, field, output, *keep, |text| {
+            expanded(rows, field, output, *keep, cancel, |text| {
                 let elements = extract::json_elements(text, path.as_ref());
                 elements.map(|elements| elements.into_iter().take(*limit).collect())
-            }))
+            })
         }
         Command::Limit { offset, rows: count } => {
             let mut rows = rows;
@@ -114,9 +117,11 @@ fn extended(
                 }
             }
         }
-        let at = rows.column(name, ty);
+        let mut meter = Meter::of(&rows.frame.rows, cancel);
+        let at = rows.column(name, ty, &mut meter)?;
         for (row, value) in rows.frame.rows.iter_mut().zip(values.rows) {
             if let (Some(slot), Some(value)) = (row.get_mut(at), value.into_iter().next()) {
+                meter.add(value_bytes(&value))?;
                 *slot = value;
             }
         }
@@ -124,9 +129,9 @@ fn extended(
     Ok(rows)
 }
 
-fn projected(rows: Rows, members: &[Projected]) -> Rows {
+fn projected(mut rows: Rows, members: &[Projected], cancel: &Cancel) -> Result<Rows, SqlError> {
     let mut chosen: Vec<(usize, String, bool)> = Vec::new();
-    let mut rows = rows;
+    let mut meter = Meter::of(&rows.frame.rows, cancel);
     for member in members {
         match member {
             Projected::Kept(pattern) if pattern.is_wild() => {
@@ -138,12 +143,11 @@ fn projected(rows: Rows, members: &[Projected]) -> Rows {
                 }
             }
             Projected::Kept(pattern) => {
-                let at = rows.frame.find(pattern.name());
-                let at = at.unwrap_or_else(|| rows.column(pattern.name(), Type::Varchar));
+                let at = rows.found_or_made(pattern.name(), &mut meter)?;
                 chosen.push((at, pattern.name().to_owned(), true));
             }
             Projected::Renamed { new, old } => {
-                let at = rows.frame.find(old).unwrap_or_else(|| rows.column(old, Type::Varchar));
+                let at = rows.found_or_made(old, &mut meter)?;
                 chosen.push((at, new.clone(), true));
             }
         }
@@ -157,32 +161,34 @@ fn projected(rows: Rows, members: &[Projected]) -> Rows {
     let mut seen = std::collections::HashSet::new();
     chosen.retain(|(_, name, _)| seen.insert(name.clone()));
     let places: Vec<usize> = chosen.iter().map(|(at, ..)| *at).collect();
-    let mut rows = rows.with_columns(&places);
+    let mut rows = rows.with_columns(&places, cancel)?;
     for ((column, named), (_, name, explicit)) in
         rows.frame.columns.iter_mut().zip(&mut rows.named).zip(chosen)
     {
         column.name = name;
         *named = *named || explicit;
     }
-    rows
+    rows.places = Places::of(&rows.frame.columns);
+    Ok(rows)
 }
 
-fn renamed(mut rows: Rows, pairs: &[(String, String)]) -> Rows {
+fn renamed(mut rows: Rows, pairs: &[(String, String)], cancel: &Cancel) -> Result<Rows, SqlError> {
     for (new, old) in pairs {
-        let Some(at) = rows.frame.find(old).filter(|_| !is_time_field(old) && !is_time_field(new)) else {
+        let Some(at) = rows.places.find(old).filter(|_| !is_time_field(old) && !is_time_field(new)) else {
             continue;
         };
-        let overwritten = rows.frame.find(new).filter(|place| *place != at);
+        let overwritten = rows.places.find(new).filter(|place| *place != at);
         if let Some(column) = rows.frame.columns.get_mut(at) {
             column.name = new.clone();
         }
+        rows.places = Places::of(&rows.frame.columns);
         if let Some(overwritten) = overwritten {
             let left: Vec<usize> =
                 (0..rows.frame.columns.len()).filter(|place| *place != overwritten).collect();
-            rows = rows.with_columns(&left);
+            rows = rows.with_columns(&left, cancel)?;
         }
     }
-    rows
+    Ok(rows)
 }
 
 fn owned(pairs: Vec<(&str, &str)>) -> Vec<(String, Option<String>)> {
@@ -193,10 +199,12 @@ fn owned(pairs: Vec<(&str, &str)>) -> Vec<(String, Option<String>)> {
 fn taken_apart(
     mut rows: Rows,
     parsed: &Parsed,
+    cancel: &Cancel,
     apart: impl Fn(&str) -> Vec<(String, Option<String>)>,
-) -> Rows {
-    let Some(source) = rows.frame.find(&parsed.field) else { return rows };
+) -> Result<Rows, SqlError> {
+    let Some(source) = rows.places.find(&parsed.field) else { return Ok(rows) };
     let known = rows.frame.columns.len();
+    let mut meter = Meter::of(&rows.frame.rows, cancel);
     for index in 0..rows.frame.rows.len() {
         let fields = match rows.frame.rows.get(index).and_then(|row| row.get(source)) {
             Some(Value::Text(text)) => apart(text),
@@ -207,21 +215,29 @@ fn taken_apart(
             if is_time_field(&name) {
                 continue;
             }
-            let exact = rows.frame.columns.iter().position(|column| column.name == name);
-            let at = exact.unwrap_or_else(|| rows.column(&name, Type::Varchar));
-            let Some(slot) = rows.frame.rows.get_mut(index).and_then(|row| row.get_mut(at)) else { continue };
+            let at = match rows.places.find(&name) {
+                Some(at) => at,
+                None => rows.add_column(&name, Type::Varchar, &mut meter)?,
+            };
+            let Some(row) = rows.frame.rows.get_mut(index) else { continue };
+            if row.len() <= at {
+                row.resize(at + 1, Value::Null);
+            }
+            let Some(slot) = row.get_mut(at) else { continue };
             if parsed.preserve && at < known && *slot != Value::Null {
                 continue;
             }
+            meter.add(value.as_ref().map_or(0, |value| value.len() as u64))?;
             *slot = value.map_or(Value::Null, Value::Text);
             if let Some(column) = rows.frame.columns.get_mut(at) {
                 column.ty = Type::Varchar;
             }
         }
     }
+    rows.fill_up(cancel)?;
     // What rows have differs, as with fields of logs.
     rows.named.iter_mut().skip(known).for_each(|named| *named = false);
-    rows
+    Ok(rows)
 }
 
 fn expanded(
@@ -229,17 +245,21 @@ fn expanded(
     field: &str,
     output: &str,
     keep: bool,
+    cancel: &Cancel,
     elements: impl Fn(&str) -> Option<Vec<String>>,
-) -> Rows {
-    let Some(source) = rows.frame.find(field) else { return rows };
-    let at = rows.column(output, Type::Varchar);
+) -> Result<Rows, SqlError> {
+    let Some(source) = rows.places.find(field) else { return Ok(rows) };
+    let at = rows.column(output, Type::Varchar, &mut Meter::of(&rows.frame.rows, cancel))?;
     let mut all = Vec::new();
+    let mut meter = Meter::of(&[], cancel);
     for row in std::mem::take(&mut rows.frame.rows) {
         let found = match row.get(source) {
             Some(Value::Text(text)) => elements(text),
             _ => None,
         };
+        let bytes = row_bytes(&row);
         for element in found.unwrap_or_default() {
+            meter.add(bytes.saturating_add(element.len() as u64))?;
             let mut copy = row.clone();
             if let Some(slot) = copy.get_mut(at) {
                 *slot = Value::Text(element);
@@ -249,10 +269,10 @@ fn expanded(
     }
     rows.frame.rows = all;
     match keep || at == source {
-        true => rows,
+        true => Ok(rows),
         false => {
             let left: Vec<usize> = (0..rows.frame.columns.len()).filter(|place| *place != source).collect();
-            rows.with_columns(&left)
+            rows.with_columns(&left, cancel)
         }
     }
 }
@@ -318,48 +338,15 @@ fn grouped(
         *column = Column { name, ty: column.ty.clone() };
     }
     let named = vec![true; frame.columns.len()];
-    Ok(Rows { frame, named, bytes: rows.bytes })
+    Ok(Rows { places: Places::of(&frame.columns), frame, named, texts: rows.texts })
 }
 
 impl Rows {
-    fn columns_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
-        let numbered = self.frame.columns.iter().enumerate();
-        numbered.filter(|(_, column)| wanted(&column.name)).map(|(index, _)| index).collect()
-    }
-
-    /// These columns alone, in this order.
-    fn with_columns(self, places: &[usize]) -> Self {
-        let Self { frame, named, bytes } = self;
-        let pick =
-            |row: &Vec<Value>| places.iter().map(|&at| row.get(at).cloned().unwrap_or(Value::Null)).collect();
-        Self {
-            frame: Frame {
-                columns: places.iter().filter_map(|&at| frame.columns.get(at).cloned()).collect(),
-                rows: frame.rows.iter().map(pick).collect(),
-            },
-            named: places.iter().map(|&at| named.get(at).copied().unwrap_or_default()).collect(),
-            bytes,
+    fn found_or_made(&mut self, name: &str, meter: &mut Meter<'_>) -> Result<usize, SqlError> {
+        match self.places.find(name) {
+            Some(at) => Ok(at),
+            None => self.column(name, Type::Varchar, meter),
         }
-    }
-
-    /// The place of the column of this name, made if there is none; it is of type `ty` from now on.
-    fn column(&mut self, name: &str, ty: Type) -> usize {
-        let at = match self.frame.find(name) {
-            Some(at) => at,
-            None => {
-                self.frame.columns.push(Column { name: name.to_owned(), ty: ty.clone() });
-                self.named.push(true);
-                self.frame.rows.iter_mut().for_each(|row| row.push(Value::Null));
-                self.frame.columns.len() - 1
-            }
-        };
-        if let Some(column) = self.frame.columns.get_mut(at) {
-            column.ty = ty;
-        }
-        if let Some(named) = self.named.get_mut(at) {
-            *named = true;
-        }
-        at
     }
 
     /// Sets named outputs from the text of a field.
@@ -367,19 +354,24 @@ impl Rows {
         mut self,
         field: &str,
         outputs: &[String],
+        cancel: &Cancel,
         values: impl Fn(&str) -> Vec<Option<String>>,
-    ) -> Self {
-        let source = self.frame.find(field);
-        let texts: Vec<Vec<Option<String>>> = self
-            .frame
-            .rows
-            .iter()
-            .map(|row| match source.and_then(|source| row.get(source)) {
+    ) -> Result<Self, SqlError> {
+        let source = self.places.find(field);
+        let mut meter = Meter::of(&self.frame.rows, cancel);
+        let mut texts: Vec<Vec<Option<String>>> = Vec::with_capacity(self.frame.rows.len());
+        for row in &self.frame.rows {
+            let found = match source.and_then(|source| row.get(source)) {
                 Some(Value::Text(text)) => values(text),
                 _ => vec![None; outputs.len()],
-            })
-            .collect();
-        let places: Vec<usize> = outputs.iter().map(|output| self.column(output, Type::Varchar)).collect();
+            };
+            meter.add(found.iter().flatten().map(|text| text.len() as u64).sum())?;
+            texts.push(found);
+        }
+        let places: Vec<usize> = outputs
+            .iter()
+            .map(|output| self.column(output, Type::Varchar, &mut meter))
+            .collect::<Result<_, _>>()?;
         for (row, texts) in self.frame.rows.iter_mut().zip(texts) {
             for (&at, text) in places.iter().zip(texts) {
                 if let Some(slot) = row.get_mut(at) {
@@ -387,6 +379,6 @@ impl Rows {
                 }
             }
         }
-        self
+        Ok(self)
     }
 }

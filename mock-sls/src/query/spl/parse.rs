@@ -102,29 +102,40 @@ impl Pattern {
     }
 }
 
-impl Command {
-    /// The word that begins it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Where(_) => "where",
-            Self::Extend(_) => "extend",
-            Self::Project(_) => "project",
-            Self::ProjectAway(_) => "project-away",
-            Self::ProjectRename(_) => "project-rename",
-            Self::ParseJson(..) => "parse-json",
-            Self::ParseRegexp { .. } => "parse-regexp",
-            Self::ParseCsv { .. } => "parse-csv",
-            Self::ParseKv(..) => "parse-kv",
-            Self::ExpandValues { .. } => "expand-values",
-            Self::Limit { .. } => "limit",
-            Self::Sort(_) => "sort",
-            Self::Stats { .. } => "stats",
-        }
-    }
+/// A command with the word that begins it.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    pub name: &'static str,
+    pub command: Command,
+}
+
+/// Reads what stands behind the name of a command.
+type Reader = fn(&str) -> Result<Command, String>;
+
+/// The commands. Source: document "SPL instructions".
+const COMMANDS: [(&str, Reader); 13] = [
+    ("where", condition),
+    ("extend", extend),
+    ("project", project),
+    ("project-away", project_away),
+    ("project-rename", project_rename),
+    ("parse-json", parse_json),
+    ("parse-regexp", parse_regexp),
+    ("parse-csv", parse_csv),
+    ("parse-kv", parse_kv),
+    ("expand-values", expand_values),
+    ("limit", limit),
+    ("sort", sort),
+    ("stats", stats),
+];
+
+/// Whether a pipeline can begin with this word.
+pub fn is_command(word: &str) -> bool {
+    COMMANDS.iter().any(|(name, _)| *name == word)
 }
 
 /// The commands of a pipeline, without the `|` before the first.
-pub fn pipeline(text: &str) -> Result<Vec<Command>, SplError> {
+pub fn pipeline(text: &str) -> Result<Vec<Stage>, SplError> {
     let stages = stages(text);
     if text.len() > PIPELINE_BYTES_MAX || stages.len() > COMMANDS_MAX {
         return Err(SplError::TooLong);
@@ -179,56 +190,58 @@ fn stages(text: &str) -> Vec<String> {
     stages
 }
 
-fn command(name: &str, text: &str) -> Result<Command, String> {
-    match name {
-        "where" => parse_condition(text)
-            .map(|expr| Command::Where(Box::new(expr)))
-            .map_err(|error| error.to_string()),
-        "extend" => match parse_assignments(text).map_err(|error| error.to_string())? {
-            Assignments { assignments, keys } if keys.is_empty() => Ok(Command::Extend(assignments)),
-            _ => Err("BY is for stats".to_owned()),
-        },
-        "stats" => {
-            let Assignments { assignments, keys } =
-                parse_assignments(text).map_err(|error| error.to_string())?;
-            Ok(Command::Stats { outputs: assignments, keys })
-        }
-        "sort" => parse_terms(text).map(Command::Sort).map_err(|error| error.to_string()),
-        "limit" => limit(text),
-        "project" => projected(&Arguments::of(text)?),
-        "project-away" => {
-            let arguments = Arguments::of(text)?.only(&["wildcard"])?;
-            let patterns = arguments.listed.iter().map(|words| match words.as_slice() {
-                [Word::Bare(name) | Word::Quoted(name)] => Ok(Pattern(name.clone())),
-                _ => Err("expected the name of a field".to_owned()),
-            });
-            Ok(Command::ProjectAway(patterns.collect::<Result<_, _>>()?))
-        }
-        "project-rename" => {
-            let renamed = Arguments::of(text)?.only(&[])?;
-            let pairs = renamed.listed.iter().map(|words| match words.as_slice() {
-                [
-                    Word::Bare(new) | Word::Quoted(new),
-                    Word::Symbol('='),
-                    Word::Bare(old) | Word::Quoted(old),
-                ] => Ok((new.clone(), old.clone())),
-                _ => Err("expected new=old".to_owned()),
-            });
-            Ok(Command::ProjectRename(pairs.collect::<Result<_, _>>()?))
-        }
-        "parse-json" => {
-            let arguments = Arguments::of(text)?.only(&["mode", "path", "prefix"])?;
-            let [words] = arguments.listed.as_slice() else { return Err("expected one field".to_owned()) };
-            let path =
-                arguments.option("path").map(|path| JsonPath::parse(path).map_err(|error| error.to_string()));
-            Ok(Command::ParseJson(arguments.parsed(words)?, path.transpose()?))
-        }
-        "parse-regexp" => parse_regexp(&Arguments::of(text)?.only(&[])?),
-        "parse-csv" => parse_csv(&Arguments::of(text)?.only(&["delim", "quote", "strict"])?),
-        "parse-kv" => parse_kv(&Arguments::of(text)?.only(&["mode", "prefix", "regexp"])?),
-        "expand-values" => expand_values(&Arguments::of(text)?.only(&["path", "limit", "keep"])?),
-        other => Err(format!("{other} is not a command of this emulator")),
+fn command(name: &str, text: &str) -> Result<Stage, String> {
+    match COMMANDS.iter().find(|(known, _)| *known == name) {
+        Some((name, read)) => Ok(Stage { name, command: read(text)? }),
+        None => Err(format!("{name} is not a command of this emulator")),
     }
+}
+
+fn condition(text: &str) -> Result<Command, String> {
+    parse_condition(text).map(|expr| Command::Where(Box::new(expr))).map_err(|error| error.to_string())
+}
+
+fn extend(text: &str) -> Result<Command, String> {
+    match parse_assignments(text).map_err(|error| error.to_string())? {
+        Assignments { assignments, keys } if keys.is_empty() => Ok(Command::Extend(assignments)),
+        _ => Err("BY is for stats".to_owned()),
+    }
+}
+
+fn stats(text: &str) -> Result<Command, String> {
+    let Assignments { assignments, keys } = parse_assignments(text).map_err(|error| error.to_string())?;
+    Ok(Command::Stats { outputs: assignments, keys })
+}
+
+fn sort(text: &str) -> Result<Command, String> {
+    parse_terms(text).map(Command::Sort).map_err(|error| error.to_string())
+}
+
+fn project_away(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&["wildcard"])?;
+    let patterns = arguments.listed.iter().map(|words| match words.as_slice() {
+        [Word::Bare(name) | Word::Quoted(name)] => Ok(Pattern(name.clone())),
+        _ => Err("expected the name of a field".to_owned()),
+    });
+    Ok(Command::ProjectAway(patterns.collect::<Result<_, _>>()?))
+}
+
+fn project_rename(text: &str) -> Result<Command, String> {
+    let renamed = Arguments::of(text)?.only(&[])?;
+    let pairs = renamed.listed.iter().map(|words| match words.as_slice() {
+        [Word::Bare(new) | Word::Quoted(new), Word::Symbol('='), Word::Bare(old) | Word::Quoted(old)] => {
+            Ok((new.clone(), old.clone()))
+        }
+        _ => Err("expected new=old".to_owned()),
+    });
+    Ok(Command::ProjectRename(pairs.collect::<Result<_, _>>()?))
+}
+
+fn parse_json(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&["mode", "path", "prefix"])?;
+    let [words] = arguments.listed.as_slice() else { return Err("expected one field".to_owned()) };
+    let path = arguments.option("path").map(|path| JsonPath::parse(path).map_err(|error| error.to_string()));
+    Ok(Command::ParseJson(arguments.parsed(words)?, path.transpose()?))
 }
 
 fn limit(text: &str) -> Result<Command, String> {
@@ -240,7 +253,8 @@ fn limit(text: &str) -> Result<Command, String> {
     }
 }
 
-fn projected(arguments: &Arguments) -> Result<Command, String> {
+fn project(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?;
     let members = arguments.listed.iter().map(|words| match words.as_slice() {
         [Word::Bare(name) | Word::Quoted(name)] => Ok(Projected::Kept(Pattern(name.clone()))),
         [Word::Bare(new) | Word::Quoted(new), Word::Symbol('='), Word::Bare(old) | Word::Quoted(old)] => {
@@ -255,7 +269,8 @@ fn projected(arguments: &Arguments) -> Result<Command, String> {
     }
 }
 
-fn parse_regexp(arguments: &Arguments) -> Result<Command, String> {
+fn parse_regexp(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&[])?;
     // field, 'pattern' as a, b
     let (head, mut outputs) = arguments.outputs()?;
     let [[Word::Bare(field) | Word::Quoted(field)], [Word::Text(pattern)]] =
@@ -275,7 +290,8 @@ fn parse_regexp(arguments: &Arguments) -> Result<Command, String> {
     }
 }
 
-fn parse_csv(arguments: &Arguments) -> Result<Command, String> {
+fn parse_csv(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&["delim", "quote", "strict"])?;
     let (head, outputs) = arguments.outputs()?;
     let [words] = head.as_slice() else { return Err("expected one field, and AS with names".to_owned()) };
     let [Word::Bare(field) | Word::Quoted(field)] = words.as_slice() else {
@@ -290,7 +306,8 @@ fn parse_csv(arguments: &Arguments) -> Result<Command, String> {
     Ok(Command::ParseCsv { field: field.clone(), delimiter, quote, strict, outputs })
 }
 
-fn parse_kv(arguments: &Arguments) -> Result<Command, String> {
+fn parse_kv(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&["mode", "prefix", "regexp"])?;
     let [field, rest @ ..] = arguments.listed.as_slice() else { return Err("expected a field".to_owned()) };
     let texts: Vec<&String> = rest
         .iter()
@@ -321,7 +338,8 @@ fn parse_kv(arguments: &Arguments) -> Result<Command, String> {
     Ok(Command::ParseKv(arguments.parsed(field)?, pairs))
 }
 
-fn expand_values(arguments: &Arguments) -> Result<Command, String> {
+fn expand_values(text: &str) -> Result<Command, String> {
+    let arguments = Arguments::of(text)?.only(&["path", "limit", "keep"])?;
     let (head, outputs) = arguments.outputs()?;
     let [words] = head.as_slice() else { return Err("expected one field".to_owned()) };
     let [Word::Bare(field) | Word::Quoted(field)] = words.as_slice() else {

@@ -83,12 +83,51 @@ fn pipelines_have_at_most_sixteen_commands_and_64_kib() {
     assert!(matches!(outcome, Err(QueryError::Pipeline(SplError::TooLong))));
 }
 
+/// Whether a pipeline over these logs is refused for its memory.
+fn is_too_large(logs: &[serde_json::Value], query: &str) -> bool {
+    let outcome = rows(&mut Bed::new(index(&["i"]), logs), query);
+    outcome.contains("needs more than 512 MiB of memory")
+}
+
+#[test]
+fn rows_that_grow_beyond_their_memory_are_refused() {
+    let list = serde_json::to_string(&["e"; 10]).expect("a list");
+    let wide = json!({"i": "1", "list": list, "text": "t".repeat(1 << 20)});
+    let logs = vec![wide; 10];
+    let twice = "* | expand-values -keep list as a | expand-values -keep list as b";
+    assert!(is_too_large(&logs, twice));
+    let copies: Vec<String> = (0..60).map(|n| format!("c{n} = text")).collect();
+    assert!(is_too_large(&logs, &format!("* | project {}", copies.join(", "))));
+    assert!(!is_too_large(&logs, "* | expand-values list | limit 1 | project list"));
+}
+
+#[test]
+fn fields_that_other_logs_have_count_as_memory() {
+    let fields = |n| json!({format!("a{n}"): "x", format!("b{n}"): "y"});
+    let logs: Vec<_> = (0..3000).map(fields).collect();
+    assert!(is_too_large(&logs, "* | limit 1"));
+    let logs: Vec<_> = (0..3000).map(|n| json!({"j": fields(n).to_string()})).collect();
+    assert!(is_too_large(&logs, "* | parse-json j | limit 1"));
+}
+
+#[test]
+fn a_field_goes_where_its_exact_name_stands() {
+    let logs = [json!({"Host": "a", "host": "b"}), json!({"HOST": "c"})];
+    let mut bed = Bed::new(index(&["i"]), &logs);
+    assert_eq!(
+        rows(&mut bed, "* | project host, Host, HOST"),
+        "host=b Host=a HOST=null\nhost=null Host=null HOST=c"
+    );
+    let twice = "* | project a = host, b = host, Host | project-rename c = a";
+    assert_eq!(rows(&mut bed, twice), "c=b b=b Host=a\nc=null b=null Host=null");
+}
+
 proptest! {
     #[test]
     fn any_pipeline_is_read_or_refused(text in r#"(where|extend|project|project-away|parse-json|parse-csv|parse-kv|expand-values|sort|limit|stats| by | as | desc|[a-z*=,|'"$.()<>0-9 -]){0,30}"#) {
         let mut bed = bed();
         if let Ok(pipeline) = Pipeline::parse(&text) {
-            prop_assert!(pipeline.commands.len() <= 16);
+            prop_assert!(pipeline.stages.len() <= 16);
             let _ = rows(&mut bed, &format!("* | {text}"));
         }
     }

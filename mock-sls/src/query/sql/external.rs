@@ -149,7 +149,7 @@ impl Visitor for Reader<'_> {
             }
         });
         let row: Vec<Value> = row.collect();
-        self.bytes += row.iter().map(frame::size).sum::<u64>();
+        self.bytes += row.iter().map(frame::value_bytes).sum::<u64>();
         self.rows.push(row);
         match self.bytes <= MEMORY_BYTES_MAX {
             true => Flow::Continue(()),

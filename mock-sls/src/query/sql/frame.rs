@@ -60,12 +60,6 @@ pub struct Select {
 }
 
 impl Frame {
-    /// The place of a column; case matters only where columns differ in nothing else.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        let exact = self.columns.iter().position(|column| column.name == name);
-        exact.or_else(|| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)))
-    }
-
     /// The text of a value, as results show it; nothing for NULL.
     ///
     /// # Errors
@@ -171,7 +165,7 @@ fn rows(db: &Connection, translated: &Translated) -> Result<Vec<Vec<Value>>, Sql
         let mut values = Vec::with_capacity(translated.columns.len());
         for index in 0..translated.columns.len() {
             let value: Value = row.get_ref(index).map_err(failed)?.into();
-            bytes += size(&value);
+            bytes += value_bytes(&value);
             values.push(value);
         }
         if bytes > MEMORY_BYTES_MAX {
@@ -196,7 +190,7 @@ impl Frame {
 }
 
 /// Memory that a value takes, bytes.
-pub fn size(value: &Value) -> u64 {
+pub fn value_bytes(value: &Value) -> u64 {
     let own = std::mem::size_of::<Value>() as u64;
     match value {
         Value::Text(text) => own + text.len() as u64,

@@ -1,0 +1,123 @@
+//! The columns of the rows of a pipeline, by their names.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::types::Value;
+
+use super::{
+    Rows,
+    memory::{Meter, VALUE_BYTES, row_bytes},
+};
+use crate::query::{
+    source::Cancel,
+    sql::{Column, Frame, SqlError, Type},
+};
+
+/// Where columns are, by their names.
+#[derive(Debug, Default)]
+pub struct Places {
+    exact: HashMap<String, usize>,
+    /// By names in small letters.
+    folded: HashMap<String, usize>,
+}
+
+impl Places {
+    pub fn of(columns: &[Column]) -> Self {
+        let mut places = Self::default();
+        columns.iter().enumerate().for_each(|(at, column)| places.add(&column.name, at));
+        places
+    }
+
+    /// Adds a column behind the others: of equal names the first is meant.
+    pub fn add(&mut self, name: &str, at: usize) {
+        self.exact.entry(name.to_owned()).or_insert(at);
+        self.folded.entry(name.to_ascii_lowercase()).or_insert(at);
+    }
+
+    /// The column of exactly this name.
+    pub fn exact(&self, name: &str) -> Option<usize> {
+        self.exact.get(name).copied()
+    }
+
+    /// The column of this name; case matters only where columns differ in nothing else.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.exact(name).or_else(|| self.folded.get(&name.to_ascii_lowercase()).copied())
+    }
+}
+
+impl Rows {
+    pub fn columns_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        let numbered = self.frame.columns.iter().enumerate();
+        numbered.filter(|(_, column)| wanted(&column.name)).map(|(index, _)| index).collect()
+    }
+
+    /// These columns alone, in this order. A value is copied only if its column is there twice.
+    pub fn with_columns(self, places: &[usize], cancel: &Cancel) -> Result<Self, SqlError> {
+        let Self { frame, named, texts, .. } = self;
+        let mut seen = HashSet::new();
+        let mut last: Vec<(usize, bool)> = places.iter().rev().map(|&at| (at, seen.insert(at))).collect();
+        last.reverse();
+        let mut meter = Meter::of(&[], cancel);
+        let mut rows = Vec::with_capacity(frame.rows.len());
+        for mut row in frame.rows {
+            let mut picked = Vec::with_capacity(last.len());
+            for &(at, is_last) in &last {
+                picked.push(match row.get_mut(at) {
+                    Some(value) if is_last => std::mem::replace(value, Value::Null),
+                    value => value.cloned().unwrap_or(Value::Null),
+                });
+            }
+            meter.add(row_bytes(&picked))?;
+            rows.push(picked);
+        }
+        let columns: Vec<Column> = places.iter().filter_map(|&at| frame.columns.get(at).cloned()).collect();
+        Ok(Self {
+            places: Places::of(&columns),
+            frame: Frame { columns, rows },
+            named: places.iter().map(|&at| named.get(at).copied().unwrap_or_default()).collect(),
+            texts,
+        })
+    }
+
+    /// The place of the column of this name, made if there is none; it is of type `ty` from now on.
+    pub fn column(&mut self, name: &str, ty: Type, meter: &mut Meter<'_>) -> Result<usize, SqlError> {
+        let at = match self.places.find(name) {
+            Some(at) => at,
+            None => {
+                let at = self.add_column(name, ty.clone(), meter)?;
+                self.frame.rows.iter_mut().for_each(|row| row.push(Value::Null));
+                at
+            }
+        };
+        if let Some(column) = self.frame.columns.get_mut(at) {
+            column.ty = ty;
+        }
+        if let Some(named) = self.named.get_mut(at) {
+            *named = true;
+        }
+        Ok(at)
+    }
+
+    /// Adds a column to the names alone: the rows are to be filled up, see [`Self::fill_up`].
+    pub fn add_column(&mut self, name: &str, ty: Type, meter: &mut Meter<'_>) -> Result<usize, SqlError> {
+        meter.add(VALUE_BYTES.saturating_mul(self.frame.rows.len() as u64))?;
+        let at = self.frame.columns.len();
+        self.places.add(name, at);
+        self.frame.columns.push(Column { name: name.to_owned(), ty });
+        self.named.push(true);
+        Ok(at)
+    }
+
+    /// Makes all rows as long as there are columns.
+    pub fn fill_up(&mut self, cancel: &Cancel) -> Result<(), SqlError> {
+        let width = self.frame.columns.len();
+        for row in &mut self.frame.rows {
+            if cancel.is_cancelled() {
+                return Err(SqlError::Cancelled);
+            }
+            row.reserve_exact(width.saturating_sub(row.len()));
+            row.resize(width, Value::Null);
+        }
+        Ok(())
+    }
+}
