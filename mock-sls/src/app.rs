@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use http::header::HOST;
+use sls_api::names::ProjectName;
 
 use crate::arrivals::Arrivals;
 use crate::auth::Accounts;
 use crate::clock::Clock;
+use crate::error::ApiError;
+use crate::expect::Expectations;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
 use crate::query::sql::Settings;
@@ -52,6 +55,8 @@ pub struct App {
     pub write_quotas: WriteMeters,
     /// Who waits for logs.
     pub arrivals: Arc<Arrivals>,
+    /// What is expected.
+    pub expectations: Expectations,
     /// Every operation that is served.
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.
@@ -59,6 +64,23 @@ pub struct App {
 }
 
 impl App {
+    /// Brings back the state that was kept under this name.
+    pub async fn restore(&self, name: &str) -> Result<(), ApiError> {
+        let outcome = self.store.restore(name).await;
+        self.arrivals.all_changed();
+        outcome
+    }
+
+    /// Removes everything, or everything in one project.
+    pub async fn reset(&self, project: Option<&ProjectName>) -> Result<(), ApiError> {
+        let outcome = match project {
+            Some(project) => self.store.reset_project(project).await,
+            None => self.store.reset().await,
+        };
+        self.arrivals.all_changed();
+        outcome
+    }
+
     /// `host:port` for a client to send to: as configured, else the one that it asked with these
     /// headers, under which it evidently reaches this server.
     pub fn here(&self, headers: &HeaderMap) -> String {

@@ -3,7 +3,8 @@
 //!
 //! Told by [`crate::front`]; listened to by [`crate::expect`].
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,9 +23,10 @@ pub struct Arrivals {
 #[derive(Debug, Default)]
 struct Inner {
     listeners: HashMap<u64, (Place, Weak<Notify>)>,
+    /// Number of the last listener or write.
     next: u64,
     /// Writes under way, by Logstore.
-    writing: HashMap<u64, usize>,
+    writing: HashMap<u64, BTreeSet<u64>>,
 }
 
 /// A Logstore, by hash: two that share one only wake each other for nothing.
@@ -50,8 +52,11 @@ impl Arrivals {
     /// A write to a Logstore begins; it has ended when the result is dropped.
     pub fn write(self: &Arc<Self>, project: &str, logstore: &str) -> Write {
         let place = self.place(project, logstore);
-        *self.lock().writing.entry(place.logstore).or_default() += 1;
-        Write { arrivals: Arc::clone(self), place }
+        let mut inner = self.lock();
+        inner.next += 1;
+        let number = inner.next;
+        inner.writing.entry(place.logstore).or_default().insert(number);
+        Write { arrivals: Arc::clone(self), number, place }
     }
 
     /// Something in a project has changed.
@@ -103,9 +108,33 @@ impl Listener {
         self.notify.notified().await;
     }
 
-    /// Whether a write to the Logstore is under way.
-    pub fn is_written(&self) -> bool {
-        self.arrivals.lock().writing.contains_key(&self.place.logstore)
+    /// The writes to the Logstore that are under way, and those that have not begun: to be asked later
+    /// whether the first have ended.
+    pub fn writes(&self) -> Writes {
+        let inner = self.arrivals.lock();
+        Writes {
+            first: inner.writing.get(&self.place.logstore).and_then(BTreeSet::first).copied(),
+            next: inner.next,
+        }
+    }
+}
+
+/// Writes to a Logstore at a moment. Numbers rise with the time at which a write begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writes {
+    first: Option<u64>,
+    next: u64,
+}
+
+impl Writes {
+    /// Whether any is under way.
+    pub fn any(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Whether any is under way that had begun at an earlier moment.
+    pub fn any_since_before(&self, earlier: &Self) -> bool {
+        self.first.is_some_and(|first| first <= earlier.next)
     }
 }
 
@@ -121,17 +150,17 @@ impl Drop for Listener {
 #[derive(Debug)]
 pub struct Write {
     arrivals: Arc<Arrivals>,
+    number: u64,
     place: Place,
 }
 
 impl Drop for Write {
     fn drop(&mut self) {
         let mut inner = self.arrivals.lock();
-        let key = self.place.logstore;
-        match inner.writing.get_mut(&key) {
-            Some(writes) if *writes > 1 => *writes -= 1,
-            _ => {
-                inner.writing.remove(&key);
+        if let Entry::Occupied(mut writes) = inner.writing.entry(self.place.logstore) {
+            writes.get_mut().remove(&self.number);
+            if writes.get().is_empty() {
+                writes.remove();
             }
         }
         if !inner.listeners.is_empty() {
@@ -159,11 +188,16 @@ mod tests {
         let (here, there) = (arrivals.listen("p", "here"), arrivals.listen("p", "there"));
         let write = arrivals.write("p", "here");
         let other = arrivals.write("p", "here");
-        assert!(here.is_written() && !there.is_written() && !has_changed(&here));
+        let both = here.writes();
+        assert!(both.any() && !there.writes().any() && !has_changed(&here));
         drop(write);
-        assert!(here.is_written() && has_changed(&here) && !has_changed(&here));
+        assert!(here.writes().any_since_before(&both) && has_changed(&here) && !has_changed(&here));
+        let later = arrivals.write("p", "here");
         drop(other);
-        assert!(!here.is_written() && has_changed(&here) && !has_changed(&there));
+        assert!(here.writes().any() && !here.writes().any_since_before(&both));
+        assert!(has_changed(&here) && !has_changed(&there));
+        drop(later);
+        assert!(!here.writes().any());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod clock;
 mod config;
 mod consumers;
 mod error;
+mod expect;
 mod front;
 #[cfg(fuzzing)]
 pub mod fuzzing;

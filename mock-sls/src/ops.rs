@@ -14,7 +14,7 @@ mod objects;
 mod parts;
 mod projects;
 mod regions;
-mod search;
+pub(crate) mod search;
 mod shards;
 mod tags;
 mod tracking;

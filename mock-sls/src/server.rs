@@ -22,6 +22,7 @@ use crate::app::{App, Unknown};
 use crate::auth::Accounts;
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::expect::{self, Expectations};
 use crate::front::Bodies;
 use crate::front::project::Hosts;
 use crate::store::{OpenError, Store};
@@ -97,6 +98,7 @@ pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenEr
         put_turn: AtomicU64::new(0),
         write_quotas: WriteMeters::new(config.write_quotas),
         arrivals: Arc::default(),
+        expectations: Expectations::default(),
         operations: ops::all().into_groups(),
         unknown: Unknown::default(),
     }))
@@ -104,7 +106,8 @@ pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenEr
 
 /// Everything that is served.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    route::router(app, agent::router().merge(admin::router())).with_state(Arc::clone(app))
+    route::router(app, agent::router().merge(admin::router()).merge(expect::router()))
+        .with_state(Arc::clone(app))
 }
 
 /// The state could not be kept, brought back or removed.
@@ -181,7 +184,7 @@ impl Running {
     /// # Errors
     /// [`StateError`] if there is no such copy and when the disk fails.
     pub async fn restore(&self, name: &str) -> Result<(), StateError> {
-        self.app.store.restore(name).await.map_err(StateError::from)
+        self.app.restore(name).await.map_err(StateError::from)
     }
 
     /// Removes all state: projects with everything in them, documents of accounts, agents.
@@ -189,7 +192,7 @@ impl Running {
     /// # Errors
     /// [`StateError`] when the disk fails.
     pub async fn reset(&self) -> Result<(), StateError> {
-        self.app.store.reset().await.map_err(StateError::from)
+        self.app.reset(None).await.map_err(StateError::from)
     }
 
     /// Removes everything in a project and keeps the project.
@@ -197,7 +200,7 @@ impl Running {
     /// # Errors
     /// [`StateError`] if there is no such project and when the disk fails.
     pub async fn reset_project(&self, name: &ProjectName) -> Result<(), StateError> {
-        self.app.store.reset_project(name).await.map_err(StateError::from)
+        self.app.reset(Some(name)).await.map_err(StateError::from)
     }
 
     /// Takes no more connections, lets requests in progress end and closes the database.

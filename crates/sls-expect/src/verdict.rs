@@ -81,6 +81,9 @@ pub struct Explanation {
     /// Logs that are not found but hold most of what is searched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nearest: Vec<Near>,
+    /// The last logs that are found, where there are too many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last: Vec<Row>,
     /// What may be the matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
@@ -137,4 +140,28 @@ pub struct Miss {
     /// Value of the searched field, if the part is on a field that the log has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
+}
+
+/// What a search finds, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// As asked.
+    pub query: String,
+    /// Its search as it is understood.
+    pub search: String,
+    /// Why it cannot be answered, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Logs that were looked at.
+    pub logs: u64,
+    /// Logs that are found.
+    pub found: u64,
+    /// Its parts that must all hold, with the number of logs that each finds.
+    pub terms: Vec<TermHits>,
+    /// Logs that are not found but hold most of what is searched.
+    pub nearest: Vec<Near>,
+    /// The last logs that are found.
+    pub last: Vec<Row>,
+    /// What may be the matter.
+    pub hints: Vec<String>,
 }

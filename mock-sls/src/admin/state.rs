@@ -42,7 +42,7 @@ pub(super) async fn snapshot(State(app): State<Arc<App>>, Query(named): Query<Na
 }
 
 pub(super) async fn restore(State(app): State<Arc<App>>, Query(named): Query<Named>) -> Response {
-    answer(app.store.restore(named.or_default()).await)
+    answer(app.restore(named.or_default()).await)
 }
 
 pub(super) async fn snapshots(State(app): State<Arc<App>>) -> Response {
@@ -53,10 +53,7 @@ pub(super) async fn snapshots(State(app): State<Arc<App>>) -> Response {
 }
 
 pub(super) async fn reset(State(app): State<Arc<App>>, Query(reset): Query<Reset>) -> Response {
-    answer(match reset.project {
-        Some(project) => app.store.reset_project(&project).await,
-        None => app.store.reset().await,
-    })
+    answer(app.reset(reset.project.as_ref()).await)
 }
 
 fn answer(outcome: Result<(), ApiError>) -> Response {

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_full_answer_leaves_the_groups_behind_it_to_the_next_pull() {
-        let list = format!("[{}]", vec!["1"; 10].join(","));
+        let list = format!("[{}]", ["1"; 10].join(","));
         let contents = vec![Content::new("list", list), Content::new("text", "t".repeat(1 << 20))];
         let group = LogGroup { logs: vec![Log { time: 1, contents, time_ns: None }], ..LogGroup::default() };
         let raw = Bytes::from(group.encode_to_vec());

@@ -4,36 +4,29 @@
 //! source of logs, and its errors those of the API. A query reads a snapshot on a reader's
 //! thread, so it never holds up writers, and is given up when its client goes away.
 
-use std::ops::ControlFlow;
+pub(crate) mod stored;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
-use rusqlite::Connection;
 use sls_api::names::LogstoreName;
 use sls_api::operation::Json;
-use sls_api::ops::documents::stored_as;
 use sls_api::ops::logs::{
     ContextLogs, GetContextLogs, GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1,
     GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Topics,
 };
 
+use self::stored::Logs;
 use crate::error::ApiError;
 use crate::query::QueryError;
 use crate::query::context;
 use crate::query::histogram::{self, HistogramRequest};
-use crate::query::index::IndexConfig;
 use crate::query::request::{LINES_MAX, Page, Window};
 use crate::query::run::{self, LogsRequest};
-use crate::query::source::{Block, Cancel, CancelOnDrop, Content, Indexes, Kept, LogSource, Place, Span};
-use crate::query::sql::{self, ExternalTable};
+use crate::query::source::{Cancel, CancelOnDrop, Indexes, LogSource};
+use crate::query::sql;
 use crate::route::{Call, Context, Operations};
-use crate::store::documents::{self, Owner};
-use crate::store::logs::BlockMeta;
-use crate::store::logstores::{self, LogstoreId, ReadTarget};
-use crate::store::projects::ProjectId;
-use crate::store::summaries::{State, Summaries};
-use crate::store::{indexes, logs};
+use crate::store::{logs, logstores};
 
 /// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
 const TELEMETRY_TYPE: &str = "logging";
@@ -162,103 +155,12 @@ where
     context
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &name, now)?;
-            let indexes = indexes_of(db, target.id)?;
-            let mut logs = Logs { db, target, project, now, summaries: &app.store.summaries, state };
+            let indexes = stored::indexes_of(db, target.id)?;
+            let since = None;
+            let mut logs = Logs { db, target, project, now, since, summaries: &app.store.summaries, state };
             Ok(query(indexes.as_ref(), &mut logs, &cancel)?)
         })
         .await
-}
-
-fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, ApiError> {
-    let mut history = indexes::history(db, logstore)?.into_iter();
-    let Some((since, current)) = history.next() else {
-        return Ok(None);
-    };
-    let earlier = history.map(|(generation, index)| (generation, IndexConfig::from(&index))).collect();
-    Ok(Some(Indexes { current: IndexConfig::from(&current), since, earlier }))
-}
-
-/// The logs of one Logstore.
-struct Logs<'c> {
-    db: &'c Connection,
-    target: ReadTarget,
-    project: ProjectId,
-    now: Timestamp,
-    summaries: &'c Summaries,
-    state: State,
-}
-
-impl LogSource for Logs<'_> {
-    fn scan(
-        &mut self,
-        span: Span<'_>,
-        visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
-    ) -> Result<(), String> {
-        let Span { from, to, topic, newest_first } = span;
-        let mut blocks = logs::Blocks::new(self.db).map_err(|error| error.to_string())?;
-        logs::scan(self.db, self.target, from, to, topic, newest_first, &mut |meta| {
-            let block = Block {
-                place: Place { cursor: meta.cursor, shard: meta.shard },
-                time_min: meta.time_min,
-                time_max: meta.time_max,
-                log_count: meta.log_count,
-                raw_bytes: meta.raw_bytes,
-                index_generation: meta.index_generation,
-            };
-            visit(&block, &mut Stored { logs: self, blocks: &mut blocks, meta })
-        })
-        .map_err(|error| error.to_string())
-    }
-
-    fn table(
-        &mut self,
-        name: &str,
-        window: Window,
-        cancel: &Cancel,
-    ) -> Result<Option<ExternalTable>, QueryError> {
-        let failed = |error: ApiError| QueryError::Source(error.to_string());
-        let owner = Owner::Project(self.project);
-        if let Some(document) =
-            documents::find(self.db, &owner, stored_as::EXTERNAL_STORE, name).map_err(failed)?
-        {
-            return Ok(Some(ExternalTable::of_document(name, &document.body.into())?));
-        }
-        let target = match name
-            .parse()
-            .map(|logstore| logstores::read_target(self.db, self.project, &logstore, self.now))
-        {
-            Err(_) | Ok(Err(ApiError::LogStoreNotExist(_))) => return Ok(None),
-            Ok(target) => target.map_err(failed)?,
-        };
-        let indexes = indexes_of(self.db, target.id).map_err(failed)?.ok_or(QueryError::IndexMissing)?;
-        let mut logs = Logs { target, ..*self };
-        ExternalTable::of_logs(name, &indexes, &mut logs, window, cancel).map(Some)
-    }
-}
-
-/// A block in the store.
-struct Stored<'b, 'c> {
-    logs: &'b Logs<'c>,
-    blocks: &'b mut logs::Blocks<'c>,
-    meta: &'b BlockMeta,
-}
-
-impl Content for Stored<'_, '_> {
-    fn group(&mut self) -> Result<&[u8], String> {
-        self.blocks.read(self.meta).map_err(|error| error.to_string())
-    }
-
-    fn summary(&self) -> Option<Kept> {
-        self.logs.summaries.get(self.logs.state, self.logs.target.id, self.meta)
-    }
-
-    fn wants_summary(&self) -> bool {
-        self.logs.summaries.wants_more()
-    }
-
-    fn keep(&mut self, summary: Kept) {
-        self.logs.summaries.keep(self.logs.state, self.logs.target.id, self.meta, summary);
-    }
 }
 
 impl From<QueryError> for ApiError {

@@ -179,6 +179,11 @@ impl Search {
         }
     }
 
+    /// Whether a log that was written under the index of this generation is found.
+    pub fn finds(&self, generation: i64, log: &LogView<'_>) -> bool {
+        self.matcher(generation).is_some_and(|matcher| matcher.matches(log))
+    }
+
     fn matcher(&self, generation: i64) -> Option<&Matcher> {
         if generation >= self.since {
             return Some(&self.current);

@@ -20,9 +20,9 @@ impl Positions {
         self.0.get(&shard).copied().unwrap_or_default()
     }
 
-    /// This block was seen.
-    pub fn pass(&mut self, block: &BlockMeta) {
-        self.0.insert(block.shard, block.cursor.saturating_add(1));
+    /// The block there was seen.
+    pub fn pass(&mut self, shard: u32, cursor: i64) {
+        self.0.insert(shard, cursor.saturating_add(1));
     }
 }
 
@@ -58,8 +58,10 @@ pub fn arrived(
         "SELECT {META_COLUMNS} FROM blocks WHERE logstore_id = ?1 AND shard = ?2 AND cursor >= ?3 \
          AND (?4 IS NULL OR topic = ?4) ORDER BY cursor"
     );
-    let mut statements =
-        shards.iter().map(|_| db.prepare_cached(&sql)).collect::<rusqlite::Result<Vec<CachedStatement<'_>>>>()?;
+    let mut statements = shards
+        .iter()
+        .map(|_| db.prepare_cached(&sql))
+        .collect::<rusqlite::Result<Vec<CachedStatement<'_>>>>()?;
     let mut streams = Vec::with_capacity(shards.len());
     for (shard, statement) in shards.iter().zip(&mut statements) {
         let first = from.from(*shard).max(target.oldest);
@@ -125,7 +127,7 @@ mod tests {
         arrived(tx, ReadTarget { id: target.id, oldest: 0 }, from, None, &mut |meta| {
             let group = <LogGroup as prost::Message>::decode(blocks.read(meta).unwrap()).unwrap();
             topics += group.topic.as_deref().unwrap_or_default();
-            positions.pass(meta);
+            positions.pass(meta.shard, meta.cursor);
             ControlFlow::Continue(())
         })
         .unwrap();

@@ -118,6 +118,13 @@ pub fn list(db: &Connection, owner: &str) -> Result<Vec<StoredProject>, ApiError
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Names of the projects of all accounts, at most so many.
+pub fn names(db: &Connection, max: u32) -> Result<Vec<String>, ApiError> {
+    let mut query = db.prepare("SELECT name FROM projects ORDER BY name LIMIT ?1")?;
+    let rows = query.query_map([max], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Changes what the caller gives and leaves the rest.
 pub fn update(
     tx: &Transaction<'_>,

@@ -69,10 +69,16 @@ fn explain(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
             writeln!(out, "    {number}. {}", shown(&near.log))?;
             for miss in &near.misses {
                 match &miss.found {
-                    Some(found) => writeln!(out, "       not {}: it is {found:?}", miss.term)?,
-                    None => writeln!(out, "       not {}", miss.term)?,
+                    Some(found) => writeln!(out, "       does not hold: {} (it is {found:?})", miss.term)?,
+                    None => writeln!(out, "       does not hold: {}", miss.term)?,
                 }
             }
+        }
+    }
+    if !explanation.last.is_empty() {
+        writeln!(out, "  the last logs that are found")?;
+        for log in &explanation.last {
+            writeln!(out, "    {}", shown(log))?;
         }
     }
     if !explanation.hints.is_empty() {
@@ -171,7 +177,7 @@ mod tests {
                         7  web
               nearest logs that are not found
                 1. {"status":"50","host":"web"}
-                   not status:500: it is "50"
+                   does not hold: status:500 (it is "50")
               hints
                 - 2 logs match outside of the time window
               see for yourself

@@ -72,7 +72,6 @@ impl RowSet {
     }
 
     /// How many rows are in it.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }

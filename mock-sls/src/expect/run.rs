@@ -1,0 +1,348 @@
+//! Waits until an expectation is decided: looks, and looks again when something has happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sls_api::ops::logs::Row;
+use sls_expect::expectation::{Checked, GOLDEN_LOGS_MAX, LOGS_SHOWN_MAX};
+use sls_expect::golden::{DIFFERENCES_MAX, Difference};
+use sls_expect::watch::{Decision, Watch};
+use sls_expect::{Count, Ending, Explanation, Verdict};
+use tokio::time::Instant;
+
+use super::explain;
+use super::look::{Seen, Wanted};
+use super::selector::Selector;
+use crate::app::App;
+use crate::arrivals::Writes;
+use crate::error::ApiError;
+use crate::query::source::CancelOnDrop;
+
+/// Columns that every row of SQL has besides those that are selected. Source: recorded answers.
+const ADDED_COLUMNS: [&str; 2] = ["__source__", "__time__"];
+
+/// An expectation on its way to its verdict.
+pub struct Run {
+    app: Arc<App>,
+    selector: Arc<Selector>,
+    wanted: Arc<Wanted>,
+    checked: Checked,
+    began: Instant,
+    /// Unix ms.
+    began_at: i64,
+}
+
+/// What is not as it should be.
+struct Wrong {
+    explanation: Explanation,
+    ending: Ending,
+}
+
+impl Wrong {
+    fn new(why: String, ending: Ending) -> Self {
+        Self { explanation: Explanation { why, ..Explanation::default() }, ending }
+    }
+
+    fn differs(why: String, differences: Vec<Difference>, different: usize) -> Self {
+        let different = different as u64;
+        let explanation = Explanation { why, differences, different, ..Explanation::default() };
+        Self { explanation, ending: Ending::Failed }
+    }
+}
+
+/// `1 log is`, `2 logs are`.
+fn are(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what} is"),
+        _ => format!("{number} {what}s are"),
+    }
+}
+
+impl Run {
+    /// Begins now.
+    pub fn new(app: &Arc<App>, selector: Selector, mut checked: Checked) -> Self {
+        let logs_max = match (&checked.asked.golden, &checked.asked.rows, checked.asked.logs) {
+            // One more than can be right, so that a log too many is seen.
+            (Some(_), ..) | (_, Some(_), _) => GOLDEN_LOGS_MAX + 1,
+            (.., true) => LOGS_SHOWN_MAX,
+            _ => 0,
+        };
+        let wanted = Wanted { each: std::mem::take(&mut checked.each), logs_max };
+        Self {
+            app: Arc::clone(app),
+            selector: Arc::new(selector),
+            wanted: Arc::new(wanted),
+            checked,
+            began: Instant::now(),
+            began_at: app.clock.now().as_millisecond(),
+        }
+    }
+
+    /// Waits for the verdict. `here` is where the asker reaches this server.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn verdict(self, here: &str) -> Result<Verdict, ApiError> {
+        let listener =
+            self.app.arrivals.listen(self.selector.project.as_str(), self.selector.logstore.as_str());
+        let mut watch = Watch::new(self.watched(), self.checked.timeout_ms, self.checked.stable_ms, 0);
+        let mut waited_for: Option<Writes> = None;
+        let mut seen = Seen::default();
+        loop {
+            // Asked before the look: what is being written then may not be seen by it.
+            let writes = listener.writes();
+            seen = self.look(seen).await?;
+            let now = self.elapsed_ms();
+            let wrong = self.wrong(&seen);
+            if self.is_answer() {
+                watch.saw(wrong.is_none().into(), now);
+            } else {
+                watch.saw(seen.count, now);
+            }
+            let writing = match &waited_for {
+                Some(earlier) => writes.any_since_before(earlier),
+                None => writes.any(),
+            };
+            let decision = watch.decide(now, writing);
+            // A log stays as it is; an answer may yet become another.
+            let failed = match (decision, wrong) {
+                (_, Some(wrong)) if seen.violating > 0 && !self.is_answer() => Some(wrong),
+                (Decision::TooMany | Decision::TooFew, wrong) => wrong,
+                (Decision::Holds, None) => return Ok(self.told(Ending::Passed, seen, None)),
+                (Decision::Holds, wrong) => wrong,
+                _ => None,
+            };
+            if let Some(Wrong { explanation, ending }) = failed {
+                let explanation = self.explained(explanation, &seen, ending, here).await?;
+                return Ok(self.told(ending, seen, Some(Box::new(explanation))));
+            }
+            let until = match decision {
+                Decision::WaitForWrites => {
+                    waited_for.get_or_insert(writes);
+                    watch.deadline()
+                }
+                Decision::Wait { until } => {
+                    waited_for = None;
+                    until
+                }
+                _ => watch.deadline(),
+            };
+            tokio::select! {
+                () = listener.changed() => {}
+                () = tokio::time::sleep_until(self.began + Duration::from_millis(until)) => {}
+            }
+        }
+    }
+
+    /// Whether rows of an answer are looked at, which may all become others with the next log.
+    fn is_answer(&self) -> bool {
+        self.selector.has_rows || self.checked.asked.rows.is_some()
+    }
+
+    /// What is counted: logs, or whether the answer is as it should be.
+    fn watched(&self) -> Count {
+        match (self.is_answer(), self.checked.asked.rows.is_some(), self.checked.count.bounds()) {
+            (false, ..) => self.checked.count,
+            (true, false, (_, None)) => Count::AtLeast { n: 1 },
+            (true, ..) => Count::Exactly { n: 1 },
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn look(&self, seen: Seen) -> Result<Seen, ApiError> {
+        let guard = CancelOnDrop::default();
+        let cancel = guard.0.clone();
+        let (app, selector, wanted) =
+            (Arc::clone(&self.app), Arc::clone(&self.selector), Arc::clone(&self.wanted));
+        let (state, now) = (app.store.summaries.state(), app.clock.now());
+        self.app.store.read(move |db| seen.look(db, &app, state, (&selector, &wanted), now, &cancel)).await
+    }
+
+    /// What is not (yet) as it should be.
+    fn wrong(&self, seen: &Seen) -> Option<Wrong> {
+        let asked = &self.checked.asked;
+        let (fewest, most) = self.checked.count.bounds();
+        // Also where no log is expected: a misspelt name must not pass.
+        if let Some(problem) = &seen.problem {
+            return Some(Wrong::new(format!("nothing can be searched: {problem}"), Ending::Failed));
+        }
+        if let Some(rows) = &asked.rows {
+            let (differences, different) = row_differences(rows, &seen.logs);
+            let why = format!("{} not as expected", are(different as u64, "row"));
+            return (different > 0).then(|| Wrong::differs(why, differences, different));
+        }
+        if seen.violating > 0 {
+            return Some(Wrong::new(
+                format!("{} not as each must be", are(seen.violating, "log")),
+                Ending::Failed,
+            ));
+        }
+        if seen.count < fewest {
+            let ending = if seen.count == 0 { Ending::Failed } else { Ending::TimedOut };
+            let seconds = self.checked.timeout_ms as f64 / 1_000.0;
+            let why = format!("{} missing after {seconds} s", are(fewest - seen.count, "log"));
+            return Some(Wrong::new(why, ending));
+        }
+        if let Some(many) = most.map(|most| seen.count.saturating_sub(most)).filter(|many| *many > 0) {
+            return Some(Wrong::new(format!("{} too many", are(many, "log")), Ending::Failed));
+        }
+        let (differences, different) = asked.golden.as_ref()?.differences(&seen.logs);
+        let why = format!("{} not as in the golden file", are(different as u64, "log"));
+        (different > 0).then(|| Wrong::differs(why, differences, different))
+    }
+
+    async fn explained(
+        &self,
+        explanation: Explanation,
+        seen: &Seen,
+        ending: Ending,
+        here: &str,
+    ) -> Result<Explanation, ApiError> {
+        let many = matches!(ending, Ending::Failed) && seen.count > 0;
+        let studied = explain::study(&self.app, &self.selector, many, Some(self.began_at)).await?;
+        Ok(Explanation {
+            timeline: seen.timeline(self.began_at),
+            violations: seen.violations.clone(),
+            violating: seen.violating,
+            terms: studied.terms,
+            nearest: studied.nearest,
+            last: studied.last,
+            hints: studied.hints,
+            curl: self.selector.curl(here, self.checked.asked.scope.as_deref()),
+            ..explanation
+        })
+    }
+
+    fn told(&self, ending: Ending, mut seen: Seen, explanation: Option<Box<Explanation>>) -> Verdict {
+        let asked = &self.checked.asked;
+        if !asked.logs {
+            seen.logs.clear();
+        }
+        seen.logs.truncate(LOGS_SHOWN_MAX);
+        Verdict {
+            name: asked.title(),
+            ok: ending == Ending::Passed,
+            ending,
+            expected: match (&asked.rows, &asked.golden) {
+                (Some(rows), _) => format!("an answer of {} rows", rows.len()),
+                (_, Some(golden)) => format!("the {} golden logs", golden.logs.len()),
+                _ => self.checked.count.to_string(),
+            },
+            count: seen.count,
+            elapsed_ms: self.elapsed_ms(),
+            logs: seen.logs,
+            explanation,
+        }
+    }
+}
+
+/// How the rows of an answer are not those that are expected, and how many are not.
+fn row_differences(expected: &[Value], got: &[Row]) -> (Vec<Difference>, usize) {
+    let mut differences = Vec::new();
+    for at in 0..expected.len().max(got.len()) {
+        let number = at + 1;
+        match (expected.get(at), got.get(at)) {
+            (Some(expected), Some(got)) => {
+                let columns = column_differences(expected, got);
+                if !columns.is_empty() {
+                    differences.push(Difference::Differs { number, columns });
+                }
+            }
+            (Some(expected), None) => {
+                let columns = named(expected, &Row::default());
+                let columns = columns.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
+                differences.push(Difference::Missing { number, log: Row(columns.collect()) });
+            }
+            (None, Some(got)) => {
+                let log = Row(own(got).cloned().collect());
+                differences.push(Difference::Unexpected { number, log });
+            }
+            (None, None) => {}
+        }
+    }
+    let count = differences.len();
+    differences.truncate(DIFFERENCES_MAX);
+    (differences, count)
+}
+
+type ColumnDifference = (String, Option<String>, Option<String>);
+
+fn column_differences(expected: &Value, got: &Row) -> Vec<ColumnDifference> {
+    let expected = named(expected, got);
+    let further = own(got).filter(|(name, _)| !expected.iter().any(|(known, _)| known == name));
+    let further = further.map(|(name, _)| (name.clone(), None)).collect::<Vec<_>>();
+    let all = expected.into_iter().chain(further);
+    let with_got = all.map(|(name, value)| {
+        let got = got.get(&name).map(str::to_owned);
+        (name, value, got)
+    });
+    with_got.filter(|(_, expected, got)| expected != got).collect()
+}
+
+/// The columns that a statement selects: the service adds others to each row.
+fn own(row: &Row) -> impl Iterator<Item = &(String, String)> {
+    row.0.iter().filter(|(name, _)| !ADDED_COLUMNS.contains(&name.as_str()))
+}
+
+/// An expected row by its columns: an array has the names of the answer, by position.
+fn named(expected: &Value, got: &Row) -> Vec<(String, Option<String>)> {
+    match expected {
+        Value::Object(columns) => {
+            columns.iter().map(|(name, value)| (name.clone(), Some(text(value)))).collect()
+        }
+        Value::Array(values) => {
+            let name = |at: usize| {
+                own(got).nth(at).map_or_else(|| format!("column {}", at + 1), |(name, _)| name.clone())
+            };
+            values.iter().enumerate().map(|(at, value)| (name(at), Some(text(value)))).collect()
+        }
+        single => vec![(
+            own(got).next().map_or_else(|| "column 1".to_owned(), |(name, _)| name.clone()),
+            Some(text(single)),
+        )],
+    }
+}
+
+/// A value as answers write it: every one is a text, NULL is `null`.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_compared_as_texts_by_name_or_by_place() {
+        let got: Vec<Row> =
+            serde_json::from_value(json!([{"status": "200", "c": "3"}, {"status": "404", "c": "1"}]))
+                .unwrap();
+        let differences = |expected: Value| {
+            let expected = expected.as_array().unwrap().clone();
+            serde_json::to_value(row_differences(&expected, &got).0).unwrap()
+        };
+        assert_eq!(differences(json!([[200, 3], ["404", 1]])), json!([]));
+        assert_eq!(differences(json!([{"c": 3, "status": "200"}, {"status": 404, "c": 1}])), json!([]));
+        assert_eq!(
+            differences(json!([[200, 4], {"status": "404"}, [500, 1]])),
+            json!([
+                {"kind": "differs", "number": 1, "columns": [["c", "4", "3"]]},
+                {"kind": "differs", "number": 2, "columns": [["c", null, "1"]]},
+                {"kind": "missing", "number": 3, "log": {"column 1": "500", "column 2": "1"}},
+            ])
+        );
+        assert_eq!(
+            differences(json!([[200, 3]])),
+            json!([{"kind": "unexpected", "number": 2, "log": {"status": "404", "c": "1"}}])
+        );
+    }
+}

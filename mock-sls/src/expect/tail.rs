@@ -1,0 +1,105 @@
+//! Shows the logs that a query finds as they come, one JSON object a line, until the client goes away.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use sls_api::ops::logs::Row;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::look::{Seen, Wanted};
+use super::selector::{Scope, Selector};
+use super::{Refusal, Selection, selector};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::query::source::CancelOnDrop;
+
+/// Chunks that wait for a slow reader (own choice: then nothing further is read).
+const CHUNKS_MAX: usize = 4;
+/// Logs that one look keeps; what is beyond comes with the next (own choice).
+const LOGS_MAX: usize = 100_000;
+
+/// What is asked besides which logs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    project: String,
+    logstore: String,
+    query: Option<String>,
+    scope: Option<String>,
+    /// Whether logs that are there already are shown too.
+    #[serde(default)]
+    all: bool,
+}
+
+pub(super) async fn tail(
+    State(app): State<Arc<App>>,
+    asked: Result<Query<Tail>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(Tail { project, logstore, query, scope, all }) = asked?;
+    let from_now = !all && scope.is_none();
+    let mut selector = selector(&app, &Selection { project, logstore, query, scope, from: None, to: None })?;
+    if selector.has_rows {
+        return Err(ApiError::ParameterInvalid(
+            "query: logs are shown as they come, so there can be no pipeline and no SQL behind the search"
+                .to_owned(),
+        )
+        .into());
+    }
+    if from_now {
+        selector.scope = Some(Arc::new(app.store.read(Scope::now).await?));
+    }
+    let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
+    tokio::spawn(follow(app, selector, sender));
+    let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+async fn follow(app: Arc<App>, selector: Selector, sender: mpsc::Sender<Result<Bytes, Infallible>>) {
+    let listener = app.arrivals.listen(selector.project.as_str(), selector.logstore.as_str());
+    let selector = Arc::new(selector);
+    let mut seen = Seen::default();
+    loop {
+        seen = match look(&app, &selector, seen).await {
+            Ok(seen) => seen,
+            Err(error) => {
+                tracing::warn!(%error, "logs cannot be shown any more");
+                return;
+            }
+        };
+        let lines = lines(&std::mem::take(&mut seen.logs));
+        if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = listener.changed() => {}
+            () = sender.closed() => return,
+        }
+    }
+}
+
+async fn look(app: &Arc<App>, selector: &Arc<Selector>, seen: Seen) -> Result<Seen, ApiError> {
+    let guard = CancelOnDrop::default();
+    let cancel = guard.0.clone();
+    let (shared, selector) = (Arc::clone(app), Arc::clone(selector));
+    let (state, now) = (app.store.summaries.state(), app.clock.now());
+    let wanted = Wanted { logs_max: LOGS_MAX, ..Wanted::default() };
+    app.store.read(move |db| seen.look(db, &shared, state, (&selector, &wanted), now, &cancel)).await
+}
+
+fn lines(logs: &[Row]) -> Bytes {
+    let mut lines = Vec::new();
+    for log in logs {
+        // A row of texts always becomes JSON, and a vector takes all.
+        let _ = serde_json::to_writer(&mut lines, log);
+        lines.push(b'\n');
+    }
+    lines.into()
+}

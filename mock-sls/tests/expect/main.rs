@@ -1,0 +1,6 @@
+//! Assertions on what was received, over HTTP.
+
+mod bed;
+mod counts;
+mod explanations;
+mod tails;

@@ -1,0 +1,36 @@
+//! Logs shown as they come.
+
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::bed::{Bed, LOGSTORE, PROJECT};
+
+#[tokio::test]
+async fn found_logs_come_line_by_line_as_they_are_written() {
+    let bed = Bed::start().await;
+    bed.put(&["500 /before"]).await;
+    let client: Client<_, String> = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let url = format!(
+        "{}/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}&query=status:500",
+        bed.server.endpoint()
+    );
+    let mut answer = client.get(url.parse().unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    for url in ["/a", "/b"] {
+        bed.put(&["200 /other", &format!("500 {url}")]).await;
+        let frame = answer.frame().await.unwrap().unwrap().into_data().unwrap();
+        let log: serde_json::Value = serde_json::from_slice(&frame).unwrap();
+        assert_eq!(log["url"], url);
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_cannot_be_followed() {
+    let bed = Bed::start().await;
+    let target = format!("/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}&query=*%7Cselect+1");
+    let (status, answer) = bed.get(&target).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("no SQL"), "{answer}");
+}
