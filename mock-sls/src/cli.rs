@@ -1,5 +1,7 @@
 //! The command line of `mock-sls`.
 
+#[allow(dead_code, reason = "the commands that call follow")]
+mod call;
 mod env;
 
 use std::ffi::OsString;
@@ -283,7 +285,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mock-sls: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(error.downcast_ref::<call::CallError>().map_or(1, call::CallError::exit_code))
         }
     }
 }
