@@ -1,8 +1,11 @@
 //! The command line of `mock-sls`.
 
-#[allow(dead_code, reason = "the commands that call follow")]
 mod call;
 mod env;
+mod expect;
+mod explain;
+mod golden;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -43,6 +46,18 @@ enum Command {
     Serve(Box<Serve>),
     /// Print what to set so that clients talk to the emulator.
     Env(env::Env),
+    /// Wait until a running emulator has the expected logs, or say why it has not.
+    Expect(Box<expect::Expect>),
+    /// Expect everything that a file says.
+    Verify(verify::Verify),
+    /// Compare found logs with those of a file, or write that file.
+    Golden(Box<golden::GoldenCommand>),
+    /// Say what a query finds, and why.
+    Explain(explain::Explain),
+    /// Show found logs as they come.
+    Tail(explain::Tail),
+    /// Begin a scope: expectations that name it count what comes from now on.
+    Scope(explain::Scope),
 }
 
 #[derive(Debug, Args)]
@@ -278,11 +293,17 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match command {
-        Command::Serve(serve) => run(*serve),
-        Command::Env(env) => env::run(&env).context("cannot print"),
+        Command::Serve(serve) => run(*serve).map(|()| ExitCode::SUCCESS),
+        Command::Env(env) => env::run(&env).context("cannot print").map(|()| ExitCode::SUCCESS),
+        Command::Expect(expect) => expect::run(&expect),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Golden(golden) => golden::run(&golden),
+        Command::Explain(explain) => explain::explain(&explain),
+        Command::Tail(tail) => explain::tail(&tail),
+        Command::Scope(scope) => explain::scope(&scope),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("mock-sls: {error:#}");
             ExitCode::from(error.downcast_ref::<call::CallError>().map_or(1, call::CallError::exit_code))

@@ -1,12 +1,13 @@
 //! Assertions on the logs that an emulated Log Service received, and the faults it is told to make.
 //!
-//! Pure: what is asked, what is decided and how it is told. `mock-sls` answers with it under
-//! `/_mock/v1`, its command line prints with it, tests in Rust ask with it.
+//! What is asked, what is decided and how it is told is pure. `mock-sls` answers with it under
+//! `/_mock/v1`, its command line prints with it, tests in Rust ask with it ([`client`]).
 //!
 //! Reading order: [`expectation`] what is asked → [`watch`] when it is decided → [`condition`] and
 //! [`golden`] what holds of the logs themselves → [`verdict`] the answer, with what explains a failure →
 //! [`report`] how people and machines read it.
 
+pub mod client;
 pub mod condition;
 pub mod expectation;
 pub mod golden;

@@ -1,0 +1,182 @@
+//! One call of `/_mock/v1`: JSON there and back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::Value;
+use sls_api::header;
+
+use super::Emulator;
+
+/// How long an answer may take beyond what the server was asked to wait (own choice).
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+/// Bytes of an answer (own choice: above a journal of its most bytes, written as JSON).
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Characters of an answer that is not understood which are shown (own choice).
+const SHOWN_CHARS_MAX: usize = 300;
+
+/// What sends.
+pub(super) type Http = Client<HttpConnector, Full<Bytes>>;
+
+/// Why a call brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The emulator says no.
+    #[error("{0}")]
+    Refused(String),
+    /// What was given to the command makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// No emulator answers there.
+    #[error(
+        "no emulator answers at {endpoint}: {why}; start one with `mock-sls serve` or name its --endpoint"
+    )]
+    Unreachable {
+        /// Where it was looked for.
+        endpoint: String,
+        /// What went wrong, with its causes.
+        why: String,
+    },
+}
+
+impl CallError {
+    /// From an answer that is none of 2xx.
+    pub(super) fn refused(status: StatusCode, answer: &Value) -> Self {
+        let told = ["error", "errorMessage"].iter().find_map(|key| answer.get(key)?.as_str());
+        Self::Refused(told.map_or_else(|| format!("{status}: {answer}"), str::to_owned))
+    }
+
+    /// 1 refused, 2 wrong arguments, 3 unreachable.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } => 3,
+        }
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// HTTP method.
+    pub method: Method,
+    /// Path behind `/_mock/v1/`.
+    pub path: &'a str,
+    /// Query string, escaped; empty for none.
+    pub query: String,
+    /// JSON body.
+    pub body: Option<Value>,
+    /// How long the server was asked to wait before it answers.
+    pub wait: Duration,
+}
+
+impl<'a> Call<'a> {
+    /// A call without query and body.
+    pub fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, query: String::new(), body: None, wait: Duration::ZERO }
+    }
+}
+
+impl Emulator {
+    /// Makes a call and returns the JSON of the answer.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] for an answer other than 2xx, with the text of its member `error`;
+    /// [`CallError::Unreachable`] if there is no answer, or none of an emulator.
+    pub async fn call(&self, call: Call<'_>) -> Result<Value, CallError> {
+        let (status, answer) = self.answer(call).await?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(CallError::refused(status, &answer))
+    }
+
+    /// Makes a call and returns status and JSON of the answer, whatever the status is.
+    ///
+    /// # Errors
+    /// [`CallError::Unreachable`] if there is no answer, or none of an emulator.
+    pub async fn answer(&self, call: Call<'_>) -> Result<(StatusCode, Value), CallError> {
+        let unreachable = |why: String| CallError::Unreachable { endpoint: self.endpoint.clone(), why };
+        let time_max = call.wait + ANSWER_TIME_MAX;
+        let request = self.request(call)?;
+        let exchange = async {
+            let response = self.http.request(request).await.map_err(|error| causes(&error))?;
+            let (head, body) = response.into_parts();
+            let limited = Limited::new(body, ANSWER_BYTES_MAX);
+            let body = limited.collect().await.map_err(|error| error.to_string())?.to_bytes();
+            Ok::<_, String>((head, body))
+        };
+        let (head, body) = tokio::time::timeout(time_max, exchange)
+            .await
+            .map_err(|_| unreachable(format!("nothing came for {} s", time_max.as_secs())))?
+            .map_err(unreachable)?;
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok((head.status, answer)),
+            // An emulator of an earlier version answers an unknown call as the service does.
+            Err(_) if head.headers.contains_key(header::REQUEST_ID) || !head.status.is_success() => {
+                Err(CallError::Refused(format!("{}: {}", head.status, shown(&body))))
+            }
+            Err(_) => Err(unreachable(format!("something else does: {}", shown(&body)))),
+        }
+    }
+
+    /// Makes a call whose answer comes bit by bit, and hands each bit to `take` until that says no or the
+    /// server ends. An answer may take any time.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn stream(&self, call: Call<'_>, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), CallError> {
+        let unreachable = |why: String| CallError::Unreachable { endpoint: self.endpoint.clone(), why };
+        let request = self.request(call)?;
+        let answer = self.http.request(request).await.map_err(|error| unreachable(causes(&error)))?;
+        let status = answer.status();
+        let mut answer: Response<Incoming> = answer;
+        if !status.is_success() {
+            let limited = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+            let body = limited.collect().await.map_err(|error| unreachable(error.to_string()))?.to_bytes();
+            let answer = serde_json::from_slice(&body).unwrap_or_else(|_| Value::String(shown(&body)));
+            return Err(CallError::refused(status, &answer));
+        }
+        while let Some(frame) = answer.frame().await {
+            let frame = frame.map_err(|error| unreachable(causes(&error)))?;
+            if frame.data_ref().is_some_and(|data| !take(data)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
+        let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(format!("{}/_mock/v1/{}{query}", self.endpoint, call.path));
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, header::JSON);
+        }
+        let body = call.body.map(|body| body.to_string()).unwrap_or_default();
+        request.body(Full::from(body)).map_err(|error| CallError::Usage(error.to_string()))
+    }
+}
+
+/// An error with those behind it, since the first alone says no more than "client error".
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn shown(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().take(SHOWN_CHARS_MAX).collect()
+}
