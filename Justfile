@@ -176,6 +176,7 @@ fuzz seconds="20":
 bench:
     cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search
+    cargo bench --package mock-sls --bench expect
     cargo bench --package collector --bench data_path --bench idle
 
 # Licences and sources of the dependencies (needs cargo-deny).
