@@ -29,8 +29,8 @@ use crate::query::source::Cancel;
 /// A name for the whole row. Source: document "Scan-based query".
 const LINE: &str = "__line__";
 
-/// Names that are no columns in one command. Own choice: each costs a translation.
-const UNKNOWN_NAMES_MAX: usize = 200;
+/// Names that are no columns in one command. Own choice: a table of SQLite has at most 2000 columns.
+const ABSENT_NAMES_MAX: usize = 200;
 
 /// Rows with named and typed columns.
 #[derive(Debug, Clone, Default)]
@@ -84,23 +84,23 @@ impl Frame {
             body.projection = select.exprs.iter().cloned().map(SelectItem::UnnamedExpr).collect();
             body.group_by = GroupByExpr::Expressions(select.group_by.clone().unwrap_or_default(), Vec::new());
         }
-        let (translated, used) = loop {
-            let schema = Schema::of(columns.iter().cloned());
-            let mut translator = Translator::new(&schema, session);
-            match translator.nested_statement(&query) {
-                Ok(_) if translator.aggregates && select.group_by.is_none() => {
-                    return Err(SqlError::semantic(START, "aggregations are not allowed here, use stats"));
-                }
-                Ok(translated) => break (translated, translator.used),
-                Err(SqlError::ColumnNotExists { name, .. })
-                    if columns.len() < self.columns.len() + UNKNOWN_NAMES_MAX =>
-                {
-                    columns.push((name, Type::Varchar));
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        let used: Vec<usize> = used.into_iter().collect();
+        let (schema, with_absent);
+        schema = Schema::of(columns.iter().cloned());
+        let mut translator = Translator::new(&schema, session);
+        translator.absent = Some(Vec::new());
+        let mut translated = translator.nested_statement(&query);
+        let absent = translator.absent.take().unwrap_or_default();
+        if !absent.is_empty() {
+            columns.extend(absent.into_iter().take(ABSENT_NAMES_MAX).map(|name| (name, Type::Varchar)));
+            with_absent = Schema::of(columns.iter().cloned());
+            translator = Translator::new(&with_absent, session);
+            translated = translator.nested_statement(&query);
+        }
+        let translated = translated?;
+        if translator.aggregates && select.group_by.is_none() {
+            return Err(SqlError::semantic(START, "aggregations are not allowed here, use stats"));
+        }
+        let used: Vec<usize> = translator.used.into_iter().collect();
         self.run(&translated, &columns, &used, session, cancel)
     }
 

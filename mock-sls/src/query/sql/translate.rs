@@ -39,6 +39,11 @@ use super::{
 /// Levels of nested expressions and subqueries. Guess: protects the stack.
 const NESTING_MAX: usize = 60;
 
+/// Expressions and queries that one statement is translated of. Some are translated more than once, subqueries
+/// on each level, so a short statement can ask for very many. Own choice: about a second in a development
+/// build, and far more than statements of the largest length without such levels need.
+const EXPRESSIONS_MAX: usize = 200_000;
+
 /// A statement for SQLite.
 #[derive(Debug, Clone)]
 pub struct Translated {
@@ -73,6 +78,10 @@ pub struct Translator<'s> {
     /// Positions of the session's tables that the statement reads.
     pub external: BTreeSet<usize>,
     depth: usize,
+    /// Expressions and queries that were translated.
+    expressions: usize,
+    /// Takes the names that are no columns, which are texts for the time being; without it they are errors.
+    pub absent: Option<Vec<String>>,
     saw_aggregate: bool,
     /// Whether there was an aggregate anywhere.
     pub aggregates: bool,
@@ -150,6 +159,8 @@ impl<'s> Translator<'s> {
             shifts: BTreeSet::new(),
             external: BTreeSet::new(),
             depth: 0,
+            expressions: 0,
+            absent: None,
             saw_aggregate: false,
             aggregates: false,
             lenient: false,
@@ -190,6 +201,13 @@ impl<'s> Translator<'s> {
                 format!("the statement is nested more than {NESTING_MAX} levels deep"),
             ));
         }
+        if self.expressions >= EXPRESSIONS_MAX {
+            return Err(SqlError::semantic(
+                START,
+                format!("the statement makes more than {EXPRESSIONS_MAX} expressions; nest fewer subqueries"),
+            ));
+        }
+        self.expressions += 1;
         self.depth += 1;
         let result = f(self);
         self.depth -= 1;

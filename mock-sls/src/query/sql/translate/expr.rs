@@ -26,7 +26,7 @@ impl Translator<'_> {
     pub(super) fn expr(&mut self, expr: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
         self.nested(|this| match context.mode {
             // What the groups are made by can be used as it is.
-            Mode::Groups(keys) if !matches!(expr, Expr::Value(_)) => {
+            Mode::Groups(keys) if !matches!(expr, Expr::Value(_)) && this.has_keys(keys) => {
                 match this.plain(expr, context.with_mode(Mode::Rows)) {
                     Ok(row) if keys.contains(&row.sql) => Ok(row),
                     // A key of another grouping set.
@@ -36,6 +36,11 @@ impl Translator<'_> {
             }
             _ => this.plain(expr, context),
         })
+    }
+
+    /// Whether groups are made by anything: else no expression can be one of their keys.
+    fn has_keys(&self, keys: &[String]) -> bool {
+        !keys.is_empty() || !self.absent_keys.is_empty()
     }
 
     fn plain(&mut self, expr: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
@@ -169,7 +174,12 @@ impl Translator<'_> {
         {
             return Ok(field);
         }
-        let Resolved { relation, column, outer } = context.scope.resolve(qualifier, name)?;
+        let Resolved { relation, column, outer } = match context.scope.resolve(qualifier, name) {
+            Err(SqlError::ColumnNotExists { name, .. }) if qualifier.is_none() && self.absent.is_some() => {
+                return Ok(self.absent_name(name));
+            }
+            resolved => resolved?,
+        };
         if matches!(context.mode, Mode::Groups(_)) && !outer {
             return Err(SqlError::NotInGroupBy { at: at(name.span.start), name: name.value.clone() });
         }
@@ -179,6 +189,17 @@ impl Translator<'_> {
             table => format!("{table}.{}", column.sql),
         };
         Ok(Typed::new(column.ty.clone(), sql))
+    }
+
+    /// A name that is no column, see [`Translator::absent`]. What is made of it is never run.
+    fn absent_name(&mut self, name: String) -> Typed {
+        let sql = format!("absent_{}", name.to_ascii_lowercase());
+        if let Some(absent) = &mut self.absent
+            && !absent.iter().any(|known| known.eq_ignore_ascii_case(&name))
+        {
+            absent.push(name);
+        }
+        Typed::new(Type::Varchar, sql)
     }
 
     fn test(&mut self, value: &Expr, test: &str, context: Context<'_>) -> Result<Typed, SqlError> {

@@ -3,9 +3,9 @@
 //!
 //! Each set is a SELECT of its own, in which the keys of the others are NULL.
 
-use sqlparser::ast::{Expr, GroupByExpr, OrderBy, Select};
+use sqlparser::ast::{Expr, GroupByExpr, Select};
 
-use super::{Context, Translated, Translator};
+use super::{Context, Translated, Translator, select::Around};
 use crate::query::sql::{SqlError, parse::START, scope::Scope};
 
 /// Grouping sets of one SELECT. Own choice: each is a pass over the logs.
@@ -13,12 +13,10 @@ const SETS_MAX: usize = 64;
 
 impl Translator<'_> {
     /// A SELECT with more than one grouping set; nothing for any other.
-    pub(super) fn grouping_sets<'o>(
+    pub(super) fn grouping_sets(
         &mut self,
         select: &Select,
-        order_by: Option<&OrderBy>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
+        around: Around<'_>,
     ) -> Result<Option<Translated>, SqlError> {
         let GroupByExpr::Expressions(expressions, modifiers) = &select.group_by else {
             return Ok(None);
@@ -51,7 +49,7 @@ impl Translator<'_> {
             let group_by = GroupByExpr::Expressions(set, modifiers.clone());
             let one = Select { group_by, ..select.clone() };
             let known = std::mem::take(&mut self.absent_keys);
-            let translated = self.grouping_set(&one, absent, outer, top);
+            let translated = self.grouping_set(&one, absent, around);
             self.absent_keys = known;
             let translated = translated?;
             united = Some(match united {
@@ -61,26 +59,25 @@ impl Translator<'_> {
                 }
             });
         }
-        united.map(|united| self.ordered(united, order_by)).transpose()
+        united.map(|united| self.ordered(united, around.order_by)).transpose()
     }
 
-    fn grouping_set<'o>(
+    fn grouping_set(
         &mut self,
         select: &Select,
         absent: Vec<Expr>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
+        around: Around<'_>,
     ) -> Result<Translated, SqlError> {
         // Names of relations are counted: the keys must be those of the SELECT itself.
         let relations = self.relations;
-        let mut scope = Scope { outer, ..Scope::default() };
-        self.from(&select.from, &mut scope, top)?;
+        let mut scope = Scope { outer: around.outer, ..Scope::default() };
+        self.from(&select.from, &mut scope, around.top)?;
         for expr in &absent {
             let key = self.key(expr, select, &scope)?;
             self.absent_keys.push(key);
         }
         self.relations = relations;
-        self.select_grouped(select, None, outer, top, true)
+        self.select_grouped(select, Around { order_by: None, ..around }, true)
     }
 
     fn key(&mut self, expr: &Expr, select: &Select, scope: &Scope<'_>) -> Result<String, SqlError> {

@@ -3,7 +3,11 @@
 use sqlparser::ast::{Cte, Expr, LimitClause, OrderBy, Query, SetExpr, SetOperator, SetQuantifier, Values};
 
 use super::{
-    Context, OutColumn, Translated, Translator, expr::same_type, from::derived, select::ordinal, unsupported,
+    Context, OutColumn, Translated, Translator,
+    expr::same_type,
+    from::derived,
+    select::{Around, ordinal},
+    unsupported,
 };
 use crate::query::sql::{
     DEFAULT_ROWS, REACHABLE_ROWS_MAX, ROWS_MAX, SqlError,
@@ -34,7 +38,9 @@ impl Translator<'_> {
                 sql.push(' ');
             }
             let body = match &*query.body {
-                SetExpr::Select(select) => this.select(select, query.order_by.as_ref(), outer, top)?,
+                SetExpr::Select(select) => {
+                    this.select(select, Around { order_by: query.order_by.as_ref(), outer, top })?
+                }
                 other => this.set_operation(other, query.order_by.as_ref(), outer)?,
             };
             this.with.truncate(known);
@@ -83,7 +89,7 @@ impl Translator<'_> {
         outer: Option<&'o Scope<'o>>,
     ) -> Result<Translated, SqlError> {
         match body {
-            SetExpr::Select(select) => self.select(select, None, outer, false),
+            SetExpr::Select(select) => self.select(select, Around { outer, ..Around::default() }),
             SetExpr::Query(query) => {
                 let inner = self.query(query, outer, false)?;
                 Ok(Translated { sql: format!("SELECT * FROM ({})", inner.sql), columns: inner.columns })

@@ -25,46 +25,50 @@ struct Item<'q> {
     expr: Cow<'q, Expr>,
 }
 
+/// A select list for SQLite, and the columns that it makes.
+type SelectList = (String, Vec<OutColumn>);
+
+/// What a SELECT stands in.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Around<'o> {
+    /// The order of its rows.
+    pub order_by: Option<&'o OrderBy>,
+    /// The SELECT around it, whose columns it may name.
+    pub outer: Option<&'o Scope<'o>>,
+    /// Whether it is the statement itself, whose FROM may be left out.
+    pub top: bool,
+}
+
 impl Translator<'_> {
-    pub(super) fn select<'o>(
-        &mut self,
-        select: &Select,
-        order_by: Option<&OrderBy>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
-    ) -> Result<Translated, SqlError> {
-        if let Some(filled) = self.filled_series(select, order_by, outer, top)? {
+    pub(super) fn select(&mut self, select: &Select, around: Around<'_>) -> Result<Translated, SqlError> {
+        if let Some(filled) = self.filled_series(select, around)? {
             return Ok(filled);
         }
-        if let Some(sets) = self.grouping_sets(select, order_by, outer, top)? {
+        if let Some(sets) = self.grouping_sets(select, around)? {
             return Ok(sets);
         }
-        self.select_grouped(select, order_by, outer, top, false)
+        self.select_grouped(select, around, false)
     }
 
     /// With `always`, one group is made even without keys and aggregates.
-    pub(super) fn select_grouped<'o>(
+    pub(super) fn select_grouped(
         &mut self,
         select: &Select,
-        order_by: Option<&OrderBy>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
+        around: Around<'_>,
         always: bool,
     ) -> Result<Translated, SqlError> {
         let clause = std::mem::replace(&mut self.clause, Clause::Select);
-        let around = self.weights_of_select();
-        let selected = self.select_here(select, order_by, outer, top, always);
-        self.weights_around(around);
+        let weights = self.weights_of_select();
+        let selected = self.select_here(select, around, always);
+        self.weights_around(weights);
         self.clause = clause;
         selected
     }
 
-    fn select_here<'o>(
+    fn select_here(
         &mut self,
         select: &Select,
-        order_by: Option<&OrderBy>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
+        Around { order_by, outer, top }: Around<'_>,
         always: bool,
     ) -> Result<Translated, SqlError> {
         if select.projection.is_empty() {
@@ -97,23 +101,26 @@ impl Translator<'_> {
             true => Vec::new(),
             false => self.group_keys(&select.group_by, &items, named_rows)?,
         };
-        let grouped = always
-            || !keys.is_empty()
-            || select.having.is_some()
-            || self.has_aggregates(&items, order_by, rows)?;
+        let list = match always || !keys.is_empty() || select.having.is_some() {
+            true => None,
+            false => self.list_of_rows(&items, order_by, rows)?,
+        };
+        let grouped = list.is_none();
         self.weigh_groups(grouped);
-        // GROUP BY a name that is both a column and a select item means the column, unless only the
-        // item makes sense. Source: guess; `date_format(…) as time … group by time` is common.
-        if grouped && self.select_list(&items, rows.with_mode(Mode::Groups(&keys))).is_err() {
-            let by_item = Context { aliases_first: true, ..named_rows };
-            let other = self.group_keys(&select.group_by, &items, by_item)?;
-            if self.select_list(&items, rows.with_mode(Mode::Groups(&other))).is_ok() {
-                keys = other;
-            }
-        }
+        let (list, columns) = match list {
+            Some(list) => list,
+            None => match self.select_list(&items, rows.with_mode(Mode::Groups(&keys))) {
+                // GROUP BY a name that is both a column and a select item means the column, unless only the
+                // item makes sense. Source: guess; `date_format(…) as time … group by time` is common.
+                Err(error) if !keys.is_empty() => {
+                    let by_item = Context { aliases_first: true, ..named_rows };
+                    keys = self.group_keys(&select.group_by, &items, by_item)?;
+                    self.select_list(&items, rows.with_mode(Mode::Groups(&keys))).map_err(|_| error)?
+                }
+                list => list?,
+            },
+        };
         let context = rows.with_mode(if grouped { Mode::Groups(&keys) } else { Mode::Rows });
-
-        let (list, columns) = self.select_list(&items, context)?;
         let group_by = if keys.is_empty() {
             // One group, even of no rows at all, is what aggregates make without GROUP BY.
             if always { " HAVING count(*) >= 0" } else { "" }.to_owned()
@@ -142,11 +149,7 @@ impl Translator<'_> {
         })
     }
 
-    fn select_list(
-        &mut self,
-        items: &[Item<'_>],
-        context: Context<'_>,
-    ) -> Result<(String, Vec<OutColumn>), SqlError> {
+    fn select_list(&mut self, items: &[Item<'_>], context: Context<'_>) -> Result<SelectList, SqlError> {
         let mut columns = Vec::new();
         let mut list = String::new();
         for (index, item) in items.iter().enumerate() {
@@ -158,25 +161,27 @@ impl Translator<'_> {
         Ok((list, columns))
     }
 
-    /// Whether the select list or the order has aggregates.
-    fn has_aggregates(
+    /// The select list if it and the order are without aggregates: then it has a row for every row. It is not
+    /// translated once more, which would double the work with each level of subqueries.
+    fn list_of_rows(
         &mut self,
         items: &[Item<'_>],
         order_by: Option<&OrderBy>,
         rows: Context<'_>,
-    ) -> Result<bool, SqlError> {
+    ) -> Result<Option<SelectList>, SqlError> {
         let before = std::mem::replace(&mut self.saw_aggregate, false);
         let either = rows.with_mode(Mode::Either);
-        for item in items {
-            self.expr(&item.expr, either)?;
-        }
+        let list = self.select_list(items, either)?;
         if let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = order_by {
+            // Names of select items fail here, and are not absent; those were looked at above.
+            let absent = self.absent.take();
             for order in order {
-                // Names of select items fail here; those were looked at above.
                 let _ = self.expr(&order.expr, either);
             }
+            self.absent = absent;
         }
-        Ok(std::mem::replace(&mut self.saw_aggregate, before))
+        let aggregates = std::mem::replace(&mut self.saw_aggregate, before);
+        Ok((!aggregates).then_some(list))
     }
 
     fn group_keys(

@@ -6,15 +6,14 @@
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
-    Ident, ObjectName, OrderBy, Select, SelectItem, Value,
+    Ident, ObjectName, Select, SelectItem, Value,
 };
 
-use super::{Context, OutColumn, Translated, Translator};
+use super::{Context, OutColumn, Translated, Translator, select::Around};
 use crate::query::sql::{
     Session, SqlError,
     error::At,
     parse::name_start,
-    scope::Scope,
     types::{Type, Typed, quoted},
 };
 
@@ -45,12 +44,10 @@ enum Padding {
 
 impl Translator<'_> {
     /// A SELECT with a call of `time_series`; nothing for any other.
-    pub(super) fn filled_series<'o>(
+    pub(super) fn filled_series(
         &mut self,
         select: &Select,
-        order_by: Option<&OrderBy>,
-        outer: Option<&'o Scope<'o>>,
-        top: bool,
+        around: Around<'_>,
     ) -> Result<Option<Translated>, SqlError> {
         let found = select.projection.iter().enumerate().find_map(|(index, item)| match item {
             SelectItem::UnnamedExpr(Expr::Function(call))
@@ -81,7 +78,7 @@ impl Translator<'_> {
         let keys: Vec<Expr> =
             keys.iter().map(|key| if is_call(key) { bucket.clone() } else { key.clone() }).collect();
         inner.group_by = GroupByExpr::Expressions(keys.clone(), modifiers.clone());
-        let inner_sql = self.select_grouped(&inner, None, outer, top, false)?;
+        let inner_sql = self.select_grouped(&inner, Around { order_by: None, ..around }, false)?;
         // Columns that are keys themselves, besides the time: each combination has a series.
         let mut grouped = Vec::new();
         for (index, item) in inner.projection.iter().enumerate() {
@@ -94,7 +91,7 @@ impl Translator<'_> {
             }
         }
         let filled = self.fill(&series, &grouped, inner_sql, place)?;
-        self.ordered(filled, order_by).map(Some)
+        self.ordered(filled, around.order_by).map(Some)
     }
 
     fn fill(
