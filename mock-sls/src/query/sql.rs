@@ -182,10 +182,6 @@ fn plan_with(
     let used: Vec<usize> = translator.used.into_iter().collect();
     let external = translator.external.into_iter().collect();
     let shifts = translator.shifts.into_iter().collect();
-    let earlier = indexes.earlier.iter().map(|(generation, index)| {
-        let had = Schema::new(index);
-        (*generation, used.iter().map(|&at| had.has(&schema, at)).collect())
-    });
-    let generations = Generations { since: indexes.since, earlier: earlier.collect() };
+    let generations = Generations::of(indexes, &schema, &used);
     Ok(Plan { schema, translated, used, shifts, external, generations, weighted, session })
 }

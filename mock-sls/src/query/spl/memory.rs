@@ -54,6 +54,6 @@ pub fn table_bytes(rows: usize, columns: usize) -> u64 {
 pub fn fits(bytes: u64) -> Result<(), SqlError> {
     match bytes <= MEMORY_BYTES_MAX {
         true => Ok(()),
-        false => Err(SqlError::TooLarge { limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20), what: "memory" }),
+        false => Err(SqlError::too_much_memory(MEMORY_BYTES_MAX)),
     }
 }

@@ -125,6 +125,11 @@ fn quotes_hint(quoted: bool, name: &str) -> String {
 }
 
 impl SqlError {
+    /// More than so many bytes of memory are needed.
+    pub fn too_much_memory(limit_bytes: u64) -> Self {
+        Self::TooLarge { limit: format!("{} MiB", limit_bytes >> 20), what: "memory" }
+    }
+
     /// A [`Self::Semantic`] error without a place.
     pub fn semantic_here(message: String) -> Self {
         Self::Semantic { at: At { line: 1, column: 1 }, message }

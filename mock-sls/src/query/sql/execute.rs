@@ -18,7 +18,7 @@ use super::{
 use crate::query::{
     QueryError,
     log_view::LogView,
-    source::Cancel,
+    source::{Cancel, Indexes},
     summary::{RowSet, Summary},
 };
 
@@ -183,9 +183,6 @@ impl Table<'_> {
     }
 
     /// Adds a block of so many logs as a whole. Returns whether it did: it can where nothing of them is used.
-    ///
-    /// # Errors
-    /// As [`Self::push`].
     pub fn push_whole(&mut self, logs: u64) -> bool {
         match &mut self.fold {
             Some(fold) if self.columns.is_empty() => {
@@ -232,14 +229,24 @@ impl Table<'_> {
 }
 
 impl Generations {
+    /// What the earlier indexes had of the `used` columns of a schema.
+    pub(super) fn of(indexes: &Indexes, schema: &Schema, used: &[usize]) -> Self {
+        let earlier = indexes.earlier.iter().map(|(generation, index)| {
+            let had = Schema::new(index);
+            (*generation, used.iter().map(|&at| had.has(schema, at)).collect())
+        });
+        Self { since: indexes.since, earlier: earlier.collect() }
+    }
+
     /// Which of the used columns the index of `generation` had; nothing if it had all.
-    fn had(&self, generation: i64) -> Option<&[bool]> {
+    pub(super) fn had(&self, generation: i64) -> Option<&[bool]> {
         let earlier = || self.earlier.iter().find(|(known, _)| *known == generation);
         (generation < self.since).then(earlier).flatten().map(|(_, had)| had.as_slice())
     }
 }
 
-fn has(had: Option<&[bool]>, index: usize) -> bool {
+/// Whether the used column at `index` was among them.
+pub(super) fn has(had: Option<&[bool]>, index: usize) -> bool {
     had.and_then(|had| had.get(index)).is_none_or(|had| *had)
 }
 
@@ -286,7 +293,7 @@ pub(super) fn failed(error: rusqlite::Error) -> SqlError {
     match error.sqlite_error_code() {
         Some(Code::OperationInterrupted) => SqlError::Cancelled,
         Some(Code::DiskFull | Code::OutOfMemory | Code::TooBig) => {
-            SqlError::TooLarge { limit: format!("{} MiB", MEMORY_BYTES_MAX >> 20), what: "memory" }
+            SqlError::too_much_memory(MEMORY_BYTES_MAX)
         }
         _ => match error {
             rusqlite::Error::SqliteFailure(_, Some(message)) => SqlError::Execution(message),

@@ -10,7 +10,13 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use rusqlite::{Connection, types::Value};
 use serde_json::Value as Json;
 
-use super::{SqlError, execute::MEMORY_BYTES_MAX, frame, schema, schema::Schema, types::Type};
+use super::{
+    SqlError,
+    execute::{Generations, MEMORY_BYTES_MAX, has},
+    frame, schema,
+    schema::Schema,
+    types::Type,
+};
 use crate::query::{
     QueryError,
     expr::{SearchExpr, parse_double},
@@ -24,6 +30,9 @@ use crate::query::{
 
 /// Size of a file, bytes. Source: the SDKs' `MAX_FILE_SIZE`.
 const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
+
+/// Around values that have commas or line breaks.
+const QUOTE: char = '"';
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,9 +69,9 @@ impl ExternalTable {
         cancel: &Cancel,
     ) -> Result<Self, QueryError> {
         let schema = Schema::new(&indexes.current);
-        let earlier = indexes.earlier.iter().map(|(generation, index)| (*generation, Schema::new(index)));
-        let mut reader =
-            Reader { schema: &schema, indexes, earlier: earlier.collect(), rows: Vec::new(), bytes: 0 };
+        let all: Vec<usize> = (0..schema.columns.len()).collect();
+        let generations = Generations::of(indexes, &schema, &all);
+        let mut reader = Reader { schema: &schema, generations, rows: Vec::new(), bytes: 0 };
         let search = Search::new(&SearchExpr::All, indexes, Options::default())?;
         let scan = Scan { window, topic: "", newest_first: false };
         search.run(source, &scan, cancel, &mut reader)?;
@@ -88,8 +97,10 @@ impl ExternalTable {
         let columns = columns.ok_or_else(|| format!("the external store {name} has no columns"))?;
         let encoded = parameter.get("externalStoreCsv").and_then(Json::as_str).unwrap_or_default();
         let text = unpacked(encoded).map_err(|error| format!("the external store {name}: {error}"))?;
-        let rows = text.lines().filter(|line| !line.is_empty()).map(|line| csv_values(line, ",", '"'));
-        let mut rows: Vec<Vec<String>> = rows.collect();
+        let mut rows: Vec<Vec<String>> = records(&text)
+            .filter(|record| !record.is_empty())
+            .map(|record| csv_values(record, ",", QUOTE))
+            .collect();
         // A first line that names the columns is no row.
         let header = |row: &Vec<String>| {
             row.len() == columns.len() && row.iter().zip(&columns).all(|(cell, (name, _))| cell == name)
@@ -124,20 +135,17 @@ impl ExternalTable {
 /// Takes the logs of a Logstore into rows.
 struct Reader<'s> {
     schema: &'s Schema,
-    indexes: &'s Indexes,
-    earlier: Vec<(i64, Schema)>,
+    /// What earlier indexes had of all columns.
+    generations: Generations,
     rows: Vec<Vec<Value>>,
     bytes: u64,
 }
 
 impl Visitor for Reader<'_> {
     fn found(&mut self, block: &Block, _: usize, log: &LogView<'_>) -> Flow {
-        let had = match block.index_generation >= self.indexes.since {
-            true => None,
-            false => self.earlier.iter().find(|(known, _)| *known == block.index_generation),
-        };
+        let had = self.generations.had(block.index_generation);
         let row = self.schema.columns.iter().enumerate().map(|(index, column)| {
-            match had.is_none_or(|(_, had)| had.has(self.schema, index)) {
+            match has(had, index) {
                 true => match self.schema.value(column, log) {
                     schema::Value::Null => Value::Null,
                     schema::Value::Long(n) => Value::Integer(n),
@@ -153,11 +161,44 @@ impl Visitor for Reader<'_> {
         self.rows.push(row);
         match self.bytes <= MEMORY_BYTES_MAX {
             true => Flow::Continue(()),
-            false => {
-                let limit = format!("{} MiB", MEMORY_BYTES_MAX >> 20);
-                Flow::Break(Some(SqlError::TooLarge { limit, what: "memory" }.into()))
+            false => Flow::Break(Some(SqlError::too_much_memory(MEMORY_BYTES_MAX).into())),
+        }
+    }
+}
+
+/// The rows of a file, still as text: a value in quotes may go on in the next line.
+fn records(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (record, after) = match record_end(text) {
+            Some(end) => (text.get(..end)?, text.get(end + 1..)),
+            None => (text, None),
+        };
+        rest = after;
+        Some(record.strip_suffix('\r').unwrap_or(record))
+    })
+}
+
+/// The place of the line break that ends the first row of a text, as [`csv_values`] sees values.
+fn record_end(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        if text.get(at..)?.starts_with(QUOTE) {
+            at += QUOTE.len_utf8();
+            loop {
+                at += text.get(at..)?.find(QUOTE)? + QUOTE.len_utf8();
+                match text.get(at..)?.starts_with(QUOTE) {
+                    true => at += QUOTE.len_utf8(),
+                    false => break,
+                }
             }
         }
+        at += text.get(at..)?.find([',', '\n'])?;
+        if text.get(at..)?.starts_with('\n') {
+            return Some(at);
+        }
+        at += 1;
     }
 }
 
@@ -201,6 +242,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_value_in_quotes_may_have_line_breaks() {
+        for (text, expected) in [
+            ("a,\"b\nc\"\r\nd,e\n", &["a,\"b\nc\"", "d,e", ""][..]),
+            ("\"x\"\"\n\"\"y\"z\n\n1", &["\"x\"\"\n\"\"y\"z", "", "1"]),
+            ("5\" tall\nb", &["5\" tall", "b"]),
+            ("a\n\"open\nb", &["a", "\"open\nb"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(records(text).collect::<Vec<_>>(), expected, "{text:?}");
+        }
+        let document = json!({"storeType": "csv", "parameter": {"externalStoreCsv": "1,\"a\nb\"\n2,c", "columns": [
+            {"name": "id", "type": "bigint"}, {"name": "name", "type": "varchar"}]}});
+        let table = ExternalTable::of_document("t", &document).unwrap();
+        let row = |id, name: &str| vec![Value::Integer(id), Value::Text(name.to_owned())];
+        assert_eq!(table.rows, [row(1, "a\nb"), row(2, "c")]);
+    }
 
     #[test]
     fn the_sdks_file_is_a_table() {

@@ -169,8 +169,7 @@ fn rows(db: &Connection, translated: &Translated) -> Result<Vec<Vec<Value>>, Sql
             values.push(value);
         }
         if bytes > MEMORY_BYTES_MAX {
-            let limit = format!("{} MiB", MEMORY_BYTES_MAX >> 20);
-            return Err(SqlError::TooLarge { limit, what: "memory" });
+            return Err(SqlError::too_much_memory(MEMORY_BYTES_MAX));
         }
         rows.push(values);
     }
