@@ -9,6 +9,8 @@
 //! [`context`] finds what a log's writer wrote beside it, without search or index;
 //! [`filter`] is a search without index, for [`crate::ops::cursors`].
 
+#[cfg(test)]
+mod answers;
 pub mod context;
 pub mod error;
 pub mod expr;

@@ -1,11 +1,12 @@
 //! Pipelines and the rows that they make of a few logs.
 
-use expect_test::{ExpectFile, expect_file};
+use expect_test::expect_file;
 use proptest::prelude::*;
 use serde_json::json;
 
 use crate::query::{
     QueryError,
+    answers::check_file,
     request::Page,
     spl::{Pipeline, SplError},
     testing::{Bed, index},
@@ -18,29 +19,6 @@ fn bed() -> Bed {
         json!({"i": "3", "status": "abc", "host": "api", "list": "[\"u\",{\"v\":1}]"}),
     ];
     Bed::new(index(&["i"]), &logs)
-}
-
-/// As for files of SQL statements: every pipeline of a file behind a `>`, then its rows.
-fn check_file(text: &str, expected: ExpectFile) {
-    let mut bed = bed();
-    let mut shown = String::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if line.starts_with('#') || line.is_empty() {
-            shown.push_str(&format!("{line}\n"));
-        }
-        let Some(query) = line.strip_prefix("> ") else { continue };
-        let mut query = query.to_owned();
-        while let Some(more) = lines.next_if(|line| line.starts_with("  ")) {
-            query.push_str(&format!("\n{more}"));
-        }
-        shown.push_str(&format!("> {query}\n"));
-        let rows = rows(&mut bed, &query);
-        if !rows.is_empty() {
-            shown.push_str(&format!("{rows}\n"));
-        }
-    }
-    expected.assert_eq(&shown);
 }
 
 fn rows(bed: &mut Bed, query: &str) -> String {
@@ -59,7 +37,8 @@ fn rows(bed: &mut Bed, query: &str) -> String {
 
 #[test]
 fn pipelines_of_the_file_give_their_rows() {
-    check_file(include_str!("pipelines.txt"), expect_file!["pipelines.txt"]);
+    let mut bed = bed();
+    check_file(include_str!("pipelines.txt"), expect_file!["pipelines.txt"], |query| rows(&mut bed, query));
 }
 
 #[test]

@@ -4,29 +4,12 @@ use expect_test::{ExpectFile, expect_file};
 use proptest::prelude::*;
 
 use super::tests::bed;
+use crate::query::answers;
 
-/// Runs the statements of a file, each behind a `>` and perhaps going on in lines that begin with
-/// blanks, and compares the file with what it should be: every statement with its rows.
+/// Compares the answers to the statements of a file with those in it.
 fn check_file(text: &str, expected: ExpectFile) {
     let mut bed = bed();
-    let mut shown = String::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if line.starts_with('#') || line.is_empty() {
-            shown.push_str(&format!("{line}\n"));
-        }
-        let Some(statement) = line.strip_prefix("> ") else { continue };
-        let mut statement = statement.to_owned();
-        while let Some(more) = lines.next_if(|line| line.starts_with("  ")) {
-            statement.push_str(&format!("\n{more}"));
-        }
-        shown.push_str(&format!("> {statement}\n"));
-        let rows = bed.rows(&statement);
-        if !rows.is_empty() {
-            shown.push_str(&format!("{rows}\n"));
-        }
-    }
-    expected.assert_eq(&shown);
+    answers::check_file(text, expected, |statement| bed.rows(statement));
 }
 
 #[test]

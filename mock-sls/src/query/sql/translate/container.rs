@@ -62,14 +62,11 @@ impl Translator<'_> {
             return Ok(None);
         }
         let row = self.name(None, column, context)?;
-        let Type::Row(fields) = &row.ty else {
+        if !matches!(row.ty, Type::Row(_)) {
             let message = format!("Expression \"{}\" is not of type ROW", column.value);
             return Err(SqlError::semantic(at(column.span.start), message));
-        };
-        let named = |(known, _): &(Option<String>, Type)| {
-            known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
-        };
-        Ok(fields.iter().position(named).and_then(|index| field_of(&row, index)))
+        }
+        Ok(field_named(&row, &name.value))
     }
 
     /// `a[1]`, `m['key']`
@@ -112,15 +109,10 @@ impl Translator<'_> {
                     let field = field.and_then(|index| field_of(&value, index));
                     field.ok_or_else(|| SqlError::semantic(place, "Row subscript out of bounds"))?
                 }
-                (AccessExpr::Dot(Expr::Identifier(name)), Type::Row(fields)) => {
-                    let named = |(known, _): &(Option<String>, Type)| {
-                        known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(&name.value))
-                    };
-                    let field = fields.iter().position(named).and_then(|index| field_of(&value, index));
-                    field.ok_or_else(|| {
-                        SqlError::semantic(place, format!("Column '{}' cannot be resolved", name.value))
-                    })?
-                }
+                (AccessExpr::Dot(Expr::Identifier(name)), Type::Row(_)) => field_named(&value, &name.value)
+                    .ok_or_else(|| {
+                    SqlError::semantic(place, format!("Column '{}' cannot be resolved", name.value))
+                })?,
                 (_, ty) => {
                     return Err(SqlError::semantic(
                         place,
@@ -131,6 +123,15 @@ impl Translator<'_> {
         }
         Ok(value)
     }
+}
+
+/// The field of a row with this name.
+fn field_named(row: &Typed, name: &str) -> Option<Typed> {
+    let Type::Row(fields) = &row.ty else { return None };
+    let named = |(known, _): &(Option<String>, Type)| {
+        known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name))
+    };
+    fields.iter().position(named).and_then(|index| field_of(row, index))
 }
 
 /// A field of a row.

@@ -57,12 +57,10 @@ impl Translator<'_> {
         if ordinality {
             columns.push(Typed::new(Type::Bigint, format!("({each}.key + 1)")));
         }
-        let names: Vec<String> = match alias {
-            None => (0..columns.len()).map(|index| format!("_col{index}")).collect(),
-            Some(alias) if alias.columns.is_empty() => {
-                (0..columns.len()).map(|index| format!("_col{index}")).collect()
-            }
-            Some(alias) => alias.columns.iter().map(|column| column.name.value.clone()).collect(),
+        let named = alias.map_or(&[][..], |alias| &alias.columns);
+        let names: Vec<String> = match named.is_empty() {
+            true => (0..columns.len()).map(|index| format!("_col{index}")).collect(),
+            false => named.iter().map(|column| column.name.value.clone()).collect(),
         };
         if names.len() != columns.len() {
             let message = format!(
