@@ -9,7 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use fuzz::print;
-use fuzz::stored::{START, Stored};
+use fuzz::stored::stored;
 use jiff::Timestamp;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use mock_sls::SqlSettings;
@@ -18,11 +18,12 @@ use mock_sls::fuzzing::parse::parse;
 use mock_sls::fuzzing::request::{LINES_MAX, Page, Window};
 use mock_sls::fuzzing::run::{LogsRequest, run};
 use mock_sls::fuzzing::source::Cancel;
+use mock_sls::fuzzing::testing::{Bed, START};
 
 /// After this, nobody waits for the query any more. libFuzzer's own limit is well above.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-static STORED: LazyLock<Stored> = LazyLock::new(Stored::default);
+static STORED: LazyLock<Bed> = LazyLock::new(stored);
 static SETTINGS: LazyLock<SqlSettings> = LazyLock::new(SqlSettings::default);
 
 fuzz_target!(|query: &str| -> Corpus {
@@ -36,7 +37,7 @@ fuzz_target!(|query: &str| -> Corpus {
     let now = Timestamp::from_second(to).expect("a time");
     let request = LogsRequest { window, page, logstore: "store", now, settings: &SETTINGS, topic: "", query };
     let mut stored = STORED.clone();
-    let indexes = Some(&STORED.indexes);
+    let indexes = STORED.indexes.as_ref();
     let found = patiently(|cancel| run(&request, indexes, &mut stored, cancel));
     // What follows a pipe may roll dice, and is not counted.
     if let (Ok(found), false) = (&found, query.contains('|')) {

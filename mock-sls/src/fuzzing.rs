@@ -1,5 +1,5 @@
-//! What the fuzz targets need of the inside: the walk over log groups, the query, and a server without
-//! sockets. There only under `--cfg fuzzing`, which cargo-fuzz sets: users see none of it, and the compiler
+//! What the fuzz targets need of the inside: the walk over log groups, the query and its logs in memory, and a
+//! server without sockets. There only under `--cfg fuzzing`, which cargo-fuzz sets: users see none of it, and the compiler
 //! still finds dead code in a module that is private for everyone else. Used by `fuzz/`.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::{Config, OpenError, StateError, ops, server};
 
-pub use crate::query::{expr, histogram, index, log_view, parse, request, run, source};
+pub use crate::query::{expr, histogram, index, log_view, parse, request, run, source, testing};
 
 /// Whether PutLogs takes this group in, and how many logs it counts in it.
 ///

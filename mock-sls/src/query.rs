@@ -35,8 +35,8 @@ pub mod spl;
 pub mod sql;
 pub mod statement;
 pub mod summary;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;

@@ -1,4 +1,4 @@
-//! Logs and indexes in memory, for the unit tests of queries.
+//! Logs and indexes in memory, for the unit tests and the fuzz target of queries.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -25,6 +25,7 @@ use super::{
 pub const START: u32 = 1_700_002_800;
 
 /// A Logstore in memory.
+#[derive(Clone)]
 pub struct Bed {
     pub indexes: Option<Indexes>,
     pub groups: Vec<(LogGroup, i64)>,
