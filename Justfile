@@ -144,6 +144,10 @@ testcontainers *languages: images
 contention seconds="60":
     MOCK_SLS_CONTENTION_SECONDS={{seconds}} cargo test --package mock-sls --test contention -- --nocapture
 
+# 100,000 searches at random, eight a case, find what a naive evaluator finds: a minute of CPU time.
+differential cases="12500":
+    PROPTEST_CASES={{cases}} cargo test --package mock-sls --lib the_matcher_finds_what_the_model_finds
+
 # Every fuzz target for so many seconds, from seeds made of the fixtures (needs cargo-fuzz and a C++ compiler).
 # No sanitizer: that asks for a nightly compiler and finds faults of unsafe code, of which there is hardly any.
 # A development build takes half the time of a release build, and has the checks of debug builds too.

@@ -97,18 +97,25 @@ fn words_of(text: &Text, field: &str) -> Vec<Vec<Glyph>> {
 
 fn has(value: &str, word: &[Glyph], field: &str) -> bool {
     let fold = |text: &str| if field == "c" { text.to_owned() } else { text.to_lowercase() };
-    let pattern: String = word
+    let wanted: Vec<Glyph> = word
         .iter()
-        .map(|glyph| match glyph {
-            Glyph::Char(c) => regex::escape(&fold(&c.to_string())),
-            Glyph::AnyOne => ".".to_owned(),
-            Glyph::AnyRun => ".*".to_owned(),
+        .flat_map(|glyph| match glyph {
+            Glyph::Char(c) => fold(&c.to_string()).chars().map(Glyph::Char).collect(),
+            other => vec![*other],
         })
         .collect();
-    let pattern = regex::Regex::new(&format!("^(?s:{pattern})$")).expect("a valid pattern");
-    value
-        .split(|c| delimiters(field).contains(c))
-        .any(|word| !word.is_empty() && pattern.is_match(&fold(word)))
+    let words = value.split(|c| delimiters(field).contains(c)).filter(|word| !word.is_empty());
+    words.map(|word| fold(word).chars().collect::<Vec<_>>()).any(|word| is_like(&word, &wanted))
+}
+
+fn is_like(word: &[char], wanted: &[Glyph]) -> bool {
+    match (wanted, word) {
+        ([], _) => word.is_empty(),
+        ([Glyph::AnyRun, after @ ..], _) => (0..=word.len()).any(|at| is_like(&word[at..], after)),
+        ([Glyph::AnyOne, after @ ..], [_, rest @ ..]) => is_like(rest, after),
+        ([Glyph::Char(c), after @ ..], [first, rest @ ..]) => c == first && is_like(rest, after),
+        _ => false,
+    }
 }
 
 fn search() -> impl Strategy<Value = String> {
@@ -145,21 +152,44 @@ fn logs() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Cases of an ordinary run of the tests. Own choice: about a second each; `just differential` runs very many.
+const MATCHER_CASES: u32 = 100;
+const SUMMARY_CASES: u32 = 400;
+/// Searches of a case of the matcher, over the same logs: what it takes to make these is most of a case with one.
+const SEARCHES: usize = 8;
+
+/// So many cases, or what proptest's own environment variable says.
+fn run_with(cases: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(cases),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(run_with(MATCHER_CASES))]
 
     #[test]
-    fn the_matcher_finds_what_the_model_finds(logs in logs(), search in search(), line in any::<bool>()) {
-        let expr = parse::parse(&search);
-        let found = bed(&logs, line).found(&search);
-        let Ok(expr) = expr else { return Ok(()) };
-        if found.starts_with("ErrorType:") {
-            return Ok(());
+    fn the_matcher_finds_what_the_model_finds(
+        logs in logs(), searches in prop::collection::vec(search(), SEARCHES), line in any::<bool>(),
+    ) {
+        // The first search keeps a summary of the logs, which those after it use.
+        let mut bed = bed(&logs, line);
+        for search in searches {
+            let Ok(expr) = parse::parse(&search) else { continue };
+            let found = bed.found(&search);
+            if found.starts_with("ErrorType:") {
+                continue;
+            }
+            let expected: Vec<String> =
+                logs.iter().enumerate().filter(|(_, log)| holds(&expr, log, line)).map(|(i, _)| i.to_string()).collect();
+            prop_assert_eq!(found, expected.join(" "), "{}", search);
         }
-        let expected: Vec<String> =
-            logs.iter().enumerate().filter(|(_, log)| holds(&expr, log, line)).map(|(i, _)| i.to_string()).collect();
-        prop_assert_eq!(found, expected.join(" "));
     }
+}
+
+proptest! {
+    #![proptest_config(run_with(SUMMARY_CASES))]
 
     #[test]
     fn a_summary_never_says_what_the_matcher_does_not(
