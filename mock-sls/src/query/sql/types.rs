@@ -103,7 +103,8 @@ impl fmt::Display for Type {
                 for (index, (name, ty)) in fields.iter().enumerate() {
                     f.write_str(if index == 0 { "" } else { ", " })?;
                     match name {
-                        Some(name) => write!(f, "{name} {ty}")?,
+                        Some(name) if is_plain(name) => write!(f, "{name} {ty}")?,
+                        Some(name) => write!(f, "\"{}\" {ty}", name.replace('"', "\"\""))?,
                         None => write!(f, "{ty}")?,
                     }
                 }
@@ -112,6 +113,11 @@ impl fmt::Display for Type {
             Self::Json => f.write_str("json"),
         }
     }
+}
+
+/// Whether a name needs no quotes.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 impl Type {

@@ -246,9 +246,9 @@ impl TypeName {
             let (name, ty, after) = match Self::begin(rest) {
                 Some((ty, after)) if after.starts_with([',', ')']) => (None, ty, after),
                 _ => {
-                    let (name, after) = rest.split_once(' ')?;
+                    let (name, after) = field_name(rest)?;
                     let (ty, after) = Self::begin(after)?;
-                    (Some(name.to_owned()), ty, after)
+                    (Some(name), ty, after)
                 }
             };
             fields.push((name, ty));
@@ -256,6 +256,26 @@ impl TypeName {
                 Some(next) => rest = next,
                 None => return Some((Type::Row(fields), after.strip_prefix(')')?)),
             }
+        }
+    }
+}
+
+/// The name of a field, which may be in double quotes, and what stands behind it and a blank.
+fn field_name(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        return text.split_once(' ').map(|(name, rest)| (name.to_owned(), rest));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let (piece, behind) = rest.split_once('"')?;
+        name.push_str(piece);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, behind.strip_prefix(' ')?)),
         }
     }
 }
@@ -269,6 +289,12 @@ mod tests {
         for ty in [
             Type::map(Type::Varchar, Type::Bigint.array()),
             Type::Row(vec![(None, Type::Bigint), (Some("date".to_owned()), Type::Json.array())]),
+            Type::Row(vec![
+                (Some("a b".to_owned()), Type::Bigint),
+                (Some("\" bigint, \"".to_owned()), Type::Double),
+                (Some(String::new()), Type::Varchar),
+                (Some("größe".to_owned()), Type::Date),
+            ]),
             Type::TimestampTz(String::new()),
         ] {
             assert_eq!(TypeName::parse(&ty.to_string()).map(|name| name.0), Some(ty));

@@ -7,7 +7,7 @@ use crate::query::sql::{
     SqlError,
     error::At,
     functions::{LENIENT, castable},
-    types::{Type, Typed},
+    types::{Type, Typed, quoted},
 };
 
 impl Translator<'_> {
@@ -29,7 +29,10 @@ impl Translator<'_> {
             (Type::Null, _) => value.sql,
             (Type::Bigint, Type::Double) => format!("CAST({} AS REAL)", value.sql),
             (Type::Bigint, Type::Varchar) => format!("CAST({} AS TEXT)", value.sql),
-            (from, to) => format!("sls_cast({}, '{from}', '{to}', {})", value.sql, u8::from(lenient)),
+            (from, to) => {
+                let (from, to) = (quoted(&from.to_string()), quoted(&to.to_string()));
+                format!("sls_cast({}, {from}, {to}, {})", value.sql, u8::from(lenient))
+            }
         };
         let sql = match target {
             DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. }))
