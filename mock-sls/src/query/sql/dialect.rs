@@ -9,6 +9,8 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Word},
 };
 
+use super::{SqlError, parse::at, types::NESTING_MAX};
+
 /// Words behind an expression that go on with the query: no alias without AS.
 /// Source: Presto's reserved words, and those that begin its clauses.
 const ENDS_AN_EXPRESSION: &[Keyword] = &[
@@ -124,6 +126,55 @@ impl Dialect for Presto {
     fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
         matches!(word, Keyword::EXISTS | Keyword::INTERVAL | Keyword::TRIM)
     }
+}
+
+/// Words before a type in parentheses or angle brackets. Source: our SQL library.
+const HOLDS_A_TYPE: [&str; 10] =
+    ["array", "map", "row", "tuple", "struct", "union", "table", "nested", "nullable", "lowcardinality"];
+
+/// What is open at a place between tokens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Parenthesis,
+    /// A type, or a call of a function of that name.
+    Type,
+    /// A type in angle brackets.
+    AngledType,
+}
+
+/// Refuses types in types beyond [`NESTING_MAX`] levels: the library reads any number of them.
+///
+/// # Errors
+/// There are more.
+pub fn check_types(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let mut open = Vec::new();
+    let mut behind_name = false;
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen if behind_name => open.push(Open::Type),
+            Token::LParen => open.push(Open::Parenthesis),
+            Token::Lt if behind_name => open.push(Open::AngledType),
+            Token::Gt => _ = open.pop_if(|open| *open == Open::AngledType),
+            Token::ShiftRight => {
+                open.pop_if(|open| *open == Open::AngledType);
+                open.pop_if(|open| *open == Open::AngledType);
+            }
+            Token::RParen => {
+                // What seemed to be angle brackets compared.
+                while open.pop_if(|open| *open == Open::AngledType).is_some() {}
+                open.pop();
+            }
+            _ => {}
+        }
+        if behind_name && open.iter().filter(|open| **open != Open::Parenthesis).count() > NESTING_MAX {
+            let message = format!("types are nested more than {NESTING_MAX} levels deep");
+            return Err(SqlError::Syntax { at: at(token.span.start), message });
+        }
+        behind_name = matches!(&token.token, Token::Word(word)
+            if HOLDS_A_TYPE.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
+    }
+    Ok(())
 }
 
 /// Writes types as the library reads them: `array(bigint)` becomes `array<bigint>`, and

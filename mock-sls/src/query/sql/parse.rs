@@ -9,7 +9,7 @@ use sqlparser::{
 
 use super::{
     SqlError,
-    dialect::{Presto, rewrite_types},
+    dialect::{Presto, check_types, rewrite_types},
     error::At,
 };
 
@@ -51,6 +51,7 @@ pub fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
         .tokenize_with_location()
         .map_err(|error| syntax(at(error.location), error.message))?;
     check_tokens(&tokens)?;
+    check_types(&tokens)?;
     rewrite_types(&mut tokens);
     Ok(Parser::new(&Presto).with_tokens_with_locations(tokens))
 }

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Levels of types in types. Own choice: protects the stack, far above what anybody writes.
+pub const NESTING_MAX: usize = 20;
+
 /// Type of an expression, known before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
@@ -129,6 +132,16 @@ impl Type {
     /// A map to this type.
     pub fn map(key: Self, value: Self) -> Self {
         Self::Map(Box::new(key), Box::new(value))
+    }
+
+    /// How many levels of types it has.
+    pub fn levels(&self) -> usize {
+        match self {
+            Self::Array(element) => 1 + element.levels(),
+            Self::Map(key, value) => 1 + key.levels().max(value.levels()),
+            Self::Row(fields) => 1 + fields.iter().map(|(_, ty)| ty.levels()).max().unwrap_or_default(),
+            _ => 1,
+        }
     }
 
     /// Whether it is a number, or `NULL`.

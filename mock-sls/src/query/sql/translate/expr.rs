@@ -16,7 +16,7 @@ use crate::query::sql::{
     functions::{self, parse_date, parse_time, zone_of},
     parse::{at, start_of},
     scope::Resolved,
-    types::{Type, Typed, quoted},
+    types::{NESTING_MAX, Type, Typed, quoted},
 };
 
 /// Text: document "SQL error center".
@@ -24,7 +24,7 @@ const SEVERAL_COLUMNS: &str = "Multiple columns returned by subquery are not yet
 
 impl Translator<'_> {
     pub(super) fn expr(&mut self, expr: &Expr, context: Context<'_>) -> Result<Typed, SqlError> {
-        self.nested(|this| match context.mode {
+        let value = self.nested(|this| match context.mode {
             // What the groups are made by can be used as it is.
             Mode::Groups(keys) if !matches!(expr, Expr::Value(_)) && this.has_keys(keys) => {
                 match this.plain(expr, context.with_mode(Mode::Rows)) {
@@ -35,7 +35,14 @@ impl Translator<'_> {
                 }
             }
             _ => this.plain(expr, context),
-        })
+        })?;
+        match value.ty.levels() > NESTING_MAX {
+            true => {
+                let message = format!("types are nested more than {NESTING_MAX} levels deep");
+                Err(SqlError::semantic(start_of(expr), message))
+            }
+            false => Ok(value),
+        }
     }
 
     /// Whether groups are made by anything: else no expression can be one of their keys.
