@@ -106,13 +106,13 @@ impl Values {
             return Err(super::failed(format!("Percentile must be between 0 and 1, not {share}")));
         }
         self.values.sort_by(|(a, _), (b, _)| order(a.into(), b.into()));
-        let total: i64 = self.values.iter().map(|(_, weight)| weight).sum();
+        let total: i128 = self.values.iter().map(|(_, weight)| i128::from(*weight)).sum();
         let at = |share: &f64| {
             let rank = (share * total as f64).ceil().max(1.0);
-            let mut seen = 0;
+            let mut seen = 0i128;
             let mut values = self.values.iter();
             let found = values.find(|(_, weight)| {
-                seen += weight;
+                seen += i128::from(*weight);
                 seen as f64 >= rank
             });
             found.map_or(Value::Null, |(value, _)| value.clone())

@@ -299,11 +299,14 @@ fn sequence(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
             "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start",
         ));
     }
-    let count = (stop.saturating_sub(start)) / step;
-    if count >= MADE_ELEMENTS_MAX {
+    let (start, step) = (i128::from(start), i128::from(step));
+    let steps = (i128::from(stop) - start) / step;
+    if steps >= i128::from(MADE_ELEMENTS_MAX) {
         return Err(failed(format!(
             "result of sequence function must not have more than {MADE_ELEMENTS_MAX} entries"
         )));
     }
-    Ok(Some(Json::from_iter((0..=count).map(|at| start + at * step)).to_string()))
+    // None is beyond `stop`.
+    let elements = (0..=steps).filter_map(|at| i64::try_from(start + at * step).ok());
+    Ok(Some(Json::from_iter(elements).to_string()))
 }

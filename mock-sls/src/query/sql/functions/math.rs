@@ -139,13 +139,9 @@ fn width_bucket(call: &Context<'_>) -> rusqlite::Result<Option<i64>> {
         return Err(failed("bounds cannot equal each other"));
     }
     let share = (x - low) / (high - low);
-    Ok(Some(if share < 0.0 {
-        0
-    } else if share >= 1.0 {
-        count + 1
-    } else {
-        (share * count as f64) as i64 + 1
-    }))
+    let parts_before = if share >= 1.0 { count } else { (share * count as f64) as i64 };
+    let part = if share < 0.0 { Some(0) } else { parts_before.checked_add(1) };
+    part.map(Some).ok_or_else(|| failed("Bucket for value is out of range"))
 }
 
 /// A number in Java's form: `200.0`, and `1.0E7` from ten millions on and below a thousandth.

@@ -61,6 +61,9 @@ pub fn zone_name(zone: &TimeZone) -> String {
     }
 }
 
+/// Hours of an offset from UTC. Source: Presto.
+const OFFSET_HOURS_MAX: i32 = 14;
+
 /// A zone by its name (`Asia/Shanghai`) or offset (`+08:00`).
 pub fn zone_of(name: &str) -> Option<TimeZone> {
     if let Ok(zone) = TimeZone::get(name) {
@@ -72,7 +75,11 @@ pub fn zone_of(name: &str) -> Option<TimeZone> {
         _ => return (name == crate::query::sql::DEFAULT_ZONE).then(crate::query::sql::china),
     };
     let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "0"));
-    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
+    let number = |text: &str, max| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|number| digits && *number <= max)
+    };
+    let seconds = number(hours, OFFSET_HOURS_MAX)? * 3600 + number(minutes, 59)? * 60;
     Offset::from_seconds(sign * seconds).ok().map(TimeZone::fixed)
 }
 

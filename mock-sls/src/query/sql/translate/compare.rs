@@ -22,6 +22,8 @@ use crate::query::sql::{
 const NAMES: [&str; 2] = ["compare", "ts_compare"];
 /// Earlier times in one statement. Guess: every one is a search of its own.
 const SHIFTS_MAX: usize = 8;
+/// How far it goes back with what is around it, seconds: a hundred years. Own choice: no moment overflows.
+const SHIFT_SECONDS_MAX: i64 = 100 * 366 * 86_400;
 
 impl Translator<'_> {
     /// FROM of a SELECT that compares; fills `scope` and gives the seconds it goes back.
@@ -54,9 +56,14 @@ impl Translator<'_> {
             self.check_grouped_by_time(select, scope, place)?;
         }
         for seconds in shifts {
-            self.shift += seconds;
+            let around = self.shift;
+            let shift = around.checked_add(seconds).filter(|shift| *shift <= SHIFT_SECONDS_MAX);
+            self.shift = shift.ok_or_else(|| {
+                let message = format!("compare goes back more than {SHIFT_SECONDS_MAX} seconds");
+                SqlError::semantic(place, message)
+            })?;
             let earlier = self.query(subquery, None, false);
-            self.shift -= seconds;
+            self.shift = around;
             let (earlier, name) = (earlier?, self.new_relation());
             let relation = derived(name.clone(), alias.as_ref(), &earlier)?;
             let earlier_scope = Scope { relations: vec![relation.clone()], ..Scope::default() };

@@ -153,9 +153,10 @@ impl Translator<'_> {
             let message = format!("'{op}' cannot be applied to {}, {interval}", time.ty);
             return Err(SqlError::semantic(place, message));
         }
-        let sign = if *op == BinaryOperator::Minus { "-" } else { "" };
+        let count = if *op == BinaryOperator::Minus { count.checked_neg() } else { Some(count) };
+        let count = count.ok_or_else(|| unsupported(&format!("the interval {interval}")))?;
         let (function, unit, zone) = (self.ours("sls_date_add"), quoted(&unit), quoted(time.ty.zone()));
-        Ok(Typed::new(time.ty, format!("{function}({unit}, {sign}{count}, {}, {zone})", time.sql)))
+        Ok(Typed::new(time.ty, format!("{function}({unit}, {count}, {}, {zone})", time.sql)))
     }
 
     /// An interval that stands for itself.

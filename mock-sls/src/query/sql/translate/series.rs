@@ -24,6 +24,9 @@ const BUCKET: &str = "time_series_bucket";
 /// Windows of one answer. Source: as the rows of an answer, document "Limits".
 const WINDOWS_MAX: i64 = 100_000;
 
+/// Longest window, seconds: a hundred years. Own choice: moments and windows add up to no overflow.
+const WINDOW_SECONDS_MAX: i64 = 100 * 366 * 86_400;
+
 /// A call, understood.
 struct Series {
     /// Position in the select list.
@@ -282,5 +285,5 @@ fn window_seconds(window: &str) -> Option<i64> {
         "d" => 86_400,
         _ => return None,
     };
-    count.parse::<i64>().ok()?.checked_mul(unit).filter(|seconds| *seconds > 0)
+    count.parse::<i64>().ok()?.checked_mul(unit).filter(|seconds| (1..=WINDOW_SECONDS_MAX).contains(seconds))
 }
