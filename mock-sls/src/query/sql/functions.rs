@@ -24,9 +24,12 @@ mod times;
 mod urls;
 mod values;
 
+use std::cmp::Ordering;
+
 use rusqlite::{
     Connection, ToSql,
     functions::{Context, FunctionFlags},
+    types::ValueRef,
 };
 
 use super::{
@@ -134,28 +137,52 @@ fn named(name: &str) -> impl Iterator<Item = &'static Overload> {
 /// # Errors
 /// No overload takes these arguments.
 pub fn call(name: &str, args: &[Typed], lenient: bool, place: At) -> Result<Typed, SqlError> {
-    let called = named(name).find_map(|function| function.apply(args, lenient));
+    let called = named(name).find_map(|function| {
+        let (texts, types) = function.accept(args, lenient)?;
+        Some(function.applied(&texts, &types, lenient))
+    });
     called.ok_or_else(|| unexpected(name, args, place))
 }
 
 /// A call with DISTINCT.
 ///
 /// # Errors
-/// As [`call`], and functions of more than one argument.
+/// As [`call`], and functions that do not take each of the different values of one argument.
 pub fn call_distinct(name: &str, args: &[Typed], place: At) -> Result<Typed, SqlError> {
-    let called = call(name, args, false, place)?;
-    match args {
-        [only] if kind(name) == Some(Kind::Aggregate) => {
-            let distinct = Typed { sql: format!("DISTINCT {}", only.sql), ..only.clone() };
-            // Those that are distinct by themselves would say it twice.
-            match called.sql.contains("DISTINCT") {
-                true => Ok(called),
-                false => call(name, &[distinct], false, place),
-            }
+    let (function, (texts, types)) = accepting(name, args).ok_or_else(|| unexpected(name, args, place))?;
+    let texts = match texts.as_slice() {
+        // It would say it twice.
+        [_] if function.is_distinct() => texts,
+        [only] if function.kind == Kind::Aggregate && function.takes_values_alone() => {
+            vec![format!("DISTINCT {only}")]
         }
-        _ => Err(SqlError::semantic(place, format!("DISTINCT in {name} needs an aggregate of one argument"))),
-    }
+        _ => {
+            let message = format!("DISTINCT in {name} needs an aggregate of one argument");
+            return Err(SqlError::semantic(place, message));
+        }
+    };
+    Ok(function.applied(&texts, &types, false))
 }
+
+/// Whether SQLite itself computes a call of these arguments.
+pub fn is_builtin(name: &str, args: &[Typed]) -> bool {
+    accepting(name, args).is_some_and(|(function, _)| !function.sql.starts_with("sls_"))
+}
+
+/// Whether a call of these arguments without DISTINCT can be over a window.
+pub fn goes_over_windows(name: &str, args: &[Typed]) -> bool {
+    accepting(name, args).is_some_and(|(function, _)| {
+        function.kind != Kind::Scalar && !function.is_distinct() && !function.sql.starts_with("sls_")
+    })
+}
+
+/// The overload that takes these arguments, with what it makes of them.
+fn accepting(name: &str, args: &[Typed]) -> Option<(&'static Overload, Accepted)> {
+    named(name).find_map(|function| Some((function, function.accept(args, false)?)))
+}
+
+/// Arguments as an overload wants them, and their types.
+type Accepted = (Vec<String>, Vec<Type>);
 
 /// The error for arguments that a function does not take.
 /// Text: document "Common errors of query and analysis".
@@ -170,13 +197,28 @@ pub fn unexpected(name: &str, args: &[Typed], place: At) -> SqlError {
     SqlError::semantic(place, format!("Unexpected parameters ({types}) for function {name}{expected}"))
 }
 
+/// The order of two values of one type; none comes before another that cannot be compared with it.
+pub(in crate::query) fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    let real = |value| match value {
+        ValueRef::Integer(n) => n as f64,
+        ValueRef::Real(x) => x,
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => f64::NAN,
+    };
+    match (a, b) {
+        (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
+        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
+        (a, b) => real(a).partial_cmp(&real(b)).unwrap_or(Ordering::Equal),
+    }
+}
+
 impl Overload {
     fn signature(&self) -> String {
         let takes: Vec<&str> = self.takes.iter().map(|takes| takes.shown()).collect();
         format!("{}({})", self.name, takes.join(", "))
     }
 
-    fn apply(&self, args: &[Typed], lenient: bool) -> Option<Typed> {
+    /// The arguments as its parameters want them, if it takes them.
+    fn accept(&self, args: &[Typed], lenient: bool) -> Option<Accepted> {
         if self.takes.len() != args.len() {
             return None;
         }
@@ -185,12 +227,27 @@ impl Overload {
             let before = index.checked_sub(1).and_then(|index| args.get(index)).map(|arg| &arg.ty);
             texts.push(takes.accept(arg, args.first().map(|arg| &arg.ty), before, lenient)?);
         }
-        let types: Vec<Type> = args.iter().map(|arg| arg.ty.clone()).collect();
+        Some((texts, args.iter().map(|arg| arg.ty.clone()).collect()))
+    }
+
+    fn applied(&self, texts: &[String], types: &[Type], lenient: bool) -> Typed {
         let template = match lenient && self.kind == Kind::Scalar {
             true => self.sql.replace("sls_", LENIENT),
             false => self.sql.to_owned(),
         };
-        Some(Typed::new((self.gives)(&types), fill(&template, &texts, &types)))
+        Typed::new((self.gives)(types), fill(&template, texts, types))
+    }
+
+    /// Whether it takes different values by itself.
+    fn is_distinct(&self) -> bool {
+        self.sql.contains("DISTINCT")
+    }
+
+    /// Whether it is a function of its one argument and nothing else, `sum($1)`.
+    fn takes_values_alone(&self) -> bool {
+        let name = self.sql.strip_suffix("($1)").unwrap_or_default();
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$'))
     }
 }
 
@@ -370,9 +427,10 @@ mod tests {
             let same = |takes| if takes == Takes::Same { first.unwrap_or(takes) } else { takes };
             let args: Vec<Typed> = function.takes.iter().map(|takes| sample(same(*takes))).collect();
             for lenient in [false, true] {
-                let Some(call) = function.apply(&args, lenient) else {
+                let Some((texts, types)) = function.accept(&args, lenient) else {
                     panic!("{} refuses its own arguments", function.signature());
                 };
+                let call = function.applied(&texts, &types, lenient);
                 let over = if function.kind == Kind::Window { " OVER ()" } else { "" };
                 let sql = format!("SELECT {}{over}", call.sql);
                 let mut statement = db.prepare(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));

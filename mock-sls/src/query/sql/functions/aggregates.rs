@@ -8,7 +8,7 @@ use rusqlite::{
     types::{Value, ValueRef},
 };
 
-use super::PURE;
+use super::{PURE, order};
 use crate::query::sql::{format, types::Encoding};
 
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
@@ -57,23 +57,6 @@ impl Aggregate<Option<(Value, Value)>, Value> for ExtremeBy {
 
     fn finalize(&self, _: &mut Context<'_>, best: Option<Option<(Value, Value)>>) -> rusqlite::Result<Value> {
         Ok(best.flatten().map_or(Value::Null, |(value, _)| value))
-    }
-}
-
-/// Order of two values of one type.
-fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-    match (a, b) {
-        (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
-        (ValueRef::Text(a), ValueRef::Text(b)) => a.cmp(b),
-        (a, b) => real(a).partial_cmp(&real(b)).unwrap_or(Ordering::Equal),
-    }
-}
-
-fn real(value: ValueRef<'_>) -> f64 {
-    match value {
-        ValueRef::Integer(n) => n as f64,
-        ValueRef::Real(x) => x,
-        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => f64::NAN,
     }
 }
 

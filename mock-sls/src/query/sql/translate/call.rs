@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, OrderByExpr, WindowFrame, WindowFrameBound, WindowType,
+    FunctionArguments, OrderByExpr, Value, WindowFrame, WindowFrameBound, WindowType,
 };
 
 use super::{
@@ -75,7 +75,10 @@ impl Translator<'_> {
         });
         self.lenient = lenient;
         let args = args?;
-        let weighed = args.clone();
+        if over.is_some() && (arguments.distinct || !functions::goes_over_windows(name, &args)) {
+            return Err(unsupported(&format!("the function {name} over a window")));
+        }
+        let weighed = if aggregate { args.clone() } else { Vec::new() };
         let mut call = match (arguments.wildcard, arguments.distinct) {
             (true, _) if name == "count" => Typed::new(Type::Bigint, "count(*)"),
             (true, _) => return Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),
@@ -94,9 +97,6 @@ impl Translator<'_> {
             let open = call.sql.strip_suffix(')').filter(|_| aggregate);
             let open = open.ok_or_else(|| unsupported("ORDER BY inside of this call"))?;
             call.sql = format!("{open} ORDER BY {})", terms.join(", "));
-        }
-        if over.is_some() && call.sql.starts_with("sls_") {
-            return Err(unsupported(&format!("the function {name} over a window")));
         }
         let filter = match &function.filter {
             None => String::new(),
@@ -292,9 +292,7 @@ fn if_arms(results: &[String]) -> String {
 
 fn frame(frame: &WindowFrame) -> Result<String, SqlError> {
     let bound = |bound: &WindowFrameBound| match bound {
-        WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows))
-            if !matches!(**rows, Expr::Value(_)) =>
-        {
+        WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) if !matches!(&**rows, Expr::Value(size) if matches!(size.value, Value::Number(..))) => {
             Err(unsupported("a window frame of computed size"))
         }
         simple => Ok(simple.to_string()),

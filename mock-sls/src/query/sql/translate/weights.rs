@@ -9,6 +9,7 @@ use sqlparser::ast::{Select, TableFactor};
 use super::Translator;
 use crate::query::sql::{
     fold::WEIGHT,
+    functions,
     types::{Type, Typed},
 };
 
@@ -86,9 +87,7 @@ impl Translator<'_> {
         }
         let sum = |of: String| format!("coalesce(sum({of}), 0)");
         let sql = match (name, args) {
-            (_, [_] | [_, _]) if SAME_WITHOUT_WEIGHT.contains(&name) && !call.sql.starts_with("sls_") => {
-                return call;
-            }
+            _ if SAME_WITHOUT_WEIGHT.contains(&name) && functions::is_builtin(name, args) => return call,
             ("count", []) if plain => sum(WEIGHT.to_owned()),
             ("count", [arg]) if plain => sum(format!("CASE WHEN {} IS NOT NULL THEN {WEIGHT} END", arg.sql)),
             ("count_if", [condition]) if plain => {
