@@ -137,13 +137,18 @@ impl Translator<'_> {
             let message = |ty: &Type| format!("Values rows have mismatched types: {ty}");
             let (ty, values) = same_type(column, START, message)?;
             columns.push(OutColumn { name: format!("_col{index}"), ty });
-            for (text, value) in texts.iter_mut().zip(values) {
-                text.push(format!("{value} AS k{index}"));
+            for (row, (text, value)) in texts.iter_mut().zip(values).enumerate() {
+                text.push(if row == 0 { format!("{value} AS k{index}") } else { value });
             }
         }
-        let selects: Vec<String> =
-            texts.into_iter().map(|row| format!("SELECT {}", row.join(", "))).collect();
-        Ok(Translated { sql: selects.join(" UNION ALL "), columns })
+        // The first row names the columns. SQLite takes few SELECTs in one, but any number of rows.
+        let mut rows = texts.into_iter().map(|row| row.join(", "));
+        let mut sql = format!("SELECT {}", rows.next().unwrap_or_default());
+        let others: Vec<String> = rows.map(|row| format!("({row})")).collect();
+        if !others.is_empty() {
+            sql.push_str(&format!(" UNION ALL VALUES {}", others.join(", ")));
+        }
+        Ok(Translated { sql, columns })
     }
 }
 
