@@ -15,6 +15,7 @@ mod convert;
 mod geo;
 mod ip;
 mod json;
+mod limit;
 mod maps;
 mod math;
 mod moments;

@@ -67,10 +67,19 @@ struct Percentile;
 /// Several such values, for an array of shares.
 struct Percentiles;
 
+/// Different values that a percentile looks at, in one group. Own choice: with as many that are not yet told apart,
+/// they take some 200 MiB.
+const PERCENTILE_VALUES_MAX: usize = 2 << 20;
+/// Values that are kept before equal ones become one.
+const APART_MAX: usize = 1 << 16;
+
 #[derive(Default)]
 struct Values {
     shares: Vec<f64>,
-    values: Vec<(Value, i64)>,
+    /// Values with their weights.
+    values: Vec<(Value, i128)>,
+    /// How many there were when equal ones last became one.
+    different: usize,
 }
 
 impl Values {
@@ -78,9 +87,29 @@ impl Values {
         let value = call.get_raw(0);
         let weight = call.get::<Option<i64>>(1)?.unwrap_or(1);
         if value != ValueRef::Null && weight > 0 {
-            self.values.push((value.into(), weight));
+            self.values.push((value.into(), weight.into()));
         }
-        Ok(())
+        if self.values.len() < APART_MAX.max(2 * self.different) {
+            return Ok(());
+        }
+        self.sort();
+        self.different = self.values.len();
+        match self.different <= PERCENTILE_VALUES_MAX {
+            true => Ok(()),
+            false => Err(super::failed(format!(
+                "approx_percentile takes at most {PERCENTILE_VALUES_MAX} different values"
+            ))),
+        }
+    }
+
+    /// Brings the values in order, each once with the weight of all that are equal.
+    fn sort(&mut self) {
+        self.values.sort_by(|(a, _), (b, _)| order(a.into(), b.into()));
+        self.values.dedup_by(|(later, weight), (value, sum)| {
+            let equal = order((&*later).into(), (&*value).into()).is_eq();
+            *sum += if equal { *weight } else { 0 };
+            equal
+        });
     }
 
     /// The values at the shares, all values being in order.
@@ -88,14 +117,14 @@ impl Values {
         if let Some(share) = self.shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
             return Err(super::failed(format!("Percentile must be between 0 and 1, not {share}")));
         }
-        self.values.sort_by(|(a, _), (b, _)| order(a.into(), b.into()));
-        let total: i128 = self.values.iter().map(|(_, weight)| i128::from(*weight)).sum();
+        self.sort();
+        let total: i128 = self.values.iter().map(|(_, weight)| weight).sum();
         let at = |share: &f64| {
             let rank = (share * total as f64).ceil().max(1.0);
             let mut seen = 0i128;
             let mut values = self.values.iter();
             let found = values.find(|(_, weight)| {
-                seen += i128::from(*weight);
+                seen += weight;
                 seen as f64 >= rank
             });
             found.map_or(Value::Null, |(value, _)| value.clone())
@@ -110,7 +139,9 @@ impl Aggregate<Values, Value> for Percentile {
     }
 
     fn step(&self, call: &mut Context<'_>, state: &mut Values) -> rusqlite::Result<()> {
-        state.shares = vec![call.get(2)?];
+        if state.shares.is_empty() {
+            state.shares.push(call.get(2)?);
+        }
         state.add(call)
     }
 
@@ -136,22 +167,51 @@ impl Aggregate<Values, Option<String>> for Percentiles {
         let Some(state) = state.filter(|state| !state.values.is_empty()) else { return Ok(None) };
         let values = state.at_shares()?;
         let json = values.iter().map(|value| super::values::encode(value.into(), Encoding::Json));
-        Ok(Some(serde_json::Value::from_iter(json).to_string()))
+        Ok(Some(serde_json::Value::Array(json.collect::<rusqlite::Result<_>>()?).to_string()))
     }
 }
 
 /// `sls_numeric_histogram(buckets, value, weight)`: numbers in so many groups, as a map from the
 /// mean of each to its weight. The nearest two groups become one until there are few enough, as
-/// in the algorithm that Presto cites (Ben-Haim and Tom-Tov), here over all values at the end.
+/// in the algorithm that Presto cites (Ben-Haim and Tom-Tov), here after each [`HISTOGRAM_VALUES`].
 struct NumericHistogram;
 
 /// Groups of a histogram. Own choice: the work grows with them.
 const HISTOGRAM_GROUPS_MAX: i64 = 1000;
+/// Values that are put into groups at once, beyond as many as there are groups. Own choice.
+const HISTOGRAM_VALUES: usize = 1000;
 
 #[derive(Default)]
 struct Groups {
     wanted: usize,
+    /// Means with their weights.
     values: Vec<(f64, f64)>,
+}
+
+impl Groups {
+    /// Makes as few groups of the values as are wanted, in order.
+    fn merge(&mut self) {
+        let mut values = std::mem::take(&mut self.values);
+        values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let groups = &mut self.values;
+        for (value, weight) in values {
+            match groups.last_mut() {
+                Some((last, sum)) if *last == value => *sum += weight,
+                _ => groups.push((value, weight)),
+            }
+        }
+        while groups.len() > self.wanted {
+            let gaps = groups.iter().zip(groups.iter().skip(1)).map(|(a, b)| b.0 - a.0);
+            let nearest = gaps.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
+            let Some((at, _)) = nearest else { break };
+            let (other, other_weight) = groups.remove(at + 1);
+            if let Some((value, weight)) = groups.get_mut(at) {
+                let sum = *weight + other_weight;
+                *value = (*value * *weight + other * other_weight) / sum;
+                *weight = sum;
+            }
+        }
+    }
 }
 
 impl Aggregate<Groups, Option<String>> for NumericHistogram {
@@ -170,32 +230,17 @@ impl Aggregate<Groups, Option<String>> for NumericHistogram {
         if let Some(value) = call.get::<Option<f64>>(1)? {
             state.values.push((value, call.get::<Option<f64>>(2)?.unwrap_or(1.0)));
         }
+        if state.values.len() >= state.wanted + HISTOGRAM_VALUES {
+            state.merge();
+        }
         Ok(())
     }
 
     fn finalize(&self, _: &mut Context<'_>, state: Option<Groups>) -> rusqlite::Result<Option<String>> {
-        let Groups { wanted, mut values } = state.unwrap_or_default();
-        values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let mut groups: Vec<(f64, f64)> = Vec::new();
-        for (value, weight) in values {
-            match groups.last_mut() {
-                Some((last, sum)) if *last == value => *sum += weight,
-                _ => groups.push((value, weight)),
-            }
-        }
-        while groups.len() > wanted {
-            let gaps = groups.iter().zip(groups.iter().skip(1)).map(|(a, b)| b.0 - a.0);
-            let nearest = gaps.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
-            let Some((at, _)) = nearest else { break };
-            let (other, other_weight) = groups.remove(at + 1);
-            if let Some((value, weight)) = groups.get_mut(at) {
-                let sum = *weight + other_weight;
-                *value = (*value * *weight + other * other_weight) / sum;
-                *weight = sum;
-            }
-        }
-        let entries =
-            groups.into_iter().map(|(value, weight)| (format::double(value), super::values::real(weight)));
+        let mut state = state.unwrap_or_default();
+        state.merge();
+        let groups = state.values.into_iter();
+        let entries = groups.map(|(value, weight)| (format::double(value), super::values::real(weight)));
         let map: serde_json::Map<String, serde_json::Value> = entries.collect();
         Ok((!map.is_empty()).then(|| serde_json::Value::Object(map).to_string()))
     }
@@ -227,27 +272,51 @@ struct Shape {
     fourth: bool,
 }
 
-impl Aggregate<Vec<f64>, Option<f64>> for Shape {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Vec<f64>> {
-        Ok(Vec::new())
+/// Sums of powers of the distances from the mean, kept up to date as in Presto (formulas of Pébay).
+#[derive(Default)]
+struct Powers {
+    count: f64,
+    mean: f64,
+    second: f64,
+    third: f64,
+    fourth: f64,
+}
+
+impl Powers {
+    fn add(&mut self, x: f64) {
+        let before = self.count;
+        self.count += 1.0;
+        let n = self.count;
+        let delta = x - self.mean;
+        let share = delta / n;
+        let term = delta * share * before;
+        self.mean += share;
+        self.fourth += term * share * share * (n * n - 3.0 * n + 3.0) + 6.0 * share * share * self.second
+            - 4.0 * share * self.third;
+        self.third += term * share * (n - 2.0) - 3.0 * share * self.second;
+        self.second += term;
+    }
+}
+
+impl Aggregate<Powers, Option<f64>> for Shape {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Powers> {
+        Ok(Powers::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, values: &mut Vec<f64>) -> rusqlite::Result<()> {
-        values.extend(call.get::<Option<f64>>(0)?);
+    fn step(&self, call: &mut Context<'_>, state: &mut Powers) -> rusqlite::Result<()> {
+        if let Some(x) = call.get::<Option<f64>>(0)? {
+            state.add(x);
+        }
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, values: Option<Vec<f64>>) -> rusqlite::Result<Option<f64>> {
-        let values = values.unwrap_or_default();
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let power = |exponent| values.iter().map(|x| (x - mean).powi(exponent)).sum::<f64>();
-        let squares = power(2);
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Powers>) -> rusqlite::Result<Option<f64>> {
+        let Powers { count: n, second, third, fourth, .. } = state.unwrap_or_default();
         Ok(match self.fourth {
-            false if n > 2.0 => Some(n.sqrt() * power(3) / squares.powf(1.5)),
+            false if n > 2.0 => Some(n.sqrt() * third / second.powf(1.5)),
             true if n > 3.0 => {
-                let variance = squares / (n - 1.0);
-                let first = n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * power(4) / variance.powi(2);
+                let variance = second / (n - 1.0);
+                let first = n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * fourth / variance.powi(2);
                 Some(first - 3.0 * (n - 1.0).powi(2) / ((n - 2.0) * (n - 3.0)))
             }
             _ => None,

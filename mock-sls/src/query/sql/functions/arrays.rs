@@ -1,6 +1,8 @@
 //! Functions of arrays. An array is the text of a JSON array, see [`super::values`].
 //! Meanings: documents "Array functions and operators" and, where they are short, Presto's.
 
+use std::{borrow::Cow, collections::HashSet};
+
 use rusqlite::{
     Connection,
     functions::Context,
@@ -9,7 +11,7 @@ use rusqlite::{
 use serde_json::Value as Json;
 
 use super::{
-    PURE, failed, scalar,
+    PURE, failed, limit, scalar,
     texts::text_arg,
     values::{array_arg, decode, encode, encoding_arg, key_of_json, order},
 };
@@ -22,24 +24,25 @@ type Array = Vec<Json>;
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     scalar(db, "sls_array", -1, PURE, |call| {
         let encoding = encoding_arg(call, 0)?;
+        check_sizes(call)?;
         let values = (1..call.len()).map(|index| encode(call.get_raw(index), encoding));
-        Ok(Json::from_iter(values).to_string())
+        Ok(Json::Array(values.collect::<rusqlite::Result<_>>()?).to_string())
     })?;
     scalar(db, "sls_row", -1, PURE, |call| {
         // Letters of all fields first, then the fields.
         let letters = text_arg(call, 0)?.unwrap_or_default();
+        check_sizes(call)?;
         let fields = letters.char_indices().enumerate().map(|(index, (at, letter))| {
             let letter = letters.get(at..at + letter.len_utf8()).unwrap_or_default();
             encode(call.get_raw(index + 1), super::super::types::Encoding::of_letter(letter))
         });
-        Ok(Json::from_iter(fields).to_string())
+        Ok(Json::Array(fields.collect::<rusqlite::Result<_>>()?).to_string())
     })?;
     scalar(db, "sls_element", 3, PURE, |call| element(call, true))?;
     scalar(db, "sls_element_or_null", 3, PURE, |call| element(call, false))?;
     scalar(db, "sls_texts", 1, PURE, |call| {
         let as_text = |json: Json| Json::String(json.to_string());
-        let container = text_arg(call, 0)?.and_then(|text| serde_json::from_str(text).ok());
-        Ok(container.map(|container| match container {
+        Ok(json_arg(call)?.map(|container| match container {
             Json::Array(array) => Json::Array(array.into_iter().map(as_text).collect()).to_string(),
             Json::Object(map) => {
                 Json::Object(map.into_iter().map(|(key, json)| (key, as_text(json))).collect()).to_string()
@@ -49,8 +52,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
     })?;
     scalar(db, "sls_zip", -1, PURE, zip)?;
     scalar(db, "sls_cardinality", 1, PURE, |call| {
-        let json = text_arg(call, 0)?.and_then(|text| serde_json::from_str::<Json>(text).ok());
-        Ok(json.and_then(|json| match json {
+        Ok(json_arg(call)?.and_then(|json| match json {
             Json::Array(array) => Some(array.len() as i64),
             Json::Object(map) => Some(map.len() as i64),
             _ => None,
@@ -69,9 +71,25 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
                 "count argument of repeat function must be between 0 and {MADE_ELEMENTS_MAX}"
             )));
         }
-        let value = encode(call.get_raw(0), encoding);
-        Ok(Some(Json::from_iter((0..count).map(|_| value.clone())).to_string()))
+        let value = encode(call.get_raw(0), encoding)?.to_string();
+        let count = usize::try_from(count).unwrap_or_default();
+        limit::check_bytes((value.len() + 1).saturating_mul(count))?;
+        Ok(Some(format!("[{}]", vec![value.as_str(); count].join(","))))
     })
+}
+
+/// Checks the size of what is made of all arguments.
+pub fn check_sizes(call: &Context<'_>) -> rusqlite::Result<()> {
+    let size = |index| match call.get_raw(index) {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+    };
+    limit::check_bytes((0..call.len()).map(size).sum())
+}
+
+/// The first argument, an array or a map.
+fn json_arg(call: &Context<'_>) -> rusqlite::Result<Option<Json>> {
+    text_arg(call, 0)?.map_or(Ok(None), |text| limit::json(text.as_bytes()))
 }
 
 fn of_one(db: &Connection) -> rusqlite::Result<()> {
@@ -146,11 +164,18 @@ fn of_two(db: &Connection) -> rusqlite::Result<()> {
         a.extend(b);
         distinct(a)
     })?;
-    arrays(db, "sls_array_intersect", |a, b| distinct(a.into_iter().filter(|x| b.contains(x)).collect()))?;
-    arrays(db, "sls_array_except", |a, b| distinct(a.into_iter().filter(|x| !b.contains(x)).collect()))?;
+    arrays(db, "sls_array_intersect", |a, b| {
+        let b = texts_of(&b);
+        distinct(a.into_iter().filter(|x| b.contains(&x.to_string())).collect())
+    })?;
+    arrays(db, "sls_array_except", |a, b| {
+        let b = texts_of(&b);
+        distinct(a.into_iter().filter(|x| !b.contains(&x.to_string())).collect())
+    })?;
     scalar(db, "sls_arrays_overlap", 2, PURE, |call| {
         let (Some(a), Some(b)) = (array_arg(call, 0)?, array_arg(call, 1)?) else { return Ok(None) };
-        Ok(Some(a.iter().any(|x| !x.is_null() && b.contains(x))))
+        let b = texts_of(&b);
+        Ok(Some(a.iter().any(|x| !x.is_null() && b.contains(&x.to_string()))))
     })?;
     with_element(db, "sls_array_contains", |array, element| {
         Value::Integer(i64::from(array.contains(&element)))
@@ -166,7 +191,7 @@ fn of_two(db: &Connection) -> rusqlite::Result<()> {
         // Puts a value before (1) or behind (0) an array.
         let encoding = encoding_arg(call, 2)?;
         let Some(mut array) = array_arg(call, 0)? else { return Ok(None) };
-        let value = encode(call.get_raw(1), encoding);
+        let value = encode(call.get_raw(1), encoding)?;
         match call.get::<bool>(3)? {
             true => array.insert(0, value),
             false => array.push(value),
@@ -196,7 +221,7 @@ fn arrays(db: &Connection, name: &str, f: fn(Array, Array) -> Array) -> rusqlite
 /// A function of an array, an element and the element's encoding.
 fn with_element(db: &Connection, name: &str, f: fn(Array, Json) -> Value) -> rusqlite::Result<()> {
     scalar(db, name, 3, PURE, move |call| {
-        let element = encode(call.get_raw(1), encoding_arg(call, 2)?);
+        let element = encode(call.get_raw(1), encoding_arg(call, 2)?)?;
         match array_arg(call, 0)? {
             Some(array) if !element.is_null() => Ok(f(array, element)),
             _ => Ok(Value::Null),
@@ -204,8 +229,13 @@ fn with_element(db: &Connection, name: &str, f: fn(Array, Json) -> Value) -> rus
     })
 }
 
+/// What elements are found by: those that are equal have one text.
+fn texts_of(array: &Array) -> HashSet<String> {
+    array.iter().map(Json::to_string).collect()
+}
+
 fn distinct(array: Array) -> Array {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     array.into_iter().filter(|json| seen.insert(json.to_string())).collect()
 }
 
@@ -213,6 +243,7 @@ fn transposed(array: Array) -> rusqlite::Result<Array> {
     let rows: Option<Vec<&Array>> = array.iter().map(Json::as_array).collect();
     let rows = rows.ok_or_else(|| failed("array_transpose needs an array of arrays"))?;
     let width = rows.iter().map(|row| row.len()).max().unwrap_or_default();
+    limit::check_elements(rows.len().saturating_mul(width))?;
     let column = |at| Json::from_iter(rows.iter().map(|row| row.get(at).cloned().unwrap_or_default()));
     Ok((0..width).map(column).collect())
 }
@@ -244,6 +275,7 @@ fn zip(call: &Context<'_>) -> rusqlite::Result<String> {
         columns.push(array_arg(call, index)?.unwrap_or_default());
     }
     let length = columns.iter().map(Vec::len).max().unwrap_or_default();
+    limit::check_elements(columns.len().saturating_mul(length))?;
     let row = |at| {
         Json::from_iter(columns.iter().map(|column: &Array| column.get(at).cloned().unwrap_or_default()))
     };
@@ -256,10 +288,18 @@ fn join(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
     };
     let replacement = text_arg(call, 2)?;
     let texts = array.iter().filter_map(|json| match json {
-        Json::Null => replacement.map(str::to_owned),
-        other => Some(key_of_json(other)),
+        Json::Null => replacement.map(Cow::Borrowed),
+        other => Some(Cow::Owned(key_of_json(other))),
     });
-    Ok(Some(texts.collect::<Vec<_>>().join(delimiter)))
+    let mut joined = String::new();
+    for (index, text) in texts.enumerate() {
+        if index > 0 {
+            joined.push_str(delimiter);
+        }
+        limit::check_bytes(joined.len() + text.len() + delimiter.len())?;
+        joined.push_str(&text);
+    }
+    Ok(Some(joined))
 }
 
 fn slice(call: &Context<'_>) -> rusqlite::Result<Option<String>> {

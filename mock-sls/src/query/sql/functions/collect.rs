@@ -14,12 +14,13 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     PURE, failed,
-    values::{encode, encoding_arg, key_text, map_arg, order},
+    limit::Kept,
+    values::{array_arg, encode, encoding_arg, key_text, map_arg, order},
 };
 use crate::query::sql::types::Encoding;
 
-/// Text that one array or map may take, bytes. Own choice: bounds memory.
-const COLLECTED_BYTES_MAX: usize = 64 << 20;
+/// Values that `min` and `max` give in an array. Source: Presto.
+const BEST_MAX: usize = 10_000;
 
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     use Encoding as E;
@@ -53,27 +54,61 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
 #[derive(Default)]
 struct Collected {
     values: Vec<Json>,
-    bytes: usize,
+    kept: Kept,
 }
 
 impl Collected {
     fn push(&mut self, value: Json) -> rusqlite::Result<()> {
-        self.bytes = grown(self.bytes, &value)?;
+        self.kept.element(&value)?;
         self.values.push(value);
         Ok(())
     }
 }
 
-fn grown(bytes: usize, value: &Json) -> rusqlite::Result<usize> {
-    let size = match value {
-        Json::String(text) => text.len(),
-        Json::Array(_) | Json::Object(_) => value.to_string().len(),
-        Json::Null | Json::Bool(_) | Json::Number(_) => 0,
-    };
-    let bytes = bytes + size + 16;
-    match bytes <= COLLECTED_BYTES_MAX {
-        true => Ok(bytes),
-        false => Err(failed(format!("an array or map has more than {} MiB", COLLECTED_BYTES_MAX >> 20))),
+/// Different values in the order in which they came.
+#[derive(Default)]
+struct Different {
+    collected: Collected,
+    /// What they are found by: those that are equal have one text.
+    seen: HashSet<String>,
+}
+
+impl Different {
+    fn push(&mut self, value: Json) -> rusqlite::Result<()> {
+        match self.seen.insert(value.to_string()) {
+            true => self.collected.push(value),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Entries that were collected, with a bound on their size.
+#[derive(Default)]
+struct Mapped {
+    map: Map<String, Json>,
+    kept: Kept,
+}
+
+impl Mapped {
+    /// Adds an entry unless its key is there.
+    fn insert(&mut self, key: String, value: Json) -> rusqlite::Result<()> {
+        if !self.map.contains_key(&key) {
+            self.kept.entry(&key, &value)?;
+            self.map.insert(key, value);
+        }
+        Ok(())
+    }
+
+    /// Adds a value to the array of its key.
+    fn push(&mut self, key: String, value: Json) -> rusqlite::Result<()> {
+        match self.map.get_mut(&key) {
+            Some(Json::Array(values)) => {
+                self.kept.element(&value)?;
+                values.push(value);
+                Ok(())
+            }
+            _ => self.insert(key, Json::Array(vec![value])),
+        }
     }
 }
 
@@ -83,76 +118,63 @@ struct ArrayAgg {
     distinct: bool,
 }
 
-impl Aggregate<(Collected, HashSet<String>), Option<String>> for ArrayAgg {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Collected, HashSet<String>)> {
-        Ok(Default::default())
+impl Aggregate<Different, Option<String>> for ArrayAgg {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Different> {
+        Ok(Different::default())
     }
 
-    fn step(
-        &self,
-        call: &mut Context<'_>,
-        (collected, seen): &mut (Collected, HashSet<String>),
-    ) -> rusqlite::Result<()> {
-        let value = encode(call.get_raw(0), self.encoding);
-        match !self.distinct || seen.insert(value.to_string()) {
-            true => collected.push(value),
-            false => Ok(()),
+    fn step(&self, call: &mut Context<'_>, state: &mut Different) -> rusqlite::Result<()> {
+        let value = encode(call.get_raw(0), self.encoding)?;
+        match self.distinct {
+            true => state.push(value),
+            false => state.collected.push(value),
         }
     }
 
-    fn finalize(
-        &self,
-        _: &mut Context<'_>,
-        state: Option<(Collected, HashSet<String>)>,
-    ) -> rusqlite::Result<Option<String>> {
-        Ok(state.map(|(collected, _)| Json::Array(collected.values).to_string()))
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Different>) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|state| Json::Array(state.collected.values).to_string()))
     }
 }
 
 /// How often each value occurs.
 struct Histogram(Encoding);
 
-impl Aggregate<Map<String, Json>, Option<String>> for Histogram {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Map<String, Json>> {
-        Ok(Map::new())
+impl Aggregate<Mapped, Option<String>> for Histogram {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
+        Ok(Mapped::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, counts: &mut Map<String, Json>) -> rusqlite::Result<()> {
-        if let Some(key) = key_text(call.get_raw(0), self.0) {
-            let count = counts.entry(key).or_insert(Json::Number(0.into()));
-            *count = Json::Number((count.as_i64().unwrap_or_default() + 1).into());
+    fn step(&self, call: &mut Context<'_>, counts: &mut Mapped) -> rusqlite::Result<()> {
+        let Some(key) = key_text(call.get_raw(0), self.0)? else { return Ok(()) };
+        match counts.map.get_mut(&key) {
+            Some(count) => {
+                *count = Json::Number((count.as_i64().unwrap_or_default() + 1).into());
+                Ok(())
+            }
+            None => counts.insert(key, Json::Number(1.into())),
         }
-        Ok(())
     }
 
-    fn finalize(
-        &self,
-        _: &mut Context<'_>,
-        counts: Option<Map<String, Json>>,
-    ) -> rusqlite::Result<Option<String>> {
-        Ok(counts.filter(|counts| !counts.is_empty()).map(|counts| Json::Object(counts).to_string()))
+    fn finalize(&self, _: &mut Context<'_>, counts: Option<Mapped>) -> rusqlite::Result<Option<String>> {
+        let counts = counts.map(|counts| counts.map).filter(|counts| !counts.is_empty());
+        Ok(counts.map(|counts| Json::Object(counts).to_string()))
     }
 }
 
 /// The different elements of all arrays.
 struct SetUnion;
 
-impl Aggregate<Collected, Option<String>> for SetUnion {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Collected> {
-        Ok(Collected::default())
+impl Aggregate<Different, Option<String>> for SetUnion {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Different> {
+        Ok(Different::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, state: &mut Collected) -> rusqlite::Result<()> {
-        for value in super::values::array_arg(call, 0)?.unwrap_or_default() {
-            if !state.values.contains(&value) {
-                state.push(value)?;
-            }
-        }
-        Ok(())
+    fn step(&self, call: &mut Context<'_>, state: &mut Different) -> rusqlite::Result<()> {
+        array_arg(call, 0)?.unwrap_or_default().into_iter().try_for_each(|value| state.push(value))
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<Collected>) -> rusqlite::Result<Option<String>> {
-        Ok(state.map(|state| Json::Array(state.values).to_string()))
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Different>) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|state| Json::Array(state.collected.values).to_string()))
     }
 }
 
@@ -161,55 +183,39 @@ struct MapAgg {
     all: bool,
 }
 
-type Mapped = (Map<String, Json>, usize);
-
 impl Aggregate<Mapped, Option<String>> for MapAgg {
     fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
         Ok(Mapped::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, (map, bytes): &mut Mapped) -> rusqlite::Result<()> {
-        let Some(key) = key_text(call.get_raw(2), encoding_arg(call, 0)?) else { return Ok(()) };
-        let value = encode(call.get_raw(3), encoding_arg(call, 1)?);
-        *bytes = grown(*bytes, &value)?;
-        match (map.get_mut(&key), self.all) {
-            (Some(Json::Array(values)), true) => values.push(value),
-            (Some(_), _) => {}
-            (None, true) => {
-                map.insert(key, Json::Array(vec![value]));
-            }
-            (None, false) => {
-                map.insert(key, value);
-            }
+    fn step(&self, call: &mut Context<'_>, state: &mut Mapped) -> rusqlite::Result<()> {
+        let Some(key) = key_text(call.get_raw(2), encoding_arg(call, 0)?)? else { return Ok(()) };
+        let value = encode(call.get_raw(3), encoding_arg(call, 1)?)?;
+        match self.all {
+            true => state.push(key, value),
+            false => state.insert(key, value),
         }
-        Ok(())
     }
 
     fn finalize(&self, _: &mut Context<'_>, state: Option<Mapped>) -> rusqlite::Result<Option<String>> {
-        Ok(state.map(|(map, _)| Json::Object(map).to_string()))
+        Ok(state.map(|state| Json::Object(state.map).to_string()))
     }
 }
 
 struct MapUnion;
 
-impl Aggregate<Map<String, Json>, Option<String>> for MapUnion {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Map<String, Json>> {
-        Ok(Map::new())
+impl Aggregate<Mapped, Option<String>> for MapUnion {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Mapped> {
+        Ok(Mapped::default())
     }
 
-    fn step(&self, call: &mut Context<'_>, state: &mut Map<String, Json>) -> rusqlite::Result<()> {
-        for (key, value) in map_arg(call, 0)?.unwrap_or_default() {
-            state.entry(key).or_insert(value);
-        }
-        Ok(())
+    fn step(&self, call: &mut Context<'_>, state: &mut Mapped) -> rusqlite::Result<()> {
+        let map = map_arg(call, 0)?.unwrap_or_default();
+        map.into_iter().try_for_each(|(key, value)| state.insert(key, value))
     }
 
-    fn finalize(
-        &self,
-        _: &mut Context<'_>,
-        map: Option<Map<String, Json>>,
-    ) -> rusqlite::Result<Option<String>> {
-        Ok(map.map(|map| Json::Object(map).to_string()))
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Mapped>) -> rusqlite::Result<Option<String>> {
+        Ok(state.map(|state| Json::Object(state.map).to_string()))
     }
 }
 
@@ -229,7 +235,7 @@ impl Aggregate<Found<Collected>, Option<String>> for Collect {
     fn step(&self, call: &mut Context<'_>, state: &mut Found<Collected>) -> rusqlite::Result<()> {
         match (call.get_raw(1), &mut *state) {
             (ValueRef::Null, _) => *state = None,
-            (_, Some(collected)) => collected.push(encode(call.get_raw(2), encoding_arg(call, 0)?))?,
+            (_, Some(collected)) => collected.push(encode(call.get_raw(2), encoding_arg(call, 0)?)?)?,
             (_, None) => {}
         }
         Ok(())
@@ -257,17 +263,13 @@ impl Aggregate<Found<Mapped>, Option<String>> for CollectMap {
         if call.get_raw(2) == ValueRef::Null {
             *state = None;
         }
-        let Some((map, bytes)) = state else { return Ok(()) };
-        let key = key_text(call.get_raw(3), encoding_arg(call, 0)?);
+        let Some(state) = state else { return Ok(()) };
+        let key = key_text(call.get_raw(3), encoding_arg(call, 0)?)?;
         let key = key.ok_or_else(|| failed("map key cannot be null"))?;
-        let value = encode(call.get_raw(4), encoding_arg(call, 1)?);
-        *bytes = grown(*bytes, &value)?;
-        match map.contains_key(&key) {
+        let value = encode(call.get_raw(4), encoding_arg(call, 1)?)?;
+        match state.map.contains_key(&key) {
             true => Err(failed(format!("Duplicate keys ({key}) are not allowed"))),
-            false => {
-                map.insert(key, value);
-                Ok(())
-            }
+            false => state.insert(key, value),
         }
     }
 
@@ -277,7 +279,7 @@ impl Aggregate<Found<Mapped>, Option<String>> for CollectMap {
         state: Option<Found<Mapped>>,
     ) -> rusqlite::Result<Option<String>> {
         let collected = state.unwrap_or_else(|| Some(Mapped::default()));
-        Ok(collected.map(|(map, _)| Json::Object(map).to_string()))
+        Ok(collected.map(|collected| Json::Object(collected.map).to_string()))
     }
 }
 
@@ -330,6 +332,18 @@ struct Best {
 struct Ranked {
     count: usize,
     values: Vec<(Json, Json)>,
+    kept: Kept,
+}
+
+impl Best {
+    /// Leaves the wanted values, in order.
+    fn rank(&self, state: &mut Ranked) -> rusqlite::Result<()> {
+        let Ranked { count, values, kept } = state;
+        values.sort_by(|(a, _), (b, _)| if self.descending { order(b, a) } else { order(a, b) });
+        values.truncate(*count);
+        *kept = Kept::default();
+        values.iter().try_for_each(|(key, value)| kept.element(key).and_then(|()| kept.element(value)))
+    }
 }
 
 impl Aggregate<Ranked, Option<String>> for Best {
@@ -339,23 +353,29 @@ impl Aggregate<Ranked, Option<String>> for Best {
 
     fn step(&self, call: &mut Context<'_>, state: &mut Ranked) -> rusqlite::Result<()> {
         let count: i64 = call.get(if self.by { 4 } else { 2 })?;
-        let count = usize::try_from(count).ok().filter(|count| (1..=10_000).contains(count));
-        state.count = count.ok_or_else(|| failed("the number of values must be between 1 and 10000"))?;
-        let value = encode(call.get_raw(1), encoding_arg(call, 0)?);
+        let count = usize::try_from(count).ok().filter(|count| (1..=BEST_MAX).contains(count));
+        state.count =
+            count.ok_or_else(|| failed(format!("the number of values must be between 1 and {BEST_MAX}")))?;
+        let value = encode(call.get_raw(1), encoding_arg(call, 0)?)?;
         let key = match self.by {
-            true => encode(call.get_raw(3), encoding_arg(call, 2)?),
+            true => encode(call.get_raw(3), encoding_arg(call, 2)?)?,
             false => value.clone(),
         };
-        if !key.is_null() {
-            state.values.push((key, value));
+        if key.is_null() {
+            return Ok(());
         }
+        if state.values.len() >= 2 * state.count {
+            self.rank(state)?;
+        }
+        state.kept.element(&key)?;
+        state.kept.element(&value)?;
+        state.values.push((key, value));
         Ok(())
     }
 
     fn finalize(&self, _: &mut Context<'_>, state: Option<Ranked>) -> rusqlite::Result<Option<String>> {
-        let Ranked { count, mut values } = state.unwrap_or_default();
-        values.sort_by(|(a, _), (b, _)| if self.descending { order(b, a) } else { order(a, b) });
-        let best = values.into_iter().take(count).map(|(_, value)| value);
-        Ok(Some(Json::from_iter(best).to_string()))
+        let mut state = state.unwrap_or_default();
+        self.rank(&mut state)?;
+        Ok(Some(Json::from_iter(state.values.into_iter().map(|(_, value)| value)).to_string()))
     }
 }

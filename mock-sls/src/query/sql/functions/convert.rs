@@ -12,12 +12,15 @@ use serde_json::{Map, Value as Json};
 use super::{
     PURE, failed,
     json::scalar_text,
-    moments, scalar,
+    limit, moments, scalar,
     values::{decode, encode, key_text, real},
 };
 use crate::query::{
     expr::parse_double,
-    sql::{format, types::Type},
+    sql::{
+        format,
+        types::{Encoding, Type},
+    },
 };
 
 pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
@@ -59,6 +62,9 @@ fn cast(call: &Context<'_>, zone: &TimeZone) -> rusqlite::Result<Value> {
         Ok::<_, rusqlite::Error>(parsed)
     };
     let (from, to) = (named(1)?, named(2)?);
+    if let (ValueRef::Text(text), Encoding::Json) = (value, from.0.encoding()) {
+        limit::check_json(text)?;
+    }
     match converted(value, &from.0, &to.0, zone) {
         Some(converted) => Ok(converted),
         None if call.get::<bool>(3)? => Ok(Value::Null),
@@ -104,7 +110,7 @@ fn converted(value: ValueRef<'_>, from: &Type, to: &Type, zone: &TimeZone) -> Op
             let shown = moments::shown(value.as_i64().ok()?, from, zone)?;
             Some(Value::Text(Json::String(shown).to_string()))
         }
-        (from, T::Json) => Some(Value::Text(encode(value, from.encoding()).to_string())),
+        (from, T::Json) => Some(Value::Text(encode(value, from.encoding()).ok()?.to_string())),
         (T::Varchar, T::Bigint) => text.trim().parse().ok().map(Value::Integer),
         (T::Double, T::Bigint) => rounded(number(value)?).map(Value::Integer),
         (T::Boolean, T::Bigint) => value.as_i64().ok().map(Value::Integer),
@@ -192,7 +198,7 @@ fn key_in_json(name: String, key: &Type) -> Option<String> {
         other => {
             let json = in_json(Json::String(name), other)?;
             let value = decode(json, other.encoding());
-            key_text(ValueRef::from(&value), other.encoding())
+            key_text(ValueRef::from(&value), other.encoding()).ok()?
         }
     }
 }

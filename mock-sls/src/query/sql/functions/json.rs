@@ -7,7 +7,7 @@ use rusqlite::{
 };
 use serde_json::Value as Json;
 
-use super::{PURE, failed, scalar, texts::text_arg};
+use super::{PURE, failed, limit, scalar, texts::text_arg};
 
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     scalar(db, "sls_json_extract", 2, PURE, |call| Ok(found(call)?.map(|found| found.to_string())))?;
@@ -76,7 +76,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
 }
 
 fn document(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Json>> {
-    Ok(text_arg(call, index)?.and_then(|text| serde_json::from_str(text).ok()))
+    text_arg(call, index)?.map_or(Ok(None), |text| limit::json(text.as_bytes()))
 }
 
 /// What the path of argument 1 leads to in the document of argument 0.
@@ -85,7 +85,7 @@ fn found(call: &Context<'_>) -> rusqlite::Result<Option<Json>> {
         return Ok(None);
     };
     let path = call.get_or_create_aux(1, |_| Path::parse(path)).map_err(|error| failed(error.to_string()))?;
-    Ok(serde_json::from_str::<Json>(text).ok().and_then(|json| path.find(&json).cloned()))
+    Ok(limit::json(text.as_bytes())?.and_then(|json| path.find(&json).cloned()))
 }
 
 /// The text of a value that is neither object, array nor null.

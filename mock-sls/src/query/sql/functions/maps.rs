@@ -5,7 +5,9 @@ use rusqlite::{Connection, functions::Context, types::Value};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    PURE, failed, scalar,
+    PURE,
+    arrays::check_sizes,
+    failed, limit, scalar,
     texts::text_arg,
     values::{array_arg, decode, encoding_arg, json_of_key, key_of_json, key_text, map_arg},
 };
@@ -53,6 +55,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         Ok(Some(Json::Object(map).to_string()))
     })?;
     scalar(db, "sls_map_concat", -1, PURE, |call| {
+        check_sizes(call)?;
         let mut all = Map::new();
         for index in 0..call.len() {
             match map_arg(call, index)? {
@@ -94,7 +97,7 @@ fn of_entries(entries: impl Iterator<Item = (Json, Json)>) -> rusqlite::Result<S
 /// `sls_map_get(map, key, encoding of the key, encoding of the value)`.
 fn get(call: &Context<'_>, strict: bool) -> rusqlite::Result<Value> {
     let (of_key, of_value) = (encoding_arg(call, 2)?, encoding_arg(call, 3)?);
-    let (Some(mut map), Some(key)) = (map_arg(call, 0)?, key_text(call.get_raw(1), of_key)) else {
+    let (Some(mut map), Some(key)) = (map_arg(call, 0)?, key_text(call.get_raw(1), of_key)?) else {
         return Ok(Value::Null);
     };
     match map.swap_remove(&key) {
@@ -117,7 +120,8 @@ fn split_to_map(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
         return Err(failed("entryDelimiter and keyValueDelimiter must not be the same or empty"));
     }
     let mut map = Map::new();
-    for entry in text.split(between).filter(|entry| !entry.is_empty()) {
+    for (index, entry) in text.split(between).filter(|entry| !entry.is_empty()).enumerate() {
+        limit::check_elements(index)?;
         let halves = entry.split_once(inside).filter(|(_, value)| !value.contains(inside));
         let (key, value) = halves.ok_or_else(|| {
             failed(format!(

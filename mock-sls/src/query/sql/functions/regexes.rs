@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
+use regex::{Match, Regex};
 use rusqlite::{Connection, functions::Context};
 
 use super::{
-    PURE, failed, scalar,
+    PURE, failed, limit, scalar,
     texts::{array, text_arg},
 };
 
@@ -24,14 +24,14 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         with_regex(call, |regex, text| {
             let group = group(call, regex)?;
             let found = regex.captures_iter(text).filter_map(|captures| captures.get(group));
-            Ok(array(found.map(|found| found.as_str())))
+            array(found.map(|found| found.as_str()))
         })
     })?;
     scalar(db, "sls_regexp_replace", 3, PURE, |call| {
         let Some(replacement) = text_arg(call, 2)? else {
             return Ok(None);
         };
-        with_regex(call, |regex, text| Ok(regex.replace_all(text, &*braced(replacement)).into_owned()))
+        with_regex(call, |regex, text| replaced(regex, text, &braced(replacement)))
     })?;
     scalar(db, "sls_regexp_count", 2, PURE, |call| {
         with_regex(call, |regex, text| Ok(regex.find_iter(text).count() as i64))
@@ -42,9 +42,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
             Ok(regex.find(text).map_or(-1, |found| before(found.start()) + 1))
         })
     })?;
-    scalar(db, "sls_regexp_split", 2, PURE, |call| {
-        with_regex(call, |regex, text| Ok(array(regex.split(text))))
-    })
+    scalar(db, "sls_regexp_split", 2, PURE, |call| with_regex(call, |regex, text| array(regex.split(text))))
 }
 
 /// Runs `f` with the pattern of argument 1 and the text of argument 0; NULL for a NULL.
@@ -59,6 +57,33 @@ fn with_regex<T>(
         .get_or_create_aux(1, |_| Regex::new(pattern).map_err(|error| invalid(pattern, &error)))
         .map_err(|error| failed(error.to_string()))?;
     f(&regex, text).map(Some)
+}
+
+/// `text` with `replacement` for each match, which may name groups.
+fn replaced(regex: &Regex, text: &str, replacement: &str) -> rusqlite::Result<String> {
+    let names = replacement.matches('$').count();
+    let mut replaced = String::new();
+    let mut end = 0;
+    let mut begin = |replaced: &mut String, found: Match<'_>| {
+        replaced.push_str(text.get(end..found.start()).unwrap_or_default());
+        end = found.end();
+        // No group has more than the match.
+        let longest = found.len().saturating_mul(names).saturating_add(replacement.len());
+        limit::check_bytes(replaced.len().saturating_add(longest))
+    };
+    if names == 0 {
+        for found in regex.find_iter(text) {
+            begin(&mut replaced, found)?;
+            replaced.push_str(replacement);
+        }
+    } else {
+        for captures in regex.captures_iter(text) {
+            begin(&mut replaced, captures.get_match())?;
+            captures.expand(replacement, &mut replaced);
+        }
+    }
+    replaced.push_str(text.get(end..).unwrap_or_default());
+    Ok(replaced)
 }
 
 /// Text of a missing repetition: document "SQL error center".

@@ -1,8 +1,10 @@
 //! Functions of texts that SQLite lacks, has for ASCII only, or has with another meaning.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, functions::Context};
 
-use super::{PURE, failed, scalar};
+use super::{PURE, failed, limit::ArrayText, scalar};
 
 /// Longest text that padding makes, characters. Guess: bounds memory.
 const PADDED_CHARS_MAX: usize = 1 << 20;
@@ -44,10 +46,14 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         else {
             return Ok(None);
         };
-        let translated = text.chars().filter_map(|c| match from.chars().position(|known| known == c) {
-            None => Some(c),
-            Some(at) => to.chars().nth(at),
-        });
+        let mut letters = HashMap::new();
+        let mut to = to.chars();
+        for letter in from.chars() {
+            // The first of equals.
+            let other = to.next();
+            letters.entry(letter).or_insert(other);
+        }
+        let translated = text.chars().filter_map(|c| letters.get(&c).copied().unwrap_or(Some(c)));
         Ok(Some(translated.collect::<String>()))
     })
 }
@@ -128,17 +134,21 @@ fn split(call: &Context<'_>) -> rusqlite::Result<Option<String>> {
         return Err(failed("The delimiter may not be the empty string"));
     }
     match call.get::<Option<i64>>(2)? {
-        None => Ok(Some(array(text.split(delimiter)))),
+        None => array(text.split(delimiter)).map(Some),
         Some(limit @ 1..) => {
-            Ok(Some(array(text.splitn(usize::try_from(limit).unwrap_or(usize::MAX), delimiter))))
+            array(text.splitn(usize::try_from(limit).unwrap_or(usize::MAX), delimiter)).map(Some)
         }
         Some(_) => Err(failed("Limit must be positive")),
     }
 }
 
 /// Texts as an SQL array.
-pub fn array<'t>(texts: impl Iterator<Item = &'t str>) -> String {
-    serde_json::Value::from_iter(texts).to_string()
+pub fn array<'t>(texts: impl Iterator<Item = &'t str>) -> rusqlite::Result<String> {
+    let mut array = ArrayText::new();
+    for text in texts {
+        array.push(&serde_json::Value::from(text).to_string())?;
+    }
+    Ok(array.finish())
 }
 
 fn pad(call: &Context<'_>) -> rusqlite::Result<Option<String>> {

@@ -7,21 +7,24 @@ use rusqlite::{
 };
 use serde_json::{Map, Number, Value as Json};
 
-use super::{failed, texts::text_arg};
+use super::{failed, limit, texts::text_arg};
 use crate::query::sql::{format, types::Encoding};
 
 /// A value as it stands in JSON.
-pub fn encode(value: ValueRef<'_>, encoding: Encoding) -> Json {
-    match (value, encoding) {
+///
+/// # Errors
+/// It is JSON of too many values.
+pub fn encode(value: ValueRef<'_>, encoding: Encoding) -> rusqlite::Result<Json> {
+    Ok(match (value, encoding) {
         (ValueRef::Null, _) => Json::Null,
         (ValueRef::Integer(n), Encoding::Boolean) => Json::Bool(n != 0),
         (ValueRef::Integer(n), Encoding::Decimal) => real(n as f64),
         (ValueRef::Integer(n), _) => Json::Number(n.into()),
         (ValueRef::Real(x), _) => real(x),
-        (ValueRef::Text(text), Encoding::Json) => serde_json::from_slice(text).unwrap_or(Json::Null),
+        (ValueRef::Text(text), Encoding::Json) => limit::json(text)?.unwrap_or(Json::Null),
         (ValueRef::Text(text), _) => Json::String(String::from_utf8_lossy(text).into_owned()),
         (ValueRef::Blob(bytes), _) => Json::String(BASE64_STANDARD.encode(bytes)),
-    }
+    })
 }
 
 /// A value out of JSON.
@@ -50,14 +53,17 @@ pub fn real(x: f64) -> Json {
 }
 
 /// A value as the key of a map.
-pub fn key_text(value: ValueRef<'_>, encoding: Encoding) -> Option<String> {
-    match (value, encoding) {
+///
+/// # Errors
+/// As [`encode`].
+pub fn key_text(value: ValueRef<'_>, encoding: Encoding) -> rusqlite::Result<Option<String>> {
+    Ok(match (value, encoding) {
         (ValueRef::Null, _) => None,
         (ValueRef::Integer(n), Encoding::Boolean) => Some((n != 0).to_string()),
         (ValueRef::Integer(n), Encoding::Decimal) => Some(format::double(n as f64)),
         (ValueRef::Real(x), _) => Some(format::double(x)),
-        (value, encoding) => Some(key_of_json(&encode(value, encoding))),
-    }
+        (value, encoding) => Some(key_of_json(&encode(value, encoding)?)),
+    })
 }
 
 /// An element of an array as the key of a map.
@@ -89,8 +95,8 @@ pub fn encoding_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Encodi
 pub fn array_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Vec<Json>>> {
     match text_arg(call, index)? {
         None => Ok(None),
-        Some(text) => match serde_json::from_str(text) {
-            Ok(Json::Array(array)) => Ok(Some(array)),
+        Some(text) => match limit::json(text.as_bytes())? {
+            Some(Json::Array(array)) => Ok(Some(array)),
             _ => Err(failed("the value is not an array")),
         },
     }
@@ -100,8 +106,8 @@ pub fn array_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Ve
 pub fn map_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Map<String, Json>>> {
     match text_arg(call, index)? {
         None => Ok(None),
-        Some(text) => match serde_json::from_str(text) {
-            Ok(Json::Object(map)) => Ok(Some(map)),
+        Some(text) => match limit::json(text.as_bytes())? {
+            Some(Json::Object(map)) => Ok(Some(map)),
             _ => Err(failed("the value is not a map")),
         },
     }
