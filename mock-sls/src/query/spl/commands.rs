@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 use sqlparser::ast::{Expr, OrderByExpr};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::query::{
     source::Cancel,
-    sql::{Column, Frame, Select, Session, SqlError, Type, value_bytes},
+    sql::{Column, Frame, Select, Session, SqlError, Type, value_bytes, value_order},
 };
 
 /// Runs a command.
@@ -294,29 +294,14 @@ fn sorted(
                 (Value::Null, Value::Null) => Ordering::Equal,
                 (Value::Null, _) => Ordering::Greater,
                 (_, Value::Null) => Ordering::Less,
-                (a, b) if descending => order(b.into(), a.into()),
-                (a, b) => order(a.into(), b.into()),
+                (a, b) if descending => value_order(b.into(), a.into()),
+                (a, b) => value_order(a.into(), b.into()),
             }
         });
         ordered.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     });
     rows.frame.rows = pairs.into_iter().map(|(_, row)| row).collect();
     Ok(rows)
-}
-
-fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-    match (a, b) {
-        (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
-        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
-        (a, b) => {
-            let real = |value| match value {
-                ValueRef::Integer(n) => n as f64,
-                ValueRef::Real(x) => x,
-                ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => f64::NAN,
-            };
-            real(a).partial_cmp(&real(b)).unwrap_or(Ordering::Equal)
-        }
-    }
 }
 
 fn grouped(

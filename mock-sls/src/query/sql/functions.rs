@@ -198,17 +198,28 @@ pub fn unexpected(name: &str, args: &[Typed], place: At) -> SqlError {
     SqlError::semantic(place, format!("Unexpected parameters ({types}) for function {name}{expected}"))
 }
 
-/// The order of two values of one type; none comes before another that cannot be compared with it.
-pub(in crate::query) fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
-    let real = |value| match value {
-        ValueRef::Integer(n) => n as f64,
-        ValueRef::Real(x) => x,
-        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => f64::NAN,
+/// The order of two values. Those of one type are compared as such, others by their types as in SQLite, so that it is
+/// an order of all values.
+pub fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    let rank = |value| match value {
+        ValueRef::Null => 0,
+        ValueRef::Integer(_) | ValueRef::Real(_) => 1,
+        ValueRef::Text(_) => 2,
+        ValueRef::Blob(_) => 3,
+    };
+    // Large whole numbers beside each other are one double.
+    let number = |value| match value {
+        ValueRef::Integer(n) => (n as f64, n),
+        // Zero has no sign.
+        ValueRef::Real(x) => (x + 0.0, x as i64),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => (0.0, 0),
     };
     match (a, b) {
-        (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
         (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
-        (a, b) => real(a).partial_cmp(&real(b)).unwrap_or(Ordering::Equal),
+        (a, b) => rank(a).cmp(&rank(b)).then_with(|| {
+            let ((a, whole_a), (b, whole_b)) = (number(a), number(b));
+            a.total_cmp(&b).then(whole_a.cmp(&whole_b))
+        }),
     }
 }
 
@@ -384,6 +395,28 @@ fn failed(message: impl Into<String>) -> rusqlite::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_in_one_order() {
+        let ordered = [
+            ValueRef::Null,
+            ValueRef::Real(-1.5),
+            ValueRef::Integer(0),
+            ValueRef::Integer(i64::MAX - 1),
+            ValueRef::Integer(i64::MAX),
+            ValueRef::Real(1e300),
+            ValueRef::Text(b"a"),
+            ValueRef::Text(b"b"),
+            ValueRef::Blob(b"a"),
+            ValueRef::Blob(b"b"),
+        ];
+        for (at, a) in ordered.iter().enumerate() {
+            for (other, b) in ordered.iter().enumerate() {
+                assert_eq!(order(*a, *b), at.cmp(&other), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(order(ValueRef::Real(-0.0), ValueRef::Integer(0)), Ordering::Equal);
+    }
 
     #[test]
     fn arguments_are_put_in_once() {
