@@ -81,8 +81,10 @@ enum Takes {
     Element,
     /// A key of the map before.
     Key,
-    /// As the first argument.
+    /// As the first argument; both are brought to one type.
     Same,
+    /// A value that the first argument can be compared with.
+    Comparable,
 }
 
 struct Overload {
@@ -234,12 +236,27 @@ impl Overload {
         if self.takes.len() != args.len() {
             return None;
         }
-        let mut texts = Vec::with_capacity(args.len());
+        let first = args.first().map(|arg| &arg.ty);
+        let mut accepted = (Vec::with_capacity(args.len()), Vec::with_capacity(args.len()));
+        let alike = if self.takes.contains(&Takes::Same) { self.alike(args) } else { None };
         for (index, (takes, arg)) in self.takes.iter().zip(args).enumerate() {
             let before = index.checked_sub(1).and_then(|index| args.get(index)).map(|arg| &arg.ty);
-            texts.push(takes.accept(arg, args.first().map(|arg| &arg.ty), before, lenient)?);
+            let text = takes.accept(arg, first, before, lenient)?;
+            let (text, ty) = match &alike {
+                Some(ty) if index == 0 || *takes == Takes::Same => (arg.clone().brought_to(ty), ty),
+                _ => (text, &arg.ty),
+            };
+            accepted.0.push(text);
+            accepted.1.push(ty.clone());
         }
-        Some((texts, args.iter().map(|arg| arg.ty.clone()).collect()))
+        Some(accepted)
+    }
+
+    /// The type of the first argument and of those that are to be as it is.
+    fn alike(&self, args: &[Typed]) -> Option<Type> {
+        let same = self.takes.iter().zip(args).filter(|(takes, _)| **takes == Takes::Same);
+        let first = args.first().map_or(Type::Null, |first| first.ty.clone());
+        same.map(|(_, arg)| &arg.ty).try_fold(first, |common, ty| common.common(ty))
     }
 
     fn applied(&self, texts: &[String], types: &[Type], lenient: bool) -> Typed {
@@ -276,7 +293,7 @@ impl Takes {
             Self::Array => "array(T)",
             Self::Map => "map(K,V)",
             Self::Json => "json",
-            Self::Element | Self::Same => "T",
+            Self::Element | Self::Same | Self::Comparable => "T",
             Self::Key => "K",
         }
     }
@@ -304,7 +321,7 @@ impl Takes {
                 Type::Map(key, _) => held_by(Some(key)),
                 _ => None,
             },
-            (Self::Same, _) => first?.common(&arg.ty).map(|_| arg.sql.clone()),
+            (Self::Same | Self::Comparable, _) => first?.common(&arg.ty).map(|_| arg.sql.clone()),
             (_, Type::Null) | (Self::Any, _) => as_is(),
             (Self::Boolean, Type::Boolean)
             | (Self::Bigint, Type::Bigint)
@@ -439,7 +456,8 @@ mod tests {
     /// An argument that a parameter takes; the element and key fit the array and map.
     fn sample(takes: Takes) -> Typed {
         match takes {
-            Takes::Any | Takes::Same | Takes::Element | Takes::Key | Takes::Varchar => Typed::text("1"),
+            Takes::Any | Takes::Same | Takes::Comparable => Typed::text("1"),
+            Takes::Element | Takes::Key | Takes::Varchar => Typed::text("1"),
             Takes::Boolean => Typed::new(Type::Boolean, "1"),
             Takes::Bigint => Typed::new(Type::Bigint, "2"),
             Takes::Double => Typed::new(Type::Double, "0.5"),

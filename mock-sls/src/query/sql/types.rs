@@ -181,6 +181,31 @@ impl Type {
         }
     }
 
+    /// Whether it has whole numbers where `other`, of the same form, has numbers with a fraction.
+    fn holds_narrower(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bigint, Self::Double) => true,
+            (Self::Array(one), Self::Array(two)) => one.holds_narrower(two),
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                key.holds_narrower(other_key) || value.holds_narrower(other_value)
+            }
+            (Self::Row(one), Self::Row(two)) => {
+                one.iter().zip(two).any(|((_, one), (_, two))| one.holds_narrower(two))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether there are maps in it: their entries stand in any order, so that equal ones have many texts.
+    pub fn has_maps(&self) -> bool {
+        match self {
+            Self::Map(..) => true,
+            Self::Array(element) => element.has_maps(),
+            Self::Row(fields) => fields.iter().any(|(_, ty)| ty.has_maps()),
+            _ => false,
+        }
+    }
+
     /// The type that holds values of both, if there is one.
     pub fn common(&self, other: &Self) -> Option<Self> {
         match (self, other) {
@@ -236,6 +261,9 @@ impl Typed {
     pub fn brought_to(self, ty: &Type) -> String {
         match (&self.ty, ty) {
             (Type::Bigint, Type::Double) => format!("CAST({} AS REAL)", self.sql),
+            (from, to) if from.holds_narrower(to) => {
+                format!("sls_widen({}, {})", self.sql, quoted(&to.to_string()))
+            }
             _ => self.sql,
         }
     }

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::{
     PURE, failed, limit, scalar,
     texts::text_arg,
-    values::{array_arg, decode, encode, encoding_arg, key_of_json, order},
+    values::{array_arg, decode, encode, encoding_arg, identity, key_of_json, order},
 };
 
 /// Elements of an array that a function makes. Source: Presto's limit of `sequence`.
@@ -49,6 +49,13 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
             }
             other => other.to_string(),
         }))
+    })?;
+    scalar(db, "sls_identity", 1, PURE, |call| Ok(json_arg(call)?.map(|json| identity(&json))))?;
+    // Below zero, zero or above it, as the first of two containers comes before, with or after the other.
+    scalar(db, "sls_order", 2, PURE, |call| {
+        let (Some(a), Some(b)) = (text_arg(call, 0)?, text_arg(call, 1)?) else { return Ok(None) };
+        let (a, b) = (limit::json(a.as_bytes())?, limit::json(b.as_bytes())?);
+        Ok(a.zip(b).map(|(a, b)| order(&a, &b) as i64))
     })?;
     scalar(db, "sls_zip", -1, PURE, zip)?;
     scalar(db, "sls_cardinality", 1, PURE, |call| {
@@ -166,16 +173,16 @@ fn of_two(db: &Connection) -> rusqlite::Result<()> {
     })?;
     arrays(db, "sls_array_intersect", |a, b| {
         let b = texts_of(&b);
-        distinct(a.into_iter().filter(|x| b.contains(&x.to_string())).collect())
+        distinct(a.into_iter().filter(|x| b.contains(&identity(x))).collect())
     })?;
     arrays(db, "sls_array_except", |a, b| {
         let b = texts_of(&b);
-        distinct(a.into_iter().filter(|x| !b.contains(&x.to_string())).collect())
+        distinct(a.into_iter().filter(|x| !b.contains(&identity(x))).collect())
     })?;
     scalar(db, "sls_arrays_overlap", 2, PURE, |call| {
         let (Some(a), Some(b)) = (array_arg(call, 0)?, array_arg(call, 1)?) else { return Ok(None) };
         let b = texts_of(&b);
-        Ok(Some(a.iter().any(|x| !x.is_null() && b.contains(&x.to_string()))))
+        Ok(Some(a.iter().any(|x| !x.is_null() && b.contains(&identity(x)))))
     })?;
     with_element(db, "sls_array_contains", |array, element| {
         Value::Integer(i64::from(array.contains(&element)))
@@ -231,12 +238,12 @@ fn with_element(db: &Connection, name: &str, f: fn(Array, Json) -> Value) -> rus
 
 /// What elements are found by: those that are equal have one text.
 fn texts_of(array: &Array) -> HashSet<String> {
-    array.iter().map(Json::to_string).collect()
+    array.iter().map(identity).collect()
 }
 
 fn distinct(array: Array) -> Array {
     let mut seen = HashSet::new();
-    array.into_iter().filter(|json| seen.insert(json.to_string())).collect()
+    array.into_iter().filter(|json| seen.insert(identity(json))).collect()
 }
 
 fn transposed(array: Array) -> rusqlite::Result<Array> {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     PURE, failed,
     limit::Kept,
-    values::{array_arg, encode, encoding_arg, key_text, map_arg, order},
+    values::{array_arg, encode, encoding_arg, identity, key_text, map_arg, order},
 };
 use crate::query::sql::types::Encoding;
 
@@ -75,7 +75,7 @@ struct Different {
 
 impl Different {
     fn push(&mut self, value: Json) -> rusqlite::Result<()> {
-        match self.seen.insert(value.to_string()) {
+        match self.seen.insert(identity(&value)) {
             true => self.collected.push(value),
             false => Ok(()),
         }

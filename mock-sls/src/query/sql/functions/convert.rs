@@ -1,6 +1,8 @@
 //! Casts. What can be cast at all is known before, see [`castable`]; a value that cannot is an
 //! error, or NULL for `try_cast`.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use rusqlite::{
     Connection,
@@ -13,6 +15,7 @@ use super::{
     PURE, failed,
     json::scalar_text,
     limit, moments, scalar,
+    texts::text_arg,
     values::{decode, encode, key_text, real},
 };
 use crate::query::{
@@ -25,7 +28,21 @@ use crate::query::{
 
 pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let zone = zone.clone();
-    scalar(db, "sls_cast", 4, PURE, move |call| cast(call, &zone))
+    scalar(db, "sls_cast", 4, PURE, move |call| cast(call, &zone))?;
+    // A container, and a type that holds it.
+    scalar(db, "sls_widen", 2, PURE, |call| {
+        let (Some(text), to) = (text_arg(call, 0)?, type_arg(call, 1)?) else { return Ok(None) };
+        Ok(limit::json(text.as_bytes())?.map(|json| widened(json, &to.0).to_string()))
+    })
+}
+
+/// An argument that is the name of a type.
+fn type_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Arc<TypeName>> {
+    let text = text_arg(call, index)?.unwrap_or_default();
+    let known = call.get_or_create_aux(index as std::ffi::c_int, |_| {
+        TypeName::parse(text).ok_or_else(|| failed(format!("{text} is no type")))
+    })?;
+    Ok(known)
 }
 
 /// Whether there is a cast between two types.
@@ -54,14 +71,7 @@ fn cast(call: &Context<'_>, zone: &TimeZone) -> rusqlite::Result<Value> {
     if value == ValueRef::Null {
         return Ok(Value::Null);
     }
-    let named = |index: usize| {
-        let text = call.get_raw(index).as_str()?;
-        let parsed = call.get_or_create_aux(index as std::ffi::c_int, |_| {
-            TypeName::parse(text).ok_or_else(|| failed(format!("{text} is no type")))
-        })?;
-        Ok::<_, rusqlite::Error>(parsed)
-    };
-    let (from, to) = (named(1)?, named(2)?);
+    let (from, to) = (type_arg(call, 1)?, type_arg(call, 2)?);
     if let (ValueRef::Text(text), Encoding::Json) = (value, from.0.encoding()) {
         limit::check_json(text)?;
     }
@@ -140,6 +150,27 @@ fn converted(value: ValueRef<'_>, from: &Type, to: &Type, zone: &TimeZone) -> Op
         }
         (from, to) if from.is_time() && to.is_time() => Some(value.into()),
         _ => None,
+    }
+}
+
+/// A JSON value of a type that `to` holds as one of type `to` stands in JSON.
+fn widened(json: Json, to: &Type) -> Json {
+    match (json, to) {
+        (Json::Number(number), Type::Double) => real(number.as_f64().unwrap_or_default()),
+        (Json::Array(array), Type::Array(element)) => {
+            array.into_iter().map(|json| widened(json, element)).collect()
+        }
+        (Json::Array(array), Type::Row(fields)) => {
+            array.into_iter().zip(fields).map(|(json, (_, ty))| widened(json, ty)).collect()
+        }
+        (Json::Object(object), Type::Map(key, value)) => {
+            let wider = |name: String| match (&**key, name.parse()) {
+                (Type::Double, Ok(number)) => format::double(number),
+                _ => name,
+            };
+            object.into_iter().map(|(name, json)| (wider(name), widened(json, value))).collect()
+        }
+        (json, _) => json,
     }
 }
 

@@ -113,23 +113,45 @@ pub fn map_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Map<
     }
 }
 
-/// The order of elements; nothing for values that have none.
+/// The order of elements of one type; NULL comes last.
 pub fn order(a: &Json, b: &Json) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     match (a, b) {
         (Json::Null, Json::Null) => Ordering::Equal,
         (Json::Null, _) => Ordering::Greater,
         (_, Json::Null) => Ordering::Less,
-        (Json::Number(a), Json::Number(b)) => match (a.as_i64(), b.as_i64()) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
-        },
+        (Json::Number(a), Json::Number(b)) => super::order(number(a), number(b)),
         (Json::String(a), Json::String(b)) => a.cmp(b),
         (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
         (Json::Array(a), Json::Array(b)) => {
             let unequal = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
             unequal.unwrap_or_else(|| a.len().cmp(&b.len()))
         }
-        (a, b) => a.to_string().cmp(&b.to_string()),
+        (a, b) => identity(a).cmp(&identity(b)),
+    }
+}
+
+fn number(number: &Number) -> ValueRef<'static> {
+    match number.as_i64() {
+        Some(n) => ValueRef::Integer(n),
+        None => ValueRef::Real(number.as_f64().unwrap_or_default()),
+    }
+}
+
+/// The text that equal elements of one type have: that of their JSON, with the entries of maps in order.
+pub fn identity(json: &Json) -> String {
+    match json {
+        Json::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entry = |(key, value): &(&String, &Json)| {
+                format!("{}:{}", Json::String((*key).clone()), identity(value))
+            };
+            format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(","))
+        }
+        Json::Array(array) if array.iter().any(|json| json.is_array() || json.is_object()) => {
+            format!("[{}]", array.iter().map(identity).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
     }
 }

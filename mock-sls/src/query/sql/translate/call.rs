@@ -257,30 +257,21 @@ fn concatenated(args: Vec<Typed>, place: At) -> Result<Typed, SqlError> {
         let texts: Vec<String> = args.into_iter().map(|arg| arg.sql).collect();
         return Ok(Typed::new(Type::Varchar, format!("({})", texts.join(" || "))));
     }
-    let whole = args.iter().find(|arg| matches!(arg.ty, Type::Array(_))).map(|arg| arg.ty.clone());
-    let Some(Type::Array(element)) = whole else {
+    let inner = |ty: &Type| match ty {
+        Type::Array(element) => (**element).clone(),
+        other => other.clone(),
+    };
+    let element = args.iter().try_fold(Type::Null, |element, arg| element.common(&inner(&arg.ty)));
+    let Some(element) = element.filter(|_| args.iter().any(|arg| matches!(arg.ty, Type::Array(_)))) else {
         return Err(functions::unexpected("concat", &args, place));
     };
-    let mut all: Option<Typed> = None;
-    for arg in &args {
-        let array = match &arg.ty {
-            Type::Array(_) => arg.clone(),
-            ty if element.common(ty).is_some() => {
-                let letter = element.encoding().letter();
-                Typed::new(element.clone().array(), format!("sls_array('{letter}', {})", arg.sql))
-            }
-            _ => return Err(functions::unexpected("concat", &args, place)),
-        };
-        all = Some(match all {
-            None => array,
-            Some(before) => {
-                let ty = before.ty.common(&array.ty);
-                let ty = ty.ok_or_else(|| functions::unexpected("concat", &args, place))?;
-                Typed::new(ty, format!("sls_array_concat({}, {})", before.sql, array.sql))
-            }
-        });
-    }
-    all.ok_or_else(|| functions::unexpected("concat", &args, place))
+    let (ty, letter) = (element.clone().array(), element.encoding().letter());
+    let arrays = args.into_iter().map(|arg| match arg.ty {
+        Type::Array(_) => arg.brought_to(&ty),
+        _ => format!("sls_array('{letter}', {})", arg.brought_to(&element)),
+    });
+    let all = arrays.reduce(|all, array| format!("sls_array_concat({all}, {array})"));
+    Ok(Typed::new(ty.clone(), all.unwrap_or_default()))
 }
 
 fn if_arms(results: &[String]) -> String {

@@ -112,7 +112,20 @@ impl Translator<'_> {
     ) -> Result<Typed, SqlError> {
         let (left, right) = (self.expr(left, context)?, self.expr(right, context)?);
         comparable(&left.ty, op, &right.ty, place)?;
-        Ok(boolean(format!("({} {op} {})", left.sql, right.sql)))
+        let ty = left.ty.common(&right.ty).unwrap_or(Type::Null);
+        Ok(boolean(match (&ty, op) {
+            // Their texts have another order.
+            (Type::Array(_) | Type::Map(..) | Type::Row(_), "<" | "<=" | ">" | ">=") => {
+                format!("(sls_order({}, {}) {op} 0)", left.brought_to(&ty), right.brought_to(&ty))
+            }
+            (ty, _) if ty.has_maps() => {
+                format!("(sls_identity({}) {op} sls_identity({}))", left.brought_to(ty), right.brought_to(ty))
+            }
+            (Type::Array(_) | Type::Row(_), _) => {
+                format!("({} {op} {})", left.brought_to(&ty), right.brought_to(&ty))
+            }
+            _ => format!("({} {op} {})", left.sql, right.sql),
+        }))
     }
 
     pub(super) fn unary(

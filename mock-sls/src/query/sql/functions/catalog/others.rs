@@ -8,7 +8,7 @@ use super::{
 
 #[rustfmt::skip]
 pub const FUNCTIONS: &[Overload] = &[
-    f(Scalar, "nullif", &[T::Any, T::Same], gives::first, "nullif($1, $2)"),
+    f(Scalar, "nullif", &[T::Any, T::Comparable], gives::first, "nullif($1, $2)"),
     f(Scalar, "try", &[T::Any], gives::first, "$1"),
     f(Scalar, "typeof", &[T::Any], gives::varchar, "$y1"),
 
