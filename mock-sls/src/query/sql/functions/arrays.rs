@@ -128,6 +128,10 @@ fn of_one(db: &Connection) -> rusqlite::Result<()> {
         Ok(inner.collect())
     })?;
     array(db, "sls_array_transpose", transposed)?;
+    array(db, "sls_blocks", |array| {
+        let size = array.len().isqrt().max(1);
+        Ok(array.chunks(size).map(Json::from).collect())
+    })?;
     for (name, wanted) in
         [("sls_array_max", std::cmp::Ordering::Greater), ("sls_array_min", std::cmp::Ordering::Less)]
     {

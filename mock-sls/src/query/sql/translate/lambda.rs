@@ -158,7 +158,8 @@ impl Translator<'_> {
         Ok(Typed::new(result.ty.array(), sql))
     }
 
-    /// A recursive query, one row for every element that was taken in.
+    /// A recursive query, one row for every block of elements that was taken in, and in each of them another, one
+    /// row for every element of the block: each row has a copy of the array, and reads it up to its place.
     fn reduce(
         &mut self,
         array: &Expr,
@@ -173,7 +174,8 @@ impl Translator<'_> {
         let Type::Array(element) = array.ty.clone() else {
             return Err(unexpected("reduce", &array.ty, place));
         };
-        let fold = format!("f{}", self.parameters.len());
+        let depth = self.parameters.len();
+        let (blocks, fold) = (format!("b{depth}"), format!("f{depth}"));
         let letter = element.encoding().letter();
         let next = Typed::new((*element).clone(), format!("sls_element({fold}.a, {fold}.i + 1, '{letter}')"));
         let mut state = Typed::new(start.ty.clone(), format!("{fold}.s"));
@@ -186,14 +188,21 @@ impl Translator<'_> {
         if state.ty.common(&stepped.ty).as_ref() != Some(&state.ty) {
             return Err(unexpected("reduce", &stepped.ty, place));
         }
-        let result = self.body(finish, vec![state.clone()], place, context)?;
+        let end = Typed::new(state.ty.clone(), format!("{blocks}.s"));
+        let result = self.body(finish, vec![end], place, context)?;
         let (start, stepped) = (start.brought_to(&state.ty), stepped.brought_to(&state.ty));
-        let sql = format!(
-            "(WITH RECURSIVE {fold}(i, s, a) AS (SELECT 0, {start}, {} UNION ALL \
-             SELECT {fold}.i + 1, {stepped}, {fold}.a FROM {fold} WHERE {fold}.i < sls_cardinality({fold}.a)) \
-             SELECT {} FROM {fold} WHERE {fold}.i = sls_cardinality({fold}.a))",
-            array.sql, result.sql
-        );
+        // `step` gives the state behind the element, or block, at `i` of the `n` of the array `a`.
+        let folded = |name: &str, array: &str, start: &str, step: &str, result: &str| {
+            format!(
+                "(WITH RECURSIVE {name}(i, n, s, a) AS (SELECT 0, sls_cardinality(a), {start}, a FROM (SELECT {array} AS a) \
+                 UNION ALL SELECT {name}.i + 1, {name}.n, {step}, {name}.a FROM {name} WHERE {name}.i < {name}.n) \
+                 SELECT {result} FROM {name} WHERE {name}.i = {name}.n)"
+            )
+        };
+        let block = format!("sls_element({blocks}.a, {blocks}.i + 1, 'j')");
+        let through_block = folded(&fold, &block, &format!("{blocks}.s"), &stepped, &state.sql);
+        let all = format!("sls_blocks({})", array.sql);
+        let sql = folded(&blocks, &all, &start, &through_block, &result.sql);
         Ok(Typed::new(result.ty, sql))
     }
 
