@@ -1,7 +1,7 @@
 //! Functions of times. A timestamp is milliseconds since 1970 in UTC; its parts are those of the
 //! session's time zone. Format letters are MySQL's. Source: document "Date and time functions".
 
-use std::fmt::Write;
+use std::{convert::Infallible, fmt::Write, sync::Arc};
 
 use jiff::{
     Span, Timestamp, Unit, Zoned, ZonedDifference,
@@ -22,10 +22,10 @@ pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let unit_then_time = |name, f: fn(&str, &Zoned) -> rusqlite::Result<i64>| {
         let zone = zone.clone();
         scalar(db, name, 3, PURE, move |call| {
-            let (Some(unit), Some(time)) = (text_arg(call, 0)?, time_arg(call, 1, 2, &zone)?) else {
+            let (Some(unit), Some(time)) = (unit_arg(call)?, time_arg(call, 1, 2, &zone)?) else {
                 return Ok(None);
             };
-            f(&unit.to_ascii_lowercase(), &time).map(Some)
+            f(&unit, &time).map(Some)
         })
     };
     unit_then_time("sls_date_trunc", truncated)?;
@@ -72,24 +72,30 @@ pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let in_zone = zone.clone();
     scalar(db, "sls_date_add", 4, PURE, move |call| {
         let (Some(unit), Some(count), Some(time)) =
-            (text_arg(call, 0)?, call.get::<Option<i64>>(1)?, time_arg(call, 2, 3, &in_zone)?)
+            (unit_arg(call)?, call.get::<Option<i64>>(1)?, time_arg(call, 2, 3, &in_zone)?)
         else {
             return Ok(None);
         };
-        let span = span(&unit.to_ascii_lowercase(), count).ok_or_else(|| not_a_unit(unit))?;
+        let span = span(&unit, count).ok_or_else(|| not_a_unit(&unit))?;
         let moved = time.checked_add(span).map_err(|error| failed(error.to_string()))?;
         Ok(Some(moved.timestamp().as_millisecond()))
     })?;
     let in_zone = zone.clone();
     scalar(db, "sls_date_diff", 4, PURE, move |call| {
         let (Some(unit), Some(from), Some(to)) =
-            (text_arg(call, 0)?, time_arg(call, 1, 3, &in_zone)?, time_arg(call, 2, 3, &in_zone)?)
+            (unit_arg(call)?, time_arg(call, 1, 3, &in_zone)?, time_arg(call, 2, 3, &in_zone)?)
         else {
             return Ok(None);
         };
-        difference(&unit.to_ascii_lowercase(), &from, &to).ok_or_else(|| not_a_unit(unit)).map(Some)
+        difference(&unit, &from, &to).ok_or_else(|| not_a_unit(&unit)).map(Some)
     })?;
     scalar(db, "sls_readable_seconds", 1, PURE, |call| Ok(call.get::<Option<f64>>(0)?.map(readable_seconds)))
+}
+
+/// The unit that is the first argument, in lower case; most statements have one for all rows.
+fn unit_arg(call: &Context<'_>) -> rusqlite::Result<Option<Arc<String>>> {
+    let Some(unit) = text_arg(call, 0)? else { return Ok(None) };
+    Ok(Some(call.get_or_create_aux(0, |_| Ok::<_, Infallible>(unit.to_ascii_lowercase()))?))
 }
 
 /// The moment of one argument in the zone of another; an empty one is the session's.
