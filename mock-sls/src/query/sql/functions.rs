@@ -20,6 +20,7 @@ mod maps;
 mod math;
 mod moments;
 mod regexes;
+mod special;
 mod texts;
 mod times;
 mod urls;
@@ -45,6 +46,7 @@ pub use math::java_double;
 pub use moments::{
     parse_date, parse_time, show as show_timestamp, show_date, show_interval, show_zoned, zone_name, zone_of,
 };
+pub use special::{Special, special};
 
 /// Flags of a function that gives the same for the same arguments.
 const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
@@ -100,34 +102,12 @@ struct Overload {
     sql: &'static str,
 }
 
-/// Functions whose arguments do not fit in a line of the catalog; the translator knows them.
-const SPECIAL: [&str; 18] = [
-    "coalesce",
-    "greatest",
-    "least",
-    "if",
-    "concat",
-    "now",
-    "current_timestamp",
-    "current_date",
-    "current_time",
-    "localtime",
-    "localtimestamp",
-    "current_timezone",
-    "map_concat",
-    "row",
-    "zip",
-    "from_unixtime",
-    "map_from_entries",
-    "multimap_from_entries",
-];
-
 /// What kind of function `name` (lower case) is, if there is one.
 pub fn kind(name: &str) -> Option<Kind> {
-    if SPECIAL.contains(&name) {
-        return Some(Kind::Scalar);
+    match special(name) {
+        Some(_) => Some(Kind::Scalar),
+        None => named(name).next().map(|function| function.kind),
     }
-    named(name).next().map(|function| function.kind)
 }
 
 /// Overloads of one name stand together; the first that takes the arguments is used.

@@ -14,7 +14,7 @@ use super::{
 use crate::query::sql::{
     SqlError,
     error::At,
-    functions::{self, Kind},
+    functions::{self, Kind, Special},
     parse::name_start,
     types::{Type, Typed},
 };
@@ -78,17 +78,19 @@ impl Translator<'_> {
         if over.is_some() && (arguments.distinct || !functions::goes_over_windows(name, &args)) {
             return Err(unsupported(&format!("the function {name} over a window")));
         }
-        let weighed = if aggregate { args.clone() } else { Vec::new() };
-        let mut call = match (arguments.wildcard, arguments.distinct) {
-            (true, _) if name == "count" => Typed::new(Type::Bigint, "count(*)"),
-            (true, _) => return Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),
-            (false, true) => functions::call_distinct(name, &args, place)?,
-            (false, false) => self.simple_call(name, args, place)?,
+        let plain = arguments.order_by.is_empty() && function.filter.is_none();
+        let mut call = match kind {
+            Kind::Scalar if !arguments.wildcard && !arguments.distinct => {
+                self.simple_call(name, args, place)?
+            }
+            _ => {
+                let call = self.listed_call(name, &args, &arguments, place)?;
+                match aggregate {
+                    true => self.weighed(name, &args, plain, arguments.distinct, call),
+                    false => call,
+                }
+            }
         };
-        if aggregate {
-            let plain = arguments.order_by.is_empty() && function.filter.is_none();
-            call = self.weighed(name, &weighed, plain, arguments.distinct, call);
-        }
         if !arguments.order_by.is_empty() {
             let mut terms = Vec::new();
             for term in arguments.order_by {
@@ -112,6 +114,22 @@ impl Translator<'_> {
         Ok(Typed { sql: format!("{}{filter}{}", call.sql, over.unwrap_or_default()), ..call })
     }
 
+    /// A call of a function of the catalog, with all that may stand in its parentheses.
+    fn listed_call(
+        &self,
+        name: &str,
+        args: &[Typed],
+        arguments: &Arguments<'_>,
+        place: At,
+    ) -> Result<Typed, SqlError> {
+        match (arguments.wildcard, arguments.distinct) {
+            (true, _) if name == "count" => Ok(Typed::new(Type::Bigint, "count(*)")),
+            (true, _) => Err(SqlError::semantic(place, format!("{name}(*) is not a function"))),
+            (false, true) => functions::call_distinct(name, args, place),
+            (false, false) => functions::call(name, args, self.lenient, place),
+        }
+    }
+
     /// A call that the grammar spells in its own way, like `position(a in b)`.
     pub(super) fn named_call(
         &mut self,
@@ -125,23 +143,26 @@ impl Translator<'_> {
     }
 
     fn simple_call(&mut self, name: &str, args: Vec<Typed>, place: At) -> Result<Typed, SqlError> {
-        match (name, args.len()) {
-            ("coalesce" | "greatest" | "least", 1..) => {
+        let Some(special) = functions::special(name) else {
+            return functions::call(name, &args, self.lenient, place);
+        };
+        match (special, args.len()) {
+            (Special::Coalesce | Special::Greatest | Special::Least, 1..) => {
                 let message =
                     |ty: &Type| format!("All {} operands must be the same type: {ty}", name.to_uppercase());
                 let single = args.len() == 1;
                 let (ty, args) = same_type(args, place, message)?;
-                let sqlite = match name {
-                    "greatest" => "max",
-                    "least" => "min",
-                    other => other,
+                let sqlite = match special {
+                    Special::Greatest => "max",
+                    Special::Least => "min",
+                    _ => "coalesce",
                 };
                 match single {
                     true => Ok(Typed::new(ty, args.concat())),
                     false => Ok(Typed::new(ty, format!("{sqlite}({})", args.join(", ")))),
                 }
             }
-            ("if", 2 | 3) => {
+            (Special::If, 2 | 3) => {
                 let mut args = args.into_iter();
                 let condition = args.next().filter(|condition| condition.ty.is_condition());
                 let condition = condition
@@ -150,13 +171,13 @@ impl Translator<'_> {
                 let (ty, results) = same_type(args.collect(), place, message)?;
                 Ok(Typed::new(ty, format!("iif({}, {})", condition.sql, if_arms(&results))))
             }
-            ("concat", 2..) => concatenated(args, place),
-            ("map_concat", 1..) => {
+            (Special::Concat, 2..) => concatenated(args, place),
+            (Special::MapConcat, 1..) => {
                 let message = |ty: &Type| format!("map_concat needs maps of one type, not {ty}");
                 let (ty, maps) = same_type(args, place, message)?;
                 Ok(Typed::new(ty, format!("sls_map_concat({})", maps.join(", "))))
             }
-            ("map_from_entries" | "multimap_from_entries", 1) => {
+            (Special::MapFromEntries | Special::MultimapFromEntries, 1) => {
                 let entry = args.first().and_then(|arg| match &arg.ty {
                     Type::Array(entry) => match &**entry {
                         Type::Row(fields) => match fields.as_slice() {
@@ -170,10 +191,10 @@ impl Translator<'_> {
                 let Some((sql, key, value)) = entry else {
                     return Err(functions::unexpected(name, &args, place));
                 };
-                let value = if name == "map_from_entries" { value } else { value.array() };
+                let value = if special == Special::MapFromEntries { value } else { value.array() };
                 Ok(Typed::new(Type::map(key, value), format!("{}({sql})", self.ours(&format!("sls_{name}")))))
             }
-            ("zip", 2..) => {
+            (Special::Zip, 2..) => {
                 let mut fields = Vec::new();
                 for arg in &args {
                     match &arg.ty {
@@ -184,7 +205,7 @@ impl Translator<'_> {
                 let texts: Vec<&str> = args.iter().map(|arg| arg.sql.as_str()).collect();
                 Ok(Typed::new(Type::Row(fields).array(), format!("sls_zip({})", texts.join(", "))))
             }
-            ("from_unixtime", 1 | 2) => {
+            (Special::FromUnixtime, 1 | 2) => {
                 let mut args = args.into_iter();
                 let (time, zone) = (args.next(), args.next());
                 let sql = match &time {
@@ -203,27 +224,27 @@ impl Translator<'_> {
                     }
                 }
             }
-            ("now" | "current_timestamp", 0) => {
+            (Special::Now, 0) => {
                 let now = self.session.now.as_millisecond().to_string();
                 Ok(Typed::new(Type::TimestampTz(String::new()), now))
             }
-            ("localtimestamp", 0) => {
+            (Special::LocalTimestamp, 0) => {
                 Ok(Typed::new(Type::Timestamp, self.session.now.as_millisecond().to_string()))
             }
-            ("current_date", 0) => {
+            (Special::CurrentDate, 0) => {
                 let sql = format!("sls_start_of_day({})", self.session.now.as_millisecond());
                 Ok(Typed::new(Type::Date, sql))
             }
-            ("current_time" | "localtime", 0) => {
+            (Special::CurrentTime | Special::LocalTime, 0) => {
                 let time =
                     self.session.now.to_zoned(self.session.zone.clone()).strftime("%H:%M:%S%.3f").to_string();
-                match name {
-                    "localtime" => Ok(Typed::text(&time)),
+                match special {
+                    Special::LocalTime => Ok(Typed::text(&time)),
                     _ => Ok(Typed::text(&format!("{time} {}", self.session.zone_name()))),
                 }
             }
-            ("current_timezone", 0) => Ok(Typed::text(&self.session.zone_name())),
-            _ => functions::call(name, &args, self.lenient, place),
+            (Special::CurrentTimezone, 0) => Ok(Typed::text(&self.session.zone_name())),
+            _ => Err(functions::unexpected(name, &args, place)),
         }
     }
 
