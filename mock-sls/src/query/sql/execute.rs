@@ -1,5 +1,6 @@
-//! Runs a translated statement: a table of the found logs in an SQLite database of its own, in
-//! memory, and the statement over it.
+//! Runs a translated statement: a table of the found logs in an SQLite database of its own, and the
+//! statement over it. What has no room in its cache goes to a temporary file, which SQLite makes when it is
+//! needed and which has no name.
 
 use rusqlite::{Connection, Statement, limits::Limit};
 use sls_api::{
@@ -22,7 +23,10 @@ use crate::query::{
     summary::{RowSet, Summary},
 };
 
-/// Memory that table, sorting and result may take, bytes. Own choice.
+/// Memory that the table of a statement, and its sorting, may take, bytes. Own choice: half of what a query may
+/// (64 MiB), the result and values under way have the rest.
+const CACHE_BYTES: u64 = 32 << 20;
+/// Size that the table may have on disk, and what else is kept of logs for a query, bytes. Own choice.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Size of one value while a statement runs, bytes. Own choice: a few doublings must not take all memory.
 const VALUE_BYTES_MAX: i32 = 64 << 20;
@@ -93,7 +97,7 @@ impl Plan {
         cancel: &Cancel,
         mut fill: impl FnMut(&mut Table<'_>, i64) -> Result<(), QueryError>,
     ) -> Result<ResultSet, QueryError> {
-        let db = Connection::open_in_memory().map_err(failed)?;
+        let db = Connection::open("").map_err(failed)?;
         prepare(&db, &self.session, cancel).map_err(failed)?;
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
@@ -270,8 +274,10 @@ impl ResultSet {
 pub(super) fn prepare(db: &Connection, session: &Session, cancel: &Cancel) -> rusqlite::Result<()> {
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
-         PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON",
-        MEMORY_BYTES_MAX / PAGE_BYTES
+         PRAGMA synchronous = OFF; PRAGMA cache_size = -{}; PRAGMA temp_store = FILE; \
+         PRAGMA case_sensitive_like = ON",
+        MEMORY_BYTES_MAX / PAGE_BYTES,
+        CACHE_BYTES >> 10
     ))?;
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     let cancel = cancel.clone();
