@@ -2,6 +2,7 @@
 //! unsigned. Described for users in `docs/admin.md`.
 
 mod state;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/_mock/v1/snapshots", get(state::snapshots))
         .route("/_mock/v1/restore", post(state::restore))
         .route("/_mock/v1/reset", post(state::reset))
+        .route("/_mock/v1/journal", get(told::journal).delete(told::clear))
+        .route("/_mock/v1/faults", get(told::faults).post(told::add_faults).delete(told::remove_faults))
 }
 
 /// Whether the database can be written and read.

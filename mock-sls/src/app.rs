@@ -8,14 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::HeaderMap;
 use http::header::HOST;
 use sls_api::names::ProjectName;
+use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrivals;
 use crate::auth::Accounts;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::expect::Expectations;
+use crate::faults::Faults;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
+use crate::journal::Journal;
 use crate::query::sql::Settings;
 use crate::quotas::Quotas;
 use crate::route::Group;
@@ -61,6 +64,12 @@ pub struct App {
     pub operations: Vec<Arc<Group>>,
     /// Requests that no operation answered.
     pub unknown: Unknown,
+    /// Requests that came.
+    pub journal: Journal,
+    /// What is to go wrong.
+    pub faults: Faults,
+    /// Cancelled when the server is to stop, for requests that wait.
+    pub stop: CancellationToken,
 }
 
 impl App {

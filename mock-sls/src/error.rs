@@ -222,6 +222,12 @@ pub enum ApiError {
     /// More is written to a shard than its quota allows.
     #[error("Write quota of shard {0} is exceeded: write less, or split it.")]
     ShardWriteQuotaExceed(u32),
+    /// More is read from the project than its quota allows; only a fault says so.
+    #[error("Read quota is exceeded.")]
+    ReadQuotaExceed,
+    /// More is read from a shard than its quota allows; only a fault says so.
+    #[error("Read quota of shard {0} is exceeded: read less, or split it.")]
+    ShardReadQuotaExceed(u32),
     /// A field name that is empty or too long.
     #[error("The key of a log field must have 1 to 128 bytes: {0:?}")]
     InvalidKey(String),
@@ -351,6 +357,8 @@ impl ApiError {
             Self::InvalidSequenceId { .. } => (S::BAD_REQUEST, code::INVALID_SEQUENCE_ID),
             Self::WriteQuotaExceed => (S::FORBIDDEN, code::WRITE_QUOTA_EXCEED),
             Self::ShardWriteQuotaExceed(_) => (S::FORBIDDEN, code::SHARD_WRITE_QUOTA_EXCEED),
+            Self::ReadQuotaExceed => (S::FORBIDDEN, code::READ_QUOTA_EXCEED),
+            Self::ShardReadQuotaExceed(_) => (S::FORBIDDEN, code::SHARD_READ_QUOTA_EXCEED),
             Self::InvalidKey(_) => (S::BAD_REQUEST, code::INVALID_KEY),
             Self::PostBodyUncompressError(_) => (S::BAD_REQUEST, code::POST_BODY_UNCOMPRESS_ERROR),
             Self::InvalidCompressType(_) => (S::BAD_REQUEST, code::INVALID_COMPRESS_TYPE),

@@ -3,14 +3,16 @@
 //! response carries and with the access log. Called by the routes that [`crate::route`] makes.
 
 mod body;
+mod faults;
 pub mod project;
+mod seen;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -26,10 +28,14 @@ use sls_api::names::ProjectName;
 use sls_api::operation::{Endpoint, Json, Payload, WireBody};
 
 use self::project::Addressed;
+use self::seen::Seen;
 use crate::app::App;
 use crate::arrivals::{Arrivals, Write};
 use crate::error::ApiError;
+use crate::faults::Facts;
+use crate::journal::Writing;
 use crate::route::{self, Context, Raw, Target};
+use crate::server::cut::How;
 
 pub use body::{BODY_BYTES_MAX, Bodies};
 
@@ -46,43 +52,68 @@ const SINGLE_HEADERS: [HeaderName; 4] = [HOST, AUTHORIZATION, DATE, CONTENT_TYPE
 /// How long a browser may remember that a page may send (own choice).
 const PREFLIGHT_SECONDS: u64 = 3_600;
 
-/// What the access log says about a request; filled in as it becomes known.
-#[derive(Default)]
-struct Seen {
-    project: Option<String>,
-    operation: Option<&'static str>,
+/// Why a request does not come to the answer of its handler.
+enum Stop {
+    /// It is refused.
+    Refused(ApiError),
+    /// A fault answers.
+    Injected { status: u16, code: String, message: String },
+    /// A fault ends the connection.
+    Cut(How),
+}
+
+impl From<ApiError> for Stop {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// Answers one request; `target` holds the operations of its path.
 pub async fn serve(app: Arc<App>, target: Target, request: Request) -> Response {
-    let began = Instant::now();
     let now = app.clock.now();
-    let request_id = request_id();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(&app, &request, request_id(), now);
 
     let outcome = answer(&app, &target, request, now, &mut seen).await;
 
-    let response = match outcome {
-        Ok(payload) => respond(StatusCode::OK, payload, &request_id, now),
-        Err(error) => {
-            log_error(&error, &request_id);
-            let (status, payload) = error_payload(&error);
-            respond(status, payload, &request_id, now)
+    let (status, payload) = match outcome {
+        Ok(payload) => (StatusCode::OK, payload),
+        Err(Stop::Cut(how)) => return cut(seen, how).await,
+        Err(Stop::Refused(error)) => {
+            log_error(&error, seen.request_id());
+            let (status, code) = error.wire();
+            (status, error_payload(code.into(), error.to_string(), &mut seen))
+        }
+        Err(Stop::Injected { status, code, message }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, error_payload(code.into(), message, &mut seen))
         }
     };
-    tracing::info!(
-        target: "mock_sls::access",
-        %request_id,
-        %method,
-        path,
-        project = seen.project,
-        operation = seen.operation,
-        status = response.status().as_u16(),
-        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-    );
-    response
+    let plan = seen.plan.take();
+    let response = respond(status, payload, seen.request_id(), faults::clock(plan.as_deref(), now));
+    seen.answered(&response);
+    let Some(plan) = plan else { return response };
+    let outcome = faults::after(&plan, response, &mut seen);
+    seen.plan = Some(plan);
+    match outcome {
+        Ok(response) => response,
+        Err(how) => cut(seen, how).await,
+    }
+}
+
+/// Ends the connection of a request, which thereby ends as well: whoever sent it finds it in the journal
+/// as soon as he notices.
+async fn cut(mut seen: Seen<'_>, how: How) -> Response {
+    seen.lost();
+    let peer = seen.peer.clone();
+    drop(seen);
+    match peer {
+        Some(peer) => {
+            peer.cut.cut(how);
+            std::future::pending().await
+        }
+        // Asked without a connection, by a fuzz target.
+        None => Response::default(),
+    }
 }
 
 /// The steps, in order. The request id was given before, so that every error has one; the
@@ -92,46 +123,64 @@ async fn answer(
     target: &Target,
     request: Request,
     now: Timestamp,
-    seen: &mut Seen,
-) -> Result<Payload, ApiError> {
+    seen: &mut Seen<'_>,
+) -> Result<Payload, Stop> {
     let (parts, body) = request.into_parts();
     single_headers(&parts.headers)?;
     let project = project(app, &parts)?;
-    seen.project = project.as_ref().map(ToString::to_string);
+    seen.project(project.as_ref());
     if let Some(permission) = preflight(target, &parts) {
         return Ok(permission);
     }
     let query = query_pairs(&parts);
     let entry = operation(app, target, &parts, &query, project.is_some())?;
-    seen.operation = Some(entry.endpoint.name);
+    seen.operation(entry);
     let path = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
     let _change = project.as_ref().and_then(|project| change(app, project, &entry.endpoint, &path));
     let body = app.bodies.read(&parts.headers, body).await?;
+    seen.body(body.bytes.len());
+    let facts = Facts {
+        operation: entry.endpoint.name,
+        project: project.as_ref().map(ProjectName::as_str),
+        path: &path,
+        headers: &parts.headers,
+        client: seen.client(),
+    };
+    let plan = app.faults.plan(&facts, now).map(|plan| &**seen.plan.insert(plan));
+    if let Some(plan) = plan {
+        faults::before(plan, &facts, app).await?;
+    }
+    let (reading, clock) = (faults::reading(plan, now), faults::clock(plan, now));
     let account = if entry.anonymous {
         String::new()
     } else {
-        let caller = app.accounts.verify(&parts, &body.bytes, now)?;
+        let caller = app.accounts.verify(&parts, &body.bytes, clock)?;
         app.accounts.permit(&caller, entry.endpoint.name, || {
             resource(entry.endpoint.path, project.as_ref(), &path)
         })?;
         caller.account
     };
+    let writing = Writing::default();
+    seen.writing(&writing);
     let context = Context {
         app: Arc::clone(app),
         project,
         account,
-        client_ip: client_ip(&parts),
+        client_ip: seen.client().ip(),
         now,
         accepts: accepts(&parts.headers),
+        reading,
+        writing,
     };
     let raw = Raw {
         path,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         payload: Payload { headers: parts.headers, bytes: body.bytes.clone() },
     };
-    tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
+    let answer = tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
         .await
-        .map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?
+        .map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?;
+    Ok(answer?)
 }
 
 /// Tells whoever waits for logs, when it is dropped.
@@ -254,13 +303,6 @@ fn resource(template: &str, project: Option<&ProjectName>, names: &[(&str, Strin
     resource
 }
 
-fn client_ip(parts: &Parts) -> IpAddr {
-    parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip())
-}
-
 fn accepts(headers: &HeaderMap) -> Compression {
     let names = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     Compression::accepted(names.unwrap_or_default())
@@ -274,10 +316,10 @@ fn log_error(error: &ApiError, request_id: &str) {
     }
 }
 
-fn error_payload(error: &ApiError) -> (StatusCode, Payload) {
-    let (status, code) = error.wire();
-    let body = ErrorBody { error_code: code.to_owned(), error_message: error.to_string() };
-    (status, Json(body).to_payload())
+fn error_payload(code: Cow<'static, str>, message: String, seen: &mut Seen<'_>) -> Payload {
+    let body = ErrorBody { error_code: code.clone().into_owned(), error_message: message.clone() };
+    seen.error(code, message);
+    Json(body).to_payload()
 }
 
 /// Makes the response, with the headers that all responses carry: LoongCollector takes an

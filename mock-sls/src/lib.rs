@@ -7,7 +7,7 @@
 //! operations to axum) → `ops` (behaviour, one file per resource) → `store` (SQL, the same
 //! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure) → `consumers`
 //! (who reads which shard, pure) → `write_quota`, `quotas`, `janitor` (limits on writing and
-//! on counts, expired logs).
+//! on counts, expired logs) → `journal`, `faults` (what came, and what goes wrong on purpose).
 //!
 //! Invariants: a write is answered only after its transaction is committed, and a read that
 //! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
@@ -25,10 +25,12 @@ mod config;
 mod consumers;
 mod error;
 mod expect;
+mod faults;
 mod front;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod janitor;
+mod journal;
 mod openapi;
 mod ops;
 mod query;
@@ -42,7 +44,7 @@ mod write_quota;
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
 pub use query::sql::{IpPlaces, PlacesError, Settings as SqlSettings};
-pub use server::{MockSls, Running, StartError, StateError, TlsError};
+pub use server::{Fault, MockSls, Running, StartError, StateError, TlsError};
 pub use store::{FILE_NAME as DATABASE_FILE, OpenError};
 
 /// Account id of the default key pair.

@@ -25,6 +25,7 @@ use sls_api::operation::{DecodeError, Endpoint, Operation, Payload, Scope, WireB
 use crate::app::App;
 use crate::error::ApiError;
 use crate::front;
+use crate::journal::Writing;
 use crate::store::projects::{self, ProjectId};
 
 /// One decoded call of operation `O`.
@@ -54,6 +55,19 @@ pub struct Context {
     pub now: Timestamp,
     /// Compression that the caller reads, for the few answers that may be compressed.
     pub accepts: Compression,
+    /// What faults do to the answers of queries.
+    pub reading: Reading,
+    /// Where a handler that writes logs says what they are.
+    pub writing: Writing,
+}
+
+/// What faults do to the answer of a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Whether it says that it is incomplete.
+    pub incomplete: bool,
+    /// Only logs that came up to then are found.
+    pub came_until: Option<Timestamp>,
 }
 
 impl Context {

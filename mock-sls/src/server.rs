@@ -1,10 +1,13 @@
 //! Starts and stops a server.
 
 mod connections;
+pub(crate) mod cut;
 mod tls;
+mod told;
 mod waiting;
 
 pub use tls::TlsError;
+pub use told::Fault;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,8 +26,10 @@ use crate::auth::Accounts;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::expect::{self, Expectations};
+use crate::faults::Faults;
 use crate::front::Bodies;
 use crate::front::project::Hosts;
+use crate::journal::Journal;
 use crate::store::{OpenError, Store};
 use crate::write_quota::WriteMeters;
 use crate::{admin, agent, janitor, ops, route};
@@ -68,7 +73,7 @@ impl MockSls {
         let limits = config.limits;
         let app = app(config, address.ip())?;
         let router = router(&app);
-        let stop = CancellationToken::new();
+        let stop = app.stop.clone();
         let connections = Connections::new(router, acceptor, limits, stop.clone());
         let (serve, clean) =
             (connections.serve(listener, encrypted), janitor::run(Arc::clone(&app), stop.clone()));
@@ -101,6 +106,9 @@ pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenEr
         expectations: Expectations::default(),
         operations: ops::all().into_groups(),
         unknown: Unknown::default(),
+        journal: Journal::default(),
+        faults: Faults::default(),
+        stop: CancellationToken::new(),
     }))
 }
 

@@ -13,6 +13,7 @@ use rusqlite::Transaction;
 use sls_api::names::LogstoreName;
 use sls_api::operation::DecodeError;
 use sls_api::ops::logs::{CompressedLogs, EncodedGroup, PutLogs, PutLogsByKey, PutLogsToLogstore};
+use sls_expect::journal::Wrote;
 use tokio::sync::Semaphore;
 
 use inspect::Times;
@@ -119,6 +120,14 @@ pub(super) struct Incoming {
 impl Incoming {
     pub(super) fn new(context: &Context, name: LogstoreName, route: Route, blocks: Vec<Block>) -> Self {
         let app = Arc::clone(&context.app);
+        let first = blocks.first().map(|block| block.topic().to_owned());
+        // Set once: a request has one body.
+        let _ = context.writing.set(Wrote {
+            groups: blocks.len() as u64,
+            logs: blocks.iter().map(|block| block.log_count() as u64).sum(),
+            raw_bytes: blocks.iter().map(|block| block.raw_bytes() as u64).sum(),
+            topic: first.unwrap_or_default(),
+        });
         Self { app, name, route, blocks, client_ip: context.client_ip, now: context.now }
     }
 

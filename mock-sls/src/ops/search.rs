@@ -4,6 +4,7 @@
 //! source of logs, and its errors those of the API. A query reads a snapshot on a reader's
 //! thread, so it never holds up writers, and is given up when its client goes away.
 
+mod delayed;
 pub(crate) mod stored;
 
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use sls_api::names::LogstoreName;
 use sls_api::operation::Json;
 use sls_api::ops::logs::{
     ContextLogs, GetContextLogs, GetHistograms, GetHistogramsOfIndex, GetLogs, GetLogsRequest, GetLogsV1,
-    GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Topics,
+    GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Progress, Topics,
 };
 
+use self::delayed::Delayed;
 use self::stored::Logs;
+use crate::clock::nanoseconds;
 use crate::error::ApiError;
 use crate::query::QueryError;
 use crate::query::context;
@@ -63,10 +66,15 @@ async fn histograms_of_index(call: Call<GetHistogramsOfIndex>) -> Result<Histogr
 }
 
 async fn context_logs(call: Call<GetContextLogs>) -> Result<Json<ContextLogs>, ApiError> {
-    let query = call.query;
-    read(call.context, call.path.logstore, move |_, source, cancel| context::context(&query, source, cancel))
-        .await
-        .map(Json)
+    let (query, incomplete) = (call.query, call.context.reading.incomplete);
+    let mut logs = read(call.context, call.path.logstore, move |_, source, cancel| {
+        context::context(&query, source, cancel)
+    })
+    .await?;
+    if incomplete {
+        logs.progress = Progress::Incomplete;
+    }
+    Ok(Json(logs))
 }
 
 /// SQL on a Logstore that the statement names: as SQL on all logs of that Logstore, since the
@@ -107,7 +115,7 @@ async fn query_logs(
     let began = Instant::now();
     let window = Window::new(request.from, request.to, request.from_ns, request.to_ns)?;
     let page = Page::new(request.line, request.offset, request.reverse.unwrap_or_default())?;
-    let (now, logstore) = (context.now, name.to_string());
+    let (now, logstore, incomplete) = (context.now, name.to_string(), context.reading.incomplete);
     let settings = context.app.sql.clone();
     let mut reply = read(context, name, move |indexes, source, cancel| {
         let topic = request.topic.as_deref().unwrap_or_default();
@@ -117,6 +125,9 @@ async fn query_logs(
         run::run(&request, indexes, source, cancel)
     })
     .await?;
+    if incomplete {
+        reply.meta.progress = Progress::Incomplete;
+    }
     let elapsed = began.elapsed();
     reply.meta.elapsed_millisecond = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     reply.meta.cpu_sec = elapsed.as_secs_f64();
@@ -131,7 +142,8 @@ async fn query_histograms(
     request: HistogramQuery,
 ) -> Result<Histograms, ApiError> {
     let window = Window::new(request.from, request.to, None, None)?;
-    read(context, name, move |indexes, source, cancel| {
+    let incomplete = context.reading.incomplete;
+    let mut histograms = read(context, name, move |indexes, source, cancel| {
         let request = HistogramRequest {
             window,
             topic: request.topic.as_deref().unwrap_or_default(),
@@ -140,7 +152,14 @@ async fn query_histograms(
         };
         histogram::histograms(&request, indexes, source, cancel)
     })
-    .await
+    .await?;
+    if incomplete {
+        histograms.progress = Progress::Incomplete;
+        for bucket in &mut histograms.buckets {
+            bucket.progress = Progress::Incomplete;
+        }
+    }
+    Ok(histograms)
 }
 
 /// Runs a query in a snapshot of the store.
@@ -151,6 +170,7 @@ where
 {
     let guard = CancelOnDrop::default();
     let (cancel, now, app) = (guard.0.clone(), context.now, Arc::clone(&context.app));
+    let newest = context.reading.came_until.map(nanoseconds);
     let state = app.store.summaries.state();
     context
         .read(move |db, project| {
@@ -158,7 +178,10 @@ where
             let indexes = stored::indexes_of(db, target.id)?;
             let since = None;
             let mut logs = Logs { db, target, project, now, since, summaries: &app.store.summaries, state };
-            Ok(query(indexes.as_ref(), &mut logs, &cancel)?)
+            Ok(match newest {
+                None => query(indexes.as_ref(), &mut logs, &cancel)?,
+                Some(newest) => query(indexes.as_ref(), &mut Delayed { logs, newest }, &cancel)?,
+            })
         })
         .await
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -23,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::cut::{Cut, Peer, Socket};
 use super::waiting::{Arriving, Place, Waiting};
 use crate::config::Limits;
 
@@ -56,6 +56,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Client {
     peer: SocketAddr,
+    cut: Arc<Cut>,
     place: Arc<Place>,
     /// Shared, because a tunnel outlives the connection that asked for it.
     _permit: Arc<OwnedSemaphorePermit>,
@@ -101,7 +102,9 @@ impl Connections {
                 tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
             }
             let place = Place::new(Arc::clone(&self.waiting));
-            let client = Client { peer, place, _permit: Arc::new(permit) };
+            let cut = Arc::<Cut>::default();
+            let stream = Socket::new(stream, Arc::clone(&cut));
+            let client = Client { peer, cut, place, _permit: Arc::new(permit) };
             let shared = Arc::clone(self);
             self.open.spawn(async move {
                 if encrypted { shared.tls(stream, client).await } else { shared.http(stream, client).await }
@@ -148,7 +151,7 @@ impl Connections {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         client: Client,
     ) {
-        let (peer, place) = (client.peer, Arc::clone(&client.place));
+        let (peer, place, cut) = (client.peer, Arc::clone(&client.place), Arc::clone(&client.cut));
         let shared = Arc::clone(&self);
         let answer = service_fn(move |request| Arc::clone(&shared).answer(request, client.clone()));
         let serving = http1::Builder::new()
@@ -159,13 +162,17 @@ impl Connections {
         let mut serving = pin!(serving);
         let grace = tokio::select! {
             outcome = serving.as_mut() => return log_end(peer, outcome),
+            () = cut.asked() => return,
             () = self.stop.cancelled() => SHUTDOWN_TIME_MAX,
             () = place.ended() => ROOM_TIME_MAX,
         };
         serving.as_mut().graceful_shutdown();
-        match tokio::time::timeout(grace, serving).await {
-            Ok(outcome) => log_end(peer, outcome),
-            Err(_) => tracing::warn!(%peer, "connection cut: its request does not end"),
+        tokio::select! {
+            ended = tokio::time::timeout(grace, serving) => match ended {
+                Ok(outcome) => log_end(peer, outcome),
+                Err(_) => tracing::warn!(%peer, "connection cut: its request does not end"),
+            },
+            () = cut.asked() => {}
         }
     }
 
@@ -194,7 +201,7 @@ impl Connections {
             tracker.spawn(self.tunnel(hyper::upgrade::on(request), client));
             return Ok(axum::response::Response::new(Body::empty()));
         }
-        request.extensions_mut().insert(ConnectInfo(client.peer));
+        request.extensions_mut().insert(Peer { address: client.peer, cut: client.cut });
         let place = client.place;
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&place))));
         let answered = self.router.clone().oneshot(request).await;

@@ -77,6 +77,16 @@ impl Block {
     pub fn raw_bytes(&self) -> usize {
         self.raw_bytes
     }
+
+    /// Logs in it.
+    pub fn log_count(&self) -> usize {
+        self.log_count
+    }
+
+    /// Topic of its logs; empty for none.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
 }
 
 /// Stores a block behind everything that its shard holds.

@@ -1,0 +1,9 @@
+//! Faults and the journal over real sockets: what a client sees of each fault, and what the journal says
+//! of it afterwards.
+
+mod answers;
+mod bed;
+mod connections;
+mod http;
+mod journal;
+mod queries;
