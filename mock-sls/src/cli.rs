@@ -4,7 +4,9 @@ mod call;
 mod env;
 mod expect;
 mod explain;
+mod faults;
 mod golden;
+mod journal;
 mod verify;
 
 use std::ffi::OsString;
@@ -58,6 +60,10 @@ enum Command {
     Tail(explain::Tail),
     /// Begin a scope: expectations that name it count what comes from now on.
     Scope(explain::Scope),
+    /// Show which requests a running emulator got.
+    Journal(Box<journal::Journal>),
+    /// Tell a running emulator what to do wrong.
+    Faults(faults::Faults),
 }
 
 #[derive(Debug, Args)]
@@ -301,6 +307,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Explain(explain) => explain::explain(&explain),
         Command::Tail(tail) => explain::tail(&tail),
         Command::Scope(scope) => explain::scope(&scope),
+        Command::Journal(journal) => journal::main(*journal).map(|()| ExitCode::SUCCESS),
+        Command::Faults(faults) => faults::main(faults).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

@@ -3,6 +3,7 @@
 
 mod answers;
 mod bed;
+mod cli;
 mod connections;
 mod http;
 mod journal;
