@@ -35,11 +35,17 @@ class Emulator:
         os.environ["HTTP_PROXY"] = os.environ["http_proxy"] = self.address
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = ""
 
+    def ask(self, method, path, body=None):
+        """A call of the emulator itself, below /_mock/v1."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"{self.address}/_mock/v1/{path}", data, method=method)
+        with direct.open(asked, timeout=60) as answer:
+            return json.load(answer)
+
     def operations(self):
         """What the emulator says about the calls so far."""
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{self.address}/_mock/v1/operations", timeout=60) as answer:
-            return json.load(answer)
+        return self.ask("GET", "operations")
 
     def stop(self, client):
         """Ends the emulator; leaves its counts for the table if a folder is named for them."""

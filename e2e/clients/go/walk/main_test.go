@@ -19,8 +19,12 @@ import (
 
 const store = "access"
 
+// running is the emulator that all tests talk to.
+var running *emulator.Emulator
+
 func TestMain(m *testing.M) {
-	running, err := emulator.Start()
+	var err error
+	running, err = emulator.Start()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
