@@ -9,6 +9,9 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.URL;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +57,19 @@ final class Emulator implements AutoCloseable {
     /** Where it listens, as HOST:PORT. */
     String address() {
         return host + ":" + port;
+    }
+
+    /** A call of the emulator itself, below /_mock/v1; what it answers. */
+    String ask(String method, String path, String body) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(URI.create("http://" + address() + "/_mock/v1/" + path))
+                .method(method, HttpRequest.BodyPublishers.ofString(body))
+                .build();
+        HttpResponse<String> answer =
+                HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+        if (answer.statusCode() != 200) {
+            throw new IllegalStateException(method + " " + path + ": " + answer.body());
+        }
+        return answer.body();
     }
 
     /** What makes a client use the emulator: this SDK refuses endpoints with a port. */
