@@ -176,8 +176,9 @@ fuzz seconds="20":
     done
     exit "$failed"
 
-# Figures: ingest, start, memory, listings, search, collector speed and memory.
+# Figures: ingest, start, memory, listings, search, accounting, collector speed and memory.
 bench:
+    cargo bench --package sls-expect --bench account
     cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search
     cargo bench --package mock-sls --bench expect

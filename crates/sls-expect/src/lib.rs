@@ -5,15 +5,18 @@
 //!
 //! Reading order: [`expectation`] what is asked → [`watch`] when it is decided → [`condition`] and
 //! [`golden`] what holds of the logs themselves → [`verdict`] the answer, with what explains a failure →
-//! [`report`] how people and machines read it. Beside it: [`operations`] names of operations → [`fault`] what
-//! goes wrong, and when → [`journal`] what was asked of the server.
+//! [`report`] how people and machines read it. Beside that: [`ledger`] what was written → [`account`] what of it
+//! was received; [`operations`] names of operations → [`fault`] what goes wrong, and when → [`journal`] what was
+//! asked of the server.
 
+pub mod account;
 pub mod client;
 pub mod condition;
 pub mod expectation;
 pub mod fault;
 pub mod golden;
 pub mod journal;
+pub mod ledger;
 pub mod operations;
 pub mod report;
 pub mod verdict;
