@@ -21,6 +21,7 @@
 //! each log that is received. What is listed is bounded, what is counted is exact.
 
 mod accounting;
+mod asked;
 mod contents;
 mod group;
 mod identity;
@@ -38,6 +39,7 @@ pub use accounting::{
     Accounting, Altered, Duplicate, DuplicateKind, Duplicates, Late, Listed, LogId, Numbers, Reordered,
     SourceAccount,
 };
+pub use asked::{AccountAsked, AccountVerdict, BadAccount, CheckedAccount};
 pub use group::Group;
 pub use identity::Identity;
 pub use judge::{AtMost, BadAtMost, Demands, Wrong};
@@ -71,7 +73,7 @@ const SHOWN_BYTES_MAX: usize = 160;
 /// Takes logs in and keeps their account.
 #[derive(Debug)]
 pub struct Accountant {
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
     options: Options,
     reader: Reader,
     only_run: Option<Arc<str>>,
@@ -91,11 +93,12 @@ pub struct Accountant {
 }
 
 impl Accountant {
-    /// Nothing has come.
+    /// Nothing has come. Who begins again may keep the ledger, which takes most of the memory.
     ///
     /// # Errors
     /// [`BadOptions`]
-    pub fn new(ledger: Ledger, options: Options) -> Result<Self, BadOptions> {
+    pub fn new(ledger: impl Into<Arc<Ledger>>, options: Options) -> Result<Self, BadOptions> {
+        let ledger = ledger.into();
         let only_run = ledger.only_run().map(Arc::from);
         if matches!(options.identity, Identity::Fields { run: None, .. })
             && only_run.is_none()

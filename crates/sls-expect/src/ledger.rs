@@ -36,7 +36,7 @@ pub const LINE_BYTES_MAX: usize = 4_096;
 pub const NAME_BYTES_MAX: usize = 512;
 
 /// What was written. Made by [`LedgerParser`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Ledger {
     sources: Vec<Source>,
     index: HashMap<Box<[u8]>, u32>,

@@ -9,6 +9,7 @@ pub use github::github;
 pub use junit::junit;
 pub use text::text;
 
+use crate::account::AccountVerdict;
 use crate::verdict::Verdict;
 
 /// One result, whatever was asserted.
@@ -28,6 +29,16 @@ impl From<&Verdict> for Case {
             name: verdict.name.clone(),
             seconds: seconds(verdict.elapsed_ms),
             failure: (!verdict.ok).then(|| text(verdict)),
+        }
+    }
+}
+
+impl From<&AccountVerdict> for Case {
+    fn from(verdict: &AccountVerdict) -> Self {
+        Self {
+            name: verdict.name.clone(),
+            seconds: seconds(verdict.elapsed_ms),
+            failure: (!verdict.ok).then(|| verdict.text()),
         }
     }
 }

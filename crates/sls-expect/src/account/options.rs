@@ -1,5 +1,7 @@
 //! How accounts are made, and how groups of logs come.
 
+use serde::{Deserialize, Serialize};
+
 use super::identity::Identity;
 use super::stock::PackMark;
 use super::{Field, LISTED_DEFAULT};
@@ -29,7 +31,8 @@ impl Default for Options {
 }
 
 /// Within what the logs of a source must be in order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OrderWithin {
     /// In the order in which the groups are handed in, whatever their shard.
     #[default]

@@ -263,9 +263,10 @@ fn a_log_may_say_who_it_is_in_fields_and_tags() {
     assert_eq!((accountant.received(), accountant.missing()), (1, 1));
     assert_eq!(accountant.finish().missing.listed[0].first, 1);
 
-    let two_runs =
-        LedgerParser::parse((text.to_owned() + &text.replace("\"r\"", "\"q\"")).as_bytes()).unwrap();
-    assert_eq!(Accountant::new(two_runs.clone(), options).unwrap_err(), BadOptions::NoRunField);
+    let two_runs = Arc::new(
+        LedgerParser::parse((text.to_owned() + &text.replace("\"r\"", "\"q\"")).as_bytes()).unwrap(),
+    );
+    assert_eq!(Accountant::new(Arc::clone(&two_runs), options).unwrap_err(), BadOptions::NoRunField);
     let options = Options { identity: identity(Some("run")), ..Options::default() };
     let mut accountant = Accountant::new(two_runs, options).unwrap();
     accountant.add_group(arrival, [[(b"n".as_slice(), b"2".as_slice()), (b"run", b"q")]]);

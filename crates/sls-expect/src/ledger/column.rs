@@ -4,7 +4,7 @@
 /// Things in a chunk, a power of two, so that the growth of the first chunk ends exactly there.
 const CHUNK: usize = 4_096;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Column<T> {
     chunks: Vec<Vec<T>>,
     len: usize,

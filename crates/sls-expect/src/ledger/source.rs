@@ -32,7 +32,7 @@ impl Run {
 }
 
 /// What a source has written.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
     run: String,
     source: String,
@@ -109,7 +109,7 @@ impl Source {
 }
 
 /// Columns by slot; each is there from the first log on that needs it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Details {
     line: Option<Column<Check>>,
     values: Option<Column<Check>>,

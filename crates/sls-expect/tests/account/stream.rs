@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use fastrand::Rng;
 use sls_expect::account::{Accountant, Accounting, Arrival, Field, LogId, Options};
@@ -29,7 +30,7 @@ pub struct Came {
 /// What was written, and what came.
 #[derive(Clone)]
 pub struct Stream {
-    ledger: Rc<Ledger>,
+    ledger: Arc<Ledger>,
     /// By source, the lines from the first number on, which is 1.
     written: Rc<Vec<Vec<Vec<u8>>>>,
     pub came: Vec<Came>,
@@ -60,7 +61,7 @@ impl Stream {
             written[source].push(text);
             came.push(Came { source, seq, group, pack: group, received_ms: now + 400, text: None });
         }
-        let ledger = Rc::new(LedgerParser::parse(&ledger).unwrap());
+        let ledger = Arc::new(LedgerParser::parse(&ledger).unwrap());
         Self { ledger, written: Rc::new(written), came, parsed: random.bool(), groups: group }
     }
 
@@ -93,7 +94,7 @@ impl Stream {
 
     pub fn account(&self) -> Accounting {
         let options = Options { late_after_ms: Some(LATE_AFTER_MS), ..Options::default() };
-        let mut accountant = Accountant::new((*self.ledger).clone(), options).unwrap();
+        let mut accountant = Accountant::new(self.ledger.clone(), options).unwrap();
         for group in self.came.chunk_by(|a, b| a.group == b.group) {
             let pack_id = format!("AB12-{:X}", group[0].pack);
             let arrival = Arrival {
