@@ -1,5 +1,6 @@
 //! The command line of `mock-sls`.
 
+mod account;
 mod call;
 mod env;
 mod expect;
@@ -52,6 +53,8 @@ enum Command {
     Expect(Box<expect::Expect>),
     /// Expect everything that a file says.
     Verify(verify::Verify),
+    /// Hold what was received against a ledger of what was written.
+    Account(Box<account::Account>),
     /// Compare found logs with those of a file, or write that file.
     Golden(Box<golden::GoldenCommand>),
     /// Say what a query finds, and why.
@@ -303,6 +306,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Env(env) => env::run(&env).context("cannot print").map(|()| ExitCode::SUCCESS),
         Command::Expect(expect) => expect::run(&expect),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Account(account) => account::run(&account),
         Command::Golden(golden) => golden::run(&golden),
         Command::Explain(explain) => explain::explain(&explain),
         Command::Tail(tail) => explain::tail(&tail),

@@ -2,9 +2,11 @@
 //! decided. Not part of the service; unsigned. Described for users in `docs/assertions.md`.
 //!
 //! [`selector`] which logs → [`look`] what has come since the last look → [`run`] waits for the verdict →
-//! [`explain`] why it is what it is; [`tail`] shows logs as they come. What is asked and how it is
+//! [`explain`] why it is what it is; [`tail`] shows logs as they come, [`account`]
+//! holds them against a ledger. What is asked and how it is
 //! decided is `sls_expect`'s, pure.
 
+mod account;
 mod explain;
 mod look;
 mod run;
@@ -43,12 +45,14 @@ const BATCH_MAX: usize = 1_000;
 pub struct Expectations {
     scopes: Scopes,
     waiting: AtomicUsize,
+    accounts: AtomicUsize,
 }
 
 /// The routes of this file.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/_mock/v1/expect", post(expect).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+        .route("/_mock/v1/account", post(account::account))
         .route("/_mock/v1/scopes", post(scope))
         .route("/_mock/v1/explain", get(explained))
         .route("/_mock/v1/tail", get(tail::tail))
@@ -65,6 +69,8 @@ enum Refusal {
     Invalid(#[from] Invalid),
     #[error(transparent)]
     Selector(#[from] BadSelector),
+    #[error(transparent)]
+    Account(#[from] account::BadRequest),
     #[error("{count} expectations in one request, at most {BATCH_MAX} are allowed")]
     Batch { count: usize },
     #[error("{WAITING_MAX} expectations are waiting already: let some end first")]
@@ -79,6 +85,7 @@ impl IntoResponse for Refusal {
             Self::Json(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::Invalid(_) | Self::Selector(_) | Self::Batch { .. } => StatusCode::BAD_REQUEST,
+            Self::Account(bad) => bad.status(),
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(error) => error.wire().0,
         };

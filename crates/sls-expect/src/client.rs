@@ -22,9 +22,11 @@
 //! # }
 //! ```
 
+mod account;
 mod asking;
 mod call;
 
+pub use account::LedgerBody;
 pub use asking::{Asking, Logstore, NotAsExpected};
 pub use call::{Call, CallError};
 

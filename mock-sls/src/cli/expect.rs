@@ -13,7 +13,7 @@ use sls_expect::{Condition, Count, Ending, Expectation, Verdict};
 use super::call::{self, CallError, Server};
 
 /// What a suite of these is called in JUnit files.
-const SUITE: &str = "mock-sls";
+pub const SUITE: &str = "mock-sls";
 
 #[derive(Debug, Args)]
 #[command(

@@ -13,7 +13,7 @@ use sls_api::names::ProjectName;
 use sls_api::ops::InLogstore;
 use sls_api::ops::indexes::{CreateIndex, Index};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
-use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
+use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
 use sls_api::ops::projects::{CreateProject, NewProject};
 use sls_api::sign::AccessKey;
 use sls_api::{Json, NoPath, NoQuery, Operation};
@@ -81,8 +81,16 @@ impl Bed {
             topic: Some("web".to_owned()),
             ..LogGroup::default()
         };
-        let body = CompressedLogs::from_group(&group, Compression::Lz4).expect("a group that packs");
+        self.put_group(&group).await;
+    }
+
+    pub async fn put_group(&self, group: &LogGroup) {
+        let body = CompressedLogs::from_group(group, Compression::Lz4).expect("a group that packs");
         self.send::<PutLogs>(&path(), &NoQuery {}, &body).await.expect("logs are taken");
+    }
+
+    pub async fn delete_logstore(&self) {
+        self.send::<DeleteLogStore>(&path(), &NoQuery {}, &()).await.expect("the logstore goes");
     }
 
     pub async fn send<O: Operation>(
@@ -101,6 +109,11 @@ impl Bed {
 
     pub async fn post(&self, target: &str, body: &Value) -> (u16, Value) {
         self.call(Method::POST, target, body.to_string()).await
+    }
+
+    /// Posts what is not JSON as a whole.
+    pub async fn post_text(&self, target: &str, body: String) -> (u16, Value) {
+        self.call(Method::POST, target, body).await
     }
 
     pub async fn get(&self, target: &str) -> (u16, Value) {

@@ -12,7 +12,7 @@ async fn run(bed: &Bed, args: &[&str]) -> Output {
     command.args(args).env("MOCK_SLS_ENDPOINT", bed.server.endpoint()).output().await.unwrap()
 }
 
-async fn of_logstore(bed: &Bed, command: &[&str], args: &[&str]) -> (i32, String) {
+pub async fn of_logstore(bed: &Bed, command: &[&str], args: &[&str]) -> (i32, String) {
     let output = run(bed, &[command, &["-p", PROJECT, "-l", LOGSTORE], args].concat()).await;
     let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     (output.status.code().unwrap(), text)

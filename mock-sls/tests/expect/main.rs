@@ -1,5 +1,6 @@
 //! Assertions on what was received, over HTTP.
 
+mod accounts;
 mod bed;
 mod client;
 mod commands;

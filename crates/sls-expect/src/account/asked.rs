@@ -253,6 +253,7 @@ mod tests {
               sent 5, received 3, 3 of those sent
                 missing: 2 (did not come)
                   pod-1: 4..=5
-        "#]].assert_eq(&verdict.text());
+        "#]]
+        .assert_eq(&verdict.text());
     }
 }

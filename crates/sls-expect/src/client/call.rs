@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -22,7 +23,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 const SHOWN_CHARS_MAX: usize = 300;
 
 /// What sends.
-pub(super) type Http = Client<HttpConnector, Full<Bytes>>;
+pub(super) type Http = Client<HttpConnector, UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -103,9 +104,19 @@ impl Emulator {
     /// # Errors
     /// [`CallError::Unreachable`] if there is no answer, or none of an emulator.
     pub async fn answer(&self, call: Call<'_>) -> Result<(StatusCode, Value), CallError> {
+        let body = call.body.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.answer_to(call, whole(body)).await
+    }
+
+    /// The same with a body that need not be there as a whole.
+    pub(super) async fn answer_to(
+        &self,
+        call: Call<'_>,
+        body: UnsyncBoxBody<Bytes, std::io::Error>,
+    ) -> Result<(StatusCode, Value), CallError> {
         let unreachable = |why: String| CallError::Unreachable { endpoint: self.endpoint.clone(), why };
-        let time_max = call.wait + ANSWER_TIME_MAX;
-        let request = self.request(call)?;
+        let time_max = call.wait.saturating_add(ANSWER_TIME_MAX);
+        let request = self.request(call, body)?;
         let exchange = async {
             let response = self.http.request(request).await.map_err(|error| causes(&error))?;
             let (head, body) = response.into_parts();
@@ -134,7 +145,8 @@ impl Emulator {
     /// As [`Self::call`].
     pub async fn stream(&self, call: Call<'_>, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), CallError> {
         let unreachable = |why: String| CallError::Unreachable { endpoint: self.endpoint.clone(), why };
-        let request = self.request(call)?;
+        let body = call.body.as_ref().map(ToString::to_string).unwrap_or_default();
+        let request = self.request(call, whole(body))?;
         let answer = self.http.request(request).await.map_err(|error| unreachable(causes(&error)))?;
         let status = answer.status();
         let mut answer: Response<Incoming> = answer;
@@ -153,7 +165,7 @@ impl Emulator {
         Ok(())
     }
 
-    fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
+    fn request<B>(&self, call: Call<'_>, body: B) -> Result<Request<B>, CallError> {
         let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
         let mut request = Request::builder()
             .method(call.method)
@@ -161,9 +173,13 @@ impl Emulator {
         if call.body.is_some() {
             request = request.header(CONTENT_TYPE, header::JSON);
         }
-        let body = call.body.map(|body| body.to_string()).unwrap_or_default();
-        request.body(Full::from(body)).map_err(|error| CallError::Usage(error.to_string()))
+        request.body(body).map_err(|error| CallError::Usage(error.to_string()))
     }
+}
+
+/// A body that is there.
+fn whole(body: String) -> UnsyncBoxBody<Bytes, std::io::Error> {
+    Full::from(body).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An error with those behind it, since the first alone says no more than "client error".
