@@ -1,9 +1,8 @@
 //! The test bed: the vendor document's nginx sidecar example, end to end, every line accounted for.
 //!
 //! Reading order: `scenario` (what is asserted), `bed` (what it runs on), `pods` (how containers
-//! become processes), `example` (the run of `cargo e2e`), `account` and `report` (the result).
+//! become processes), `example` (the run of `cargo e2e`), `received` and `report` (the result).
 
-pub mod account;
 pub mod bed;
 pub mod cli;
 pub mod component;
@@ -15,6 +14,7 @@ pub mod outage;
 pub mod pods;
 pub mod program;
 pub mod progress;
+pub mod received;
 pub mod report;
 pub mod scenario;
 pub mod signals;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::account::Stream;
+use crate::received::Stream;
 
 /// One thing that was asserted besides the lines.
 #[derive(Debug, Clone, Serialize)]

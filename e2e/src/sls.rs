@@ -1,14 +1,15 @@
-//! The Log Service as the scenarios see it: its public API, through the signed client.
+//! The Log Service as the scenarios see it: its public API, through the signed client, and what the emulator
+//! says of what it received.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use sls_api::Json;
 use sls_api::error::code;
-use sls_api::log_group::{Content, LogGroup};
-use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
-use sls_api::operation::{Operation, REPLY_RAW_BYTES_MAX};
-use sls_api::ops::cursors::{CursorQuery, GetCursor, PullLogs, PullQuery};
+use sls_api::names::{ConfigName, MachineGroupName, ProjectName};
+use sls_api::operation::Operation;
 use sls_api::ops::indexes::{CreateIndex, GetIndex, Index, IndexLine};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
@@ -16,11 +17,14 @@ use sls_api::ops::logtail_configs::{GetConfig, LogtailConfig};
 use sls_api::ops::machine_groups::{
     CreateMachineGroup, GetAppliedConfigs, ListMachines, Machine, MachineGroup,
 };
-use sls_api::ops::shards::ListShards;
-use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InShard, Paging};
+use sls_api::ops::{InConfig, InLogstore, InMachineGroup, Paging};
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoPath, NoQuery};
 use sls_client::{Client, ClientConfig, ClientError, RetryPolicy};
+use sls_expect::account::{AccountAsked, Accounting, LISTED_MAX};
+use sls_expect::client::{CallError, Emulator};
+use sls_expect::expectation::TIMEOUT_MAX_MS;
+use sls_expect::{Count, Expectation, Verdict, report};
 
 use crate::bed::REGION;
 
@@ -28,8 +32,8 @@ pub use sls_api::ops::logs::Row;
 
 /// Rows a GetLogs answer holds at most. Source: API reference, GetLogs.
 const PAGE_ROWS: i64 = 100;
-/// Log groups a PullLogs answer holds at most. Source: API reference, PullLogs.
-const PULL_GROUPS_MAX: i64 = 1000;
+/// After everything has arrived, this long nothing more may arrive: a line sent twice comes late.
+const STABLE_FOR: Duration = Duration::from_millis(500);
 /// How far around now the scenarios look for logs, in seconds: their logs are new.
 const WINDOW_SECONDS: i64 = 3600;
 /// Pause before a question that nobody answered is asked again.
@@ -44,6 +48,7 @@ const TOKENS: [&str; 9] = [" ", "?", "&", "=", "/", "\"", ",", ":", "\t"];
 #[derive(Clone)]
 pub struct Sls {
     client: Client,
+    emulator: Emulator,
     project: ProjectName,
     patience: RetryPolicy,
 }
@@ -58,7 +63,8 @@ impl Sls {
         let mut config = ClientConfig::new(endpoint.parse()?, key);
         config.sign = SignVersion::V4 { region: REGION.to_owned() };
         let patience = RetryPolicy { attempts: 1, base: ASK_AGAIN, cap: ASK_AGAIN };
-        Ok(Self { client: Client::new(config)?, project: project.parse()?, patience })
+        let emulator = endpoint.parse().map_err(anyhow::Error::msg)?;
+        Ok(Self { client: Client::new(config)?, emulator, project: project.parse()?, patience })
     }
 
     /// The same client that asks again for about so long while the service is away.
@@ -79,61 +85,84 @@ impl Sls {
         self.client.send_with_retry::<O>(Some(&self.project), path, query, body, self.patience).await
     }
 
-    /// Number of logs that match `search`; 0 while the Logstore or its index does not exist.
-    ///
-    /// # Errors
-    /// The service does not answer, or refuses the query.
-    pub async fn count(&self, logstore: &str, search: &str) -> Result<u64> {
-        let query = format!("{search} | select count(*) as n");
-        let rows = match self.get_logs(logstore, query).await {
-            Ok(rows) => rows,
-            Err(error) if is_absent(&error) => return Ok(0),
-            Err(error) => return Err(error),
-        };
-        let n = rows.first().and_then(|row| row.get("n")).context("the answer to count(*) has no row n")?;
-        n.parse().with_context(|| format!("count(*) is {n:?}"))
+    /// Begins an expectation of what is found in a Logstore.
+    pub fn expectation(&self, logstore: &str, query: impl Into<String>) -> Expectation {
+        Expectation::new(self.project.as_str(), logstore, query)
     }
 
-    /// The first page of logs that match `search`, newest or oldest as the service likes.
+    /// Waits for the verdict on an expectation.
     ///
     /// # Errors
-    /// The service does not answer, or refuses the query.
-    pub async fn page(&self, logstore: &str, search: &str) -> Result<Vec<Row>> {
-        self.get_logs(logstore, search.to_owned()).await
+    /// The emulator does not answer, or refuses the expectation. That it does not hold is none.
+    pub async fn verdict(&self, expectation: &Expectation) -> Result<Verdict> {
+        self.patiently(async || self.emulator.expect(expectation).await).await
     }
 
-    /// All logs in which the word stands, shard by shard in order of receipt, with the names that a
-    /// query gives their tags. Pulled and not queried, since pages of a query cost the service a search
-    /// each.
+    /// Waits for the verdicts on several expectations, side by side.
     ///
     /// # Errors
-    /// The service does not answer, or the Logstore does not exist.
-    pub async fn rows(&self, logstore: &str, word: &str) -> Result<Vec<Row>> {
-        let logstore: LogstoreName = logstore.parse()?;
-        let path = InLogstore { logstore: logstore.clone() };
-        let Json(shards) = self.ask::<ListShards>(&path, &NoQuery {}, &()).await?;
-        let mut rows = Vec::new();
-        for shard in shards {
-            let path = InShard { logstore: logstore.clone(), shard: shard.shard_id };
-            let begin = CursorQuery { from: "begin".to_owned() };
-            let Json(mut at) = self.ask::<GetCursor>(&path, &begin, &()).await?;
-            loop {
-                let query = PullQuery {
-                    cursor: at.cursor.clone(),
-                    count: Some(PULL_GROUPS_MAX),
-                    end_cursor: None,
-                    query: None,
-                };
-                let pulled = self.ask::<PullLogs>(&path, &query, &()).await?;
-                if pulled.count == 0 {
-                    break;
-                }
-                let groups = pulled.groups(REPLY_RAW_BYTES_MAX).context("cannot read pulled logs")?;
-                rows.extend(groups.log_groups.iter().flat_map(rows_of).filter(|row| holds(row, word)));
-                at.cursor = pulled.cursor;
-            }
+    /// As [`Sls::verdict`].
+    pub async fn verdicts(&self, expectations: &[Expectation]) -> Result<Vec<Verdict>> {
+        self.patiently(async || self.emulator.expect_all(expectations).await).await
+    }
+
+    /// Waits until so many logs or more are found.
+    ///
+    /// # Errors
+    /// Not within `limit`, with all that the emulator knows of the reason; or as [`Sls::verdict`].
+    pub async fn at_least(&self, logstore: &str, search: &str, logs: u64, limit: Duration) -> Result<u64> {
+        let mut expectation = self.expectation(logstore, search);
+        expectation.count = Some(Count::AtLeast { n: logs });
+        expectation.timeout_ms = Some(millis(limit));
+        let verdict = self.verdict(&expectation).await?;
+        if !verdict.ok {
+            bail!("{}", report::text(&verdict));
         }
-        Ok(rows)
+        Ok(verdict.count)
+    }
+
+    /// Number of logs that match `search` now; 0 while the Logstore or its index does not exist.
+    ///
+    /// # Errors
+    /// As [`Sls::verdict`].
+    pub async fn count(&self, logstore: &str, search: &str) -> Result<u64> {
+        let mut expectation = self.expectation(logstore, search);
+        expectation.count = Some(Count::AtLeast { n: 0 });
+        Ok(self.verdict(&expectation).await?.count)
+    }
+
+    /// Waits until nothing of the ledger is missing in a Logstore and nothing more comes, or `limit` is over,
+    /// and holds what was received against it.
+    ///
+    /// # Errors
+    /// As [`Sls::verdict`].
+    pub async fn account(&self, logstore: &str, ledger: String, limit: Duration) -> Result<Accounting> {
+        let asked = AccountAsked {
+            project: self.project.to_string(),
+            logstore: logstore.to_owned(),
+            within_ms: Some(millis(limit)),
+            stable_ms: Some(millis(STABLE_FOR)),
+            listed_max: Some(LISTED_MAX),
+            ..AccountAsked::default()
+        };
+        let ledger = Bytes::from(ledger);
+        let asking = async || {
+            let body = Full::new(ledger.clone()).map_err(|never| match never {}).boxed_unsync();
+            self.emulator.account(&asked, body, Duration::ZERO).await
+        };
+        Ok(self.patiently(asking).await?.accounting)
+    }
+
+    /// Asks the emulator, again while nobody answers and there is patience left.
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, CallError>) -> Result<T> {
+        let mut attempts = self.patience.attempts;
+        loop {
+            match ask().await {
+                Err(CallError::Unreachable { .. }) if attempts > 1 => attempts -= 1,
+                answer => return Ok(answer?),
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 
     /// The answer to one query, `search` or `search | select …`, as the service gives it.
@@ -244,18 +273,9 @@ impl Sls {
     }
 }
 
-/// The logs of a group as a query shows them.
-fn rows_of(group: &LogGroup) -> impl Iterator<Item = Row> {
-    group.logs.iter().map(|log| {
-        let tags = group.log_tags.iter().map(|tag| (format!("__tag__:{}", tag.key), tag.value.clone()));
-        let value = |content: &Content| String::from_utf8_lossy(&content.value).into_owned();
-        let contents = log.contents.iter().map(|content| (content.key.clone(), value(content)));
-        Row(contents.chain(tags).collect())
-    })
-}
-
-fn holds(row: &Row, word: &str) -> bool {
-    row.0.iter().any(|(_, value)| value.contains(word))
+/// Milliseconds, as many as may be waited.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).min(TIMEOUT_MAX_MS)
 }
 
 /// The reply, or `None` where the service says that the thing is not there.
@@ -276,21 +296,4 @@ fn is_absent(error: &anyhow::Error) -> bool {
         code::CONFIG_NOT_EXIST,
     ];
     matches!(error.downcast_ref(), Some(ClientError::Api { code, .. }) if absent.contains(&code.as_str()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sls_api::log_group::{Log, LogTag};
-
-    #[test]
-    fn a_pulled_log_has_the_names_that_a_query_gives() {
-        let log = Log { contents: vec![Content::new("content", "GET /?run=r1 x")], ..Log::default() };
-        let tag = LogTag { key: "_pod_name_".to_owned(), value: "a".to_owned() };
-        let group = LogGroup { logs: vec![log], log_tags: vec![tag], ..LogGroup::default() };
-        let rows: Vec<Row> = rows_of(&group).collect();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].get("__tag__:_pod_name_"), Some("a"));
-        assert!(holds(&rows[0], "r1") && !holds(&rows[0], "r2"));
-    }
 }

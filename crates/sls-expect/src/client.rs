@@ -45,6 +45,9 @@ use self::call::Http;
 use crate::expectation::{Expectation, STABLE_DEFAULT_MS, TIMEOUT_DEFAULT_MS};
 use crate::verdict::{Explained, Verdict};
 
+/// How long a connection may take to be made (own choice, as in the other client).
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// A running emulator. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Emulator {
@@ -61,7 +64,9 @@ impl FromStr for Emulator {
         let uri: Uri = text.parse().map_err(|error| format!("{error}: {wanted}"))?;
         match (uri.scheme_str(), uri.authority(), uri.path()) {
             (Some("http"), Some(authority), "" | "/") if uri.query().is_none() => {
-                let http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+                let mut tcp = HttpConnector::new();
+                tcp.set_connect_timeout(Some(CONNECT_TIME_MAX));
+                let http = Client::builder(TokioExecutor::new()).build(tcp);
                 Ok(Self { endpoint: format!("http://{authority}"), http })
             }
             _ => Err(wanted.to_owned()),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use fixtures::repaired;
 use kube::ResourceExt;
+use sls_expect::{Count, Expectation};
 
 use super::writers::Job;
 use super::{Context, ERROR_CONFIG, ERROR_LOGSTORE, run_id};
@@ -37,12 +38,14 @@ pub async fn run(ctx: &Context, report: &mut Report) -> Result<()> {
     let config = ctx.sls.config(ERROR_CONFIG).await?.is_some();
     let bound =
         ctx.sls.applied_configs(&ctx.names.machine_group).await?.iter().any(|name| name == ERROR_CONFIG);
-    let logs = ctx.sls.count(ERROR_LOGSTORE, "*").await?;
-    let ok = !finalizers.is_empty() && !config && !bound && logs == LINES;
+    let kept =
+        Expectation { count: Some(Count::Exactly { n: LINES }), ..ctx.sls.expectation(ERROR_LOGSTORE, "*") };
+    let kept = ctx.sls.verdict(&kept).await?;
+    let ok = !finalizers.is_empty() && !config && !bound && kept.ok;
     report.checks.push(Check::new(
         "deleting a config object removes its config and keeps the logs",
         ok,
-        format!("finalizers {finalizers:?}, config left {config}, bound {bound}, {logs} logs kept"),
+        format!("finalizers {finalizers:?}, config left {config}, bound {bound}, {} logs kept", kept.count),
     ));
     ctx.progress.done("deleted config: gone from the service, logs kept");
     Ok(())

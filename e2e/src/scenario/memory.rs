@@ -8,11 +8,11 @@ use kube::{Api, ResourceExt};
 
 use super::writers::Job;
 use super::{ACCESS_LOGSTORE, Context, ERROR_LOGSTORE, run_id};
-use crate::account::{LineId, Received, Stream};
 use crate::bed::{Bed, Memory, Place};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::manifest::{self, SIDECAR, WRITER};
+use crate::received::{Stream, Written, ledger};
 use crate::report::{Check, Figure, Report};
 
 /// The document's request and limit of memory, in KiB.
@@ -54,10 +54,10 @@ pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<(
     let log = kubernetes::log_to_end(&ctx.kube, &ctx.namespace, &name, WRITER);
     let log = tokio::time::timeout(ctx.limit, log).await.context("the writer did not end")??;
     let summary = log.lines().rev().find_map(Summary::from_log_line).context("the writer has no summary")?;
-    for (logstore, written, key) in
-        [(ACCESS_LOGSTORE, summary.access, "url"), (ERROR_LOGSTORE, summary.error, "content")]
-    {
-        report.streams.push(counted(ctx, logstore, key, &run, &name, written).await?);
+    for (logstore, lines) in [(ACCESS_LOGSTORE, summary.access), (ERROR_LOGSTORE, summary.error)] {
+        let written = Written::lines(&run, &name, lines);
+        let accounting = ctx.sls.account(logstore, ledger(&[written]), ctx.limit).await?;
+        report.streams.push(Stream::of(&accounting, logstore, &written, 0));
     }
     let seen = bed.memory(&place_of(ctx, &name).await?).await?;
     let pod = Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(&name).await?;
@@ -90,30 +90,6 @@ async fn start(ctx: &Context, run: &str, lines: u64, per_second: u32) -> Result<
 
 async fn place_of(ctx: &Context, name: &str) -> Result<Place> {
     Place::of(&Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(name).await?, SIDECAR)
-}
-
-/// Counts the lines; one without a number counts as number 0, which nobody wrote.
-async fn counted(
-    ctx: &Context,
-    logstore: &str,
-    key: &str,
-    run: &str,
-    source: &str,
-    written: u64,
-) -> Result<Stream> {
-    let arrived = eventually(format!("{written} lines of {run} in {logstore}"), ctx.limit, async || {
-        let count = ctx.sls.count(logstore, run).await?;
-        Ok(if count >= written { Look::Done(()) } else { Look::Waiting(format!("{count} lines")) })
-    })
-    .await;
-    if let Err(error) = arrived {
-        ctx.progress.done(format!("{error:#}"));
-    }
-    let mut received = Received::default();
-    for row in ctx.sls.rows(logstore, run).await? {
-        received.add(row.get(key).and_then(LineId::find).map_or(0, |id| id.seq));
-    }
-    Ok(received.against(logstore, source, written))
 }
 
 /// What counts for the request: all that is resident, where the executable is the one that users get.

@@ -8,7 +8,6 @@ use anyhow::Result;
 use super::writers::Job;
 use super::{ACCESS_CONFIG, ACCESS_LOGSTORE, Context, ERROR_CONFIG, ERROR_LOGSTORE, run_id};
 use crate::bed::Bed;
-use crate::eventually::{Look, eventually};
 use crate::report::{Check, Report};
 
 const LINES: u64 = 400;
@@ -25,11 +24,7 @@ const AWAY: Duration = Duration::from_secs(3);
 pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<()> {
     let run = run_id("restart");
     let job = Job::start(ctx, &run, LINES, LINES_PER_SECOND).await?;
-    let before = eventually("first lines of the Job", ctx.limit, async || {
-        let count = ctx.sls.count(ACCESS_LOGSTORE, &run).await?;
-        Ok(if count >= LINES_BEFORE { Look::Done(count) } else { Look::Waiting(format!("{count} lines")) })
-    })
-    .await?;
+    let before = ctx.sls.at_least(ACCESS_LOGSTORE, &run, LINES_BEFORE, ctx.limit).await?;
     ctx.progress.step("the Log Service restarts");
     bed.stop_sls().await?;
     tokio::time::sleep(AWAY).await;

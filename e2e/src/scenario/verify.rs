@@ -1,22 +1,18 @@
 //! Holds what is in the Logstores against what the writers say they wrote, line by line.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use fixtures::mock_log::Summary;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use sls_expect::{Condition, Count, Expectation};
 
 use super::{ACCESS_KEYS, ACCESS_LOGSTORE, Context, ERROR_LOGSTORE};
-use crate::account::{LineId, Received};
-use crate::eventually::{Look, eventually};
 use crate::progress::Progress;
+use crate::received::{Stream, Written, ledger};
 use crate::report::{Check, Report};
-use crate::sls::{Row, Sls};
-
-/// After everything has arrived, this long nothing more may arrive: a line sent twice comes late.
-const STABLE_FOR: Duration = Duration::from_millis(500);
+use crate::sls::Sls;
 
 /// One writer: its pod as Kubernetes shows it, and its container's whole log.
 pub struct Source {
@@ -51,6 +47,15 @@ impl Source {
             bail!("pod {name} has no value for {tag} in its status");
         }
         Ok(Self { summary, error_lines, tags })
+    }
+
+    /// What it wrote to one of the two logs.
+    fn written(&self, access: bool) -> Written<'_> {
+        let Summary { run, source, access: access_lines, error } = &self.summary;
+        match access {
+            true => Written::lines(run, source, *access_lines),
+            false => Written { texts: &self.error_lines, ..Written::lines(run, source, *error) },
+        }
     }
 }
 
@@ -90,123 +95,74 @@ pub async fn lines_in(
     let mut report = Report::default();
     for (logstore, keys) in [(ACCESS_LOGSTORE, &ACCESS_KEYS[..]), (ERROR_LOGSTORE, &["content"][..])] {
         let access = logstore == ACCESS_LOGSTORE;
-        let written = |s: &Source| if access { s.summary.access } else { s.summary.error };
-        let total: u64 = sources.iter().map(written).sum();
+        let writers: Vec<Written<'_>> = sources.iter().map(|source| source.written(access)).collect();
+        let total: u64 = writers.iter().map(|writer| writer.lines).sum();
         progress.step(format!("waiting for {total} lines in {logstore}"));
-        let arrived = eventually(format!("{total} lines of {run} in {logstore}"), limit, async || {
-            let count = sls.count(logstore, run).await?;
-            if count < total {
-                return Ok(Look::Waiting(format!("{count} lines")));
-            }
-            // As many may be there while some are missing and others there twice.
-            let distinct = if repeated == 0 { total } else { distinct(sls, logstore, run).await? };
-            Ok(if distinct >= total {
-                Look::Done(())
-            } else {
-                Look::Waiting(format!("{count} lines, {distinct} of them different"))
-            })
-        })
-        .await;
-        if let Err(error) = arrived {
-            report.errors.push(format!("{error:#}"));
+        let accounting = sls.account(logstore, ledger(&writers), limit).await?;
+        report
+            .streams
+            .extend(writers.iter().map(|writer| Stream::of(&accounting, logstore, writer, repeated)));
+        if !access {
+            let wrong = accounting.corrupted.count + accounting.truncated.count;
+            report.checks.push(Check::new(
+                format!("every line in {logstore} has its text byte for byte"),
+                wrong + accounting.unchecked == 0 && accounting.unique > 0,
+                match wrong + accounting.unchecked {
+                    0 => format!("{} lines", accounting.unique),
+                    _ => accounting.text(),
+                },
+            ));
         }
-        tokio::time::sleep(STABLE_FOR).await;
 
-        let rows = sls.rows(logstore, run).await?;
-        let mut received: BTreeMap<&str, Received> = BTreeMap::new();
-        let mut wrong = Wrong::default();
-        for row in &rows {
-            let Some((source, seq)) = origin(row, access, sources) else {
-                wrong.add(row, "no known writer in it");
-                continue;
-            };
-            received.entry(&source.summary.source).or_default().add(seq);
-            check_row(row, keys, source, seq, &mut wrong);
-        }
-        // What is pulled is what is stored; a query must find as much, and show it the same way.
-        let found = sls.count(logstore, run).await?;
-        for row in &sls.page(logstore, run).await? {
-            match origin(row, access, sources) {
-                Some((source, seq)) => check_row(row, keys, source, seq, &mut wrong),
-                None => wrong.add(row, "no known writer in it"),
-            }
-        }
+        // What a query finds is what is stored, and shown as it was written.
+        let received: Vec<u64> = report.streams[report.streams.len() - writers.len()..]
+            .iter()
+            .map(|stream| stream.received)
+            .collect();
+        let expectations: Vec<Expectation> = sources
+            .iter()
+            .zip(&received)
+            .map(|(source, received)| expectation(sls, (logstore, keys), run, source, *received))
+            .collect();
+        let verdicts = sls.verdicts(&expectations).await?;
+        let failed = verdicts.iter().find(|verdict| !verdict.ok);
         report.checks.push(Check::new(
-            format!("a query finds every line that {logstore} holds"),
-            found == rows.len() as u64,
-            format!("{found} found, {} held", rows.len()),
+            format!(
+                "a query finds every line in {logstore}, with its {} and the five tags of its pod",
+                match keys {
+                    [_] => "text".to_owned(),
+                    keys => format!("{} fields", keys.len()),
+                }
+            ),
+            failed.is_none() && !verdicts.is_empty(),
+            match failed {
+                Some(verdict) => sls_expect::report::text(verdict),
+                None => format!("{} lines", received.iter().sum::<u64>()),
+            },
         ));
-        for source in sources {
-            let name = &source.summary.source;
-            let counted = received.remove(name.as_str()).unwrap_or_default();
-            let mut stream = counted.against(logstore, name, written(source));
-            stream.duplicates_allowed = repeated;
-            report.streams.push(stream);
-        }
-        report.checks.push(wrong.into_check(logstore, keys, rows.len()));
     }
     Ok(report)
 }
 
-/// Different lines of the run in a Logstore.
-async fn distinct(sls: &Sls, logstore: &str, run: &str) -> Result<u64> {
-    let key = if logstore == ACCESS_LOGSTORE { "url" } else { "content" };
-    let rows = sls.rows(logstore, run).await?;
-    let lines: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(key)).collect();
-    Ok(lines.len() as u64)
-}
-
-/// The writer that wrote the row's line, and the line's number.
-fn origin<'a>(row: &Row, access: bool, sources: &'a [Source]) -> Option<(&'a Source, u64)> {
-    let id = row.get(if access { "url" } else { "content" }).and_then(LineId::find)?;
-    let source = sources.iter().find(|s| s.summary.source == id.source && s.summary.run == id.run)?;
-    Some((source, id.seq))
-}
-
-/// Fields, tags and (for error lines, which are kept whole) the text itself.
-fn check_row(row: &Row, keys: &[&str], source: &Source, seq: u64, wrong: &mut Wrong) {
-    if let Some(key) = keys.iter().find(|key| row.get(key).is_none_or(str::is_empty)) {
-        wrong.add(row, format!("field {key} is missing or empty"));
-    }
-    for (tag, expected) in &source.tags {
-        if row.get(tag) != Some(expected) {
-            wrong.add(row, format!("{tag} is {:?}, the pod has {expected:?}", row.get(tag)));
-        }
-    }
-    if keys == ["content"] {
-        let sent = usize::try_from(seq).ok().and_then(|n| source.error_lines.get(n.checked_sub(1)?));
-        if row.get("content") != sent.map(String::as_str) {
-            wrong.add(row, format!("content differs from the line written: {sent:?}"));
-        }
-    }
-}
-
-/// Rows that are there but not as they should be; keeps the first for the message.
-#[derive(Default)]
-struct Wrong {
-    count: usize,
-    first: Option<String>,
-}
-
-impl Wrong {
-    fn add(&mut self, row: &Row, why: impl Into<String>) {
-        self.count += 1;
-        self.first.get_or_insert_with(|| format!("{}; the log: {row:?}", why.into()));
-    }
-
-    fn into_check(self, logstore: &str, keys: &[&str], rows: usize) -> Check {
-        let what = if keys.len() == 1 {
-            "its text byte for byte".to_owned()
-        } else {
-            format!("its {} fields", keys.len())
-        };
-        let name = format!("every line in {logstore} has {what} and the five tags of its pod");
-        match self.first {
-            None => Check::new(name, rows > 0, format!("{rows} lines")),
-            Some(first) => {
-                Check::new(name, false, format!("{} of {rows} do not; first: {first}", self.count))
-            }
-        }
+/// That a query finds so many lines of a writer, and each of them whole.
+fn expectation(
+    sls: &Sls,
+    (logstore, keys): (&str, &[&str]),
+    run: &str,
+    source: &Source,
+    received: u64,
+) -> Expectation {
+    let not_empty = |key: &&str| Condition::field(*key).matches("(?s).");
+    let tags = source.tags.iter().map(|(tag, value)| Condition::field(*tag).equals(value));
+    let query = format!("{run} and {}", source.summary.source);
+    Expectation {
+        name: Some(format!("lines of {} in {logstore}", source.summary.source)),
+        count: Some(Count::Exactly { n: received }),
+        each: keys.iter().map(not_empty).chain(tags).collect(),
+        // The account has waited already.
+        timeout_ms: Some(0),
+        stable_ms: Some(0),
+        ..sls.expectation(logstore, query)
     }
 }
 

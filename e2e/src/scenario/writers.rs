@@ -191,11 +191,8 @@ impl Deployment {
     /// # Errors
     /// Not in time.
     pub async fn wait_for_lines(&self, ctx: &Context, pod: &str, lines: u64) -> Result<()> {
-        eventually(format!("{lines} lines of {pod}"), ctx.limit, async || {
-            let count = self.count(ctx, pod).await?;
-            Ok(if count >= lines { Look::Done(()) } else { Look::Waiting(format!("{count} lines")) })
-        })
-        .await
+        ctx.sls.at_least(ACCESS_LOGSTORE, &self.search(pod), lines, ctx.limit).await?;
+        Ok(())
     }
 
     /// Access lines of the pod that the service has.
@@ -203,7 +200,11 @@ impl Deployment {
     /// # Errors
     /// The service does not answer.
     pub async fn count(&self, ctx: &Context, pod: &str) -> Result<u64> {
-        ctx.sls.count(ACCESS_LOGSTORE, &format!("{} and {pod}", self.run)).await
+        ctx.sls.count(ACCESS_LOGSTORE, &self.search(pod)).await
+    }
+
+    fn search(&self, pod: &str) -> String {
+        format!("{} and {pod}", self.run)
     }
 
     /// Ends all pods, then checks every line of every writer; `repeated` lines of each writer may have

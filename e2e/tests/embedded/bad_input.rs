@@ -215,11 +215,7 @@ async fn a_pod_told_to_stop_while_the_service_is_away_delivers_once_it_is_back()
     };
     manifest::tune(&mut trial.job, &tuning)?;
     let name = trial.start(&ctx).await?;
-    eventually("first lines of the pod", ctx.limit, async || {
-        let count = ctx.sls.count(ACCESS_LOGSTORE, &trial.run).await?;
-        Ok(if count > 0 { Look::Done(()) } else { Look::Waiting("none".into()) })
-    })
-    .await?;
+    ctx.sls.at_least(ACCESS_LOGSTORE, &trial.run, 1, ctx.limit).await?;
     let pods: Api<Pod> = Api::namespaced(ctx.kube.clone(), &ctx.namespace);
     let pod = pods.get(&name).await?;
     bed.stop_sls().await;
