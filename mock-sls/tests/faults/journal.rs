@@ -73,6 +73,29 @@ async fn errors_of_writes_are_told_for_explanations() {
 }
 
 #[tokio::test]
+async fn an_expectation_that_fails_tells_of_the_writes_that_failed() {
+    let bed = Bed::start().await;
+    bed.fault(json!({ "what": { "quota": "write" }, "times": 2 }));
+    for _ in 0..2 {
+        assert_eq!(bed.put().await.status(), 403);
+    }
+    bed.fault(json!({ "what": { "reset": "before" }, "times": 1 }));
+    bed.put().await;
+    let expectation = json!({ "project": "proj-a", "logstore": "ls", "timeout_ms": 1 }).to_string();
+    let verdict = bed
+        .send("POST", "/_mock/v1/expect", "content-type: application/json\r\n", expectation.as_bytes())
+        .await
+        .json();
+    let hints = verdict["explanation"]["hints"].to_string();
+    for hint in [
+        "2 times a write to this Logstore was answered with 403 WriteQuotaExceed: Write quota is exceeded.",
+        "a write to this Logstore got no answer",
+    ] {
+        assert!(hints.contains(hint), "{verdict}");
+    }
+}
+
+#[tokio::test]
 async fn no_secret_and_no_query_string_is_remembered() {
     let bed = Bed::with(Config { auth: Auth::Off, ..Config::default() }).await;
     let headers = "authorization: LOG id:hush\r\nx-acs-security-token: hush\r\n";

@@ -1,6 +1,9 @@
 //! What may be the matter with a search that finds too little or too much, in sentences.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+
+use jiff::Timestamp;
 
 use super::{Counts, LOGS_MAX, Study, indexed};
 use crate::error::ApiError;
@@ -15,6 +18,9 @@ const SPELLING_LOGS_MAX: u64 = 50_000;
 const SHOWN_CHARS_MAX: usize = 80;
 /// Names among which one like a missing one is looked for (own choice: above any quota).
 const NAMES_COMPARED_MAX: u32 = 1_000;
+/// How long before a wait began a write may have failed to be told of, ms (own choice: a test writes
+/// first and then waits).
+const WRITES_BEFORE_MS: i64 = 60_000;
 /// Names that a hint lists, and hints (own choice).
 const NAMES_MAX: usize = 10;
 
@@ -95,7 +101,8 @@ impl Study<'_> {
     }
 
     /// What may be the matter whatever is searched: writes that failed, collectors that cannot.
-    fn hints_of_all(&self, _since: Option<i64>, hints: &mut Vec<String>) -> Result<(), ApiError> {
+    fn hints_of_all(&self, since: Option<i64>, hints: &mut Vec<String>) -> Result<(), ApiError> {
+        hints.extend(self.failed_writes(since));
         for agent in agents::list(self.db)? {
             for config in agent.configs.iter().filter(|config| config.status == "failed") {
                 hints.push(format!(
@@ -106,6 +113,33 @@ impl Study<'_> {
         }
         hints.truncate(NAMES_MAX);
         Ok(())
+    }
+
+    /// Writes to the Logstore that were refused or got no answer, by what they were answered.
+    fn failed_writes(&self, since: Option<i64>) -> Vec<String> {
+        let since =
+            since.and_then(|ms| Timestamp::from_millisecond(ms.saturating_sub(WRITES_BEFORE_MS)).ok());
+        let (project, logstore) = (self.selector.project.as_str(), self.selector.logstore.as_str());
+        let failed = self.app.journal.write_errors(project, logstore, since.unwrap_or(Timestamp::MIN));
+        let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+        for entry in failed {
+            let kind = match (entry.lost, entry.status) {
+                (false, Some(status)) => {
+                    let code = entry.error_code.unwrap_or_default();
+                    format!("was answered with {status} {code}: {}", entry.error_message.unwrap_or_default())
+                }
+                (_, Some(200)) => "was stored, but its answer was lost".to_owned(),
+                _ => "got no answer".to_owned(),
+            };
+            *kinds.entry(kind).or_default() += 1;
+        }
+        kinds
+            .into_iter()
+            .map(|(kind, writes)| match writes {
+                1 => format!("a write to this Logstore {kind}"),
+                writes => format!("{writes} times a write to this Logstore {kind}"),
+            })
+            .collect()
     }
 
     fn since_scope(&self) -> &'static str {
