@@ -191,3 +191,8 @@ deny:
 # The official SDKs against the emulator (needs their toolchains and package registries).
 clients *args:
     e2e/clients/run.sh {{args}}
+
+# Assertions on what the emulator received, from tests in the shell, Python, Go, Java and Node (the languages
+# named, or all; needs their toolchains, curl and package registries).
+assertions *languages:
+    e2e/assertions/run.sh {{languages}}
