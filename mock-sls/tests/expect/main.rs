@@ -5,5 +5,6 @@ mod bed;
 mod client;
 mod commands;
 mod counts;
+mod document;
 mod explanations;
 mod tails;
