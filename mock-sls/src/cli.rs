@@ -8,6 +8,7 @@ mod explain;
 mod faults;
 mod golden;
 mod journal;
+mod told;
 mod verify;
 
 use std::ffi::OsString;

@@ -14,12 +14,12 @@ use hyper::body::Frame;
 use sls_expect::account::{AccountAsked, AccountVerdict, OrderWithin};
 use sls_expect::client::LedgerBody;
 use sls_expect::ledger::LINE_BYTES_MAX;
-use sls_expect::report::{self, Case};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::call::{self, Server};
-use super::expect::{Format, SUITE, asked_wrongly, duration, wrong};
+use super::call::{self, Emulator, Server};
+use super::expect::{asked_wrongly, duration, wrong};
+use super::told::{self, Format};
 
 /// Bytes of a file that are read at once, and pieces that wait to be sent (own choice).
 const PIECE_BYTES: usize = 256 << 10;
@@ -164,32 +164,31 @@ impl Account {
 /// # Errors
 /// [`call::CallError`], and if a ledger cannot be read or nothing can be printed.
 pub fn run(account: &Account) -> anyhow::Result<ExitCode> {
-    let mut files = Vec::with_capacity(account.ledgers.len());
+    let asked = account.asked();
+    let asking = ask(&account.server.endpoint, &asked, &account.ledgers);
+    let verdict = call::run(asking).map_err(asked_wrongly)?;
+    told::tell(&[verdict.into()], account.output)
+}
+
+/// Asks for an account with the ledgers in these files.
+///
+/// # Errors
+/// [`call::CallError`], and if a ledger cannot be read.
+pub async fn ask(
+    emulator: &Emulator,
+    asked: &AccountAsked,
+    ledgers: &[PathBuf],
+) -> anyhow::Result<AccountVerdict> {
+    let mut files = Vec::with_capacity(ledgers.len());
     let mut bytes = 0;
-    for path in &account.ledgers {
+    for path in ledgers {
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (len, file) = opened.map_err(|error| wrong(anyhow!("{}: {error}", path.display())))?;
         bytes += len;
         files.push((path.clone(), file));
     }
     let sending = Duration::from_secs(bytes / SENT_BYTES_MIN);
-    let asked = account.asked();
-    let asking = async {
-        let verdict = account.server.endpoint.account(&asked, body(files), sending).await?;
-        Ok(verdict)
-    };
-    let verdict = call::run(asking).map_err(asked_wrongly)?;
-    call::print(&printed(&verdict, account.output)?)?;
-    Ok(ExitCode::from(verdict.ending.exit_code()))
-}
-
-fn printed(verdict: &AccountVerdict, format: Format) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Text => verdict.text(),
-        Format::Json => serde_json::to_string(verdict)? + "\n",
-        Format::Junit => report::junit(SUITE, &[Case::from(verdict)]),
-        Format::Github => report::github(&[Case::from(verdict)]),
-    })
+    Ok(emulator.account(asked, body(files), sending).await?)
 }
 
 /// The files one after the other, read beside the sending.

@@ -4,16 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 use jiff::SignedDuration;
 use sls_api::ops::logs::Row;
-use sls_expect::report::{self, Case};
-use sls_expect::{Condition, Count, Ending, Expectation, Verdict};
+use sls_expect::{Condition, Count, Expectation};
 
 use super::call::{self, CallError, Server};
-
-/// What a suite of these is called in JUnit files.
-pub const SUITE: &str = "mock-sls";
+use super::told::{self, Format};
 
 #[derive(Debug, Args)]
 #[command(
@@ -160,20 +157,6 @@ impl Waiting {
     }
 }
 
-/// How verdicts are printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// As the emulator answers.
-    Json,
-    /// JUnit XML.
-    Junit,
-    /// Annotations of GitHub Actions.
-    Github,
-}
-
 /// A time with its unit.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let refused = || format!("{text:?} is no time: use a number and a unit, for example 500ms, 30s or 2m");
@@ -240,8 +223,7 @@ pub fn run(expect: &Expect) -> anyhow::Result<ExitCode> {
     let expectation = expect.expectation()?;
     let asking = async { Ok(expect.selection.server.endpoint.expect(&expectation).await?) };
     let verdict = call::run(asking).map_err(asked_wrongly)?;
-    print(std::slice::from_ref(&verdict), expect.output)?;
-    Ok(exit_code(std::slice::from_ref(&verdict)))
+    told::tell(&[verdict.into()], expect.output)
 }
 
 /// What the emulator refuses of an expectation are the arguments of this command.
@@ -251,32 +233,6 @@ pub fn asked_wrongly(error: anyhow::Error) -> anyhow::Error {
         Ok(other) => other.into(),
         Err(error) => error,
     }
-}
-
-/// Prints verdicts.
-///
-/// # Errors
-/// Nothing can be printed.
-pub fn print(verdicts: &[Verdict], format: Format) -> anyhow::Result<()> {
-    let cases = || verdicts.iter().map(Case::from).collect::<Vec<_>>();
-    let text = match format {
-        Format::Text => verdicts.iter().map(report::text).collect(),
-        Format::Json => match verdicts {
-            [one] => serde_json::to_string(one)? + "\n",
-            several => serde_json::to_string(several)? + "\n",
-        },
-        Format::Junit => report::junit(SUITE, &cases()),
-        Format::Github => report::github(&cases()),
-    };
-    call::print(&text)?;
-    Ok(())
-}
-
-/// Of several verdicts: what failed counts more than what is not there yet.
-pub fn exit_code(verdicts: &[Verdict]) -> ExitCode {
-    let code =
-        |ending: Ending| verdicts.iter().any(|verdict| verdict.ending == ending).then(|| ending.exit_code());
-    ExitCode::from(code(Ending::Failed).or_else(|| code(Ending::TimedOut)).unwrap_or_default())
 }
 
 /// A log as a line of JSON.

@@ -9,7 +9,8 @@ use sls_api::ops::logs::Row;
 use sls_expect::{Count, Golden};
 
 use super::call;
-use super::expect::{Format, Selection, Waiting, asked_wrongly, exit_code, line, print, wrong};
+use super::expect::{Selection, Waiting, asked_wrongly, line, wrong};
+use super::told::{self, Format};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -99,8 +100,7 @@ pub fn run(golden: &GoldenCommand) -> anyhow::Result<ExitCode> {
             expectation.golden = Some(common.golden(logs, *unordered));
             let asking = async { Ok(common.selection.server.endpoint.expect(&expectation).await?) };
             let verdict = call::run(asking).map_err(asked_wrongly)?;
-            print(std::slice::from_ref(&verdict), *output)?;
-            Ok(exit_code(&[verdict]))
+            told::tell(&[verdict.into()], *output)
         }
         Action::Update { common, count } => {
             let mut expectation = common.selection.expectation();
@@ -110,8 +110,7 @@ pub fn run(golden: &GoldenCommand) -> anyhow::Result<ExitCode> {
             let asking = async { Ok(common.selection.server.endpoint.expect(&expectation).await?) };
             let verdict = call::run(asking).map_err(asked_wrongly)?;
             if !verdict.ok {
-                print(std::slice::from_ref(&verdict), Format::Text)?;
-                return Ok(exit_code(&[verdict]));
+                return told::tell(&[verdict.into()], Format::Text);
             }
             if (verdict.logs.len() as u64) < *count {
                 bail!("{count} logs are more than a golden file can have ({})", verdict.logs.len());

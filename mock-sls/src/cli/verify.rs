@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use futures::future::{try_join, try_join_all};
+use serde::Deserialize;
 use serde_json::Value;
 use sls_expect::Expectation;
+use sls_expect::account::AccountAsked;
 
-use super::call::{self, Server};
-use super::expect::{Format, asked_wrongly, exit_code, print, wrong};
-use super::golden;
+use super::call::{self, Emulator, Server};
+use super::expect::{asked_wrongly, wrong};
+use super::told::{self, Format, Told};
+use super::{account, golden};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,8 +32,11 @@ The file is YAML or JSON, a list of expectations with the members of POST /_mock
     project: demo
     logstore: errors
     golden: {file: errors.jsonl, normalize_time: true}
+  - account: {project: demo, logstore: access, exactly_once: true, within_ms: 60000}
+    ledger: access-ledger.jsonl
 
-A golden file is looked for beside the file. Exit codes: as those of `mock-sls expect`.")]
+An account has the parameters of POST /_mock/v1/account, and a ledger or a list of them. Golden files and
+ledgers are looked for beside the file. Exit codes: as those of `mock-sls expect`.")]
 pub struct Verify {
     /// The file of expectations.
     #[arg(default_value = "expect.yaml")]
@@ -47,22 +54,69 @@ pub struct Verify {
     output: Format,
 }
 
-/// Asks and prints.
+/// What a file expects.
+#[derive(Debug, Default)]
+struct Expected {
+    expectations: Vec<Expectation>,
+    accounts: Vec<Account>,
+}
+
+/// An account in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
+    account: AccountAsked,
+    ledger: Ledgers,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Ledgers {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl Account {
+    fn ledgers(&self, folder: &Path) -> Vec<PathBuf> {
+        let files = match &self.ledger {
+            Ledgers::One(file) => std::slice::from_ref(file),
+            Ledgers::Several(files) => files,
+        };
+        files.iter().map(|file| folder.join(file)).collect()
+    }
+}
+
+/// Asks and prints: expectations first, then accounts.
 ///
 /// # Errors
 /// [`call::CallError`], and files that cannot be read.
 pub fn run(verify: &Verify) -> anyhow::Result<ExitCode> {
-    let mut expectations = read(&verify.file).map_err(wrong)?;
-    for expectation in &mut expectations {
-        expectation.scope = expectation.scope.take().or_else(|| verify.scope.clone());
+    let folder = verify.file.parent().unwrap_or(Path::new("."));
+    let mut expected = read(&verify.file, folder).map_err(wrong)?;
+    let scopes = expected.expectations.iter_mut().map(|expectation| &mut expectation.scope);
+    for scope in scopes.chain(expected.accounts.iter_mut().map(|account| &mut account.account.scope)) {
+        *scope = scope.take().or_else(|| verify.scope.clone());
     }
-    let asking = async { Ok(verify.server.endpoint.expect_all(&expectations).await?) };
-    let verdicts = call::run(asking).map_err(asked_wrongly)?;
-    print(&verdicts, verify.output)?;
-    Ok(exit_code(&verdicts))
+    let told = call::run(ask(&verify.server.endpoint, folder, &expected)).map_err(asked_wrongly)?;
+    told::tell(&told, verify.output)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Expectation>> {
+async fn ask(emulator: &Emulator, folder: &Path, expected: &Expected) -> anyhow::Result<Vec<Told>> {
+    let expectations = async {
+        match expected.expectations.as_slice() {
+            [] => Ok(Vec::new()),
+            some => Ok(emulator.expect_all(some).await?),
+        }
+    };
+    let accounts = expected
+        .accounts
+        .iter()
+        .map(async |account| account::ask(emulator, &account.account, &account.ledgers(folder)).await);
+    let (verdicts, accounts) = try_join(expectations, try_join_all(accounts)).await?;
+    Ok(verdicts.into_iter().map(Told::from).chain(accounts.into_iter().map(Told::from)).collect())
+}
+
+fn read(path: &Path, folder: &Path) -> anyhow::Result<Expected> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.display();
     let entries: Vec<Value> = serde_saphyr::from_str(&text)
@@ -70,10 +124,18 @@ fn read(path: &Path) -> anyhow::Result<Vec<Expectation>> {
     if entries.is_empty() {
         bail!("{name} expects nothing");
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let entry =
-        |(number, entry)| expectation(folder, entry).with_context(|| format!("{name}, expectation {number}"));
-    (1..).zip(entries).map(entry).collect()
+    let mut expected = Expected::default();
+    for (number, entry) in (1..).zip(entries) {
+        let place = || format!("{name}, expectation {number}");
+        if entry.get("account").is_some() {
+            let account: Account = serde_json::from_value(entry).with_context(place)?;
+            account.account.check().with_context(place)?;
+            expected.accounts.push(account);
+        } else {
+            expected.expectations.push(expectation(folder, entry).with_context(place)?);
+        }
+    }
+    Ok(expected)
 }
 
 /// An expectation whose golden logs may be named by their file.

@@ -112,6 +112,24 @@ async fn a_file_of_expectations_is_verified() {
     let (code, text) = verify(2).await;
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("FAILED  counted") && text.contains("ok      golden"), "{text}");
+    std::fs::write(
+        &file,
+        format!(
+            "- {{project: {PROJECT}, logstore: {LOGSTORE}, stable_ms: 1}}\n\
+             - account: {{project: {PROJECT}, logstore: {LOGSTORE}, within_ms: 1, stable_ms: 1}}\n  \
+             ledger: [ledger.jsonl]\n"
+        ),
+    )
+    .unwrap();
+    let account = async |ledger: &str| {
+        std::fs::write(folder.path().join("ledger.jsonl"), ledger).unwrap();
+        let output = run(&bed, &["verify", file.to_str().unwrap(), "-o", "junit"]).await;
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    bed.put(&["200 /?run=r&src=s&seq=1"]).await;
+    let (code, text) = account("{\"run\":\"r\",\"source\":\"s\",\"seq\":1}\n").await;
+    assert_eq!(code, 1, "the first log is not of the ledger: {text}");
+    assert!(text.contains("tests=\"2\" failures=\"1\""), "{text}");
     std::fs::write(&file, "- {project: p}\n").unwrap();
     let output = run(&bed, &["verify", file.to_str().unwrap()]).await;
     let text = String::from_utf8(output.stderr).unwrap();
