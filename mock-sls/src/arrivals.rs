@@ -146,6 +146,24 @@ impl Drop for Listener {
     }
 }
 
+/// Tells whoever waits for logs, when it is dropped: by the request that keeps it, and by the write itself where
+/// the request is given up before it is committed.
+#[derive(Debug)]
+pub enum Change {
+    /// Logs were written.
+    Logs(#[expect(dead_code, reason = "kept for its end")] Write),
+    /// Something else in a project may have become otherwise.
+    Other(Arc<Arrivals>, String),
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if let Self::Other(arrivals, project) = self {
+            arrivals.changed(project);
+        }
+    }
+}
+
 /// A write under way.
 #[derive(Debug)]
 pub struct Write {

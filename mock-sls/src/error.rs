@@ -307,6 +307,11 @@ impl From<DecodeError> for ApiError {
 }
 
 impl ApiError {
+    /// Whether the server could not answer, and not the caller ask.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Internal(_) | Self::ServerBusy | Self::RequestTimeout { .. })
+    }
+
     /// Status and code on the wire.
     pub fn wire(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;

@@ -12,6 +12,7 @@ mod look;
 mod run;
 mod selector;
 mod tail;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,9 +28,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sls_expect::expectation::{Checked, Invalid};
 use sls_expect::{Expectation, Verdict, report};
+use tokio::sync::Semaphore;
 
+use self::look::LOGS_BYTES_MAX;
 use self::run::Run;
 use self::selector::{BadSelector, Scope, Scopes, Selector};
+use self::waiting::LOOKS_MAX;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -41,11 +45,24 @@ const WAITING_MAX: usize = 10_000;
 const BATCH_MAX: usize = 1_000;
 
 /// The expectations of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Expectations {
     scopes: Scopes,
     waiting: AtomicUsize,
     accounts: AtomicUsize,
+    /// Turns to look.
+    looks: Semaphore,
+}
+
+impl Default for Expectations {
+    fn default() -> Self {
+        Self {
+            scopes: Scopes::default(),
+            waiting: AtomicUsize::new(0),
+            accounts: AtomicUsize::new(0),
+            looks: Semaphore::new(LOOKS_MAX),
+        }
+    }
 }
 
 /// The routes of this file.
@@ -125,8 +142,10 @@ async fn expect(
     if asked.len() > BATCH_MAX {
         return Err(Refusal::Batch { count: asked.len() });
     }
-    let runs: Vec<Run> = asked.into_iter().map(|asked| run(&app, asked)).collect::<Result<_, _>>()?;
-    let _waiting = Waiting::new(&app, runs.len())?;
+    let logs_bytes_max = LOGS_BYTES_MAX / asked.len().max(1);
+    let runs = asked.into_iter().map(|asked| run(&app, asked, logs_bytes_max));
+    let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
+    let _admitted = Admitted::new(&app, runs.len())?;
     let verdicts = try_join_all(runs.into_iter().map(|run| run.verdict(&here))).await?;
     let ok = verdicts.iter().all(|verdict| verdict.ok);
     let status = if ok { StatusCode::OK } else { StatusCode::EXPECTATION_FAILED };
@@ -140,7 +159,7 @@ async fn expect(
     }
 }
 
-fn run(app: &Arc<App>, asked: Value) -> Result<Run, Refusal> {
+fn run(app: &Arc<App>, asked: Value, logs_bytes_max: usize) -> Result<Run, Refusal> {
     let expectation: Expectation =
         serde_json::from_value(asked).map_err(|error| ApiError::ParameterInvalid(error.to_string()))?;
     let checked: Checked = expectation.check()?;
@@ -156,21 +175,21 @@ fn run(app: &Arc<App>, asked: Value) -> Result<Run, Refusal> {
             to: asked.to,
         },
     )?;
-    Ok(Run::new(app, selector, checked))
+    Ok(Run::new(app, selector, checked, logs_bytes_max))
 }
 
 /// Expectations that wait.
-struct Waiting<'a>(&'a App, usize);
+struct Admitted<'a>(&'a App, usize);
 
-impl<'a> Waiting<'a> {
+impl<'a> Admitted<'a> {
     fn new(app: &'a App, more: usize) -> Result<Self, Refusal> {
         let before = app.expectations.waiting.fetch_add(more, Ordering::Relaxed);
-        let waiting = Self(app, more);
-        if before + more > WAITING_MAX { Err(Refusal::Busy) } else { Ok(waiting) }
+        let admitted = Self(app, more);
+        if before + more > WAITING_MAX { Err(Refusal::Busy) } else { Ok(admitted) }
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         self.0.expectations.waiting.fetch_sub(self.1, Ordering::Relaxed);
     }

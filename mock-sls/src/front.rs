@@ -30,7 +30,7 @@ use sls_api::operation::{Endpoint, Json, Payload, WireBody};
 use self::project::Addressed;
 use self::seen::Seen;
 use crate::app::App;
-use crate::arrivals::{Arrivals, Write};
+use crate::arrivals::Change;
 use crate::error::ApiError;
 use crate::faults::Facts;
 use crate::journal::Writing;
@@ -136,7 +136,7 @@ async fn answer(
     let entry = operation(app, target, &parts, &query, project.is_some())?;
     seen.operation(entry);
     let path = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
-    let _change = project.as_ref().and_then(|project| change(app, project, &entry.endpoint, &path));
+    let change = project.as_ref().and_then(|project| change(app, project, &entry.endpoint, &path));
     let body = app.bodies.read(&parts.headers, body).await?;
     seen.body(body.bytes.len());
     let facts = Facts {
@@ -171,32 +171,17 @@ async fn answer(
         accepts: accepts(&parts.headers),
         reading,
         writing,
+        change: change.clone(),
     };
     let raw = Raw {
         path,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         payload: Payload { headers: parts.headers, bytes: body.bytes.clone() },
     };
-    let answer = tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw))
-        .await
-        .map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?;
+    let answer = tokio::time::timeout(HANDLER_TIME_MAX, entry.call(context, raw)).await;
+    drop(change);
+    let answer = answer.map_err(|_| ApiError::RequestTimeout { seconds: HANDLER_TIME_MAX.as_secs() })?;
     Ok(answer?)
-}
-
-/// Tells whoever waits for logs, when it is dropped.
-enum Change {
-    /// Logs were written.
-    Logs(#[expect(dead_code, reason = "kept for its end")] Write),
-    /// Something else may have become otherwise.
-    Other(Arc<Arrivals>, ProjectName),
-}
-
-impl Drop for Change {
-    fn drop(&mut self) {
-        if let Self::Other(arrivals, project) = self {
-            arrivals.changed(project.as_str());
-        }
-    }
 }
 
 /// What a request may change of what waits are about; nothing if it only reads.
@@ -205,13 +190,15 @@ fn change(
     project: &ProjectName,
     endpoint: &Endpoint,
     path: &[(&'static str, String)],
-) -> Option<Change> {
+) -> Option<Arc<Change>> {
     let is = |starts: &[&str]| starts.iter().any(|start| endpoint.name.starts_with(start));
     let logstore = path.iter().find(|(name, _)| *name == "logstore").map(|(_, logstore)| logstore);
     match logstore {
         _ if is(&["Get", "List", "Pull", "Describe"]) => None,
-        Some(logstore) if is(&["Put"]) => Some(Change::Logs(app.arrivals.write(project.as_str(), logstore))),
-        _ => Some(Change::Other(Arc::clone(&app.arrivals), project.clone())),
+        Some(logstore) if is(&["Put"]) => {
+            Some(Arc::new(Change::Logs(app.arrivals.write(project.as_str(), logstore))))
+        }
+        _ => Some(Arc::new(Change::Other(Arc::clone(&app.arrivals), project.to_string()))),
     }
 }
 

@@ -23,6 +23,7 @@ use sls_api::names::ProjectName;
 use sls_api::operation::{DecodeError, Endpoint, Operation, Payload, Scope, WireBody};
 
 use crate::app::App;
+use crate::arrivals::Change;
 use crate::error::ApiError;
 use crate::front;
 use crate::journal::Writing;
@@ -59,6 +60,8 @@ pub struct Context {
     pub reading: Reading,
     /// Where a handler that writes logs says what they are.
     pub writing: Writing,
+    /// Tells whoever waits for logs when the last that keeps it has ended.
+    pub change: Option<Arc<Change>>,
 }
 
 /// What faults do to the answer of a query.

@@ -93,7 +93,8 @@ impl Emulator {
     pub async fn scope(&self) -> Result<String, CallError> {
         let answer = self.call(Call::new(Method::POST, "scopes")).await?;
         let name = answer.get("scope").and_then(Value::as_str);
-        name.map(str::to_owned).ok_or_else(|| CallError::Refused(format!("no scope in {answer}")))
+        name.map(str::to_owned)
+            .ok_or_else(|| CallError::not_understood(http::StatusCode::OK, format!("no scope in {answer}")))
     }
 
     /// Waits for the verdict on an expectation.
@@ -124,7 +125,7 @@ impl Emulator {
         let (status, answer) = self.answer(call).await?;
         match status {
             http::StatusCode::OK | http::StatusCode::EXPECTATION_FAILED => {
-                serde_json::from_value(answer).map_err(|error| CallError::Refused(error.to_string()))
+                serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
             }
             status => Err(CallError::refused(status, &answer)),
         }
@@ -136,7 +137,7 @@ impl Emulator {
     /// As [`Self::expect`].
     pub async fn explain(&self, query: String) -> Result<Explained, CallError> {
         let answer = self.call(Call { query, ..Call::new(Method::GET, "explain") }).await?;
-        serde_json::from_value(answer).map_err(|error| CallError::Refused(error.to_string()))
+        serde_json::from_value(answer).map_err(|error| CallError::not_understood(http::StatusCode::OK, error))
     }
 }
 

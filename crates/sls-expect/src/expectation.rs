@@ -238,6 +238,11 @@ impl Expectation {
             }
         }
         let count = match (self.count, golden_logs) {
+            (None, Some(0)) => {
+                return Err(Invalid::Contradiction(
+                    "golden has no logs: where none is expected, say so with count none",
+                ));
+            }
             (Some(count), None) => count,
             (None, Some(logs)) => Count::Exactly { n: logs as u64 },
             (None, None) => Count::AtLeast { n: 1 },
@@ -289,7 +294,8 @@ mod tests {
             (r#""within":"3s""#, "unknown field `within`"),
             (r#""each":[{"field":"a"}]"#, "each, condition 1: "),
             (r#""rows":[["1"]],"count":{"op":"none"}"#, "leave count"),
-            (r#""golden":{"logs":[]},"count":{"op":"none"}"#, "leave count away"),
+            (r#""golden":{"logs":[]}"#, "golden has no logs"),
+            (r#""golden":{"logs":[{"a":"1"}]},"count":{"op":"none"}"#, "leave count away"),
         ] {
             let refused = of(&format!(r#"{{"project":"p","logstore":"l",{json}}}"#)).unwrap_err();
             assert!(refused.contains(reason), "{json}: {refused}");

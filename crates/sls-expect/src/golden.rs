@@ -105,8 +105,13 @@ impl Golden {
             if self.unordered { unpaired(&golden, &received) } else { out_of_place(&golden, &received) };
         let mut differences = Vec::new();
         let mut extra: Vec<usize> = extra;
+        let mut further = 0;
         for at in lacking {
             let Some(log) = golden.get(at) else { continue };
+            if differences.len() >= DIFFERENCES_MAX {
+                further += 1;
+                continue;
+            }
             let alike = match self.unordered {
                 true => most_alike(log, &received, &extra),
                 false => extra.iter().position(|other| *other == at),
@@ -120,7 +125,10 @@ impl Golden {
         let unexpected =
             |at: usize| Some(Difference::Unexpected { number: at + 1, log: received.get(at)?.clone() });
         differences.extend(extra.into_iter().filter_map(unexpected));
-        let count = differences.len();
+        // One that is missing and one that is not expected are most likely the same one, changed.
+        let unexpected_ones =
+            differences.iter().filter(|d| matches!(d, Difference::Unexpected { .. })).count();
+        let count = differences.len() + further - unexpected_ones.min(further);
         differences.truncate(DIFFERENCES_MAX);
         (differences, count)
     }

@@ -61,8 +61,8 @@ impl Watch {
             return self.too_few(now);
         }
         // One more may be on its way: enough is believed when it has been quiet for a while, even if the
-        // time is over before that.
-        let believed = self.quiet_since.saturating_add(self.stable_ms);
+        // time is over before that; but what comes after the time begins no further while.
+        let believed = self.quiet_since.min(self.deadline).saturating_add(self.stable_ms);
         match (now >= believed, writing && now < self.deadline) {
             (false, _) => Decision::Wait { until: believed },
             (true, true) => Decision::WaitForWrites,
@@ -128,6 +128,17 @@ mod tests {
         let watch = watch(Count::None);
         assert_eq!(watch.decide(100, true), Decision::WaitForWrites);
         assert_eq!(watch.decide(TIMEOUT, true), Decision::Holds);
+    }
+
+    #[test]
+    fn what_comes_without_end_is_not_waited_for_without_end() {
+        let mut watch = watch(Count::AtMost { n: 100_000 });
+        for now in (0..1_100).step_by(50) {
+            watch.saw(now, now);
+            assert!(matches!(watch.decide(now, false), Decision::Wait { .. }), "{now}");
+        }
+        watch.saw(999, 1_100);
+        assert_eq!(watch.decide(1_100, true), Decision::Holds);
     }
 
     #[test]

@@ -229,7 +229,7 @@ pub fn run(expect: &Expect) -> anyhow::Result<ExitCode> {
 /// What the emulator refuses of an expectation are the arguments of this command.
 pub fn asked_wrongly(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<CallError>() {
-        Ok(CallError::Refused(why)) => CallError::Usage(why).into(),
+        Ok(CallError::Refused { status, why }) if status.is_client_error() => CallError::Usage(why).into(),
         Ok(other) => other.into(),
         Err(error) => error,
     }

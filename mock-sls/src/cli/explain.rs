@@ -84,7 +84,7 @@ pub fn tail(tail: &Tail) -> anyhow::Result<ExitCode> {
     let mut failed = Ok(true);
     let showing = async {
         let shown = tail.selection.server.endpoint.stream(call, |bytes| {
-            failed = call::print(&String::from_utf8_lossy(bytes));
+            failed = call::print(bytes);
             matches!(failed, Ok(true))
         });
         Ok(shown.await?)
@@ -115,6 +115,6 @@ pub fn scope(scope: &Scope) -> anyhow::Result<ExitCode> {
     let call = Call { query, ..Call::new(Method::POST, "scopes") };
     let answer = call::run(async { Ok(scope.server.call(call).await?) })?;
     let name = answer.get("scope").and_then(serde_json::Value::as_str).unwrap_or_default();
-    call::print(&format!("{name}\n"))?;
+    call::print(format!("{name}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -120,7 +120,7 @@ pub fn run(golden: &GoldenCommand) -> anyhow::Result<ExitCode> {
                 verdict.logs.iter().map(|log| line(&golden.normalize(log))).collect::<anyhow::Result<_>>()?;
             std::fs::write(&common.file, lines)
                 .with_context(|| format!("cannot write {}", common.file.display()))?;
-            call::print(&format!("{count} logs written to {}\n", common.file.display()))?;
+            call::print(format!("{count} logs written to {}\n", common.file.display()))?;
             Ok(ExitCode::SUCCESS)
         }
     }

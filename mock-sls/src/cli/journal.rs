@@ -96,7 +96,7 @@ impl Journal {
             follow_ms: None,
         };
         filter.check().map_err(|bad| CallError::Usage(bad.to_string()))?;
-        if self.output == Output::Text && !print(&head())? {
+        if self.output == Output::Text && !print(head())? {
             return Ok(());
         }
         loop {

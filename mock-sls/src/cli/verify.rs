@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
+use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 use sls_expect::Expectation;
@@ -15,6 +16,9 @@ use super::call::{self, Emulator, Server};
 use super::expect::{asked_wrongly, wrong};
 use super::told::{self, Format, Told};
 use super::{account, golden};
+
+/// Accounts that are asked for side by side (own choice: half of what an emulator makes at a time).
+const ACCOUNTS_AT_A_TIME: usize = 2;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -112,7 +116,8 @@ async fn ask(emulator: &Emulator, folder: &Path, expected: &Expected) -> anyhow:
         .accounts
         .iter()
         .map(async |account| account::ask(emulator, &account.account, &account.ledgers(folder)).await);
-    let (verdicts, accounts) = try_join(expectations, try_join_all(accounts)).await?;
+    let accounts = futures::stream::iter(accounts).buffered(ACCOUNTS_AT_A_TIME).try_collect::<Vec<_>>();
+    let (verdicts, accounts) = try_join(expectations, accounts).await?;
     Ok(verdicts.into_iter().map(Told::from).chain(accounts.into_iter().map(Told::from)).collect())
 }
 

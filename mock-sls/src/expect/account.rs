@@ -19,21 +19,21 @@ use serde::Serialize;
 use sls_expect::Count;
 use sls_expect::account::{AccountAsked, AccountVerdict, BadAccount, BadOptions, CheckedAccount};
 use sls_expect::ledger::{Ledger, LedgerError, LedgerParser};
-use sls_expect::watch::{Decision, Watch};
-use tokio::time::Instant;
+use sls_expect::watch::Decision;
 
 use self::tally::Tally;
 use super::selector::Selector;
+use super::waiting::{self, Waiting};
 use super::{Refusal, Selection, selector};
 use crate::app::App;
-use crate::arrivals::Writes;
 use crate::error::ApiError;
-use crate::query::source::CancelOnDrop;
 
 /// Accounts at a time (own choice: each may take a GiB, with the ledger of most logs).
 const ACCOUNTS_MAX: usize = 4;
 /// How long the next piece of a ledger may take (own choice, as for other bodies).
 const PIECE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a whole ledger may take: it has a place that others wait for (own choice: the largest at 4 MB/s).
+const LEDGER_TIME_MAX: Duration = Duration::from_secs(600);
 /// Bytes of a ledger that are read after it was refused (own choice: a ledger of a million lines).
 const UNREAD_BYTES_MAX: usize = 256 << 20;
 
@@ -103,11 +103,12 @@ pub(super) async fn account(
         return Err(BadRequest::Rows.into());
     }
     let _account = Account::new(&app)?;
-    let ledger = Arc::new(read_ledger(body).await?);
+    let ledger = tokio::time::timeout(LEDGER_TIME_MAX, read_ledger(body)).await;
+    let late = || BadRequest::Body(format!("it is not here after {} s", LEDGER_TIME_MAX.as_secs()));
+    let ledger = Arc::new(ledger.map_err(|_| late())??);
     let tally =
         Tally::new(ledger, checked.options.clone(), asked.query.is_some()).map_err(BadRequest::from)?;
-    let verdict =
-        Run { app, selector: Arc::new(selector), checked, began: Instant::now() }.verdict(tally).await?;
+    let verdict = Run { app, selector: Arc::new(selector), checked }.verdict(tally).await?;
     let status = if verdict.ok { StatusCode::OK } else { StatusCode::EXPECTATION_FAILED };
     Ok((status, Json(Told { text: verdict.text(), verdict })).into_response())
 }
@@ -165,62 +166,31 @@ struct Run {
     app: Arc<App>,
     selector: Arc<Selector>,
     checked: CheckedAccount,
-    began: Instant,
 }
 
 impl Run {
     /// Looks, and looks again when something has happened, until nothing is missing and nothing more comes.
     async fn verdict(self, mut tally: Tally) -> Result<AccountVerdict, ApiError> {
-        let listener =
-            self.app.arrivals.listen(self.selector.project.as_str(), self.selector.logstore.as_str());
         // Not more than nothing while a log is missing, then more with each log that comes.
         let count = Count::Between { n: 1, max: u64::MAX };
-        let mut watch = Watch::new(count, self.checked.within_ms, self.checked.stable_ms, 0);
-        let mut waited_for: Option<Writes> = None;
+        let CheckedAccount { within_ms, stable_ms, .. } = self.checked;
+        let mut waiting = Waiting::new(&self.app, &self.selector, count, within_ms, stable_ms);
         loop {
-            // Asked before the look: what is being written then may not be seen by it.
-            let writes = listener.writes();
-            tally = self.look(tally).await?;
-            let now = self.elapsed_ms();
-            watch.saw(if tally.is_complete() { tally.received().saturating_add(1) } else { 0 }, now);
-            let writing = match &waited_for {
-                Some(earlier) => writes.any_since_before(earlier),
-                None => writes.any(),
-            };
-            let until = match watch.decide(now, writing) {
+            waiting.looks();
+            let selector = Arc::clone(&self.selector);
+            tally = waiting::look(&self.app, move |snapshot| tally.look(snapshot, &selector)).await?;
+            let seen = if tally.is_complete() { tally.received().saturating_add(1) } else { 0 };
+            match waiting.saw(seen) {
                 Decision::Holds | Decision::TooFew | Decision::TooMany => break,
-                Decision::WaitForWrites => {
-                    waited_for.get_or_insert(writes);
-                    watch.deadline()
-                }
-                Decision::Wait { until } => {
-                    waited_for = None;
-                    until
-                }
-            };
-            tokio::select! {
-                () = listener.changed() => {}
-                () = tokio::time::sleep_until(self.began + Duration::from_millis(until)) => {}
+                decision => waiting.again(decision).await?,
             }
         }
         let mut name = format!("{}/{}", self.selector.project, self.selector.logstore);
         if tally.searches() {
             name = format!("{name}: {}", self.selector.query);
         }
-        let elapsed_ms = self.elapsed_ms();
+        let elapsed_ms = waiting.elapsed_ms();
         let (accounting, problem) = tally.finish();
         Ok(AccountVerdict::new(name, &self.checked.demands, accounting, problem, elapsed_ms))
-    }
-
-    async fn look(&self, tally: Tally) -> Result<Tally, ApiError> {
-        let guard = CancelOnDrop::default();
-        let cancel = guard.0.clone();
-        let (app, selector) = (Arc::clone(&self.app), Arc::clone(&self.selector));
-        let (state, now) = (app.store.summaries.state(), app.clock.now());
-        self.app.store.read(move |db| tally.look(db, &app, state, &selector, now, &cancel)).await
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

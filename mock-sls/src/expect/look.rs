@@ -3,13 +3,12 @@
 
 use std::ops::ControlFlow;
 
-use jiff::Timestamp;
-use rusqlite::Connection;
 use sls_api::ops::logs::Row;
 use sls_expect::condition::Check;
 use sls_expect::verdict::{Moment, SHOWN_MAX, TIMELINE_MAX, Violation};
 
 use super::selector::Selector;
+use super::waiting::Snapshot;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ops::search::stored::{Logs, indexes_of};
@@ -29,6 +28,10 @@ use crate::store::summaries::State;
 
 /// Rows of a pipeline or of SQL that are looked at (own choice: above what an answer may have).
 const ROWS_MAX: u64 = 100_000;
+/// Bytes of logs that are kept for an answer, and for all answers of a request together (own choice).
+pub const LOGS_BYTES_MAX: usize = 64 << 20;
+/// What a column takes besides its texts, bytes (about).
+const ROW_BYTES: usize = 48;
 /// Nanoseconds of a millisecond.
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -39,6 +42,11 @@ pub struct Wanted {
     pub each: Vec<Check>,
     /// How many logs to keep.
     pub logs_max: usize,
+    /// And how many bytes of them.
+    pub logs_bytes_max: usize,
+    /// Whether each log is wanted once, as it comes: then a look ends where there is no more room, and the next
+    /// goes on there, whatever becomes of the index.
+    pub follows: bool,
 }
 
 /// What was seen so far.
@@ -57,6 +65,10 @@ pub struct Seen {
     pub violations: Vec<Violation>,
     /// The logs, as many as were wanted.
     pub logs: Vec<Row>,
+    /// Bytes of them.
+    logs_bytes: usize,
+    /// Whether some had no room.
+    cut: bool,
     /// Why nothing could be looked at, if so.
     pub problem: Option<String>,
 }
@@ -68,42 +80,34 @@ impl Seen {
     /// The store fails. That there is no such Logstore or index is none: there may be one later.
     pub fn look(
         mut self,
-        db: &Connection,
-        app: &App,
-        state: State,
-        (selector, wanted): (&Selector, &Wanted),
-        now: Timestamp,
-        cancel: &Cancel,
+        snapshot: &Snapshot<'_>,
+        selector: &Selector,
+        wanted: &Wanted,
     ) -> Result<Self, ApiError> {
-        match self.try_look(db, app, state, (selector, wanted), now, cancel) {
+        match self.try_look(snapshot, (selector, wanted)) {
             Ok(()) => {
                 self.problem = None;
                 Ok(self)
             }
-            Err(
-                error @ (ApiError::Store(_)
-                | ApiError::Internal(_)
-                | ApiError::ServerBusy
-                | ApiError::RequestTimeout { .. }),
-            ) => Err(error),
+            Err(error) if error.is_failure() => Err(error),
             Err(problem) => Ok(Self { problem: Some(problem.to_string()), ..Self::default() }),
         }
     }
 
     fn try_look(
         &mut self,
-        db: &Connection,
-        app: &App,
-        state: State,
+        snapshot: &Snapshot<'_>,
         (selector, wanted): (&Selector, &Wanted),
-        now: Timestamp,
-        cancel: &Cancel,
     ) -> Result<(), ApiError> {
+        let Snapshot { db, app, state, now, cancel } = *snapshot;
         let project = projects::named(db, &selector.project)?;
         let target = logstores::read_target(db, project, &selector.logstore, now)?;
         let indexes = indexes_of(db, target.id)?.ok_or(QueryError::IndexMissing)?;
         let of = (state, target.id, indexes.since);
-        if self.of != Some(of) || selector.has_rows {
+        let same = self.of.is_some_and(|(state, logstore, _)| (state, logstore) == (of.0, of.1));
+        if wanted.follows && same {
+            self.of = Some(of);
+        } else if self.of != Some(of) || selector.has_rows {
             *self = Self { of: Some(of), positions: selector.begin(target.id), ..Self::default() };
         }
         let positions = self.positions.clone();
@@ -151,9 +155,31 @@ impl Seen {
                 self.violations.push(Violation { log: row.clone(), wrong });
             }
         }
-        if self.logs.len() < wanted.logs_max {
-            self.logs.push(row);
+        if self.logs.len() < wanted.logs_max || wanted.follows {
+            self.logs_bytes +=
+                row.0.iter().map(|(name, value)| name.len() + value.len() + ROW_BYTES).sum::<usize>();
+            if self.logs_bytes > wanted.logs_bytes_max && !wanted.follows {
+                self.cut = true;
+            } else {
+                self.logs.push(row);
+            }
         }
+    }
+
+    /// Whether there are logs that were wanted and that there was no room for.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Whether nothing more is kept until what is kept is taken.
+    pub fn is_full(&self, wanted: &Wanted) -> bool {
+        self.logs.len() >= wanted.logs_max || self.logs_bytes >= wanted.logs_bytes_max
+    }
+
+    /// The logs that are kept, which makes room for others.
+    pub fn take_logs(&mut self) -> Vec<Row> {
+        self.logs_bytes = 0;
+        std::mem::take(&mut self.logs)
     }
 
     /// Notes how many there are now; `cursor` is the time in ns.
@@ -191,8 +217,9 @@ struct Counting<'s> {
 }
 
 impl Counting<'_> {
+    /// Logs that follow are taken whole blocks at a time, also where the last of a block are one too many.
     fn counts_only(&self) -> bool {
-        self.wanted.each.is_empty() && self.seen.logs.len() >= self.wanted.logs_max
+        self.wanted.each.is_empty() && !self.wanted.follows && self.seen.logs.len() >= self.wanted.logs_max
     }
 
     fn add(&mut self, block: &Block, logs: u64) {
@@ -203,6 +230,9 @@ impl Counting<'_> {
 
 impl Visitor for Counting<'_> {
     fn begin_block(&mut self, block: &Block) -> Flow {
+        if self.wanted.follows && self.seen.is_full(self.wanted) {
+            return ControlFlow::Break(None);
+        }
         self.seen.positions.pass(block.place.shard, block.place.cursor);
         ControlFlow::Continue(())
     }

@@ -1,23 +1,21 @@
 //! Waits until an expectation is decided: looks, and looks again when something has happened.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use sls_api::ops::logs::Row;
 use sls_expect::expectation::{Checked, GOLDEN_LOGS_MAX, LOGS_SHOWN_MAX};
 use sls_expect::golden::{DIFFERENCES_MAX, Difference};
-use sls_expect::watch::{Decision, Watch};
+use sls_expect::watch::Decision;
 use sls_expect::{Count, Ending, Explanation, Verdict};
 use tokio::time::Instant;
 
 use super::explain;
-use super::look::{Seen, Wanted};
+use super::look::{LOGS_BYTES_MAX, Seen, Wanted};
 use super::selector::Selector;
+use super::waiting::{self, Waiting};
 use crate::app::App;
-use crate::arrivals::Writes;
 use crate::error::ApiError;
-use crate::query::source::CancelOnDrop;
 
 /// Columns that every row of SQL has besides those that are selected. Source: recorded answers.
 const ADDED_COLUMNS: [&str; 2] = ["__source__", "__time__"];
@@ -60,15 +58,16 @@ fn are(number: u64, what: &str) -> String {
 }
 
 impl Run {
-    /// Begins now.
-    pub fn new(app: &Arc<App>, selector: Selector, mut checked: Checked) -> Self {
+    /// Begins now, and keeps at most so many bytes of logs.
+    pub fn new(app: &Arc<App>, selector: Selector, mut checked: Checked, logs_bytes_max: usize) -> Self {
         let logs_max = match (&checked.asked.golden, &checked.asked.rows, checked.asked.logs) {
             // One more than can be right, so that a log too many is seen.
             (Some(_), ..) | (_, Some(_), _) => GOLDEN_LOGS_MAX + 1,
             (.., true) => LOGS_SHOWN_MAX,
             _ => 0,
         };
-        let wanted = Wanted { each: std::mem::take(&mut checked.each), logs_max };
+        let each = std::mem::take(&mut checked.each);
+        let wanted = Wanted { each, logs_max, logs_bytes_max, follows: false };
         Self {
             app: Arc::clone(app),
             selector: Arc::new(selector),
@@ -84,55 +83,49 @@ impl Run {
     /// # Errors
     /// The store fails.
     pub async fn verdict(self, here: &str) -> Result<Verdict, ApiError> {
-        let listener =
-            self.app.arrivals.listen(self.selector.project.as_str(), self.selector.logstore.as_str());
-        let mut watch = Watch::new(self.watched(), self.checked.timeout_ms, self.checked.stable_ms, 0);
-        let mut waited_for: Option<Writes> = None;
+        let Checked { timeout_ms, stable_ms, .. } = self.checked;
+        let mut waiting = Waiting::new(&self.app, &self.selector, self.watched(), timeout_ms, stable_ms);
         let mut seen = Seen::default();
         loop {
-            // Asked before the look: what is being written then may not be seen by it.
-            let writes = listener.writes();
+            waiting.looks();
             seen = self.look(seen).await?;
-            let now = self.elapsed_ms();
             let wrong = self.wrong(&seen);
-            if self.is_answer() {
-                watch.saw(wrong.is_none().into(), now);
-            } else {
-                watch.saw(seen.count, now);
-            }
-            let writing = match &waited_for {
-                Some(earlier) => writes.any_since_before(earlier),
-                None => writes.any(),
-            };
-            let decision = watch.decide(now, writing);
+            let decision = waiting.saw(if self.is_answer() { wrong.is_none().into() } else { seen.count });
             // A log stays as it is; an answer may yet become another.
             let failed = match (decision, wrong) {
                 (_, Some(wrong)) if seen.violating > 0 && !self.is_answer() => Some(wrong),
-                (Decision::TooMany | Decision::TooFew, wrong) => wrong,
-                (Decision::Holds, None) => return Ok(self.told(Ending::Passed, seen, None)),
-                (Decision::Holds, wrong) => wrong,
+                (Decision::TooMany | Decision::TooFew | Decision::Holds, Some(wrong)) => Some(wrong),
+                (Decision::Holds, None) => match self.unlike_golden(&mut seen).await? {
+                    None => return Ok(self.told(Ending::Passed, seen, None)),
+                    wrong => wrong,
+                },
                 _ => None,
             };
             if let Some(Wrong { explanation, ending }) = failed {
                 let explanation = self.explained(explanation, &seen, ending, here).await?;
                 return Ok(self.told(ending, seen, Some(Box::new(explanation))));
             }
-            let until = match decision {
-                Decision::WaitForWrites => {
-                    waited_for.get_or_insert(writes);
-                    watch.deadline()
-                }
-                Decision::Wait { until } => {
-                    waited_for = None;
-                    until
-                }
-                _ => watch.deadline(),
-            };
-            tokio::select! {
-                () = listener.changed() => {}
-                () = tokio::time::sleep_until(self.began + Duration::from_millis(until)) => {}
-            }
+            waiting.again(decision).await?;
         }
+    }
+
+    /// How the logs are not the golden ones. Looked at once, when there are as many: it takes long.
+    async fn unlike_golden(&self, seen: &mut Seen) -> Result<Option<Wrong>, ApiError> {
+        let Some(golden) = self.checked.asked.golden.clone() else { return Ok(None) };
+        if seen.is_cut() {
+            let why = format!("the logs have more than {LOGS_BYTES_MAX} bytes: compare fewer at a time");
+            return Ok(Some(Wrong::new(why, Ending::Failed)));
+        }
+        let logs = std::mem::take(&mut seen.logs);
+        let comparing = tokio::task::spawn_blocking(move || {
+            let differences = golden.differences(&logs);
+            (differences, logs)
+        });
+        let ((differences, different), logs) =
+            comparing.await.map_err(|error| ApiError::Internal(format!("the comparison failed: {error}")))?;
+        seen.logs = logs;
+        let why = format!("{} not as in the golden file", are(different as u64, "log"));
+        Ok((different > 0).then(|| Wrong::differs(why, differences, different)))
     }
 
     /// Whether rows of an answer are looked at, which may all become others with the next log.
@@ -154,12 +147,8 @@ impl Run {
     }
 
     async fn look(&self, seen: Seen) -> Result<Seen, ApiError> {
-        let guard = CancelOnDrop::default();
-        let cancel = guard.0.clone();
-        let (app, selector, wanted) =
-            (Arc::clone(&self.app), Arc::clone(&self.selector), Arc::clone(&self.wanted));
-        let (state, now) = (app.store.summaries.state(), app.clock.now());
-        self.app.store.read(move |db| seen.look(db, &app, state, (&selector, &wanted), now, &cancel)).await
+        let (selector, wanted) = (Arc::clone(&self.selector), Arc::clone(&self.wanted));
+        waiting::look(&self.app, move |snapshot| seen.look(snapshot, &selector, &wanted)).await
     }
 
     /// What is not (yet) as it should be.
@@ -190,9 +179,7 @@ impl Run {
         if let Some(many) = most.map(|most| seen.count.saturating_sub(most)).filter(|many| *many > 0) {
             return Some(Wrong::new(format!("{} too many", are(many, "log")), Ending::Failed));
         }
-        let (differences, different) = asked.golden.as_ref()?.differences(&seen.logs);
-        let why = format!("{} not as in the golden file", are(different as u64, "log"));
-        (different > 0).then(|| Wrong::differs(why, differences, different))
+        None
     }
 
     async fn explained(

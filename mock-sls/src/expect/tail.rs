@@ -15,15 +15,16 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::look::{Seen, Wanted};
 use super::selector::{Scope, Selector};
+use super::waiting;
 use super::{Refusal, Selection, selector};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::query::source::CancelOnDrop;
 
 /// Chunks that wait for a slow reader (own choice: then nothing further is read).
 const CHUNKS_MAX: usize = 4;
-/// Logs that one look keeps; what is beyond comes with the next (own choice).
-const LOGS_MAX: usize = 100_000;
+/// Logs and bytes of them after which a look ends; the next goes on there (own choice).
+const LOGS_MAX: usize = 10_000;
+const LOGS_BYTES_MAX: usize = 4 << 20;
 
 /// What is asked besides which logs.
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Tail {
     logstore: String,
     query: Option<String>,
     scope: Option<String>,
+    from: Option<i64>,
+    to: Option<i64>,
     /// Whether logs that are there already are shown too.
     #[serde(default)]
     all: bool,
@@ -42,9 +45,9 @@ pub(super) async fn tail(
     State(app): State<Arc<App>>,
     asked: Result<Query<Tail>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(Tail { project, logstore, query, scope, all }) = asked?;
+    let Query(Tail { project, logstore, query, scope, from, to, all }) = asked?;
     let from_now = !all && scope.is_none();
-    let mut selector = selector(&app, &Selection { project, logstore, query, scope, from: None, to: None })?;
+    let mut selector = selector(&app, &Selection { project, logstore, query, scope, from, to })?;
     if selector.has_rows {
         return Err(ApiError::ParameterInvalid(
             "query: logs are shown as they come, so there can be no pipeline and no SQL behind the search"
@@ -66,32 +69,35 @@ async fn follow(app: Arc<App>, selector: Selector, sender: mpsc::Sender<Result<B
     let listener = app.arrivals.listen(selector.project.as_str(), selector.logstore.as_str());
     let selector = Arc::new(selector);
     let mut seen = Seen::default();
+    let wanted = Arc::new(Wanted {
+        logs_max: LOGS_MAX,
+        logs_bytes_max: LOGS_BYTES_MAX,
+        follows: true,
+        ..Wanted::default()
+    });
     loop {
-        seen = match look(&app, &selector, seen).await {
+        let (which, what) = (Arc::clone(&selector), Arc::clone(&wanted));
+        seen = match waiting::look(&app, move |snapshot| seen.look(snapshot, &which, &what)).await {
             Ok(seen) => seen,
             Err(error) => {
                 tracing::warn!(%error, "logs cannot be shown any more");
                 return;
             }
         };
-        let lines = lines(&std::mem::take(&mut seen.logs));
+        let full = seen.is_full(&wanted);
+        let lines = lines(&seen.take_logs());
         if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
             return;
+        }
+        if full {
+            continue;
         }
         tokio::select! {
             () = listener.changed() => {}
             () = sender.closed() => return,
+            () = app.stop.cancelled() => return,
         }
     }
-}
-
-async fn look(app: &Arc<App>, selector: &Arc<Selector>, seen: Seen) -> Result<Seen, ApiError> {
-    let guard = CancelOnDrop::default();
-    let cancel = guard.0.clone();
-    let (shared, selector) = (Arc::clone(app), Arc::clone(selector));
-    let (state, now) = (app.store.summaries.state(), app.clock.now());
-    let wanted = Wanted { logs_max: LOGS_MAX, ..Wanted::default() };
-    app.store.read(move |db| seen.look(db, &shared, state, (&selector, &wanted), now, &cancel)).await
 }
 
 fn lines(logs: &[Row]) -> Bytes {

@@ -20,6 +20,7 @@ use inspect::Times;
 pub(crate) use inspect::inspect;
 
 use crate::app::App;
+use crate::arrivals;
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
 use crate::route::{Call, Context, Operations};
@@ -105,6 +106,7 @@ async fn append(
             logs.store(tx, project, target)
         })
         .await
+        .map(drop)
 }
 
 /// Logs that were read and found good, on their way to the store.
@@ -115,7 +117,11 @@ pub(super) struct Incoming {
     blocks: Vec<Block>,
     client_ip: IpAddr,
     now: Timestamp,
+    change: Change,
 }
+
+/// Kept until the write is committed, also where nobody waits for that any more.
+type Change = Option<Arc<arrivals::Change>>;
 
 impl Incoming {
     pub(super) fn new(context: &Context, name: LogstoreName, route: Route, blocks: Vec<Block>) -> Self {
@@ -128,16 +134,25 @@ impl Incoming {
             raw_bytes: blocks.iter().map(|block| block.raw_bytes() as u64).sum(),
             topic: first.unwrap_or_default(),
         });
-        Self { app, name, route, blocks, client_ip: context.client_ip, now: context.now }
+        Self {
+            app,
+            name,
+            route,
+            blocks,
+            client_ip: context.client_ip,
+            now: context.now,
+            change: context.change.clone(),
+        }
     }
 
-    /// Adds them to the Logstore, if its quotas and the writer's sequence number allow it.
+    /// Adds them to the Logstore, if its quotas and the writer's sequence number allow it. What is returned must
+    /// live until the commit: it wakes those that wait for the logs.
     pub(super) fn store(
         self,
         tx: &Transaction<'_>,
         project: ProjectId,
         target: WriteTarget,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Change, ApiError> {
         let shard = match &self.route {
             Route::Turn(turn) => shards::of_turn(tx, target.id, *turn)?,
             Route::Key(key, _) => shards::of_key(tx, target.id, key)?,
@@ -152,7 +167,7 @@ impl Incoming {
         for block in &self.blocks {
             logs::append(tx, target, shard, block, self.client_ip, self.now)?;
         }
-        Ok(())
+        Ok(self.change)
     }
 }
 

@@ -130,4 +130,5 @@ async fn append(
             logs.store(tx, project, target)
         })
         .await
+        .map(drop)
 }

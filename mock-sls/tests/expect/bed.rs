@@ -11,7 +11,7 @@ use sls_api::codec::Compression;
 use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::names::ProjectName;
 use sls_api::ops::InLogstore;
-use sls_api::ops::indexes::{CreateIndex, Index};
+use sls_api::ops::indexes::{CreateIndex, Index, UpdateIndex};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
 use sls_api::ops::projects::{CreateProject, NewProject};
@@ -57,15 +57,12 @@ impl Bed {
     }
 
     pub async fn create_index(&self) {
-        let index: Index = serde_json::from_value(json!({
-            "line": {"token": [" ", "/", "?", "="], "caseSensitive": true},
-            "keys": {
-                "status": {"type": "long", "doc_value": true},
-                "url": {"type": "text", "token": ["/", "?", "="], "caseSensitive": true, "doc_value": true},
-            },
-        }))
-        .expect("an index");
-        self.send::<CreateIndex>(&path(), &NoQuery {}, &Json(index)).await.expect("a new index");
+        self.send::<CreateIndex>(&path(), &NoQuery {}, &Json(index())).await.expect("a new index");
+    }
+
+    /// Makes the same index again, for the logs that come from now on.
+    pub async fn update_index(&self) {
+        self.send::<UpdateIndex>(&path(), &NoQuery {}, &Json(index())).await.expect("the index");
     }
 
     /// Writes logs in one group, each `status url`.
@@ -134,6 +131,17 @@ impl Bed {
         let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {body:?}")))
     }
+}
+
+fn index() -> Index {
+    serde_json::from_value(json!({
+            "line": {"token": [" ", "/", "?", "="], "caseSensitive": true},
+            "keys": {
+                "status": {"type": "long", "doc_value": true},
+                "url": {"type": "text", "token": ["/", "?", "="], "caseSensitive": true, "doc_value": true},
+            },
+    }))
+    .expect("an index")
 }
 
 /// An expectation with these members besides project and Logstore.

@@ -27,6 +27,33 @@ async fn found_logs_come_line_by_line_as_they_are_written() {
 }
 
 #[tokio::test]
+async fn every_log_comes_once_however_many_there_are_and_whatever_becomes_of_the_index() {
+    let bed = Bed::start().await;
+    const GROUPS: usize = 6;
+    const LOGS: usize = 4_000;
+    for _ in 0..GROUPS {
+        bed.put(&["500 /a"; LOGS]).await;
+    }
+    let client: Client<_, String> = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let url =
+        format!("{}/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}&all=true", bed.server.endpoint());
+    let mut answer = client.get(url.parse().unwrap()).await.unwrap();
+    let mut lines = Vec::new();
+    let mut read = async |count: usize| {
+        while lines.iter().filter(|byte| **byte == b'\n').count() < count {
+            lines.extend(answer.frame().await.unwrap().unwrap().into_data().unwrap());
+        }
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), count);
+        lines.clone()
+    };
+    read(GROUPS * LOGS).await;
+    bed.update_index().await;
+    bed.put(&["500 /last"]).await;
+    let lines = read(GROUPS * LOGS + 1).await;
+    assert!(String::from_utf8(lines).unwrap().trim_end().lines().last().unwrap().contains("/last"));
+}
+
+#[tokio::test]
 async fn a_pipeline_cannot_be_followed() {
     let bed = Bed::start().await;
     let target = format!("/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}&query=*%7Cselect+1");

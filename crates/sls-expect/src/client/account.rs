@@ -37,7 +37,7 @@ impl Emulator {
         let (status, answer) = self.answer_to(call, ledger).await?;
         match status {
             StatusCode::OK | StatusCode::EXPECTATION_FAILED => {
-                serde_json::from_value(answer).map_err(|error| CallError::Refused(error.to_string()))
+                serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
             }
             status => Err(CallError::refused(status, &answer)),
         }

@@ -29,8 +29,13 @@ pub(super) type Http = Client<HttpConnector, UnsyncBoxBody<Bytes, std::io::Error
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The emulator says no.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{why}")]
+    Refused {
+        /// What was answered.
+        status: StatusCode,
+        /// Its reason.
+        why: String,
+    },
     /// What was given to the command makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -47,16 +52,22 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// What was answered is not what an emulator of this version answers.
+    pub(super) fn not_understood(status: StatusCode, why: impl std::fmt::Display) -> Self {
+        Self::Refused { status, why: format!("the answer is not understood: {why}") }
+    }
+
     /// From an answer that is none of 2xx.
     pub(super) fn refused(status: StatusCode, answer: &Value) -> Self {
         let told = ["error", "errorMessage"].iter().find_map(|key| answer.get(key)?.as_str());
-        Self::Refused(told.map_or_else(|| format!("{status}: {answer}"), str::to_owned))
+        let why = told.map_or_else(|| format!("{status}: {answer}"), str::to_owned);
+        Self::Refused { status, why }
     }
 
     /// 1 refused, 2 wrong arguments, 3 unreachable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
             Self::Unreachable { .. } => 3,
         }
@@ -132,7 +143,10 @@ impl Emulator {
             Ok(answer) => Ok((head.status, answer)),
             // An emulator of an earlier version answers an unknown call as the service does.
             Err(_) if head.headers.contains_key(header::REQUEST_ID) || !head.status.is_success() => {
-                Err(CallError::Refused(format!("{}: {}", head.status, shown(&body))))
+                Err(CallError::Refused {
+                    status: head.status,
+                    why: format!("{}: {}", head.status, shown(&body)),
+                })
             }
             Err(_) => Err(unreachable(format!("something else does: {}", shown(&body)))),
         }

@@ -3,21 +3,19 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use rusqlite::Connection;
 use sls_api::log_group::{SOURCE_KEY, TAG_PREFIX, TOPIC_KEY};
 use sls_expect::account::{Accountant, Accounting, Arrival, BadOptions, Field, Options, PACK_ID_TAG};
 use sls_expect::ledger::Ledger;
 
 use super::super::selector::Selector;
-use crate::app::App;
+use super::super::waiting::Snapshot;
 use crate::error::ApiError;
 use crate::ops::search::stored::{Logs, indexes_of};
 use crate::query::QueryError;
 use crate::query::log_view::GroupView;
 use crate::query::matcher;
 use crate::query::search::Search;
-use crate::query::source::{Block, Cancel, Content, LogSource, Span};
+use crate::query::source::{Block, Content, LogSource, Span};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, LogstoreId};
 use crate::store::projects;
@@ -71,23 +69,10 @@ impl Tally {
     ///
     /// # Errors
     /// The store fails. That there is no such Logstore or index is none: there may be one later.
-    pub fn look(
-        mut self,
-        db: &Connection,
-        app: &App,
-        state: State,
-        selector: &Selector,
-        now: Timestamp,
-        cancel: &Cancel,
-    ) -> Result<Self, ApiError> {
-        match self.try_look(db, app, state, selector, now, cancel) {
+    pub fn look(mut self, snapshot: &Snapshot<'_>, selector: &Selector) -> Result<Self, ApiError> {
+        match self.try_look(snapshot, selector) {
             Ok(()) => self.problem = None,
-            Err(
-                error @ (ApiError::Store(_)
-                | ApiError::Internal(_)
-                | ApiError::ServerBusy
-                | ApiError::RequestTimeout { .. }),
-            ) => return Err(error),
+            Err(error) if error.is_failure() => return Err(error),
             Err(problem) => {
                 self.begin_again()?;
                 self.problem = Some(problem.to_string());
@@ -96,15 +81,8 @@ impl Tally {
         Ok(self)
     }
 
-    fn try_look(
-        &mut self,
-        db: &Connection,
-        app: &App,
-        state: State,
-        selector: &Selector,
-        now: Timestamp,
-        cancel: &Cancel,
-    ) -> Result<(), ApiError> {
+    fn try_look(&mut self, snapshot: &Snapshot<'_>, selector: &Selector) -> Result<(), ApiError> {
+        let Snapshot { db, app, state, now, cancel } = *snapshot;
         let project = projects::named(db, &selector.project)?;
         let target = logstores::read_target(db, project, &selector.logstore, now)?;
         let search = match self.searches {
