@@ -37,6 +37,8 @@ counters! {
     TimeFailures = "time_parse_failures",
     /// Events that were cut because they were too long.
     Cut = "cut_events",
+    /// Lines that are part of no multi-line record (dropped or sent alone, as the config says).
+    Strays = "multiline_unmatched_lines",
     /// NUL bytes left out (a hole left by a truncation without O_APPEND).
     NulBytes = "nul_bytes_skipped",
     /// Logs that the server refused for good.

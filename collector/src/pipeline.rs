@@ -47,12 +47,47 @@ pub struct FileInput {
     pub flush_timeout: Duration,
 }
 
+/// How lines become events.
 #[derive(Debug, Clone)]
 pub enum Multiline {
     /// Every line is an event.
     SingleLine,
-    /// An event starts at a line that `logBeginRegex` matches as a whole; made by [`full_match`].
-    Begin(Regex),
+    /// Lines are joined to records.
+    Joined { records: Records, strays: Strays },
+}
+
+impl Multiline {
+    /// A record begins at a line that `begin` matches (`logBeginRegex`).
+    pub fn begin(begin: Regex) -> Self {
+        Self::Joined { records: Records::Start(begin), strays: Strays::SingleLines }
+    }
+}
+
+/// Which lines make a record. Every expression matches a line as a whole, made by [`full_match`].
+///
+/// Source: LoongCollector, `MultilineOptions` and `ProcessorSplitMultilineLogStringNative`, which know
+/// these combinations and no others.
+#[derive(Debug, Clone)]
+pub enum Records {
+    /// From one start to the next.
+    Start(Regex),
+    /// A start, and the lines after it that `continuation` matches.
+    StartContinue { start: Regex, continuation: Regex },
+    /// From a start to an end.
+    StartEnd { start: Regex, end: Regex },
+    /// Lines that `continuation` matches, and the line after them, which `end` must match.
+    ContinueEnd { continuation: Regex, end: Regex },
+    /// From the line after one end to the next end.
+    End(Regex),
+}
+
+/// What becomes of lines that are part of no record (`UnmatchedContentTreatment`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strays {
+    /// Each is an event.
+    SingleLines,
+    /// Counted and dropped.
+    Discard,
 }
 
 #[derive(Debug, Clone)]

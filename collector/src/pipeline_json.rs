@@ -14,6 +14,7 @@ use crate::pipeline::Pipeline;
 
 mod flusher;
 mod input;
+mod multiline;
 mod processors;
 mod regex_check;
 mod section;

@@ -221,7 +221,7 @@ async fn several_pipelines_read_one_file_and_one_failing_logstore_holds_up_no_ot
     let other = collector::pipeline::Pipeline {
         name: "other".to_owned(),
         destination: destination("other"),
-        multiline: Multiline::Begin(full_match("line .*").expect("regex")),
+        multiline: Multiline::begin(full_match("line .*").expect("regex")),
         ..simple()
     };
     let engine = bench.start(vec![simple(), other]);

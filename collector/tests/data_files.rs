@@ -130,7 +130,7 @@ fn a_multi_line_event_is_joined_across_reads_and_sent_after_its_time() {
     let mut rig = Rig::new();
     rig.limits = Limits { block_bytes: 1_024, ..Limits::default() };
     let mut pipeline = simple_on(|input| input.flush_timeout = Duration::from_secs(5));
-    pipeline.multiline = Multiline::Begin(full_match(r"\d+ .*").expect("regex"));
+    pipeline.multiline = Multiline::begin(full_match(r"\d+ .*").expect("regex"));
     rig.start(vec![pipeline]);
     let first = format!("1 boom\n{}", "\tat somewhere\n".repeat(500));
     rig.append("a.log", format!("{first}2 ok\n"));
@@ -436,7 +436,7 @@ fn a_group_of_a_regex_pipeline_looks_like_this() {
             format: "%Y/%m/%d %H:%M:%S.%f".to_owned(),
             offset_seconds: Some(3_600),
         },
-        multiline: Multiline::Begin(full_match(r"\d{4}/.*").expect("regex")),
+        multiline: Multiline::begin(full_match(r"\d{4}/.*").expect("regex")),
         ..simple()
     };
     pipeline.unmatched = Unmatched::KeepRaw;

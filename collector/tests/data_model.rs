@@ -367,7 +367,7 @@ fn rotated_names_too() -> Pipeline {
 
 /// Every line begins an event, so the last of each file is always pending.
 fn multi_line() -> Pipeline {
-    Pipeline { multiline: Multiline::Begin(full_match(r"\d+-.*").expect("regex")), ..simple() }
+    Pipeline { multiline: Multiline::begin(full_match(r"\d+-.*").expect("regex")), ..simple() }
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::reader::{Now, Reader};
 use super::status::Trouble;
 use super::tracked::{FileKey, Running, Tracked};
-use crate::events::Event;
+use crate::events::{Event, Kind, Seen};
 use crate::metrics::Counter;
 use crate::pack::{Group, Stamp};
 use crate::tail::{Block, ReadOutcome};
@@ -120,6 +120,7 @@ struct Tally {
     unmatched: u64,
     bad_times: u64,
     cut: u64,
+    strays: u64,
     nul_bytes: u64,
     unmatched_sample: Option<String>,
     bad_time_sample: Option<String>,
@@ -147,13 +148,13 @@ impl Feeder<'_> {
         }
         let rest = data.get(skipped..).unwrap_or_default();
         let splitter = Arc::clone(&self.running.splitter);
-        let mut examined = self.file.examined;
+        let mut seen = if skipped > 0 { Seen::default() } else { self.file.seen };
         let consumed = skipped
             + match take {
-                Take::WholeEvents => splitter.split(rest, &mut examined, |e| self.event(rest, skipped, e)),
-                Take::Everything => splitter.flush(rest, &mut examined, |e| self.event(rest, skipped, e)),
+                Take::WholeEvents => splitter.split(rest, &mut seen, |e| self.event(rest, skipped, e)),
+                Take::Everything => splitter.flush(rest, &mut seen, |e| self.event(rest, skipped, e)),
             };
-        self.file.examined = examined;
+        self.file.seen = seen;
         self.file.is_mid_line = take == Take::Everything && !data.ends_with(b"\n");
         self.file.tail.keep(self.block, consumed);
         self.report(new);
@@ -166,7 +167,16 @@ impl Feeder<'_> {
     fn event(&mut self, data: &[u8], skipped: usize, event: Event) {
         let text = data.get(event.start..event.end).unwrap_or_default();
         let text = self.without_nul(text);
-        self.tally.cut += u64::from(event.cut);
+        match event.kind {
+            Kind::Whole => {}
+            Kind::Cut => self.tally.cut += 1,
+            Kind::Stray => {
+                self.tally.strays += 1;
+                if self.running.splitter.discards_strays {
+                    return;
+                }
+            }
+        }
         if text.is_empty() && event.end > event.start {
             return; // nothing but NUL bytes
         }
@@ -239,6 +249,7 @@ impl Feeder<'_> {
             (Counter::Unmatched, tally.unmatched),
             (Counter::TimeFailures, tally.bad_times),
             (Counter::Cut, tally.cut),
+            (Counter::Strays, tally.strays),
             (Counter::NulBytes, tally.nul_bytes),
         ] {
             if n > 0 {

@@ -13,6 +13,7 @@ use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
 use super::writers::{self, Writers};
 use crate::checkpoint::Progress;
 use crate::discover::Located;
+use crate::events::Seen;
 use crate::metrics::Counter;
 use crate::tags::{self, PackIds};
 use crate::tail::{Bookmark, FileIdentity, FirstContact, Tail, open_log};
@@ -147,7 +148,7 @@ impl Reader {
             tail,
             open: None,
             pack_ids,
-            examined: 0,
+            seen: Seen::default(),
             is_mid_line: false,
             at_end: false,
             read_at: now.mono,
@@ -332,7 +333,7 @@ impl Reader {
         for file in self.files.values_mut().filter(|f| f.pipeline == id) {
             if running.matcher.matches_path(&file.at.shown) {
                 file.lane = running.lane;
-                file.examined = 0;
+                file.seen = Seen::default();
                 file.set_footer(&self.settings.host, &running.config);
             } else {
                 released.push(file.key);

@@ -11,7 +11,7 @@ use super::outbox::{LaneId, Outbox};
 use super::status::PipelineBoard;
 use crate::checkpoint::Progress;
 use crate::discover::{Located, Matcher};
-use crate::events::Splitter;
+use crate::events::{Seen, Splitter};
 use crate::pack::{Footer, Group};
 use crate::parse::Parser;
 use crate::parse::time::{Clock, TimeFormatError};
@@ -115,8 +115,8 @@ pub struct Tracked {
     pub progress: Progress,
     pub footer: Footer,
     pub pack_ids: PackIds,
-    /// Pending bytes that were searched for the end of an event already.
-    pub examined: usize,
+    /// What is known of the pending bytes.
+    pub seen: Seen,
     /// An unterminated line was handed over: a newline that follows belongs to it.
     pub is_mid_line: bool,
     /// The last read reached the end of the file.

@@ -3,9 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use super::Findings;
 use super::regex_check::compile;
 use super::section::{Plugin, Section};
+use super::{Findings, multiline};
 use crate::pipeline::{FileInput, Multiline, TopicRule};
 
 /// Default of `TailSizeKB`. Source: collector.md §2.2.
@@ -33,7 +33,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
     }
     let depth = depth(&mut section, findings);
     let place = file_place(&mut section, depth, findings);
-    let multiline = read_multiline(section.section("Multiline", findings), findings);
+    let multiline = multiline::read(section.section("Multiline", findings), findings);
     let tail_kb = section.integer("TailSizeKB", findings).unwrap_or(TAIL_SIZE_KB_DEFAULT as i64);
     let tail_kb = u64::try_from(tail_kb.min(TAIL_SIZE_KB_MAX)).unwrap_or(TAIL_SIZE_KB_DEFAULT);
     let flush_timeout = flush_timeout(&mut section, findings);
@@ -145,42 +145,6 @@ fn encoding(section: &mut Section, findings: &mut Findings) {
             format!("{encoding:?} is not supported by this collector; use utf8"),
         );
     }
-}
-
-/// `None` after a problem.
-fn read_multiline(mut section: Section, findings: &mut Findings) -> Option<Multiline> {
-    let known = findings.problems.len();
-    if let Some(mode) = section.text("Mode", findings).filter(|mode| !mode.is_empty() && mode != "custom") {
-        findings.problem(
-            section.field("Mode"),
-            format!("{mode:?} is not supported by this collector; use custom"),
-        );
-    }
-    section.unsupported(&["ContinuePattern", "EndPattern"], findings);
-    let unmatched = section.text("UnmatchedContentTreatment", findings);
-    if let Some(treatment) = unmatched.filter(|treatment| !matches!(treatment.as_str(), "" | "single_line")) {
-        findings.problem(
-            section.field("UnmatchedContentTreatment"),
-            format!(
-                "{treatment:?} is not supported by this collector, which never drops lines; use single_line"
-            ),
-        );
-    }
-    section.without_effect(&["IgnoringUnmatchWarning"], findings);
-    let start = section.text("StartPattern", findings).unwrap_or_default();
-    let multiline = match start.as_str() {
-        // Both spell "every line is an event" (collector.md §2.1, logBeginRegex).
-        "" | ".*" => Some(Multiline::SingleLine),
-        pattern => match compile(pattern) {
-            Ok(regex) => Some(Multiline::Begin(regex)),
-            Err(reason) => {
-                findings.problem(section.field("StartPattern"), reason);
-                None
-            }
-        },
-    };
-    section.finish(findings);
-    multiline.filter(|_| findings.problems.len() == known)
 }
 
 /// Topic of `global` (collector.md §2.2, §2.3).

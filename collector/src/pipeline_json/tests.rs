@@ -1,6 +1,6 @@
 use super::*;
 use crate::env::Env;
-use crate::pipeline::{Multiline, Parse, TimeRule};
+use crate::pipeline::{Multiline, Parse, Records, Strays, TimeRule};
 use expect_test::{Expect, expect};
 use serde_json::json;
 use std::fmt::Write;
@@ -57,7 +57,10 @@ fn show(pipeline: &Pipeline, out: &mut String) {
     writeln!(out, "{input:?}").unwrap();
     match multiline {
         Multiline::SingleLine => writeln!(out, "single lines").unwrap(),
-        Multiline::Begin(regex) => writeln!(out, "begins at {regex}").unwrap(),
+        Multiline::Joined { records: Records::Start(regex), strays: Strays::SingleLines } => {
+            writeln!(out, "begins at {regex}").unwrap();
+        }
+        other => writeln!(out, "{other:?}").unwrap(),
     }
     match parse {
         Parse::Simple { key } => writeln!(out, "whole event in {key}").unwrap(),
@@ -305,6 +308,73 @@ fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
             topic None, unmatched Discard
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: processors[1].SourceKey: "when" is none of the keys (time, ip), so the time of collection is used; name one of them"#]],
+    );
+}
+
+/// What a `Multiline` section becomes.
+fn check_multiline(section: Value, expected: Expect) {
+    let mut config = valid();
+    config["inputs"][0]["Multiline"] = section;
+    let shown = match parse("c", 7, config.to_string().as_bytes(), &instance()) {
+        Err(invalid) => format!("{invalid}"),
+        Ok(accepted) => {
+            let multiline = accepted.pipeline.as_ref().map(|pipeline| format!("{:?}", pipeline.multiline));
+            [multiline.unwrap_or_default(), accepted.notice_text()].join(" ")
+        }
+    };
+    expected.assert_eq(shown.trim_end());
+}
+
+#[test]
+fn the_three_patterns_are_combined_as_in_the_vendors_agent() {
+    let (s, c, e) = ("S.*", "C.*", "E.*");
+    check_multiline(
+        json!({"StartPattern": s, "UnmatchedContentTreatment": "discard"}),
+        expect![[r#"Joined { records: Start(Regex("\\A(?:S.*)\\z")), strays: Discard }"#]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "ContinuePattern": c}),
+        expect![[
+            r#"Joined { records: StartContinue { start: Regex("\\A(?:S.*)\\z"), continuation: Regex("\\A(?:C.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"ContinuePattern": c, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: ContinueEnd { continuation: Regex("\\A(?:C.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"EndPattern": e}),
+        expect![[r#"Joined { records: End(Regex("\\A(?:E.*)\\z")), strays: SingleLines }"#]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "ContinuePattern": c, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines } inputs[0].Multiline.ContinuePattern: has no effect beside StartPattern and EndPattern: all lines between belong to a record"#
+        ]],
+    );
+    check_multiline(
+        json!({"StartPattern": ".*", "ContinuePattern": "", "EndPattern": ".*"}),
+        expect!["SingleLine"],
+    );
+    check_multiline(
+        json!({"ContinuePattern": c}),
+        expect![
+            "inputs[0].Multiline.ContinuePattern: says nothing alone; give a StartPattern or an EndPattern beside it"
+        ],
+    );
+    check_multiline(
+        json!({"EndPattern": "(", "UnmatchedContentTreatment": "keep"}),
+        expect![[
+            r#"inputs[0].Multiline.EndPattern: does not compile at column 1 (`(`): unclosed group; close the group with `)` or write `\(` for a parenthesis; inputs[0].Multiline.UnmatchedContentTreatment: "keep" is not known; use single_line or discard"#
+        ]],
     );
 }
 
