@@ -63,6 +63,9 @@ fn mask(path: &str, entry: &Value, report: &mut Report) {
     if !matches!(text("type"), "const" | "md5") {
         report.error(format!("{path}.type"), format!("{:?} is not known: write const or md5", text("type")));
     }
+    if text("regex_content").is_empty() {
+        report.error(format!("{path}.regex_content"), "is missing: write a regex for the text to replace");
+    }
     for name in ["regex_begin", "regex_content"] {
         if let Err(e) = capture_groups(text(name)) {
             report.error(format!("{path}.{name}"), e.to_string());

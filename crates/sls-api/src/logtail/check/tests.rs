@@ -213,7 +213,7 @@ fn choices_and_ranges_are_checked() {
         expect![[r#"
             Error fileEncoding: "UTF-8" is not known: write utf8
             Error mergeType: "both" is not known: write one of topic, logstore
-            Warning topicFormat: "mytopic" is taken as a regex without a group, so the topic is empty: write none, default, group_topic, customized://TOPIC or a regex on the path with one group
+            Error topicFormat: "mytopic" is taken as a regex without a group, so there is no topic in it: write none, default, group_topic, customized://TOPIC or a regex on the path with one group
             Error logTimezone: "+8" is not a zone: write it like GMT+08:00
             Error maxDepth: 2000 is out of range: write 0 to 1000
             Error preserveDepth: 9 is out of range: write 1 to 3, or preserve: true
@@ -294,10 +294,11 @@ fn masks_are_checked() {
     check(
         nginx(json!({"sensitive_keys": [{"type": "sha1", "regex_begin": "("}, 3]})),
         expect![[r#"
-        Error sensitive_keys[0].key: is missing: name the field to mask
-        Error sensitive_keys[0].type: "sha1" is not known: write const or md5
-        Error sensitive_keys[0].regex_begin: the regex does not compile: unclosed group
-        Error sensitive_keys[1]: has the wrong type: write an object with key, type, regex_begin and regex_content
-    "#]],
+            Error sensitive_keys[0].key: is missing: name the field to mask
+            Error sensitive_keys[0].type: "sha1" is not known: write const or md5
+            Error sensitive_keys[0].regex_content: is missing: write a regex for the text to replace
+            Error sensitive_keys[0].regex_begin: the regex does not compile: unclosed group
+            Error sensitive_keys[1]: has the wrong type: write an object with key, type, regex_begin and regex_content
+        "#]],
     );
 }

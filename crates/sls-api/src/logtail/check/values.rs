@@ -87,14 +87,17 @@ fn choice(fields: Known<'_>, name: &str, choices: &[&str], report: &mut Report) 
 fn topic(fields: Known<'_>, report: &mut Report) {
     let format = fields.some_text("topicFormat").unwrap_or("none");
     if matches!(format, "none" | "default" | "group_topic") || format.starts_with(CONSTANT_TOPIC) {
+        if format == CONSTANT_TOPIC {
+            report.error("topicFormat", format!("{format:?} names no topic: write customized://TOPIC"));
+        }
         return;
     }
     let remedy = "write none, default, group_topic, customized://TOPIC or a regex on the path with one group";
     match capture_groups(format) {
         Err(e) => report.error("topicFormat", format!("{format:?}: {e}: {remedy}")),
-        Ok(0) => report.warning(
+        Ok(0) => report.error(
             "topicFormat",
-            format!("{format:?} is taken as a regex without a group, so the topic is empty: {remedy}"),
+            format!("{format:?} is taken as a regex without a group, so there is no topic in it: {remedy}"),
         ),
         Ok(_) => {}
     }

@@ -38,7 +38,9 @@ fn parser(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, Transl
         LogType::Regex => {
             let regex = fields.text("regex")?.unwrap_or(SIMPLE_REGEX);
             let keys = fields.texts("key")?;
-            (!is_simple(regex, &keys)).then(|| {
+            // Only a parser keeps the text of an event beside its fields.
+            let is_needed = !is_simple(regex, &keys) || fields.flag("enableRawLog")? == Some(true);
+            is_needed.then(|| {
                 json!({"Type": "processor_parse_regex_native", "SourceKey": SOURCE_KEY,
                        "Regex": regex, "Keys": keys})
             })

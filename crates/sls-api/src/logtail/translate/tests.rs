@@ -76,6 +76,17 @@ fn regex_mode_names_its_keys_and_what_happens_to_other_lines() {
 }
 
 #[test]
+fn simple_mode_has_a_parser_if_the_text_is_to_be_kept() {
+    check(
+        with(nginx(), json!({"enableRawLog": true, "advanced": {"raw_log_tag": "line"}})),
+        expect![[r#"
+        {"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":100,"FileEncoding":"utf8"}
+        {"Type":"processor_parse_regex_native","SourceKey":"content","Regex":"(.*)","Keys":["content"],"KeepingSourceWhenParseFail":false,"KeepingSourceWhenParseSucceed":true,"RenamedSourceKey":"line"}
+    "#]],
+    );
+}
+
+#[test]
 fn time_filter_and_masks_follow_the_parser() {
     check(
         with(
