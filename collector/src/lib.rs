@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod pipeline_json;
 pub mod region;
 pub mod service;
+pub mod shape;
 pub mod ship;
 pub mod tags;
 pub mod tail;

@@ -41,6 +41,8 @@ counters! {
     Strays = "multiline_unmatched_lines",
     /// NUL bytes left out (a hole left by a truncation without O_APPEND).
     NulBytes = "nul_bytes_skipped",
+    /// Events that a filter of the config held back.
+    Filtered = "filtered_events",
     /// Logs that the server refused for good.
     LogsDropped = "logs_dropped",
     /// Truncations and overwrites noticed.

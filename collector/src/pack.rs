@@ -8,8 +8,6 @@ mod split;
 
 pub use split::{logs_in, split};
 
-use crate::parse::Fields;
-
 /// `Logs` of a LogGroup: field 1, length-delimited.
 const LOGS: u8 = 0x0a;
 const TOPIC: u8 = 0x1a;
@@ -68,14 +66,14 @@ impl Group {
         Self { bytes: buffer, logs: 0, text_bytes: 0 }
     }
 
-    /// Appends one log whose fields are spans of `event`.
-    pub fn push(&mut self, stamp: Stamp, event: &[u8], fields: Fields<'_>) {
+    /// Appends one log of these keys and values.
+    pub fn push<'a>(&mut self, stamp: Stamp, pairs: impl Iterator<Item = (&'a Key, &'a [u8])> + Clone) {
         let mut len = 1 + varint_len(stamp.seconds);
         let mut text = 0;
-        for (key, (start, end)) in fields.keys.iter().zip(fields.spans) {
-            let pair = pair_len(key, (end - start) as usize);
+        for (key, value) in pairs.clone() {
+            let pair = pair_len(key, value.len());
             len += 1 + varint_len(pair as u32) + pair;
-            text += (end - start) as usize;
+            text += value.len();
         }
         if stamp.nanos.is_some() {
             len += 5;
@@ -86,8 +84,7 @@ impl Group {
         put_varint(out, len as u32);
         out.push(TIME);
         put_varint(out, stamp.seconds);
-        for (key, (start, end)) in fields.keys.iter().zip(fields.spans) {
-            let value = event.get(*start as usize..*end as usize).unwrap_or_default();
+        for (key, value) in pairs {
             out.push(CONTENTS);
             put_varint(out, pair_len(key, value.len()) as u32);
             out.extend_from_slice(&key.encoded);
@@ -199,7 +196,7 @@ mod tests {
     use sls_api::log_group::{Content, Log, LogGroup, LogTag};
 
     use super::*;
-    use crate::parse::Span;
+    use crate::parse::{Fields, Span};
 
     /// Stamp and fields.
     type PlainLog = (Stamp, Vec<(String, Vec<u8>)>);
@@ -217,7 +214,7 @@ mod tests {
                 event.push(b' ');
             }
             let keys: Vec<Key> = fields.iter().map(|(k, _)| Key::new(k)).collect();
-            group.push(*stamp, &event, Fields { keys: &keys, spans: &spans });
+            group.push(*stamp, Fields { keys: &keys, spans: &spans }.pairs(&event));
         }
         assert_eq!(group.logs() as usize, logs.len());
         group.finish(footer, pack_id)

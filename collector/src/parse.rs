@@ -80,6 +80,11 @@ impl Parser {
 }
 
 impl<'a> Fields<'a> {
+    /// Keys and values in `event`.
+    pub fn pairs(self, event: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
+        self.keys.iter().enumerate().map(move |(index, key)| (key, self.value(event, index)))
+    }
+
     /// Value of field `index` of `event`.
     pub fn value<'e>(&self, event: &'e [u8], index: usize) -> &'e [u8] {
         let Some((start, end)) = self.spans.get(index) else { return &[] };

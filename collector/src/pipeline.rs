@@ -27,6 +27,10 @@ pub struct Pipeline {
     pub time: TimeRule,
     pub topic: TopicRule,
     pub unmatched: Unmatched,
+    /// What is done to the fields of an event, in this order.
+    pub steps: Vec<Step>,
+    /// Key under which the whole event is sent beside its fields (`enableRawLog`).
+    pub raw_key: Option<String>,
     pub destination: Destination,
 }
 
@@ -45,6 +49,16 @@ pub struct FileInput {
     pub tail_bytes: u64,
     /// An unterminated last line is sent after this time without growth.
     pub flush_timeout: Duration,
+    pub position_meta: PositionMeta,
+}
+
+/// What a log says of the place it was read from (`enable_log_position_meta`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PositionMeta {
+    /// The group has the tag `__inode__`.
+    pub inode: bool,
+    /// Key of the field that holds the offset of the event's first byte in its file.
+    pub offset_key: Option<String>,
 }
 
 /// How lines become events.
@@ -126,6 +140,36 @@ pub enum Unmatched {
     KeepRaw,
 }
 
+/// Something that is done to the fields of an event.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Only events go on that have all these fields, with values that match; made by [`full_match`].
+    Filter(Vec<(String, Regex)>),
+    /// Bytes that are no UTF-8 become blanks.
+    BlankNonUtf8,
+    Mask(Mask),
+}
+
+/// Replaces text in one field.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    pub key: String,
+    /// Group 1 is what stands before the replaced text and stays; made by [`mask_regex`].
+    pub regex: Regex,
+    /// Every match is replaced, not only the first.
+    pub all: bool,
+    pub by: MaskBy,
+}
+
+/// What stands in the place of a masked text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MaskBy {
+    Text(String),
+    /// The MD5 of the masked text in upper-case hexadecimal, as the vendor's agent writes it (guess: it
+    /// writes that of request bodies so).
+    Md5,
+}
+
 /// Where the logs go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Destination {
@@ -148,9 +192,25 @@ pub struct Destination {
 pub fn full_match(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(pattern)?; // alone, so that `a)|(b` is no way out of the group
     let whole = format!(r"\A(?:{pattern})\z");
+    compile(&whole, true)
+}
+
+/// Finds `replaced` after `before`, which becomes group 1; a dot takes no newline. Source: RE2 as
+/// LoongCollector's `ProcessorDesensitizeNative` uses it.
+///
+/// # Errors
+/// One of the patterns is not a regular expression, or one that needs look-around or back-references.
+pub fn mask_regex(before: &str, replaced: &str) -> Result<Regex, regex::Error> {
+    Regex::new(before)?;
+    Regex::new(replaced)?;
+    compile(&format!("({before})(?:{replaced})"), false)
+}
+
+/// On bytes, or in Unicode mode where the pattern needs it.
+fn compile(pattern: &str, dot_takes_newline: bool) -> Result<Regex, regex::Error> {
     let build = |unicode| {
-        let mut builder = RegexBuilder::new(&whole);
-        builder.unicode(unicode).dot_matches_new_line(true).build()
+        let mut builder = RegexBuilder::new(pattern);
+        builder.unicode(unicode).dot_matches_new_line(dot_takes_newline).build()
     };
     // The error of the Unicode attempt is about the pattern itself, never about the mode.
     build(false).or_else(|_| build(true))

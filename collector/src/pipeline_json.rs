@@ -1,7 +1,7 @@
 //! A pipeline config as the server sends it → [`Pipeline`], or everything that is wrong with it.
 //!
 //! The form is LoongCollector's (collector.md §2.2): one `input_file`, at most
-//! `processor_parse_regex_native` and `processor_timestamp_native`, one `flusher_sls`. What this
+//! `processor_parse_regex_native` and `processor_timestamp_native`, filters and masks, one `flusher_sls`. What this
 //! collector cannot do faithfully is a problem, and the config then does not run; what changes
 //! nothing about which lines arrive is a notice. Pure. Called by `control`.
 
@@ -18,6 +18,8 @@ mod multiline;
 mod processors;
 mod regex_check;
 mod section;
+mod steps;
+mod topic;
 
 use section::{Section, kind};
 
@@ -101,7 +103,7 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     }
     let input =
         root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
-    let topic = input::read_topic(root.section("global", &mut findings), &mut findings);
+    let topic = topic::read(root.section("global", &mut findings), &mut findings);
     let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
     let destination = root
         .only_plugin("flushers", &mut findings)
@@ -123,6 +125,8 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
                 time: processing.time,
                 topic,
                 unmatched: processing.unmatched,
+                steps: processing.steps,
+                raw_key: processing.raw_key,
                 destination,
             };
             Ok(Accepted { pipeline: Some(pipeline), notices: findings.notices })

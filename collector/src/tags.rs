@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::fingerprint::Fingerprint;
 use crate::pack::Footer;
-use crate::pipeline::TopicRule;
+use crate::pipeline::{Pipeline, TopicRule};
 
 /// Longest `__path__` value. Source: LoongCollector cuts there (collector.md §2.3).
 pub const PATH_TAG_BYTES_MAX: usize = 511;
@@ -27,13 +27,21 @@ pub struct Host {
     pub machine_uuid: String,
 }
 
-/// The common fields of all groups of the file shown as `path`.
-pub fn footer(host: &Host, topic_rule: &TopicRule, path: &Path) -> Footer {
+/// The common fields of all groups of a file of `config` that is shown as `path`.
+pub fn footer(host: &Host, config: &Pipeline, path: &Path, inode: u64) -> Footer {
+    let inode = config.input.position_meta.inode.then(|| inode.to_string());
+    footer_of(host, &config.topic, path, inode.as_deref())
+}
+
+fn footer_of(host: &Host, topic_rule: &TopicRule, path: &Path, inode: Option<&str>) -> Footer {
     let path_text = String::from_utf8_lossy(path.as_os_str().as_bytes());
     let path_tag = truncated(&path_text, PATH_TAG_BYTES_MAX);
     let topic = topic(topic_rule, &path_text);
     let mut tags: Vec<(&str, &[u8])> =
         vec![("__hostname__", host.hostname.as_bytes()), ("__path__", path_tag.as_bytes())];
+    if let Some(inode) = inode {
+        tags.push(("__inode__", inode.as_bytes()));
+    }
     if !host.user_defined_id.is_empty() {
         tags.push(("__user_defined_id__", host.user_defined_id.as_bytes()));
     }
@@ -126,7 +134,7 @@ mod tests {
     use crate::pipeline::full_match;
 
     fn group(host: &Host, rule: &TopicRule, path: &str) -> LogGroup {
-        let bytes = Group::default().finish(&footer(host, rule, Path::new(path)), "AB-0");
+        let bytes = Group::default().finish(&footer_of(host, rule, Path::new(path), None), "AB-0");
         LogGroup::decode(&bytes[..]).expect("a LogGroup")
     }
 
@@ -184,6 +192,10 @@ mod tests {
         check_topic(&rule(r"/logs/(\w+)/a\.log"), "/logs/web/a.log.3", "web");
         check_topic(&rule(r"/(\w+)/(\w+)/a"), "/x/y/a", "x_y __topic_1__=x __topic_2__=y");
         check_topic(&rule(r"/(?P<user>\w+)/a"), "/bob/a", "bob user=bob");
+        check_topic(&rule(r"/(?<user>\w+)/(?<app>\w+)/a"), "/bob/web/a", "bob_web user=bob app=web");
+        check_topic(&rule(r"/(?<user>\w+)/(\w+)/a"), "/bob/web/a.8", "bob_web user=bob __topic_2__=web");
+        check_topic(&rule(r"/(\w+)/a[.]\d"), "/x/a.9", "x");
+        check_topic(&rule(r"/(\w+)/(x)?a"), "/bob/a", "bob_ __topic_1__=bob __topic_2__=");
         check_topic(&rule(r"/(\w+)"), "/x/y", "");
     }
 

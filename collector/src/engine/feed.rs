@@ -121,6 +121,7 @@ struct Tally {
     bad_times: u64,
     cut: u64,
     strays: u64,
+    filtered: u64,
     nul_bytes: u64,
     unmatched_sample: Option<String>,
     bad_time_sample: Option<String>,
@@ -209,6 +210,11 @@ impl Feeder<'_> {
             }
             _ => collected,
         };
+        let offset = self.file.tail.position() + (skipped + event.start) as u64;
+        let Some(shaped) = running.shaper.shape(text, fields, offset) else {
+            self.tally.filtered += 1;
+            return;
+        };
         let group = match &mut self.file.open {
             Some(group) => group,
             None => {
@@ -217,7 +223,7 @@ impl Feeder<'_> {
             }
         };
         let before = group.encoded_bytes();
-        group.push(stamp, text, fields);
+        group.push(stamp, shaped.pairs());
         self.outbox.grew(group.encoded_bytes() - before);
         if group.logs() >= self.limits.group_logs_max
             || group.text_bytes() >= self.limits.group_text_bytes_max
@@ -250,6 +256,7 @@ impl Feeder<'_> {
             (Counter::TimeFailures, tally.bad_times),
             (Counter::Cut, tally.cut),
             (Counter::Strays, tally.strays),
+            (Counter::Filtered, tally.filtered),
             (Counter::NulBytes, tally.nul_bytes),
         ] {
             if n > 0 {

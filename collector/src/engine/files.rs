@@ -140,7 +140,7 @@ impl Reader {
             key,
             pipeline: id,
             lane: running.lane,
-            footer: tags::footer(&self.settings.host, &running.config.topic, &at.shown),
+            footer: tags::footer(&self.settings.host, &running.config, &at.shown, identity.inode),
             at,
             link_target,
             place,

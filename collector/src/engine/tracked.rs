@@ -16,6 +16,7 @@ use crate::pack::{Footer, Group};
 use crate::parse::Parser;
 use crate::parse::time::{Clock, TimeFormatError};
 use crate::pipeline::{Pipeline, Unmatched};
+use crate::shape::Shaper;
 use crate::tags::{self, Host, PackIds};
 use crate::tail::{Bookmark, Tail};
 
@@ -33,6 +34,7 @@ pub struct Running {
     pub matcher: Matcher,
     pub splitter: Arc<Splitter>,
     pub parser: Parser,
+    pub shaper: Shaper,
     pub clock: Option<Clock>,
     /// Which field holds the time.
     pub time_field: Option<usize>,
@@ -72,6 +74,7 @@ impl Running {
             splitter: Arc::new(Splitter::new(&config.multiline, event_bytes_max)),
             time_field: parser.time_field(&config.time),
             parser,
+            shaper: Shaper::new(&config),
             clock,
             keeps_raw: config.unmatched == Unmatched::KeepRaw,
             lane,
@@ -161,6 +164,6 @@ impl Tracked {
 
     /// The common fields of this file's groups, after a change of the pipeline.
     pub fn set_footer(&mut self, host: &Host, config: &Pipeline) {
-        self.footer = tags::footer(host, &config.topic, &self.at.shown);
+        self.footer = tags::footer(host, config, &self.at.shown, self.tail.identity().inode);
     }
 }

@@ -1,12 +1,12 @@
-//! `inputs[0]` (input_file) and the topic of `global`.
+//! `inputs[0]` (input_file): which files, and how they are read.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use super::regex_check::compile;
 use super::section::{Plugin, Section};
 use super::{Findings, multiline};
-use crate::pipeline::{FileInput, Multiline, TopicRule};
+use crate::pipeline::{FileInput, Multiline, PositionMeta};
+use crate::shape::OFFSET_KEY;
 
 /// Default of `TailSizeKB`. Source: collector.md §2.2.
 const TAIL_SIZE_KB_DEFAULT: u64 = 1024;
@@ -49,14 +49,11 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         "TailingAllMatchedFiles",
         "ContainerFilters",
         "AllowingIncludedByMultiConfigs",
-        "FileOffsetKey",
         "PreservedDirDepth",
     ]);
+    let position_meta = position_meta(&mut section, findings);
     section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
-    section.without_effect(
-        &["AppendingLogPositionMeta", "EnableExactlyOnce", "Tags", "ExternalK8sLabelTag", "ExternalEnvTag"],
-        findings,
-    );
+    section.without_effect(&["EnableExactlyOnce", "Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], findings);
     section.finish(findings);
     let (directory, file_pattern) = place?;
     let input = FileInput {
@@ -66,6 +63,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         tail_existing: false,
         tail_bytes: tail_kb.saturating_mul(1024),
         flush_timeout,
+        position_meta,
     };
     Some((input, multiline?))
 }
@@ -136,6 +134,13 @@ fn flush_timeout(section: &mut Section, findings: &mut Findings) -> Duration {
     }
 }
 
+/// The older switch for both, and the newer name of the offset's field (LoongCollector, input_file).
+fn position_meta(section: &mut Section, findings: &mut Findings) -> PositionMeta {
+    let is_on = section.boolean("AppendingLogPositionMeta", findings).unwrap_or(false);
+    let named = section.text("FileOffsetKey", findings).filter(|key| !key.is_empty());
+    PositionMeta { inode: is_on, offset_key: named.or_else(|| is_on.then(|| OFFSET_KEY.to_owned())) }
+}
+
 fn encoding(section: &mut Section, findings: &mut Findings) {
     if let Some(encoding) = section.text("FileEncoding", findings)
         && !matches!(encoding.to_ascii_lowercase().as_str(), "" | "utf8" | "utf-8")
@@ -145,42 +150,4 @@ fn encoding(section: &mut Section, findings: &mut Findings) {
             format!("{encoding:?} is not supported by this collector; use utf8"),
         );
     }
-}
-
-/// Topic of `global` (collector.md §2.2, §2.3).
-pub fn read_topic(mut global: Section, findings: &mut Findings) -> TopicRule {
-    let format = global.text("TopicFormat", findings).unwrap_or_default();
-    let kind = global.text("TopicType", findings).unwrap_or_default();
-    let rule = match kind.as_str() {
-        // "default" names a plugin's topic; files have none of their own. Source: guess.
-        "" | "none" | "default" => TopicRule::None,
-        "custom" | "machine_group_topic" => TopicRule::Fixed(format),
-        "filepath" => match compile(&format) {
-            Ok(regex) if regex.captures_len() > 1 => TopicRule::Path(regex),
-            Ok(_) => {
-                let field = global.field("TopicFormat");
-                findings
-                    .problem(field, "needs a capture group: the captured part of the path becomes the topic");
-                TopicRule::None
-            }
-            Err(reason) => {
-                findings.problem(global.field("TopicFormat"), reason);
-                TopicRule::None
-            }
-        },
-        other => {
-            findings.problem(
-                global.field("TopicType"),
-                format!("{other:?} is not known; use none, custom, machine_group_topic or filepath"),
-            );
-            TopicRule::None
-        }
-    };
-    global.allow(&["StructureType", "InputIntervalMs", "Priority"]);
-    global.without_effect(
-        &["EnableTimestampNanosecond", "UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"],
-        findings,
-    );
-    global.finish(findings);
-    rule
 }

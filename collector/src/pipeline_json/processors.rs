@@ -1,11 +1,12 @@
-//! `processors`: at most a regex parser and then a timestamp.
+//! `processors`: at most a regex parser and a timestamp, then filters and masks.
 
 use super::Findings;
 use super::regex_check::compile;
 use super::section::{Plugin, Section};
+use super::steps;
 use crate::parse::RAW_LOG_KEY;
 use crate::parse::time::TimeFormat;
-use crate::pipeline::{Parse, TimeRule, Unmatched};
+use crate::pipeline::{Parse, Step, TimeRule, Unmatched};
 
 const REGEX: &str = "processor_parse_regex_native";
 
@@ -15,14 +16,13 @@ const TIMESTAMP: [&str; 2] = ["processor_parse_timestamp_native", "processor_tim
 /// Key under which the input hands on an event (collector.md §2.3).
 const CONTENT: &str = "content";
 
-/// Key of the whole line beside the fields (enableRawLog), which this collector does not send.
-const RAW_KEY: &str = "__raw__";
-
 /// What the processors make of an event.
 pub struct Processing {
     pub parse: Parse,
     pub time: TimeRule,
     pub unmatched: Unmatched,
+    pub steps: Vec<Step>,
+    pub raw_key: Option<String>,
 }
 
 /// `None` after a problem.
@@ -30,21 +30,30 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
     let known = findings.problems.len();
     let mut parse = None;
     let mut time = None;
+    let mut raw_key = None;
+    let mut unchecked = Vec::new();
     for Plugin { kind, section } in plugins {
         let is_regex = kind == REGEX;
         let is_time = TIMESTAMP.contains(&kind.as_str());
-        if is_regex && parse.is_none() && time.is_none() {
-            parse = Some(read_regex(section, findings));
+        let is_first = parse.is_none() && time.is_none() && unchecked.is_empty();
+        if is_regex && is_first {
+            parse = Some(read_regex(section, &mut raw_key, findings));
         } else if is_time && time.is_none() {
             time = Some(read_time(section, findings));
+        } else if kind == steps::FILTER {
+            unchecked.extend(steps::read_filter(section, findings));
+        } else if kind == steps::MASK {
+            unchecked.extend(steps::read_mask(section, findings));
         } else if is_regex || is_time {
             let message =
-                format!("{kind} may stand only once, the parser before the timestamp; remove this one");
+                format!("{kind} may stand only once, the parser before all others; remove this one");
             findings.problem(section.field("Type"), message);
         } else {
             let message = format!(
-                "{kind} is not supported by this collector; supported are {REGEX} and {}",
-                TIMESTAMP[0]
+                "{kind} is not supported by this collector; supported are {REGEX}, {}, {} and {}",
+                TIMESTAMP[0],
+                steps::FILTER,
+                steps::MASK
             );
             findings.problem(section.field("Type"), message);
         }
@@ -60,24 +69,47 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
         None => TimeRule::Collected,
         Some(time) => time?.of_a_key(&parse, findings),
     };
-    Some(Processing { parse, time, unmatched })
+    let steps = steps::of_the_keys(unchecked, made_by(&parse), raw_key.as_deref(), findings)?;
+    Some(Processing { parse, time, unmatched, steps, raw_key })
 }
 
-fn read_regex(mut section: Section, findings: &mut Findings) -> Option<(Parse, Unmatched)> {
+/// The keys of the fields that a parser makes.
+fn made_by(parse: &Parse) -> &[String] {
+    match parse {
+        Parse::Simple { key } => std::slice::from_ref(key),
+        Parse::Regex { keys, .. } => keys,
+    }
+}
+
+fn read_regex(
+    mut section: Section,
+    raw_key: &mut Option<String>,
+    findings: &mut Findings,
+) -> Option<(Parse, Unmatched)> {
     source_key(&mut section, findings);
     let pattern = section.needed_text("Regex", findings);
     let keys = section.texts("Keys", findings);
     check_keys(&section, &keys, findings);
     let keep_source = section.boolean("KeepingSourceWhenParseFail", findings).unwrap_or(false);
     let unmatched = if keep_source { Unmatched::KeepRaw } else { Unmatched::Discard };
-    if let Some(renamed) = section.text("RenamedSourceKey", findings)
+    let keep_always = section.boolean("KeepingSourceWhenParseSucceed", findings).unwrap_or(false);
+    let renamed = section.text("RenamedSourceKey", findings).filter(|key| !key.is_empty());
+    if keep_always {
+        let key = renamed.unwrap_or_else(|| CONTENT.to_owned());
+        if keys.contains(&key) {
+            let message = format!("{key:?} is one of Keys too; give the source a name of its own");
+            findings.problem(section.field("RenamedSourceKey"), message);
+        }
+        *raw_key = Some(key);
+    } else if let Some(renamed) = renamed
         && keep_source
-        && ![RAW_LOG_KEY, RAW_KEY].contains(&renamed.as_str())
+        && renamed != RAW_LOG_KEY
     {
         let message = format!("{renamed:?} has no effect: unmatched events are sent in {RAW_LOG_KEY}");
         findings.notice(section.field("RenamedSourceKey"), message);
     }
-    section.without_effect(&["KeepingSourceWhenParseSucceed", "CopingRawLog"], findings);
+    // An event that does not match is in `__raw_log__` in any case, and in the renamed key if all are.
+    section.allow(&["CopingRawLog"]);
     let regex_field = section.field("Regex");
     let keys_field = section.field("Keys");
     section.finish(findings);
@@ -164,10 +196,7 @@ impl Timestamp {
     /// A key that the parser does not make would never be there: lines then keep the time of
     /// collection, as in the vendor's agent.
     fn of_a_key(self, parse: &Parse, findings: &mut Findings) -> TimeRule {
-        let made: &[String] = match parse {
-            Parse::Simple { key } => std::slice::from_ref(key),
-            Parse::Regex { keys, .. } => keys,
-        };
+        let made = made_by(parse);
         if made.contains(&self.key) {
             return TimeRule::Field {
                 key: self.key,

@@ -3,7 +3,7 @@
 use regex::bytes::Regex;
 use regex_syntax::ast::ErrorKind;
 
-use crate::pipeline::full_match;
+use crate::pipeline::{full_match, mask_regex};
 
 /// Characters of the pattern shown from the place of an error on.
 const SHOWN_CHARS: usize = 12;
@@ -17,6 +17,18 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
         return Err(explain(pattern, &error));
     }
     full_match(pattern).map_err(|error| format!("does not compile: {}", last_line(&error.to_string())))
+}
+
+/// Compiles the two patterns of a mask.
+///
+/// # Errors
+/// Whether it is about the pattern of what stands before, and a text with position, reason and remedy.
+pub fn compile_mask(before: &str, replaced: &str) -> Result<Regex, (bool, String)> {
+    for (is_before, pattern) in [(true, before), (false, replaced)] {
+        regex_syntax::Parser::new().parse(pattern).map_err(|error| (is_before, explain(pattern, &error)))?;
+    }
+    mask_regex(before, replaced)
+        .map_err(|error| (false, format!("does not compile: {}", last_line(&error.to_string()))))
 }
 
 fn explain(pattern: &str, error: &regex_syntax::Error) -> String {

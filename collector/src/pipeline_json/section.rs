@@ -111,6 +111,13 @@ impl Section {
         texts
     }
 
+    /// An object of texts, in the order of its keys; absent means empty.
+    pub fn text_map(&mut self, key: &str, findings: &mut Findings) -> Vec<(String, String)> {
+        let mut section = self.section(key, findings);
+        let keys: Vec<String> = section.object.keys().cloned().collect();
+        keys.into_iter().filter_map(|key| section.text(&key, findings).map(|text| (key, text))).collect()
+    }
+
     /// A sub-section; absent means empty.
     pub fn section(&mut self, key: &str, findings: &mut Findings) -> Self {
         let object = match self.take(key) {

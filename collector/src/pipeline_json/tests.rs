@@ -1,3 +1,5 @@
+mod parts;
+
 use super::*;
 use crate::env::Env;
 use crate::pipeline::{Multiline, Parse, Records, Strays, TimeRule};
@@ -52,7 +54,8 @@ fn check(config: &Value, expected: Expect) {
 }
 
 fn show(pipeline: &Pipeline, out: &mut String) {
-    let Pipeline { name, version, input, multiline, parse, time, topic, unmatched, destination } = pipeline;
+    let Pipeline { name, version, input, multiline, parse, time, topic, .. } = pipeline;
+    let Pipeline { unmatched, steps, raw_key, destination, .. } = pipeline;
     writeln!(out, "{name} version {version}").unwrap();
     writeln!(out, "{input:?}").unwrap();
     match multiline {
@@ -69,6 +72,12 @@ fn show(pipeline: &Pipeline, out: &mut String) {
     if *time != TimeRule::Collected {
         writeln!(out, "{time:?}").unwrap();
     }
+    for step in steps {
+        writeln!(out, "{step:?}").unwrap();
+    }
+    if let Some(key) = raw_key {
+        writeln!(out, "the event in {key}").unwrap();
+    }
     writeln!(out, "topic {topic:?}, unmatched {unmatched:?}").unwrap();
     writeln!(out, "{destination:?}").unwrap();
 }
@@ -78,12 +87,12 @@ fn a_regex_config_becomes_a_pipeline() {
     check(
         &valid(),
         expect![[r#"
-        c version 7
-        FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
-        single lines
-        \A(?:(\S+)\s(\S+))\z → time,ip
-        topic None, unmatched Discard
-        Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
+            c version 7
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            single lines
+            \A(?:(\S+)\s(\S+))\z → time,ip
+            topic None, unmatched Discard
+            Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
     );
 }
 
@@ -94,12 +103,12 @@ fn without_processors_the_whole_line_is_the_content() {
     check(
         &config,
         expect![[r#"
-        c version 7
-        FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
-        single lines
-        whole event in content
-        topic None, unmatched KeepRaw
-        Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
+            c version 7
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            single lines
+            whole event in content
+            topic None, unmatched KeepRaw
+            Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
     );
 }
 
@@ -121,7 +130,7 @@ fn everything_that_is_supported_is_read() {
         }),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s }
+            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, position_meta: PositionMeta { inode: false, offset_key: None } }
             begins at \A(?:\d+ .*)\z
             whole event in line
             Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600) }
@@ -226,7 +235,7 @@ fn an_unsupported_processor_is_named() {
         &config,
         expect![[r#"
             processors[1].Type: is missing
-            processors[0].Type: processor_parse_json_native is not supported by this collector; supported are processor_parse_regex_native and processor_parse_timestamp_native"#]],
+            processors[0].Type: processor_parse_json_native is not supported by this collector; supported are processor_parse_regex_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
     );
 }
 
@@ -254,7 +263,7 @@ fn all_problems_are_reported_together() {
             processors[0].SourceKey: must not be empty
             processors[0].SourceFormat: time format "%Q": %Q is not supported; supported are %Y %y %m %b %B %h %d %e %j %H %k %I %l %M %S %f %p %s %a %A %z %Z %T %D %F %R %n %t %%
             processors[0].SourceTimezone: "Asia" is not a zone like GMT+08:00 or GMT-03:30
-            processors[1].Type: processor_parse_regex_native may stand only once, the parser before the timestamp; remove this one
+            processors[1].Type: processor_parse_regex_native may stand only once, the parser before all others; remove this one
             flushers[0].Project: project name "UPPER" is not valid: use 3 to 63 lowercase letters, digits or '-', beginning and ending with a letter or digit
             flushers[0].Logstore: is missing
             flushers[0].CompressType: "snappy" is not known; use lz4, zstd or none
@@ -302,79 +311,12 @@ fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: processors[1].SourceKey: "when" is none of the keys (time, ip), so the time of collection is used; name one of them"#]],
-    );
-}
-
-/// What a `Multiline` section becomes.
-fn check_multiline(section: Value, expected: Expect) {
-    let mut config = valid();
-    config["inputs"][0]["Multiline"] = section;
-    let shown = match parse("c", 7, config.to_string().as_bytes(), &instance()) {
-        Err(invalid) => format!("{invalid}"),
-        Ok(accepted) => {
-            let multiline = accepted.pipeline.as_ref().map(|pipeline| format!("{:?}", pipeline.multiline));
-            [multiline.unwrap_or_default(), accepted.notice_text()].join(" ")
-        }
-    };
-    expected.assert_eq(shown.trim_end());
-}
-
-#[test]
-fn the_three_patterns_are_combined_as_in_the_vendors_agent() {
-    let (s, c, e) = ("S.*", "C.*", "E.*");
-    check_multiline(
-        json!({"StartPattern": s, "UnmatchedContentTreatment": "discard"}),
-        expect![[r#"Joined { records: Start(Regex("\\A(?:S.*)\\z")), strays: Discard }"#]],
-    );
-    check_multiline(
-        json!({"StartPattern": s, "ContinuePattern": c}),
-        expect![[
-            r#"Joined { records: StartContinue { start: Regex("\\A(?:S.*)\\z"), continuation: Regex("\\A(?:C.*)\\z") }, strays: SingleLines }"#
-        ]],
-    );
-    check_multiline(
-        json!({"StartPattern": s, "EndPattern": e}),
-        expect![[
-            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
-        ]],
-    );
-    check_multiline(
-        json!({"ContinuePattern": c, "EndPattern": e}),
-        expect![[
-            r#"Joined { records: ContinueEnd { continuation: Regex("\\A(?:C.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
-        ]],
-    );
-    check_multiline(
-        json!({"EndPattern": e}),
-        expect![[r#"Joined { records: End(Regex("\\A(?:E.*)\\z")), strays: SingleLines }"#]],
-    );
-    check_multiline(
-        json!({"StartPattern": s, "ContinuePattern": c, "EndPattern": e}),
-        expect![[
-            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines } inputs[0].Multiline.ContinuePattern: has no effect beside StartPattern and EndPattern: all lines between belong to a record"#
-        ]],
-    );
-    check_multiline(
-        json!({"StartPattern": ".*", "ContinuePattern": "", "EndPattern": ".*"}),
-        expect!["SingleLine"],
-    );
-    check_multiline(
-        json!({"ContinuePattern": c}),
-        expect![
-            "inputs[0].Multiline.ContinuePattern: says nothing alone; give a StartPattern or an EndPattern beside it"
-        ],
-    );
-    check_multiline(
-        json!({"EndPattern": "(", "UnmatchedContentTreatment": "keep"}),
-        expect![[
-            r#"inputs[0].Multiline.EndPattern: does not compile at column 1 (`(`): unclosed group; close the group with `)` or write `\(` for a parenthesis; inputs[0].Multiline.UnmatchedContentTreatment: "keep" is not known; use single_line or discard"#
-        ]],
     );
 }
 
@@ -406,10 +348,8 @@ fn what_has_no_effect_is_a_notice_only() {
         inputs[0].MaxDirSearchDepth: searches below the directory although the path has no `**`
         inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod
         set dockerFile to false
-        inputs[0].AppendingLogPositionMeta: has no effect in this collector
         inputs[0].Colour: is not known and has no effect
         check its spelling
-        processors[0].KeepingSourceWhenParseSucceed: has no effect in this collector
         flushers[0].ShardHashKeys: has no effect in this collector"#]]
     .assert_eq(&accepted.notice_text().replace("; ", "\n"));
 }
@@ -436,12 +376,12 @@ fn the_translation_of_classic_configs_is_understood() {
     check(
         &translated(simple),
         expect![[r#"
-        c version 7
-        FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s }
-        single lines
-        whole event in content
-        topic None, unmatched KeepRaw
-        Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
+            c version 7
+            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            single lines
+            whole event in content
+            topic None, unmatched KeepRaw
+            Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }"#]],
     );
     let everything = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx/", "filePattern": "a*.log",
         "maxDepth": 0, "logBeginRegex": r"\d+-.*", "regex": r"(\S+) (.*)", "key": ["time", "rest"],
@@ -453,15 +393,14 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(everything),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s }
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800) }
+            the event in __raw__
             topic Fixed("web"), unmatched KeepRaw
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod; set dockerFile to false
-            notice: processors[0].KeepingSourceWhenParseSucceed: has no effect in this collector
-            notice: processors[0].CopingRawLog: has no effect in this collector
             notice: flushers[0].ShardHashKeys: has no effect in this collector"#]],
     );
 }

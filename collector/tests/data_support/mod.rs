@@ -290,12 +290,15 @@ pub fn simple() -> Pipeline {
             tail_existing: false,
             tail_bytes: 1 << 20,
             flush_timeout: Duration::from_secs(60),
+            position_meta: Default::default(),
         },
         multiline: Multiline::SingleLine,
         parse: Parse::Simple { key: "content".to_owned() },
         time: TimeRule::Collected,
         topic: TopicRule::None,
         unmatched: Unmatched::Discard,
+        steps: Vec::new(),
+        raw_key: None,
         destination: destination("store"),
     }
 }

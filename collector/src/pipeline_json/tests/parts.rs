@@ -1,0 +1,259 @@
+//! Single parts of a config: multi-line patterns, topics, filters, masks, what is kept of an event.
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::{instance, valid};
+use crate::pipeline::Pipeline;
+use crate::pipeline_json::parse;
+
+/// What one part of the pipeline becomes, with all problems or notices.
+fn check_part(config: &Value, expected: Expect, part: impl Fn(&Pipeline) -> String) {
+    let shown = match parse("c", 7, config.to_string().as_bytes(), &instance()) {
+        Err(invalid) => invalid.to_string(),
+        Ok(accepted) => {
+            let part = accepted.pipeline.as_ref().map(part).unwrap_or_default();
+            [part, accepted.notice_text()].join(" ")
+        }
+    };
+    expected.assert_eq(shown.trim_end());
+}
+
+/// What a `Multiline` section becomes.
+fn check_multiline(section: Value, expected: Expect) {
+    let mut config = valid();
+    config["inputs"][0]["Multiline"] = section;
+    check_part(&config, expected, |pipeline| format!("{:?}", pipeline.multiline));
+}
+
+#[test]
+fn the_three_patterns_are_combined_as_in_the_vendors_agent() {
+    let (s, c, e) = ("S.*", "C.*", "E.*");
+    check_multiline(
+        json!({"StartPattern": s, "UnmatchedContentTreatment": "discard"}),
+        expect![[r#"Joined { records: Start(Regex("\\A(?:S.*)\\z")), strays: Discard }"#]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "ContinuePattern": c}),
+        expect![[
+            r#"Joined { records: StartContinue { start: Regex("\\A(?:S.*)\\z"), continuation: Regex("\\A(?:C.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"ContinuePattern": c, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: ContinueEnd { continuation: Regex("\\A(?:C.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines }"#
+        ]],
+    );
+    check_multiline(
+        json!({"EndPattern": e}),
+        expect![[r#"Joined { records: End(Regex("\\A(?:E.*)\\z")), strays: SingleLines }"#]],
+    );
+    check_multiline(
+        json!({"StartPattern": s, "ContinuePattern": c, "EndPattern": e}),
+        expect![[
+            r#"Joined { records: StartEnd { start: Regex("\\A(?:S.*)\\z"), end: Regex("\\A(?:E.*)\\z") }, strays: SingleLines } inputs[0].Multiline.ContinuePattern: has no effect beside StartPattern and EndPattern: all lines between belong to a record"#
+        ]],
+    );
+    check_multiline(
+        json!({"StartPattern": ".*", "ContinuePattern": "", "EndPattern": ".*"}),
+        expect!["SingleLine"],
+    );
+    check_multiline(
+        json!({"ContinuePattern": c}),
+        expect![
+            "inputs[0].Multiline.ContinuePattern: says nothing alone; give a StartPattern or an EndPattern beside it"
+        ],
+    );
+    check_multiline(
+        json!({"EndPattern": "(", "UnmatchedContentTreatment": "keep"}),
+        expect![[
+            r#"inputs[0].Multiline.EndPattern: does not compile at column 1 (`(`): unclosed group; close the group with `)` or write `\(` for a parenthesis; inputs[0].Multiline.UnmatchedContentTreatment: "keep" is not known; use single_line or discard"#
+        ]],
+    );
+}
+
+/// What `processors` after the parser become.
+fn check_steps(more: Value, expected: Expect) {
+    let mut config = valid();
+    config["processors"].as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
+    check_part(&config, expected, |pipeline| format!("{:?}", pipeline.steps));
+}
+
+#[test]
+fn filters_are_read_in_both_forms() {
+    let filter = |mut fields: Value| {
+        fields["Type"] = "processor_filter_regex_native".into();
+        json!([fields])
+    };
+    check_steps(
+        filter(json!({"FilterKey": ["time", "ip"], "FilterRegex": ["1.*", "a|b"]})),
+        expect![[r#"[Filter([("time", Regex("\\A(?:1.*)\\z")), ("ip", Regex("\\A(?:a|b)\\z"))])]"#]],
+    );
+    check_steps(
+        filter(json!({"Include": {"ip": "a.*"}, "DiscardingNonUTF8": true})),
+        expect![[r#"[Filter([("ip", Regex("\\A(?:a.*)\\z"))]), BlankNonUtf8]"#]],
+    );
+    check_steps(
+        filter(json!({"FilterKey": ["ip"], "FilterRegex": []})),
+        expect!["processors[1].FilterRegex: has 0 entries but FilterKey 1: give each key one"],
+    );
+    check_steps(
+        filter(json!({"FilterKey": ["ip"], "FilterRegex": ["("]})),
+        expect![[
+            r#"processors[1].FilterRegex[0]: does not compile at column 1 (`(`): unclosed group; close the group with `)` or write `\(` for a parenthesis"#
+        ]],
+    );
+    check_steps(
+        filter(json!({"FilterKey": ["url"], "FilterRegex": ["a"]})),
+        expect![[
+            r#"processors[1].FilterKey: no field is named "url", so every log would be dropped; name one of time, ip"#
+        ]],
+    );
+    check_steps(
+        filter(json!({"Include": {"ip": 5, "time": "["}})),
+        expect![[
+            r#"processors[1].Include.ip: must be a string, not a number; processors[1].Include.time: does not compile at column 1 (`[`): unclosed character class; close the class with `]` or write `\[` for a bracket"#
+        ]],
+    );
+    check_steps(
+        filter(json!({"Include": {"ip": "a"}, "FilterKey": ["ip"], "FilterRegex": ["a"]})),
+        expect!["processors[1].Include: stands beside FilterKey; write one of the two"],
+    );
+    check_steps(
+        filter(json!({"ConditionExp": {"operator": "and"}})),
+        expect!["processors[1].ConditionExp: is not supported by this collector; remove it"],
+    );
+}
+
+#[test]
+fn masks_need_a_field_a_method_and_a_pattern() {
+    let mask = |mut fields: Value| {
+        fields["Type"] = "processor_desensitize_native".into();
+        json!([fields])
+    };
+    check_steps(
+        mask(json!({"SourceKey": "ip", "Method": "const", "ReplacingString": "***", "ReplacingAll": false,
+            "ContentPatternBeforeReplacedString": "pw=", "ReplacedContentPattern": "[^,]+"})),
+        expect![[
+            r#"[Mask(Mask { key: "ip", regex: Regex("(pw=)(?:[^,]+)"), all: false, by: Text("***") })]"#
+        ]],
+    );
+    check_steps(
+        mask(json!({"SourceKey": "ip", "Method": "md5", "ReplacedContentPattern": r"\d+"})),
+        expect![[r#"[Mask(Mask { key: "ip", regex: Regex("()(?:\\d+)"), all: true, by: Md5 })]"#]],
+    );
+    check_steps(
+        mask(json!({})),
+        expect![
+            "processors[1].SourceKey: is missing; processors[1].Method: is missing; processors[1].ReplacedContentPattern: is missing"
+        ],
+    );
+    check_steps(
+        mask(json!({"SourceKey": "url", "Method": "const", "ReplacedContentPattern": "x"})),
+        expect!["processors[1].ReplacingString: is missing: Method const needs it"],
+    );
+    check_steps(
+        mask(json!({"SourceKey": "url", "Method": "md5", "ReplacedContentPattern": "x"})),
+        expect![[
+            r#"processors[1].SourceKey: no field is named "url", so nothing is masked; name one of time, ip"#
+        ]],
+    );
+    check_steps(
+        mask(json!({"SourceKey": "ip", "Method": "sha1", "ReplacedContentPattern": "(",
+            "ContentPatternBeforeReplacedString": "a)|(b"})),
+        expect![[
+            r#"processors[1].Method: "sha1" is not known; use const or md5; processors[1].ContentPatternBeforeReplacedString: does not compile at column 2 (`)|(b`): unopened group; remove the `)` or write `\)` for a parenthesis"#
+        ]],
+    );
+}
+
+#[test]
+fn the_event_and_its_place_are_sent_under_these_keys() {
+    let mut config = valid();
+    config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
+    let shown = |pipeline: &Pipeline| format!("{:?} {:?}", pipeline.raw_key, pipeline.input.position_meta);
+    check_part(
+        &config,
+        expect![[r#"Some("content") PositionMeta { inode: false, offset_key: None }"#]],
+        shown,
+    );
+    config["processors"][0]["RenamedSourceKey"] = "__raw__".into();
+    config["inputs"][0]["AppendingLogPositionMeta"] = true.into();
+    config["processors"].as_array_mut().unwrap().push(json!({"Type": "processor_desensitize_native",
+        "SourceKey": "ip", "Method": "md5", "ReplacedContentPattern": "x"}));
+    check_part(
+        &config,
+        expect![[
+            r#"Some("__raw__") PositionMeta { inode: true, offset_key: Some("__file_offset__") } processors[1].SourceKey: masks "ip" only: the text is still in "__raw__", beside the fields"#
+        ]],
+        shown,
+    );
+    config["inputs"][0]["AppendingLogPositionMeta"] = Value::Null;
+    config["inputs"][0]["FileOffsetKey"] = "at".into();
+    check_part(
+        &config,
+        expect![[
+            r#"Some("__raw__") PositionMeta { inode: false, offset_key: Some("at") } processors[1].SourceKey: masks "ip" only: the text is still in "__raw__", beside the fields"#
+        ]],
+        shown,
+    );
+    config["processors"][0]["RenamedSourceKey"] = "ip".into();
+    check_part(
+        &config,
+        expect![[
+            r#"processors[0].RenamedSourceKey: "ip" is one of Keys too; give the source a name of its own"#
+        ]],
+        shown,
+    );
+}
+
+#[test]
+fn a_topic_is_constant_or_captured_from_the_path() {
+    for (global, expected) in [
+        (json!({"TopicType": "none"}), expect!["None"]),
+        (json!({"TopicType": "default"}), expect!["None"]),
+        (
+            json!({"TopicFormat": "web"}),
+            expect![
+                "None global.TopicFormat: has no effect without TopicType: name custom or filepath there"
+            ],
+        ),
+        (json!({"TopicType": "custom", "TopicFormat": "web"}), expect![[r#"Fixed("web")"#]]),
+        (json!({"TopicType": "custom", "TopicFormat": "customized://web"}), expect![[r#"Fixed("web")"#]]),
+        (json!({"TopicType": "custom"}), expect!["global.TopicFormat: is missing: write the topic"]),
+        (json!({"TopicType": "machine_group_topic"}), expect![[r#"Fixed("")"#]]),
+        (
+            json!({"TopicType": "filepath", "TopicFormat": "/logs/(?P<app>.*)/a.log"}),
+            expect![[r#"Path(Regex("\\A(?:/logs/(?P<app>.*)/a.log)\\z"))"#]],
+        ),
+        (
+            json!({"TopicType": "filepath", "TopicFormat": "/logs/.*"}),
+            expect![
+                "global.TopicFormat: needs a capture group: the captured part of the path becomes the topic"
+            ],
+        ),
+        (
+            json!({"TopicType": "filepath"}),
+            expect![
+                "global.TopicFormat: needs a capture group: the captured part of the path becomes the topic"
+            ],
+        ),
+        (
+            json!({"TopicType": "filepath", "TopicFormat": "(/logs"}),
+            expect![[
+                r#"global.TopicFormat: does not compile at column 1 (`(/logs`): unclosed group; close the group with `)` or write `\(` for a parenthesis"#
+            ]],
+        ),
+    ] {
+        let mut config = valid();
+        config["global"] = global;
+        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.topic));
+    }
+}

@@ -1,0 +1,190 @@
+//! Fields → what of them is sent: filters, masks, the text as it was, and where it stood.
+//!
+//! Pure; called by `engine::feed` for every event. One [`Shaper`] belongs to one pipeline. Values stay
+//! where they are; only one that is changed is written, to a buffer that is used again and again.
+
+use md5::{Digest, Md5};
+use regex::bytes::{CaptureLocations, Regex};
+
+use crate::pack::Key;
+use crate::parse::{Fields, Span};
+use crate::pipeline::{Mask, MaskBy, Pipeline, Step};
+
+/// Content field of an event's offset in its file. Source: collector.md §2.3.
+pub const OFFSET_KEY: &str = "__file_offset__";
+
+/// How the fields of one pipeline's events are changed and completed.
+#[derive(Debug)]
+pub struct Shaper {
+    steps: Vec<RunningStep>,
+    raw_key: Option<Key>,
+    offset_key: Option<Key>,
+    /// Where the new value of a field lies in `text`, if it has one.
+    changed: Vec<Option<Span>>,
+    text: Vec<u8>,
+    /// The value in the making.
+    draft: Vec<u8>,
+    offset: String,
+}
+
+#[derive(Debug)]
+enum RunningStep {
+    Filter(Vec<(String, Regex)>),
+    BlankNonUtf8,
+    Mask(Mask, CaptureLocations),
+}
+
+/// An event as it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Shaped<'a> {
+    event: &'a [u8],
+    fields: Fields<'a>,
+    shaper: &'a Shaper,
+}
+
+impl Shaper {
+    pub fn new(config: &Pipeline) -> Self {
+        let offset_key = config.input.position_meta.offset_key.as_deref();
+        Self::of(&config.steps, config.raw_key.as_deref(), offset_key)
+    }
+
+    fn of(steps: &[Step], raw_key: Option<&str>, offset_key: Option<&str>) -> Self {
+        let steps = steps.iter().map(|step| match step {
+            Step::Filter(rules) => RunningStep::Filter(rules.clone()),
+            Step::BlankNonUtf8 => RunningStep::BlankNonUtf8,
+            Step::Mask(mask) => RunningStep::Mask(mask.clone(), mask.regex.capture_locations()),
+        });
+        Self {
+            steps: steps.collect(),
+            raw_key: raw_key.map(Key::new),
+            offset_key: offset_key.map(Key::new),
+            changed: Vec::new(),
+            text: Vec::new(),
+            draft: Vec::new(),
+            offset: String::new(),
+        }
+    }
+
+    /// What is sent of `event`, which stands at `offset` of its file; `None` if a filter holds it back.
+    pub fn shape<'a>(&'a mut self, event: &'a [u8], fields: Fields<'a>, offset: u64) -> Option<Shaped<'a>> {
+        self.changed.clear();
+        self.text.clear();
+        // Taken out for the loop: a step changes the rest of the shaper.
+        let mut steps = std::mem::take(&mut self.steps);
+        let passes = steps.iter_mut().all(|step| self.apply(step, event, fields));
+        self.steps = steps;
+        if self.offset_key.is_some() {
+            use std::fmt::Write;
+            self.offset.clear();
+            let _ = write!(self.offset, "{offset}"); // writing to a String cannot fail
+        }
+        passes.then_some(Shaped { event, fields, shaper: self })
+    }
+
+    /// False if the event is not to be sent.
+    fn apply(&mut self, step: &mut RunningStep, event: &[u8], fields: Fields<'_>) -> bool {
+        match step {
+            RunningStep::Filter(rules) => rules.iter().all(|(key, regex)| {
+                let index = fields.keys.iter().position(|k| k.name() == key);
+                index.is_some_and(|index| regex.is_match(self.value(event, fields, index)))
+            }),
+            RunningStep::BlankNonUtf8 => {
+                for index in 0..fields.keys.len() {
+                    let mut draft = std::mem::take(&mut self.draft);
+                    draft.clear();
+                    if blank_non_utf8(self.value(event, fields, index), &mut draft) {
+                        self.change(fields, index, &draft);
+                    }
+                    self.draft = draft;
+                }
+                true
+            }
+            RunningStep::Mask(mask, groups) => {
+                let of_the_key = fields.keys.iter().enumerate().filter(|(_, key)| key.name() == mask.key);
+                for (index, _) in of_the_key {
+                    let mut draft = std::mem::take(&mut self.draft);
+                    draft.clear();
+                    if replace(mask, groups, self.value(event, fields, index), &mut draft) {
+                        self.change(fields, index, &draft);
+                    }
+                    self.draft = draft;
+                }
+                true
+            }
+        }
+    }
+
+    fn value<'v>(&'v self, event: &'v [u8], fields: Fields<'v>, index: usize) -> &'v [u8] {
+        match self.changed.get(index) {
+            Some(Some((start, end))) => self.text.get(*start as usize..*end as usize).unwrap_or_default(),
+            _ => fields.value(event, index),
+        }
+    }
+
+    fn change(&mut self, fields: Fields<'_>, index: usize, value: &[u8]) {
+        self.changed.resize(fields.keys.len(), None);
+        let start = self.text.len() as u32;
+        self.text.extend_from_slice(value);
+        if let Some(changed) = self.changed.get_mut(index) {
+            *changed = Some((start, self.text.len() as u32));
+        }
+    }
+}
+
+impl<'a> Shaped<'a> {
+    /// Keys and values in the order in which they are sent.
+    pub fn pairs(self) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
+        let Self { event, fields, shaper } = self;
+        let keys = fields.keys.iter().enumerate();
+        keys.map(move |(index, key)| (key, shaper.value(event, fields, index)))
+            .chain(shaper.raw_key.as_ref().map(|key| (key, event)))
+            .chain(shaper.offset_key.as_ref().map(|key| (key, shaper.offset.as_bytes())))
+    }
+}
+
+/// Writes `value` to `out` with a blank for every byte that is part of no character; false if there is
+/// none (nothing is written then).
+fn blank_non_utf8(value: &[u8], out: &mut Vec<u8>) -> bool {
+    if std::str::from_utf8(value).is_ok() {
+        return false;
+    }
+    for chunk in value.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        out.resize(out.len() + chunk.invalid().len(), b' ');
+    }
+    true
+}
+
+/// Writes `value` to `out` with the matches of `mask` replaced; false if there is none (what was written
+/// means nothing then).
+fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let (mut copied, mut at, mut found) = (0, 0, false);
+    while at <= value.len() && mask.regex.captures_read_at(groups, value, at).is_some() {
+        let (Some((start, end)), Some((_, kept))) = (groups.get(0), groups.get(1)) else { break };
+        if start == end && found && end == copied {
+            at = end + 1; // an empty match right after another one is none
+            continue;
+        }
+        let text = |from: usize, to: usize| value.get(from..to).unwrap_or_default();
+        out.extend_from_slice(text(copied, kept));
+        match &mask.by {
+            MaskBy::Text(text) => out.extend_from_slice(text.as_bytes()),
+            MaskBy::Md5 => hex(&Md5::digest(text(kept, end)), out),
+        }
+        (copied, found) = (end, true);
+        at = if end == start { end + 1 } else { end };
+        if !mask.all {
+            break;
+        }
+    }
+    out.extend_from_slice(value.get(copied..).unwrap_or_default());
+    found
+}
+
+fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+}
+
+#[cfg(test)]
+mod tests;

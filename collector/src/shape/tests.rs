@@ -1,0 +1,107 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::pipeline::{full_match, mask_regex};
+
+fn filter(rules: &[(&str, &str)]) -> Step {
+    let compiled = rules.iter().map(|(key, regex)| ((*key).to_owned(), full_match(regex).expect("regex")));
+    Step::Filter(compiled.collect())
+}
+
+fn mask(key: &str, before: &str, replaced: &str, all: bool, by: MaskBy) -> Step {
+    let regex = mask_regex(before, replaced).expect("regex");
+    Step::Mask(Mask { key: key.to_owned(), regex, all, by })
+}
+
+fn stars() -> MaskBy {
+    MaskBy::Text("***".to_owned())
+}
+
+/// Shapes an event whose fields `a`, `b`, … are the parts of `event` between commas.
+fn shaped(shaper: &mut Shaper, event: &[u8]) -> String {
+    let keys: Vec<Key> = ["a", "b", "c"].map(Key::new).into();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut start = 0;
+    for part in event.split(|byte| *byte == b',') {
+        spans.push((start, start + part.len() as u32));
+        start += part.len() as u32 + 1;
+    }
+    let fields = Fields { keys: &keys[..spans.len()], spans: &spans };
+    match shaper.shape(event, fields, 77) {
+        None => "held back".to_owned(),
+        Some(shaped) => {
+            let pairs = shaped.pairs().map(|(k, v)| format!("{}={:?}", k.name(), String::from_utf8_lossy(v)));
+            pairs.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn check(steps: Vec<Step>, event: impl AsRef<[u8]>, expected: Expect) {
+    let mut shaper = Shaper::of(&steps, None, None);
+    let first = shaped(&mut shaper, event.as_ref());
+    expected.assert_eq(&first);
+    shaped(&mut shaper, b"x,\xff,z");
+    assert_eq!(shaped(&mut shaper, event.as_ref()), first, "the same again after another event");
+}
+
+#[test]
+fn a_filter_lets_events_through_whose_fields_all_match_as_a_whole() {
+    let rules = [("a", r"\d+"), ("b", "GET|PUT")];
+    check(vec![filter(&rules)], "12,GET", expect![[r#"a="12" b="GET""#]]);
+    check(vec![filter(&rules)], "12,GETS", expect!["held back"]);
+    check(vec![filter(&rules)], "x12,GET", expect!["held back"]);
+    check(vec![filter(&rules)], "12", expect!["held back"]);
+    check(vec![filter(&[("a", ".*")]), filter(&[("b", "PUT")])], "12,GET", expect!["held back"]);
+}
+
+#[test]
+fn a_mask_replaces_what_follows_the_first_pattern() {
+    let one = |all, by| vec![mask("a", "pw=", "[^;]+", all, by)];
+    check(one(true, stars()), "u=1;pw=x;pw=yy;,pw=z", expect![[r#"a="u=1;pw=***;pw=***;" b="pw=z""#]]);
+    check(one(false, stars()), "u=1;pw=x;pw=yy;", expect![[r#"a="u=1;pw=***;pw=yy;""#]]);
+    check(one(true, stars()), "u=1", expect![[r#"a="u=1""#]]);
+    check(
+        one(true, MaskBy::Md5),
+        "u=1;pw=abc;x",
+        expect![[r#"a="u=1;pw=900150983CD24FB0D6963F7D28E17F72;x""#]],
+    );
+    check(vec![mask("b", "", "日+", true, stars())], "日,1日日2", expect![[r#"a="日" b="1***2""#]]);
+    check(
+        vec![mask("a", "(x|y)=", "a|b", true, stars())],
+        "x=a y=b z=a",
+        expect![[r#"a="x=*** y=*** z=a""#]],
+    );
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_at_all_ends_all_the_same() {
+    check(vec![mask("a", "", "x*", true, MaskBy::Text("-".to_owned()))], "axb", expect![[r#"a="-a-b-""#]]);
+}
+
+#[test]
+fn steps_see_what_earlier_ones_made() {
+    let steps = vec![
+        mask("a", "", r"\d", true, MaskBy::Text("#".to_owned())),
+        mask("a", "#", "b", true, MaskBy::Text("!".to_owned())),
+        filter(&[("a", "#!#")]),
+    ];
+    check(steps, "1b2", expect![[r##"a="#!#""##]]);
+}
+
+#[test]
+fn bytes_that_are_no_text_become_blanks_one_each() {
+    check(
+        vec![Step::BlankNonUtf8],
+        b"ok,a\xff\xfeb\xe6\x97,\xe6\x97\xa5",
+        expect![[r#"a="ok" b="a  b  " c="日""#]],
+    );
+}
+
+#[test]
+fn the_event_and_its_place_follow_the_fields() {
+    let steps = || vec![mask("a", "", ".+", true, stars())];
+    let show = |raw, offset| shaped(&mut Shaper::of(&steps(), raw, offset), b"1,2");
+    expect![[r#"a="***" b="2" __raw__="1,2""#]].assert_eq(&show(Some("__raw__"), None));
+    expect![[r#"a="***" b="2" __file_offset__="77""#]].assert_eq(&show(None, Some(OFFSET_KEY)));
+    expect![[r#"a="***" b="2" line="1,2" at="77""#]].assert_eq(&show(Some("line"), Some("at")));
+}
