@@ -109,6 +109,7 @@ fn pipeline(directory: &Path, parse: Parse) -> Pipeline {
             tail_existing: false,
             tail_bytes: 1 << 20,
             flush_timeout: Duration::from_secs(60),
+            encoding: Default::default(),
             position_meta: Default::default(),
         },
         multiline: Multiline::SingleLine,

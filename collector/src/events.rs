@@ -5,7 +5,8 @@
 
 mod join;
 
-use crate::lines::{cut, line_ends};
+use crate::encoding::Encoding;
+use crate::lines::line_ends;
 use crate::pipeline::{Multiline, Records, Strays};
 
 /// Offsets of one event in the block.
@@ -54,17 +55,18 @@ pub struct Splitter {
     records: Option<Records>,
     /// Lines that are part of no record are to be dropped.
     pub discards_strays: bool,
+    encoding: Encoding,
     bytes_max: usize,
 }
 
 impl Splitter {
     /// `bytes_max` is the longest event; a longer one is cut (between lines where possible).
-    pub fn new(rule: &Multiline, bytes_max: usize) -> Self {
+    pub fn new(rule: &Multiline, encoding: Encoding, bytes_max: usize) -> Self {
         let (records, discards_strays) = match rule {
             Multiline::SingleLine => (None, false),
             Multiline::Joined { records, strays } => (Some(records.clone()), *strays == Strays::Discard),
         };
-        Self { records, discards_strays, bytes_max }
+        Self { records, discards_strays, encoding, bytes_max }
     }
 
     /// Hands every complete event of `data` to `emit`; returns how many bytes they take.
@@ -74,7 +76,7 @@ impl Splitter {
         match &self.records {
             None => self.split_lines(data, seen, &mut emit),
             Some(records) => {
-                let mut joiner = join::Joiner::new(records, data, *seen, self.bytes_max, emit);
+                let mut joiner = self.joiner(records, data, *seen, emit);
                 joiner.complete_lines();
                 *seen = joiner.seen();
                 joiner.consumed()
@@ -93,7 +95,7 @@ impl Splitter {
                 *seen = Seen::default();
             }
             Some(records) => {
-                let mut joiner = join::Joiner::new(records, data, *seen, self.bytes_max, emit);
+                let mut joiner = self.joiner(records, data, *seen, emit);
                 joiner.complete_lines();
                 joiner.rest();
                 *seen = joiner.seen();
@@ -105,30 +107,34 @@ impl Splitter {
     fn split_lines(&self, data: &[u8], seen: &mut Seen, emit: &mut impl FnMut(Event)) -> usize {
         let mut start = 0;
         for end in line_ends(data, seen.examined) {
-            start = cut_until(data, start, end, self.bytes_max, emit);
+            start = self.cut_until(data, start, end, emit);
             emit(Event::new(start, end, end + 1, Kind::Whole));
             start = end + 1;
         }
-        start = cut_until(data, start, data.len(), self.bytes_max, emit);
+        start = self.cut_until(data, start, data.len(), emit);
         seen.examined = data.len() - start;
         start
     }
-}
 
-/// Hands over pieces until what is left before `end` is short enough.
-fn cut_until(
-    data: &[u8],
-    mut start: usize,
-    end: usize,
-    bytes_max: usize,
-    emit: &mut impl FnMut(Event),
-) -> usize {
-    while end - start > bytes_max {
-        let next = cut(data, start, bytes_max);
-        emit(Event::new(start, next, next, Kind::Cut));
-        start = next;
+    /// Hands over pieces until what is left before `end` is short enough.
+    fn cut_until(&self, data: &[u8], mut start: usize, end: usize, emit: &mut impl FnMut(Event)) -> usize {
+        while end - start > self.bytes_max {
+            let next = self.encoding.cut(data, start, self.bytes_max);
+            emit(Event::new(start, next, next, Kind::Cut));
+            start = next;
+        }
+        start
     }
-    start
+
+    fn joiner<'a, F: FnMut(Event)>(
+        &self,
+        records: &'a Records,
+        data: &'a [u8],
+        seen: Seen,
+        emit: F,
+    ) -> join::Joiner<'a, F> {
+        join::Joiner::new(records, (data, self.encoding), seen, self.bytes_max, emit)
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod control;
 pub mod discover;
+pub mod encoding;
 pub mod engine;
 pub mod env;
 pub mod events;

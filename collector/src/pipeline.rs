@@ -11,6 +11,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use sls_api::codec::Compression;
 use sls_api::names::{LogstoreName, ProjectName};
 
+use crate::encoding::Encoding;
+
 /// One collection config, ready to run.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -49,6 +51,7 @@ pub struct FileInput {
     pub tail_bytes: u64,
     /// An unterminated last line is sent after this time without growth.
     pub flush_timeout: Duration,
+    pub encoding: Encoding,
     pub position_meta: PositionMeta,
 }
 

@@ -4,8 +4,10 @@ mod data_rig;
 
 use std::fs;
 
+use collector::encoding::Encoding;
+use collector::engine::Limits;
 use collector::pipeline::{
-    Mask, MaskBy, Parse, Pipeline, PositionMeta, Step, Unmatched, full_match, mask_regex,
+    Mask, MaskBy, Multiline, Parse, Pipeline, PositionMeta, Step, Unmatched, full_match, mask_regex,
 };
 use data_rig::{Rig, simple};
 use sls_api::log_group::LogGroup;
@@ -100,4 +102,22 @@ fn the_place_of_an_event_is_that_in_its_file_also_after_a_rotation_and_a_kill() 
             "content=three __file_offset__=8"
         ]
     );
+}
+
+#[test]
+fn gbk_files_arrive_as_utf8_with_reads_of_any_size() {
+    // 日志 and 开始 in GBK.
+    let (log, begin) = (b"\xc8\xd5\xd6\xbe", b"\xbf\xaa\xca\xbc");
+    for block_bytes in [1, 3, 4_096] {
+        let mut pipeline = simple();
+        pipeline.input.encoding = Encoding::Gbk;
+        pipeline.multiline = Multiline::begin(full_match("开始.*").expect("regex"));
+        let mut rig = Rig::new();
+        rig.limits = Limits { block_bytes, ..Limits::default() };
+        rig.start(vec![pipeline]);
+        rig.append("a.log", [&begin[..], b" 1\n", log, b"\n", &begin[..3]].concat());
+        rig.turns();
+        rig.append("a.log", [&begin[3..], b" 2\n", begin, b"\n"].concat());
+        assert_eq!(rig.values(), ["开始 1\n日志", "开始 2"], "blocks of {block_bytes}");
+    }
 }

@@ -183,6 +183,8 @@ impl Feeder<'_> {
         }
         self.tally.events += 1;
         let running = &mut *self.running;
+        let decoded = running.config.input.encoding.decode(text);
+        let text = decoded.as_ref();
         let (fields, is_parsed) = match running.parser.parse(text) {
             Some(fields) => (fields, true),
             None => {

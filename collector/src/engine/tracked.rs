@@ -71,7 +71,7 @@ impl Running {
         };
         let running = Self {
             matcher: Matcher::new(&config.input),
-            splitter: Arc::new(Splitter::new(&config.multiline, event_bytes_max)),
+            splitter: Arc::new(Splitter::new(&config.multiline, config.input.encoding, event_bytes_max)),
             time_field: parser.time_field(&config.time),
             parser,
             shaper: Shaper::new(&config),

@@ -6,7 +6,8 @@
 //! reads. Called by `events`.
 
 use super::{Event, Kind, Seen};
-use crate::lines::{cut, line_ends};
+use crate::encoding::Encoding;
+use crate::lines::line_ends;
 use crate::pipeline::Records;
 
 /// What a line is to the record that it follows.
@@ -24,6 +25,7 @@ enum Role {
 pub(super) struct Joiner<'a, F> {
     records: &'a Records,
     data: &'a [u8],
+    encoding: Encoding,
     bytes_max: usize,
     emit: F,
     /// Everything before was handed over.
@@ -35,11 +37,27 @@ pub(super) struct Joiner<'a, F> {
 }
 
 impl<'a, F: FnMut(Event)> Joiner<'a, F> {
-    pub fn new(records: &'a Records, data: &'a [u8], seen: Seen, bytes_max: usize, emit: F) -> Self {
+    pub fn new(
+        records: &'a Records,
+        (data, encoding): (&'a [u8], Encoding),
+        seen: Seen,
+        bytes_max: usize,
+        emit: F,
+    ) -> Self {
         let Seen { examined, in_record, in_line } = seen;
         // Where only the end is known, a record begins wherever the one before ended.
         let in_record = in_record || matches!(records, Records::End(_));
-        Self { records, data, bytes_max, emit, start: 0, line: examined.min(data.len()), in_record, in_line }
+        Self {
+            records,
+            data,
+            encoding,
+            bytes_max,
+            emit,
+            start: 0,
+            line: examined.min(data.len()),
+            in_record,
+            in_line,
+        }
     }
 
     pub fn consumed(&self) -> usize {
@@ -87,14 +105,14 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     /// The first piece is judged as the line's begin, so that the reads do not decide what comes out.
     fn take_pieces(&mut self, end: usize) {
         while end - self.line > self.bytes_max {
-            let next = cut(self.data, self.line, self.bytes_max);
-            let text = self.data.get(self.line..next).unwrap_or_default();
+            let next = self.encoding.cut(self.data, self.line, self.bytes_max);
+            let text = self.encoding.decode(self.data.get(self.line..next).unwrap_or_default());
             let is_rest = self.in_line;
-            if self.in_record && matches!(self.role(text, is_rest), Role::After) {
+            if self.in_record && matches!(self.role(&text, is_rest), Role::After) {
                 self.close_before_line(Kind::Whole);
                 self.in_record = false;
             }
-            self.in_record |= !is_rest && self.begins(text);
+            self.in_record |= !is_rest && self.begins(&text);
             let kind = if self.in_record { Kind::Cut } else { Kind::Stray };
             self.close_before_line(Kind::Cut);
             (self.emit)(Event::new(self.line, next, next, kind));
@@ -104,16 +122,16 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
 
     /// Takes the line from `self.line` to `end`; the one after it begins at `next`.
     fn take_line(&mut self, end: usize, next: usize) {
-        let text = self.data.get(self.line..end).unwrap_or_default();
+        let text = self.encoding.decode(self.data.get(self.line..end).unwrap_or_default());
         let is_rest = std::mem::take(&mut self.in_line);
         if !self.in_record {
             if is_rest {
                 self.stray_line(end, next);
             } else {
-                self.outside(text, end, next);
+                self.outside(&text, end, next);
             }
         } else {
-            match self.role(text, is_rest) {
+            match self.role(&text, is_rest) {
                 Role::Within => {}
                 Role::Last => {
                     self.make_room(end);
@@ -124,7 +142,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
                 Role::After => {
                     self.close_before_line(Kind::Whole);
                     self.in_record = false;
-                    self.outside(text, end, next);
+                    self.outside(&text, end, next);
                 }
                 Role::Breaks => {
                     self.in_record = false;

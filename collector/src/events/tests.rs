@@ -21,7 +21,7 @@ fn check_records(records: Records, text: &str, expected: Expect) {
 }
 
 fn check_rule(rule: &Multiline, bytes_max: usize, text: &str, expected: Expect) {
-    let splitter = Splitter::new(rule, bytes_max);
+    let splitter = Splitter::new(rule, Encoding::Utf8, bytes_max);
     let mut whole = None;
     for step in 1..=text.len() {
         let mut events = String::new();
@@ -264,7 +264,7 @@ fn an_over_long_line_of_a_record_is_judged_by_its_begin() {
 
 #[test]
 fn a_line_that_goes_on_after_a_flush_stays_with_its_record() {
-    let splitter = Splitter::new(&rule("B.*"), 100);
+    let splitter = Splitter::new(&rule("B.*"), Encoding::Utf8, 100);
     let (mut events, mut seen) = (String::new(), Seen::default());
     splitter.flush(b"B1\nab", &mut seen, |e| note(&mut events, b"B1\nab", e));
     splitter.flush(b"B \nx\nB2\n", &mut seen, |e| note(&mut events, b"B \nx\nB2\n", e));
@@ -289,7 +289,7 @@ proptest::proptest! {
             3 => Records::ContinueEnd { continuation: re(r"[\sx].*"), end: re(".*E") },
             _ => Records::End(re("E.*")),
         };
-        let splitter = Splitter::new(&Multiline::Joined { records, strays: Strays::SingleLines }, bytes_max);
+        let splitter = Splitter::new(&Multiline::Joined { records, strays: Strays::SingleLines }, Encoding::Utf8, bytes_max);
         let mut whole = None;
         for step in 1..=text.len() {
             let (mut pending, mut seen) = (Vec::new(), Seen::default());
@@ -312,4 +312,18 @@ proptest::proptest! {
             assert_eq!(whole.get_or_insert_with(|| events.clone()), &events, "reads of {step} bytes");
         }
     }
+}
+
+#[test]
+fn patterns_and_cuts_see_gbk_text_as_it_reads() {
+    // 开始 (begin) in GBK, then a character that does not fit as a whole.
+    let data = b"\xbf\xaa\xca\xbc 1\nx\n\xbf\xaa\xca\xbc\xc8\xd5\xd5\n";
+    let splitter = Splitter::new(&rule("开始.*"), Encoding::Gbk, 9);
+    let (mut events, mut seen) = (Vec::new(), Seen::default());
+    splitter.flush(data, &mut seen, |e| events.push((e.start, e.end, e.kind)));
+    assert_eq!(events, [(0, 8, Kind::Whole), (9, 16, Kind::Whole)]);
+    let splitter = Splitter::new(&Multiline::SingleLine, Encoding::Gbk, 5);
+    let mut pieces = Vec::new();
+    splitter.flush(&data[9..15], &mut Seen::default(), |e| pieces.push((e.start, e.end, e.kind)));
+    assert_eq!(pieces, [(0, 4, Kind::Cut), (4, 6, Kind::Whole)]);
 }

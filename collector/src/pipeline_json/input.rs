@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::section::{Plugin, Section};
 use super::{Findings, multiline};
+use crate::encoding::Encoding;
 use crate::pipeline::{FileInput, Multiline, PositionMeta};
 use crate::shape::OFFSET_KEY;
 
@@ -37,7 +38,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
     let tail_kb = section.integer("TailSizeKB", findings).unwrap_or(TAIL_SIZE_KB_DEFAULT as i64);
     let tail_kb = u64::try_from(tail_kb.min(TAIL_SIZE_KB_MAX)).unwrap_or(TAIL_SIZE_KB_DEFAULT);
     let flush_timeout = flush_timeout(&mut section, findings);
-    encoding(&mut section, findings);
+    let encoding = encoding(&mut section, findings);
     if section.boolean("EnableContainerDiscovery", findings) == Some(true) {
         // Logtail outside a DaemonSet ignores it with an alarm (collector.md §2.1, dockerFile).
         let field = section.field("EnableContainerDiscovery");
@@ -63,6 +64,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         tail_existing: false,
         tail_bytes: tail_kb.saturating_mul(1024),
         flush_timeout,
+        encoding,
         position_meta,
     };
     Some((input, multiline?))
@@ -141,13 +143,15 @@ fn position_meta(section: &mut Section, findings: &mut Findings) -> PositionMeta
     PositionMeta { inode: is_on, offset_key: named.or_else(|| is_on.then(|| OFFSET_KEY.to_owned())) }
 }
 
-fn encoding(section: &mut Section, findings: &mut Findings) {
-    if let Some(encoding) = section.text("FileEncoding", findings)
-        && !matches!(encoding.to_ascii_lowercase().as_str(), "" | "utf8" | "utf-8")
-    {
-        findings.problem(
-            section.field("FileEncoding"),
-            format!("{encoding:?} is not supported by this collector; use utf8"),
-        );
+fn encoding(section: &mut Section, findings: &mut Findings) -> Encoding {
+    let name = section.text("FileEncoding", findings).unwrap_or_default();
+    match name.to_ascii_lowercase().as_str() {
+        "" | "utf8" | "utf-8" => Encoding::Utf8,
+        "gbk" => Encoding::Gbk,
+        _ => {
+            let message = format!("{name:?} is not supported by this collector; use utf8 or gbk");
+            findings.problem(section.field("FileEncoding"), message);
+            Encoding::Utf8
+        }
     }
 }

@@ -88,7 +88,7 @@ fn a_regex_config_becomes_a_pipeline() {
         &valid(),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -104,7 +104,7 @@ fn without_processors_the_whole_line_is_the_content() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -130,7 +130,7 @@ fn everything_that_is_supported_is_read() {
         }),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             begins at \A(?:\d+ .*)\z
             whole event in line
             Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600) }
@@ -244,7 +244,7 @@ fn all_problems_are_reported_together() {
     check(
         &json!({
             "global": {"TopicType": "weekday"},
-            "inputs": [{"Type": "input_file", "FilePaths": ["var/log/x.log", "/b"], "FileEncoding": "gbk",
+            "inputs": [{"Type": "input_file", "FilePaths": ["var/log/x.log", "/b"], "FileEncoding": "big5",
                 "ExcludeFiles": ["*.gz"], "Multiline": {"Mode": "JSON", "StartPattern": "["}, "TailSizeKB": "much"}],
             "processors": [
                 {"Type": "processor_timestamp_native", "SourceKey": "", "SourceFormat": "%Q", "SourceTimezone": "Asia"},
@@ -257,7 +257,7 @@ fn all_problems_are_reported_together() {
             inputs[0].Multiline.Mode: "JSON" is not supported by this collector; use custom
             inputs[0].Multiline.StartPattern: does not compile at column 1 (`[`): unclosed character class; close the class with `]` or write `\[` for a bracket
             inputs[0].TailSizeKB: must be a whole number, not a string
-            inputs[0].FileEncoding: "gbk" is not supported by this collector; use utf8
+            inputs[0].FileEncoding: "big5" is not supported by this collector; use utf8 or gbk
             inputs[0].ExcludeFiles: is not supported by this collector; remove it
             global.TopicType: "weekday" is not known; use none, custom, machine_group_topic or filepath
             processors[0].SourceKey: must not be empty
@@ -311,7 +311,7 @@ fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -377,7 +377,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(simple),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -393,7 +393,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(everything),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800) }

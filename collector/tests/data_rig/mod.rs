@@ -245,6 +245,7 @@ pub fn simple() -> Pipeline {
             tail_existing: false,
             tail_bytes: 1 << 20,
             flush_timeout: Duration::from_secs(100_000),
+            encoding: Default::default(),
             position_meta: Default::default(),
         },
         multiline: Multiline::SingleLine,

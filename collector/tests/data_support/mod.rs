@@ -290,6 +290,7 @@ pub fn simple() -> Pipeline {
             tail_existing: false,
             tail_bytes: 1 << 20,
             flush_timeout: Duration::from_secs(60),
+            encoding: Default::default(),
             position_meta: Default::default(),
         },
         multiline: Multiline::SingleLine,

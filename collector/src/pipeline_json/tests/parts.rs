@@ -257,3 +257,18 @@ fn a_topic_is_constant_or_captured_from_the_path() {
         check_part(&config, expected, |pipeline| format!("{:?}", pipeline.topic));
     }
 }
+
+#[test]
+fn files_are_utf8_or_gbk() {
+    for (name, expected) in [
+        ("utf8", expect!["Utf8"]),
+        ("UTF-8", expect!["Utf8"]),
+        ("gbk", expect!["Gbk"]),
+        ("GBK", expect!["Gbk"]),
+        ("gb2312", expect![[r#"inputs[0].FileEncoding: "gb2312" is not supported by this collector; use utf8 or gbk"#]]),
+    ] {
+        let mut config = valid();
+        config["inputs"][0]["FileEncoding"] = name.into();
+        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.input.encoding));
+    }
+}
