@@ -388,19 +388,27 @@ fn the_translation_of_classic_configs_is_understood() {
         "timeFormat": "%Y-%m-%d", "adjustTimezone": true, "logTimezone": "GMT+08:00", "discardUnmatch": false,
         "enableRawLog": true, "topicFormat": "customized://web", "tailExisted": true, "dockerFile": true,
         "preserve": false, "preserveDepth": 2, "shardHashKey": ["__source__"],
-        "advanced": {"tail_size_kb": 5, "force_multiconfig": true}});
+        "fileEncoding": "gbk", "filterKey": ["rest"], "filterRegex": ["a.*"], "discardNonUtf8": true,
+        "sensitive_keys": [{"key": "rest", "type": "md5", "regex_begin": "pw=", "regex_content": "[^,]+",
+            "all": true}],
+        "advanced": {"tail_size_kb": 5, "force_multiconfig": true, "raw_log_tag": "line",
+            "enable_log_position_meta": true}});
     check(
         &translated(everything),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") } }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800) }
-            the event in __raw__
+            Filter([("rest", Regex("\\A(?:a.*)\\z"))])
+            BlankNonUtf8
+            Mask(Mask { key: "rest", regex: Regex("(pw=)(?:[^,]+)"), all: true, by: Md5 })
+            the event in line
             topic Fixed("web"), unmatched KeepRaw
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod; set dockerFile to false
+            notice: processors[3].SourceKey: masks "rest" only: the text is still in "line", beside the fields
             notice: flushers[0].ShardHashKeys: has no effect in this collector"#]],
     );
 }

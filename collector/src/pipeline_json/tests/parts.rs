@@ -265,7 +265,12 @@ fn files_are_utf8_or_gbk() {
         ("UTF-8", expect!["Utf8"]),
         ("gbk", expect!["Gbk"]),
         ("GBK", expect!["Gbk"]),
-        ("gb2312", expect![[r#"inputs[0].FileEncoding: "gb2312" is not supported by this collector; use utf8 or gbk"#]]),
+        (
+            "gb2312",
+            expect![[
+                r#"inputs[0].FileEncoding: "gb2312" is not supported by this collector; use utf8 or gbk"#
+            ]],
+        ),
     ] {
         let mut config = valid();
         config["inputs"][0]["FileEncoding"] = name.into();
