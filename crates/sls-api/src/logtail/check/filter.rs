@@ -26,27 +26,35 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
             );
         }
     }
-    unknown_keys(fields, &keys, report);
+    let parsed = parsed_keys(fields);
+    // Names with two underscores may be made by the collector (extra columns, raw logs).
+    let is_unknown =
+        |key: &str| parsed.as_ref().is_some_and(|keys| !keys.contains(&key)) && !key.starts_with("__");
+    for (n, key) in keys.iter().enumerate().filter(|(_, key)| is_unknown(key)) {
+        report.error(
+            format!("filterKey[{n}]"),
+            format!("no field is named {key:?}, so every log would be dropped: use one of key"),
+        );
+    }
     for (n, entry) in fields.list("sensitive_keys").unwrap_or_default().iter().enumerate() {
-        mask(&format!("sensitive_keys[{n}]"), entry, report);
+        let path = format!("sensitive_keys[{n}]");
+        mask(&path, entry, report);
+        let key = entry.get("key").and_then(Value::as_str).unwrap_or_default();
+        if !key.is_empty() && is_unknown(key) {
+            report.error(
+                format!("{path}.key"),
+                format!("no field is named {key:?}, so nothing would be masked: use one of key"),
+            );
+        }
     }
 }
 
-/// A filter on a field that no log has lets nothing through.
-fn unknown_keys(fields: Known<'_>, filter_keys: &[&str], report: &mut Report) {
-    let parsed = match fields.text("logType") {
-        Some("common_reg_log") => fields.texts("key").unwrap_or_else(|| vec!["content"]),
-        Some("delimiter_log") => fields.texts("key").unwrap_or_default(),
-        _ => return,
-    };
-    for (n, key) in filter_keys.iter().enumerate() {
-        // Names with two underscores may be made by the collector (extra columns, raw logs).
-        if !parsed.contains(key) && !key.starts_with("__") {
-            report.error(
-                format!("filterKey[{n}]"),
-                format!("no field is named {key:?}, so every log would be dropped: use one of key"),
-            );
-        }
+/// The fields that the parser makes, where the config names them all.
+fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
+    match fields.text("logType") {
+        Some("common_reg_log") => Some(fields.texts("key").unwrap_or_else(|| vec!["content"])),
+        Some("delimiter_log") => Some(fields.texts("key").unwrap_or_default()),
+        _ => None,
     }
 }
 

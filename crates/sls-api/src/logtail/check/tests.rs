@@ -292,13 +292,15 @@ fn delimited_logs_need_separator_and_columns() {
 #[test]
 fn masks_are_checked() {
     check(
-        nginx(json!({"sensitive_keys": [{"type": "sha1", "regex_begin": "("}, 3]})),
+        nginx(json!({"sensitive_keys": [{"type": "sha1", "regex_begin": "("}, 3,
+            {"key": "c", "type": "md5", "regex_content": "x"}]})),
         expect![[r#"
             Error sensitive_keys[0].key: is missing: name the field to mask
             Error sensitive_keys[0].type: "sha1" is not known: write const or md5
             Error sensitive_keys[0].regex_content: is missing: write a regex for the text to replace
             Error sensitive_keys[0].regex_begin: the regex does not compile: unclosed group
             Error sensitive_keys[1]: has the wrong type: write an object with key, type, regex_begin and regex_content
+            Error sensitive_keys[2].key: no field is named "c", so nothing would be masked: use one of key
         "#]],
     );
 }
