@@ -179,7 +179,7 @@ impl Accountant {
                 });
             }
             for (_, order) in stock.take_orders() {
-                let room = listed_max - result.reordered.listed.len();
+                let room = listed_max.saturating_sub(result.reordered.listed.len());
                 let movement = order.movement(room);
                 stock.counts.reordered += movement.count;
                 result.reordered_roughly |= movement.rough;

@@ -77,7 +77,11 @@ impl Order {
     /// What has moved, when all has come.
     pub fn movement(self, listed_max: usize) -> Movement {
         match self.rough {
-            Some(rough) => Movement { rough: true, ..rough.movement },
+            Some(mut rough) => {
+                // As many were allowed when they came; since then other sources may have named theirs.
+                rough.movement.listed.truncate(listed_max);
+                Movement { rough: true, ..rough.movement }
+            }
             None if self.runs.len() < 2 => Movement::default(),
             None => moved(&self.runs, listed_max),
         }

@@ -289,3 +289,21 @@ fn nothing_of_nothing_is_exactly_once() {
     assert_eq!(accounting.exactly_once(), Ok(()));
     assert_eq!(accounting.text(), "sent 0, received 0, 0 of those sent\n");
 }
+
+#[test]
+fn sources_that_are_roughly_out_of_order_name_no_more_than_may_be_listed() {
+    let sources = ["pod-1", "pod-2", "pod-3"];
+    let ledger =
+        sources.map(|source| format!("{{\"run\":\"r\",\"source\":\"{source}\",\"first\":1,\"last\":6}}\n"));
+    let ledger = LedgerParser::parse(ledger.concat().as_bytes()).unwrap();
+    let mut accountant = Accountant::new(ledger, Options { listed_max: 2, ..Options::default() }).unwrap();
+    accountant.room = 0;
+    for source in sources {
+        let lines = [2, 1, 4, 3, 6, 5].map(|seq| line(seq).replace("pod-1", source));
+        let logs = lines.iter().map(|line| [(b"content".as_slice(), line.as_bytes())]);
+        accountant.add_group(Arrival::default(), logs);
+    }
+    let accounting = accountant.finish();
+    assert!(accounting.reordered_roughly);
+    assert_eq!((accounting.reordered.count, accounting.reordered.listed.len()), (9, 2));
+}
