@@ -20,7 +20,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use line::{Check, Entry};
+pub use line::{Check, Entry, is_cut};
 pub use parser::LedgerParser;
 pub use source::Source;
 
@@ -134,6 +134,11 @@ pub enum Problem {
     /// A time that is too far off to be kept.
     #[error("`time` is more than 24 days away from the first one of its source: times are Unix ms")]
     TimeFarOff,
+    /// Nothing was written, of which everything holds.
+    #[error(
+        "the ledger has no entries: name the file that its writer filled, and ask when something was written"
+    )]
+    NoEntries,
     /// Too much.
     #[error("more than {0} logs are more than fit into memory: split the ledger by run or source")]
     TooManyEntries(u64),

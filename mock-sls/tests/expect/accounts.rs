@@ -61,7 +61,7 @@ async fn what_is_wrong_is_named_and_told_as_text() {
     bed.put_group(&same).await;
     let ledger = range("pod-1", 1, 6) + &range("pod-2", 1, 1);
     let (status, answer) = account(&bed, ledger, NOW).await;
-    assert_eq!((status, &answer["ending"]), (417, &"timed_out".into()), "{answer}");
+    assert_eq!((status, &answer["ending"]), (417, &"failed".into()), "{answer}");
     let duplicates = &answer["accounting"]["duplicates"];
     assert_eq!((&duplicates["retries"], &duplicates["read_twice"]), (&3.into(), &1.into()), "{answer}");
     let text = answer["text"].as_str().unwrap();

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounting, AtMost, BadAtMost, Demands, Identity, LISTED_DEFAULT, LISTED_MAX, Options, OrderWithin, Wrong,
+    Accounting, AtMost, BadAtMost, Demands, Identity, LISTED_DEFAULT, LISTED_MAX, Listed, Options,
+    OrderWithin, Wrong,
 };
 use crate::expectation::{STABLE_DEFAULT_MS, STABLE_MAX_MS, TIMEOUT_DEFAULT_MS, TIMEOUT_MAX_MS};
 use crate::verdict::Ending;
@@ -134,6 +135,8 @@ impl AccountAsked {
         };
         // Nobody asks for an account to hear that all is well whatever came.
         demands.exactly_once |= demands == Demands::default();
+        // What did not come is neither late nor out of order.
+        demands.at_least_once |= demands.missing_max().is_none();
         Ok(CheckedAccount {
             options: Options {
                 identity,
@@ -176,11 +179,15 @@ impl AccountVerdict {
         elapsed_ms: u64,
     ) -> Self {
         let mut wrong = demands.judge(&accounting).err().unwrap_or_default();
+        let no_problem = problem.is_none();
         if let Some(message) = problem {
             wrong.insert(0, Wrong { demand: "logs can be read".to_owned(), message });
         }
-        let lost = demands.missing_max().is_some_and(|most| accounting.missing.count > most);
-        let ending = match (wrong.is_empty(), lost && accounting.unique > 0) {
+        // What came wrong stays wrong; what is missing may only be late.
+        let mut rest = accounting.clone();
+        rest.missing = Listed::default();
+        let only_missing = no_problem && demands.judge(&rest).is_ok();
+        let ending = match (wrong.is_empty(), only_missing && accounting.unique > 0) {
             (true, _) => Ending::Passed,
             (false, true) => Ending::TimedOut,
             (false, false) => Ending::Failed,
@@ -211,7 +218,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::account::{Listed, Numbers};
+    use crate::account::{Duplicates, Numbers};
 
     #[test]
     fn without_a_demand_it_is_exactly_once() {
@@ -220,6 +227,37 @@ mod tests {
         let asked = AccountAsked { loss_at_most: Some(3), ..AccountAsked::default() };
         let checked = asked.check().unwrap();
         assert_eq!((checked.demands.exactly_once, checked.demands.missing_max()), (false, Some(3)));
+    }
+
+    #[test]
+    fn an_account_to_which_nothing_came_never_holds() {
+        let default = AccountAsked::default;
+        for asked in [
+            AccountAsked { late_after_ms: Some(5), ..default() },
+            AccountAsked { in_order: Some(true), ..default() },
+            AccountAsked { duplicates_at_most: Some("0".to_owned()), ..default() },
+        ] {
+            let checked = asked.check().unwrap();
+            let missing = Listed { count: 2, listed: Vec::new() };
+            let nothing = Accounting { sent: 2, missing, ..Accounting::default() };
+            assert!(checked.demands.judge(&nothing).is_err(), "{asked:?}");
+        }
+        let late = AccountAsked { late_after_ms: Some(5), ..default() }.check().unwrap();
+        let without_times = Accounting { sent: 1, received: 1, unique: 1, ..Accounting::default() };
+        assert!(late.demands.judge(&without_times).is_err());
+    }
+
+    #[test]
+    fn what_came_wrong_is_no_question_of_time() {
+        let demands = Demands { exactly_once: true, ..Demands::default() };
+        let missing = Listed { count: 1, listed: Vec::new() };
+        let lost = Accounting { sent: 2, received: 1, unique: 1, missing, ..Accounting::default() };
+        let twice = Accounting {
+            duplicates: Duplicates { count: 1, logs: 1, ..Duplicates::default() },
+            ..lost.clone()
+        };
+        let ending = |accounting| AccountVerdict::new(String::new(), &demands, accounting, None, 1).ending;
+        assert_eq!((ending(lost), ending(twice)), (Ending::TimedOut, Ending::Failed));
     }
 
     #[test]

@@ -166,11 +166,15 @@ impl Accounting {
         verdict(wrong.into_iter().collect())
     }
 
-    /// No log came later than the options say.
+    /// No log came later than the options say. It does not hold if the ledger has no times, or nothing came.
     ///
     /// # Errors
     /// What is wrong.
     pub fn in_time(&self) -> Result<(), Vec<Wrong>> {
+        if self.latency.is_none() {
+            let message = "no log came whose time of writing is in the ledger".to_owned();
+            return Err(vec![Wrong { demand: "in time".to_owned(), message }]);
+        }
         verdict(too_many("in time", self.late.count, 0, "came late").into_iter().collect())
     }
 

@@ -73,13 +73,16 @@ impl LedgerParser {
         self.keep(bytes.get(from..).unwrap_or_default())
     }
 
-    /// Nothing more comes.
+    /// Nothing more comes. A ledger without entries is refused: of nothing everything was received.
     pub fn finish(mut self) -> Result<Ledger, LedgerError> {
         let line = std::mem::take(&mut self.rest);
         if line::is_cut(&line) && !line.trim_ascii().is_empty() {
             self.ledger.cut_line = Some(self.lines + 1);
         } else {
             self.line(&line)?;
+        }
+        if self.ledger.entries == 0 {
+            return Err(LedgerError { line: self.lines.max(1), problem: Problem::NoEntries });
         }
         self.ledger.sources = self.building.into_iter().map(Building::finish).collect();
         Ok(self.ledger)

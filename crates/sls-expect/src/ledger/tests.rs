@@ -170,7 +170,7 @@ proptest! {
 
     #[test]
     fn numbers_are_known_whatever_their_order_and_each_is_taken_once(
-        ranges in prop::collection::vec((0..60_u64, 0..6_u64), 0..20)
+        ranges in prop::collection::vec((0..60_u64, 0..6_u64), 1..20)
     ) {
         let mut parser = LedgerParser::default();
         let mut known = std::collections::BTreeSet::new();
@@ -204,5 +204,13 @@ proptest! {
             let time = place.and_then(|place| source.time(place));
             prop_assert!(time.is_none_or(|time| time == 1_000 + seq));
         }
+    }
+}
+
+#[test]
+fn a_ledger_without_entries_is_refused() {
+    for text in ["", "\n\n", "{\"run\":\"r\","] {
+        let error = LedgerParser::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(error.problem, Problem::NoEntries, "{text:?}");
     }
 }
