@@ -91,10 +91,10 @@ pub enum Ending {
 }
 
 /// What happens to the body of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum BodyFault {
-    /// It comes so fast, bytes per second.
-    Slow(u64),
+    /// It comes so fast, bytes per second, until the rule is removed.
+    Slow(u64, CancellationToken),
     /// It ends after so many bytes.
     Truncated(u64),
 }
@@ -332,7 +332,9 @@ impl Active {
             What::Hang(Hang { max_ms }) => {
                 fill(&mut plan.ending, Ending::Hang(wait(Duration::from_millis(*max_ms))))
             }
-            What::SlowBody { bytes_per_s } => fill(&mut plan.body, BodyFault::Slow(*bytes_per_s)),
+            What::SlowBody { bytes_per_s } => {
+                fill(&mut plan.body, BodyFault::Slow(*bytes_per_s, self.removed.clone()))
+            }
             What::Truncated { bytes } => fill(&mut plan.body, BodyFault::Truncated(*bytes)),
             What::WrongRequestId(wrong) => fill(&mut plan.request_id, *wrong),
             What::ClockOffsetS(offset) => fill(&mut plan.clock_offset, SignedDuration::from_secs(*offset)),

@@ -135,8 +135,10 @@ impl Journal {
     pub async fn ask(&self, filter: &Filter) -> Result<Page, BadFilter> {
         let matcher = filter.check()?;
         let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
+        // A number from before a restart would be waited for until as many requests have come again.
+        let since = filter.since.map(|since| since.min(self.lock().end() - 1));
         let Some(ms) = filter.follow_ms else {
-            return Ok(self.page(&matcher, filter.since, limit));
+            return Ok(self.page(&matcher, since, limit));
         };
         let over = tokio::time::sleep(Duration::from_millis(ms));
         let mut over = pin!(over);
@@ -144,7 +146,7 @@ impl Journal {
             // Listens before it looks, so that nothing comes between.
             let mut came = pin!(self.came.notified());
             came.as_mut().enable();
-            let page = self.page(&matcher, filter.since, limit);
+            let page = self.page(&matcher, since, limit);
             if !page.entries.is_empty() {
                 return Ok(page);
             }
@@ -401,6 +403,14 @@ mod tests {
         assert!(ring.bytes <= 10_000 && ring.kept.len() < 10, "{} {}", ring.bytes, ring.kept.len());
         assert!(ring.kept.iter().all(|kept| kept.record.path.capacity() == PATH_BYTES_MAX));
         assert_eq!(ring.end(), 1_001);
+    }
+
+    #[tokio::test]
+    async fn a_number_from_before_a_restart_is_taken_for_the_newest() {
+        let journal = Journal::default();
+        put(&journal, "a", 200);
+        let filter = Filter { since: Some(2_000), ..Filter::default() };
+        assert_eq!(journal.ask(&filter).await.unwrap().next, 1);
     }
 
     #[test]

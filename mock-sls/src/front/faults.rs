@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use sls_api::header;
 use sls_expect::fault::{Quota, Reset, WrongRequestId};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::seen::Seen;
 use super::{Stop, request_id};
@@ -104,12 +105,14 @@ pub fn after(plan: &Plan, mut response: Response, seen: &mut Seen<'_>) -> Result
             }
         }
     }
-    Ok(match plan.body {
+    Ok(match &plan.body {
         None => response,
-        Some(BodyFault::Slow(bytes_per_s)) => response.map(|body| Body::new(Slow::new(body, bytes_per_s))),
+        Some(BodyFault::Slow(bytes_per_s, removed)) => {
+            response.map(|body| Body::new(Slow::new(body, *bytes_per_s, removed.clone())))
+        }
         Some(BodyFault::Truncated(bytes)) => {
             seen.lost();
-            truncated(response, bytes)
+            truncated(response, *bytes)
         }
     })
 }
@@ -166,12 +169,24 @@ struct Slow {
     sent: u64,
     began: Instant,
     tick: Pin<Box<Sleep>>,
+    /// Resolves when the rest may come at once.
+    removed: Pin<Box<WaitForCancellationFutureOwned>>,
+    is_free: bool,
 }
 
 impl Slow {
-    fn new(body: Body, bytes_per_s: u64) -> Self {
+    fn new(body: Body, bytes_per_s: u64, removed: CancellationToken) -> Self {
         let tick = Box::pin(tokio::time::sleep(SLOW_TICK));
-        Self { body, rest: Bytes::new(), per_s: bytes_per_s, sent: 0, began: Instant::now(), tick }
+        Self {
+            body,
+            rest: Bytes::new(),
+            per_s: bytes_per_s,
+            sent: 0,
+            began: Instant::now(),
+            tick,
+            removed: Box::pin(removed.cancelled_owned()),
+            is_free: false,
+        }
     }
 
     /// Bytes that may have been let through by now.
@@ -199,6 +214,10 @@ impl HttpBody for Slow {
                 },
                 other => return other,
             }
+        }
+        self.is_free = self.is_free || self.removed.as_mut().poll(context).is_ready();
+        if self.is_free {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
         }
         if self.began.elapsed() >= SLOW_TIME_MAX {
             return Poll::Ready(Some(Err(axum::Error::new(io::Error::other(

@@ -65,6 +65,23 @@ async fn a_slow_body_takes_its_time_and_comes_whole() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_slow_body_comes_at_once_when_the_fault_is_removed() {
+    let bed = Bed::start().await;
+    let whole = bed.get("/logstores/ls").await;
+    // At this rate it would take minutes.
+    bed.fault(json!({ "name": "slow", "what": { "slow_body": 1 } }));
+    let removing = async {
+        while bed.server.faults().iter().all(|fault| fault.acted == 0) {
+            tokio::task::yield_now().await;
+        }
+        bed.server.remove_fault("slow")
+    };
+    let (seen, removed) = tokio::join!(bed.get("/logstores/ls"), removing);
+    assert!(removed);
+    assert_eq!((seen.status(), seen.json()), (200, whole.json()));
+}
+
+#[tokio::test]
 async fn a_truncated_answer_announces_more_than_comes() {
     let bed = Bed::start().await;
     let whole = bed.get("/logstores/ls").await.body().to_owned();
