@@ -34,8 +34,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use http::Method;
-use http::Uri;
+use http::{Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -94,7 +93,7 @@ impl Emulator {
         let answer = self.call(Call::new(Method::POST, "scopes")).await?;
         let name = answer.get("scope").and_then(Value::as_str);
         name.map(str::to_owned)
-            .ok_or_else(|| CallError::not_understood(http::StatusCode::OK, format!("no scope in {answer}")))
+            .ok_or_else(|| CallError::not_understood(StatusCode::OK, format!("no scope in {answer}")))
     }
 
     /// Waits for the verdict on an expectation.
@@ -124,7 +123,7 @@ impl Emulator {
     async fn verdict<T: serde::de::DeserializeOwned>(&self, call: Call<'_>) -> Result<T, CallError> {
         let (status, answer) = self.answer(call).await?;
         match status {
-            http::StatusCode::OK | http::StatusCode::EXPECTATION_FAILED => {
+            StatusCode::OK | StatusCode::EXPECTATION_FAILED => {
                 serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
             }
             status => Err(CallError::refused(status, &answer)),
@@ -137,7 +136,7 @@ impl Emulator {
     /// As [`Self::expect`].
     pub async fn explain(&self, query: String) -> Result<Explained, CallError> {
         let answer = self.call(Call { query, ..Call::new(Method::GET, "explain") }).await?;
-        serde_json::from_value(answer).map_err(|error| CallError::not_understood(http::StatusCode::OK, error))
+        serde_json::from_value(answer).map_err(|error| CallError::not_understood(StatusCode::OK, error))
     }
 }
 

@@ -8,7 +8,7 @@ project=shell-$(date +%s)-$$
 verdict=$(mktemp)
 export HOME
 HOME=$(mktemp -d) # where aliyunlog would keep its configuration
-trap 'aliyunlog_ delete_project || true; rm -rf "$verdict" "$HOME"' EXIT
+trap 'aliyunlog_ delete_project || echo "left in the emulator: project $project" >&2; rm -rf "$verdict" "$HOME"' EXIT
 
 mock-sls() { "$MOCK_SLS_BIN" "$@"; }
 fail() { echo "FAIL: $*" >&2; exit 1; }

@@ -90,7 +90,11 @@ impl Seen {
                 Ok(self)
             }
             Err(error) if error.is_failure() => Err(error),
-            Err(problem) => Ok(Self { problem: Some(problem.to_string()), ..Self::default() }),
+            // Who follows goes on where he was, should there be an index again.
+            Err(problem) => {
+                let rest = if wanted.follows { self } else { Self::default() };
+                Ok(Self { problem: Some(problem.to_string()), ..rest })
+            }
         }
     }
 

@@ -7,8 +7,7 @@ use sls_api::ops::logs::Row;
 use sls_expect::expectation::{Checked, GOLDEN_LOGS_MAX, LOGS_SHOWN_MAX};
 use sls_expect::golden::{DIFFERENCES_MAX, Difference};
 use sls_expect::watch::Decision;
-use sls_expect::{Count, Ending, Explanation, Verdict};
-use tokio::time::Instant;
+use sls_expect::{Count, Ending, Explanation, Golden, Verdict};
 
 use super::explain;
 use super::look::{LOGS_BYTES_MAX, Seen, Wanted};
@@ -26,7 +25,7 @@ pub struct Run {
     selector: Arc<Selector>,
     wanted: Arc<Wanted>,
     checked: Checked,
-    began: Instant,
+    golden: Option<Arc<Golden>>,
     /// Unix ms.
     began_at: i64,
 }
@@ -60,7 +59,8 @@ fn are(number: u64, what: &str) -> String {
 impl Run {
     /// Begins now, and keeps at most so many bytes of logs.
     pub fn new(app: &Arc<App>, selector: Selector, mut checked: Checked, logs_bytes_max: usize) -> Self {
-        let logs_max = match (&checked.asked.golden, &checked.asked.rows, checked.asked.logs) {
+        let golden = checked.asked.golden.take().map(Arc::new);
+        let logs_max = match (&golden, &checked.asked.rows, checked.asked.logs) {
             // One more than can be right, so that a log too many is seen.
             (Some(_), ..) | (_, Some(_), _) => GOLDEN_LOGS_MAX + 1,
             (.., true) => LOGS_SHOWN_MAX,
@@ -73,7 +73,7 @@ impl Run {
             selector: Arc::new(selector),
             wanted: Arc::new(wanted),
             checked,
-            began: Instant::now(),
+            golden,
             began_at: app.clock.now().as_millisecond(),
         }
     }
@@ -96,14 +96,14 @@ impl Run {
                 (_, Some(wrong)) if seen.violating > 0 && !self.is_answer() => Some(wrong),
                 (Decision::TooMany | Decision::TooFew | Decision::Holds, Some(wrong)) => Some(wrong),
                 (Decision::Holds, None) => match self.unlike_golden(&mut seen).await? {
-                    None => return Ok(self.told(Ending::Passed, seen, None)),
+                    None => return Ok(self.told(Ending::Passed, seen, None, waiting.elapsed_ms())),
                     wrong => wrong,
                 },
                 _ => None,
             };
             if let Some(Wrong { explanation, ending }) = failed {
                 let explanation = self.explained(explanation, &seen, ending, here).await?;
-                return Ok(self.told(ending, seen, Some(Box::new(explanation))));
+                return Ok(self.told(ending, seen, Some(Box::new(explanation)), waiting.elapsed_ms()));
             }
             waiting.again(decision).await?;
         }
@@ -111,7 +111,7 @@ impl Run {
 
     /// How the logs are not the golden ones. Looked at once, when there are as many: it takes long.
     async fn unlike_golden(&self, seen: &mut Seen) -> Result<Option<Wrong>, ApiError> {
-        let Some(golden) = self.checked.asked.golden.clone() else { return Ok(None) };
+        let Some(golden) = self.golden.clone() else { return Ok(None) };
         if seen.is_cut() {
             let why = format!("the logs have more than {LOGS_BYTES_MAX} bytes: compare fewer at a time");
             return Ok(Some(Wrong::new(why, Ending::Failed)));
@@ -140,10 +140,6 @@ impl Run {
             (true, false, (_, None)) => Count::AtLeast { n: 1 },
             (true, ..) => Count::Exactly { n: 1 },
         }
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     async fn look(&self, seen: Seen) -> Result<Seen, ApiError> {
@@ -204,7 +200,13 @@ impl Run {
         })
     }
 
-    fn told(&self, ending: Ending, mut seen: Seen, explanation: Option<Box<Explanation>>) -> Verdict {
+    fn told(
+        &self,
+        ending: Ending,
+        mut seen: Seen,
+        explanation: Option<Box<Explanation>>,
+        elapsed_ms: u64,
+    ) -> Verdict {
         let asked = &self.checked.asked;
         if !asked.logs {
             seen.logs.clear();
@@ -214,13 +216,13 @@ impl Run {
             name: asked.title(),
             ok: ending == Ending::Passed,
             ending,
-            expected: match (&asked.rows, &asked.golden) {
+            expected: match (&asked.rows, &self.golden) {
                 (Some(rows), _) => format!("an answer of {} rows", rows.len()),
                 (_, Some(golden)) => format!("the {} golden logs", golden.logs.len()),
                 _ => self.checked.count.to_string(),
             },
             count: seen.count,
-            elapsed_ms: self.elapsed_ms(),
+            elapsed_ms,
             logs: seen.logs,
             explanation,
         }
