@@ -179,7 +179,7 @@ impl Study<'_> {
     ) -> Result<(), ApiError> {
         let summaries = &self.app.store.summaries;
         let (db, now, state) = (self.db, self.now, summaries.state());
-        let mut logs = Logs { db, target, project, now, since: Some(since), summaries, state };
+        let mut logs = Logs { db, target, project, now, since: Some(since), until: None, summaries, state };
         let mut failed = None;
         let everything = Span { from: 0, to: i64::MAX, topic: None, newest_first: false };
         logs.scan(everything, &mut |block, content| {

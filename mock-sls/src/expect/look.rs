@@ -116,7 +116,8 @@ impl Seen {
         }
         let positions = self.positions.clone();
         let summaries = &app.store.summaries;
-        let mut logs = Logs { db, target, project, now, since: Some(&positions), summaries, state };
+        let mut logs =
+            Logs { db, target, project, now, since: Some(&positions), until: None, summaries, state };
         if selector.has_rows {
             return self.answer(&mut logs, app, (selector, wanted), &indexes, cancel);
         }

@@ -4,7 +4,6 @@
 //! source of logs, and its errors those of the API. A query reads a snapshot on a reader's
 //! thread, so it never holds up writers, and is given up when its client goes away.
 
-mod delayed;
 pub(crate) mod stored;
 
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use sls_api::ops::logs::{
     GetProjectLogs, HistogramQuery, Histograms, ListTopics, LogsReply, LogsRows, Progress, Topics,
 };
 
-use self::delayed::Delayed;
 use self::stored::Logs;
 use crate::clock::nanoseconds;
 use crate::error::ApiError;
@@ -170,18 +168,15 @@ where
 {
     let guard = CancelOnDrop::default();
     let (cancel, now, app) = (guard.0.clone(), context.now, Arc::clone(&context.app));
-    let newest = context.reading.came_until.map(nanoseconds);
+    let until = context.reading.came_until.map(nanoseconds);
     let state = app.store.summaries.state();
     context
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &name, now)?;
             let indexes = stored::indexes_of(db, target.id)?;
-            let since = None;
-            let mut logs = Logs { db, target, project, now, since, summaries: &app.store.summaries, state };
-            Ok(match newest {
-                None => query(indexes.as_ref(), &mut logs, &cancel)?,
-                Some(newest) => query(indexes.as_ref(), &mut Delayed { logs, newest }, &cancel)?,
-            })
+            let summaries = &app.store.summaries;
+            let mut logs = Logs { db, target, project, now, since: None, until, summaries, state };
+            Ok(query(indexes.as_ref(), &mut logs, &cancel)?)
         })
         .await
 }

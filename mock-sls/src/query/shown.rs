@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use sls_api::log_group::TAG_PREFIX;
+
 use super::expr::{Bound, Glyph, Number, Range, SearchExpr, Test, Text};
 
 /// Characters that need no quotes in a text. Fewer than the grammar allows: keywords and symbols are none.
@@ -24,12 +26,9 @@ impl Display for SearchExpr {
             }
             Self::FullText(text) => shown(f, text),
             Self::Field(key, test) => {
-                match test {
-                    Test::Within(_) => quoted_if_needed(f, key.as_str())?,
-                    _ => {
-                        quoted_if_needed(f, key.as_str())?;
-                        f.write_char(':')?;
-                    }
+                key_shown(f, key.as_str())?;
+                if !matches!(test, Test::Within(_)) {
+                    f.write_char(':')?;
                 }
                 match test {
                     Test::Present => f.write_char('*'),
@@ -80,10 +79,17 @@ fn shown(f: &mut fmt::Formatter<'_>, text: &Text) -> fmt::Result {
     }
 }
 
-fn quoted_if_needed(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-    // Tags have colons in their names.
-    let plain = |part: &str| !part.is_empty() && part.chars().all(is_plain);
-    match name.split(':').all(plain) && !KEYWORDS.contains(&name.to_lowercase().as_str()) {
+/// A key; what stands behind the colon of a tag may need quotes as well as any other name.
+fn key_shown(f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+    let name = match key.strip_prefix(TAG_PREFIX) {
+        Some(name) => {
+            f.write_str(TAG_PREFIX)?;
+            name
+        }
+        None => key,
+    };
+    let plain = !name.is_empty() && name.chars().all(is_plain);
+    match plain && !KEYWORDS.contains(&name.to_lowercase().as_str()) {
         true => f.write_str(name),
         false => quoted(f, name),
     }
@@ -157,6 +163,9 @@ mod tests {
             ("x <= 1.5", "x <= 1.5"),
             ("__tag__:_pod_name_:web", "__tag__:_pod_name_:web"),
             ("\\or", "\\or"),
+            ("\"a:b\":c", "\"a:b\":c"),
+            ("__tag__:\"a:b\":c", "__tag__:\"a:b\":c"),
+            ("\"or\" > 1", "\"or\" > 1"),
         ] {
             let expr = parse(search).unwrap();
             assert_eq!(expr.to_string(), shown, "{search}");

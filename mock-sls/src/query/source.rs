@@ -13,7 +13,8 @@ use super::{QueryError, index::IndexConfig, request::Window, sql::ExternalTable,
 /// Blocks of logs of one Logstore.
 pub trait LogSource {
     /// Visits the blocks that may have logs in `[from, to)` Unix seconds until `visit` breaks:
-    /// in order of their earliest log, or with `newest_first` of their latest log, descending.
+    /// in order of their earliest log, or with `newest_first` of their latest log, descending. A source of what
+    /// came since some moment has the order of arrival instead, and cannot give pages.
     ///
     /// # Errors
     /// A text for people when the logs cannot be read.

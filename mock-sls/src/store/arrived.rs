@@ -58,12 +58,22 @@ pub fn arrived(
         "SELECT {META_COLUMNS} FROM blocks WHERE logstore_id = ?1 AND shard = ?2 AND cursor >= ?3 \
          AND (?4 IS NULL OR topic = ?4) ORDER BY cursor"
     );
-    let mut statements = shards
+    // Mostly one shard has something new, and each stream is a statement to compile.
+    let mut last =
+        db.prepare_cached("SELECT max(cursor) FROM blocks WHERE logstore_id = ?1 AND shard = ?2")?;
+    let mut moved = Vec::new();
+    for shard in shards {
+        let cursor: Option<i64> = last.query_row((target.id.0, shard), |row| row.get(0))?;
+        if cursor.is_some_and(|cursor| cursor >= from.from(shard)) {
+            moved.push(shard);
+        }
+    }
+    let mut statements = moved
         .iter()
         .map(|_| db.prepare_cached(&sql))
         .collect::<rusqlite::Result<Vec<CachedStatement<'_>>>>()?;
-    let mut streams = Vec::with_capacity(shards.len());
-    for (shard, statement) in shards.iter().zip(&mut statements) {
+    let mut streams = Vec::with_capacity(moved.len());
+    for (shard, statement) in moved.iter().zip(&mut statements) {
         let first = from.from(*shard).max(target.oldest);
         let mut rows = statement.query((target.id.0, shard, first, topic))?;
         if let Some(block) = next(&mut rows)? {

@@ -101,7 +101,7 @@ impl Tally {
         }
         let from = self.positions.clone();
         let summaries = &app.store.summaries;
-        let mut logs = Logs { db, target, project, now, since: Some(&from), summaries, state };
+        let mut logs = Logs { db, target, project, now, since: Some(&from), until: None, summaries, state };
         let all = Span { from: 0, to: i64::MAX, topic: None, newest_first: false };
         let mut failed = None;
         logs.scan(all, &mut |block, content| {

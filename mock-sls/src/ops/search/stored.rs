@@ -40,8 +40,11 @@ pub struct Logs<'c> {
     pub project: ProjectId,
     /// When logs expire.
     pub now: Timestamp,
-    /// Only what came from these positions on, in the order in which it came.
+    /// Only what came from these positions on, in the order in which it came and whatever its time is: not for
+    /// pages, which rely on the order of time.
     pub since: Option<&'c Positions>,
+    /// Nothing that came after this cursor, also where another Logstore is joined.
+    pub until: Option<i64>,
     /// What queries keep.
     pub summaries: &'c Summaries,
     /// The state that it is kept of.
@@ -57,6 +60,9 @@ impl LogSource for Logs<'_> {
         let Span { from, to, topic, newest_first } = span;
         let mut blocks = logs::Blocks::new(self.db).map_err(|error| error.to_string())?;
         let mut each = |meta: &BlockMeta| {
+            if self.until.is_some_and(|until| meta.cursor > until) {
+                return ControlFlow::Continue(());
+            }
             let block = Block {
                 place: Place { cursor: meta.cursor, shard: meta.shard },
                 time_min: meta.time_min,

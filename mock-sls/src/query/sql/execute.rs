@@ -23,13 +23,13 @@ use crate::query::{
     summary::{RowSet, Summary},
 };
 
-/// Memory that the table of a statement, and its sorting, may take, bytes. Own choice: half of what a query may
-/// (64 MiB), the result and values under way have the rest.
+/// Memory that the table of a statement may take, bytes; what is beyond goes to a temporary file. Own choice: few
+/// statements need more. Result, values under way and what aggregates collect have limits of their own.
 const CACHE_BYTES: u64 = 32 << 20;
-/// Size that the table may have on disk, and what else is kept of logs for a query, bytes. Own choice.
+/// Size that the table of a statement may have, and what else is kept of logs for a query may take, bytes. Own choice.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Size of one value while a statement runs, bytes. Own choice: a few doublings must not take all memory.
-const VALUE_BYTES_MAX: i32 = 64 << 20;
+pub(super) const VALUE_BYTES_MAX: usize = 64 << 20;
 /// Size of an SQLite page, bytes.
 const PAGE_BYTES: u64 = 4096;
 /// Text of a result, bytes. Own choice; clients read at most 64 MiB.
@@ -97,8 +97,7 @@ impl Plan {
         cancel: &Cancel,
         mut fill: impl FnMut(&mut Table<'_>, i64) -> Result<(), QueryError>,
     ) -> Result<ResultSet, QueryError> {
-        let db = Connection::open("").map_err(failed)?;
-        prepare(&db, &self.session, cancel).map_err(failed)?;
+        let db = database(&self.session, cancel).map_err(failed)?;
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
             let mut table = self.table(&db, shift).map_err(failed)?;
@@ -270,8 +269,9 @@ impl ResultSet {
     }
 }
 
-/// Makes a database ready for our statements.
-pub(super) fn prepare(db: &Connection, session: &Session, cancel: &Cancel) -> rusqlite::Result<()> {
+/// A database ready for our statements.
+pub(super) fn database(session: &Session, cancel: &Cancel) -> rusqlite::Result<Connection> {
+    let db = Connection::open("")?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
          PRAGMA synchronous = OFF; PRAGMA cache_size = -{}; PRAGMA temp_store = FILE; \
@@ -279,10 +279,11 @@ pub(super) fn prepare(db: &Connection, session: &Session, cancel: &Cancel) -> ru
         MEMORY_BYTES_MAX / PAGE_BYTES,
         CACHE_BYTES >> 10
     ))?;
-    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(VALUE_BYTES_MAX).unwrap_or(i32::MAX))?;
     let cancel = cancel.clone();
     db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
-    functions::register(db, session)
+    functions::register(&db, session)?;
+    Ok(db)
 }
 
 pub(super) fn affinity(ty: &Type) -> &'static str {
@@ -301,6 +302,10 @@ pub(super) fn failed(error: rusqlite::Error) -> SqlError {
         Some(Code::DiskFull | Code::OutOfMemory | Code::TooBig) => {
             SqlError::too_much_memory(MEMORY_BYTES_MAX)
         }
+        Some(Code::CannotOpen | Code::SystemIoFailure) => SqlError::Execution(format!(
+            "the statement needs more room than its cache has, and no temporary file can be written ({error}): \
+             give the emulator a folder for them with SQLITE_TMPDIR or TMPDIR"
+        )),
         _ => match error {
             rusqlite::Error::SqliteFailure(_, Some(message)) => SqlError::Execution(message),
             other => SqlError::Execution(other.to_string()),

@@ -118,7 +118,8 @@ impl ExternalTable {
 
     /// Makes the table known to a database as `sql`.
     pub(super) fn create(&self, db: &Connection, sql: &str) -> rusqlite::Result<()> {
-        let names: Vec<String> = (0..self.columns.len()).map(|index| format!("c{index}")).collect();
+        // SQLite has no table without columns; a Logstore whose index has none still has logs to count.
+        let names: Vec<String> = (0..self.columns.len().max(1)).map(|index| format!("c{index}")).collect();
         let values = vec!["?"; names.len()].join(", ");
         db.execute_batch(&format!("CREATE TABLE {sql} ({})", names.join(", ")))?;
         let mut insert = db.prepare(&format!("INSERT INTO {sql} VALUES ({values})"))?;

@@ -17,7 +17,7 @@ use sqlparser::{
 
 use super::{
     Session, SqlError,
-    execute::{MEMORY_BYTES_MAX, affinity, failed, prepare},
+    execute::{MEMORY_BYTES_MAX, affinity, database, failed},
     format, parse,
     parse::START,
     schema::Schema,
@@ -114,11 +114,7 @@ impl Frame {
     ) -> Result<Self, SqlError> {
         let db = match session.spare.take() {
             Some(db) => db,
-            None => {
-                let db = Connection::open_in_memory().map_err(failed)?;
-                prepare(&db, session, cancel).map_err(failed)?;
-                db
-            }
+            None => database(session, cancel).map_err(failed)?,
         };
         let declared: Vec<String> = used
             .iter()

@@ -2,10 +2,9 @@
 
 use serde_json::Value as Json;
 
+use super::super::execute::VALUE_BYTES_MAX;
 use super::failed;
 
-/// Size of one value, bytes. As SQLite is told.
-const VALUE_BYTES_MAX: usize = 64 << 20;
 /// Values in one array, map or JSON document that a function takes apart or makes. Own choice: each takes about a
 /// hundred bytes.
 const ELEMENTS_MAX: usize = 1_000_000;
@@ -122,22 +121,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::{Connection, limits::Limit};
-
     use super::*;
-    use crate::query::{
-        source::Cancel,
-        sql::{Session, execute},
-    };
 
-    #[test]
-    fn the_size_of_a_value_is_that_of_sqlite() {
-        let db = Connection::open_in_memory().unwrap();
-        let session = Session::new("store", jiff::Timestamp::UNIX_EPOCH, (0, 1), &Default::default());
-        execute::prepare(&db, &session, &Cancel::default()).unwrap();
-        let limit = db.limit(Limit::SQLITE_LIMIT_LENGTH).unwrap();
-        assert_eq!(usize::try_from(limit).unwrap(), VALUE_BYTES_MAX);
-    }
     #[test]
     fn a_text_has_as_many_values_as_stand_outside_of_its_strings() {
         assert_eq!(separators(br#"[1,[2,{"a":",[{\",","b":3}]]"#), 6);
