@@ -11,11 +11,8 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 clients=$(cd ../clients && pwd)
 
-if [ -z "${MOCK_SLS_BIN:-}" ]; then
-    (cd ../.. && cargo build --quiet --package mock-sls) || exit 1
-    MOCK_SLS_BIN=$(cd ../.. && pwd)/target/debug/mock-sls
-fi
-export MOCK_SLS_BIN
+. ../languages.sh
+emulator_binary
 
 # Prints one line when it answers, and nothing after it.
 exec 3< <(exec "$MOCK_SLS_BIN" serve --listen 127.0.0.1:0 -o json --endpoint-host sls.test)
@@ -42,24 +39,7 @@ assertions_node() {
     (cd "$clients/node" && npm ci --silent) && cd node && NODE_PATH=$clients/node/node_modules tested node --test .
 }
 
-[ $# -gt 0 ] || set -- shell python go java node
-passed=0
-failed=0
-for language in "$@"; do
-    if ! declare -F "assertions_$language" >/dev/null; then
-        echo "no such language: $language; there are shell, python, go, java and node" >&2
-        exit 2
-    fi
-    echo "=== $language"
-    start=$SECONDS
-    if ("assertions_$language"); then
-        passed=$((passed + 1))
-        echo "--- $language passed after $((SECONDS - start)) s"
-    else
-        failed=$((failed + 1))
-        echo "--- $language FAILED after $((SECONDS - start)) s"
-    fi
-done
+each assertions "shell python go java node" "$@"
 
 echo "assertions: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

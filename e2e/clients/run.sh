@@ -9,11 +9,8 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-if [ -z "${MOCK_SLS_BIN:-}" ]; then
-    (cd ../.. && cargo build --quiet --package mock-sls) || exit 1
-    MOCK_SLS_BIN=$(cd ../.. && pwd)/target/debug/mock-sls
-fi
-export MOCK_SLS_BIN
+. ../languages.sh
+emulator_binary
 MOCK_SLS_OPERATIONS_DIR=$(mktemp -d)
 export MOCK_SLS_OPERATIONS_DIR
 trap 'rm -rf "$MOCK_SLS_OPERATIONS_DIR"' EXIT
@@ -27,22 +24,7 @@ client_node() { cd node && npm ci --silent && node --test test/; }
 client_java() { cd java && mvn --batch-mode --no-transfer-progress test; }
 client_rust() { cd rust && cargo test --quiet; }
 
-[ $# -gt 0 ] || set -- python go node java rust
-passed=0
-failed=0
-for client in "$@"; do
-    if ! declare -F "client_$client" >/dev/null; then
-        echo "no such client: $client; there are python, go, node, java and rust" >&2
-        exit 2
-    fi
-    echo "=== $client"
-    if ("client_$client"); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "--- $client FAILED"
-    fi
-done
+each client "python go node java rust" "$@"
 
 python3 table.py "$MOCK_SLS_OPERATIONS_DIR"
 echo "clients: $passed passed, $failed failed"

@@ -10,11 +10,8 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 root=$(cd ../.. && pwd)
 
-if [ -z "${MOCK_SLS_BIN:-}" ]; then
-    (cd "$root" && cargo build --quiet --package mock-sls) || exit 1
-    MOCK_SLS_BIN=$root/target/debug/mock-sls
-fi
-export MOCK_SLS_BIN
+. ../languages.sh
+emulator_binary
 
 consumers_python() {
     local environment=$root/target/consumers-python
@@ -24,22 +21,7 @@ consumers_python() {
 consumers_go() { cd go && go test -count=1 ./...; }
 consumers_java() { cd java && mvn --batch-mode --no-transfer-progress test; }
 
-[ $# -gt 0 ] || set -- python go java
-passed=0
-failed=0
-for language in "$@"; do
-    if ! declare -F "consumers_$language" >/dev/null; then
-        echo "no such language: $language; there are python, go and java" >&2
-        exit 2
-    fi
-    echo "=== $language"
-    if ("consumers_$language"); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "--- $language FAILED"
-    fi
-done
+each consumers "python go java" "$@"
 
 echo "consumers: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

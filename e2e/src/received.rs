@@ -6,7 +6,9 @@
 
 use serde::Serialize;
 use sls_expect::account::Accounting;
-use sls_expect::ledger::{Check, Entry};
+use sls_expect::ledger::{self, Entry};
+
+use crate::report::Check;
 
 /// What one writer wrote to one log.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +43,7 @@ pub fn ledger(writers: &[Written<'_>]) -> String {
             continue;
         }
         for (seq, at) in (1..=lines).zip(0..) {
-            let line = texts.get(at).map(|text| Check::of(text.as_bytes()));
+            let line = texts.get(at).map(|text| ledger::Check::of(text.as_bytes()));
             let entry = Entry { run, source, seq, time: times.get(at).copied(), line, values: None };
             // Names and numbers always become JSON.
             ledger += &serde_json::to_string(&entry).unwrap_or_default();
@@ -121,6 +123,25 @@ impl Stream {
     }
 }
 
+/// Logs that no writer of the ledger wrote, though they are of its runs or do not say whose they are. Other runs
+/// may write to the same Logstore.
+pub fn strangers(accounting: &Accounting, writers: &[Written<'_>]) -> u64 {
+    let ours = |run: &str| writers.iter().any(|writer| writer.run == run);
+    let known = |source: &str| writers.iter().any(|writer| writer.source == source);
+    let strange = accounting.unexpected.listed.iter().filter(|n| ours(&n.run) && !known(&n.source));
+    strange.map(|numbers| numbers.last - numbers.first + 1).sum::<u64>() + accounting.unidentified.count
+}
+
+/// That there are none.
+pub fn none_strange(accounting: &Accounting, logstore: &str, writers: &[Written<'_>]) -> Check {
+    let strangers = strangers(accounting, writers);
+    let detail = match strangers {
+        0 => format!("{} lines", accounting.received),
+        _ => accounting.text(),
+    };
+    Check::new(format!("every line in {logstore} is one of a known writer"), strangers == 0, detail)
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -132,16 +153,31 @@ mod tests {
 
     use super::*;
 
+    fn accounting(texts: &[String], writer: &Written<'_>) -> Accounting {
+        let ledger = LedgerParser::parse(ledger(&[*writer]).as_bytes()).expect("a ledger");
+        let mut accountant = Accountant::new(ledger, Options::default()).expect("an accountant");
+        for text in texts {
+            accountant.add_group(Arrival::default(), [[(b"content".as_slice(), text.as_bytes())]]);
+        }
+        accountant.finish()
+    }
+
+    #[test]
+    fn a_line_of_an_unknown_writer_is_strange_and_one_of_another_run_is_not() {
+        let writer = Written::lines("r", "pod", 1);
+        let strange = |text: &str| strangers(&accounting(&[text.to_owned()], &writer), &[writer]);
+        assert_eq!(strange("GET /?run=r&src=pod&seq=1 x"), 0);
+        assert_eq!(strange("GET /?run=other&src=else&seq=1 x"), 0);
+        assert_eq!(strange("GET /?run=r&src=else&seq=1 x"), 1);
+        assert_eq!(strange("GET /?run=r&src=po"), 1);
+    }
+
     /// The stream of a writer whose lines with these numbers came.
     fn received(seqs: &[u64], written: u64, allowed: u64) -> Stream {
         let writer = Written::lines("r", "pod", written);
-        let ledger = LedgerParser::parse(ledger(&[writer]).as_bytes()).expect("a ledger");
-        let mut accountant = Accountant::new(ledger, Options::default()).expect("an accountant");
-        for seq in seqs {
-            let text = format!("GET /?run=r&src=pod&seq={seq} HTTP/1.1");
-            accountant.add_group(Arrival::default(), [[(b"content".as_slice(), text.as_bytes())]]);
-        }
-        Stream::of(&accountant.finish(), "ls", &writer, allowed)
+        let texts: Vec<String> =
+            seqs.iter().map(|seq| format!("GET /?run=r&src=pod&seq={seq} HTTP/1.1")).collect();
+        Stream::of(&accounting(&texts, &writer), "ls", &writer, allowed)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The Log Service as the scenarios see it: its public API, through the signed client, and what the emulator
 //! says of what it received.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
@@ -50,7 +50,8 @@ pub struct Sls {
     client: Client,
     emulator: Emulator,
     project: ProjectName,
-    patience: RetryPolicy,
+    /// How long a question is asked again while nobody answers.
+    patience: Duration,
 }
 
 impl Sls {
@@ -62,16 +63,19 @@ impl Sls {
         let key = AccessKey::new(mock_sls::DEFAULT_ACCESS_KEY_ID, mock_sls::DEFAULT_ACCESS_KEY_SECRET);
         let mut config = ClientConfig::new(endpoint.parse()?, key);
         config.sign = SignVersion::V4 { region: REGION.to_owned() };
-        let patience = RetryPolicy { attempts: 1, base: ASK_AGAIN, cap: ASK_AGAIN };
         let emulator = endpoint.parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { client: Client::new(config)?, emulator, project: project.parse()?, patience })
+        Ok(Self {
+            client: Client::new(config)?,
+            emulator,
+            project: project.parse()?,
+            patience: Duration::ZERO,
+        })
     }
 
     /// The same client that asks again for about so long while the service is away.
     #[must_use]
     pub fn patient(mut self, limit: Duration) -> Self {
-        let attempts = limit.as_millis() / ASK_AGAIN.as_millis();
-        self.patience.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        self.patience = limit;
         self
     }
 
@@ -82,7 +86,10 @@ impl Sls {
         query: &O::Query,
         body: &O::Body,
     ) -> Result<O::Reply, ClientError> {
-        self.client.send_with_retry::<O>(Some(&self.project), path, query, body, self.patience).await
+        let attempts = 1 + self.patience.as_millis() / ASK_AGAIN.as_millis();
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let policy = RetryPolicy { attempts, base: ASK_AGAIN, cap: ASK_AGAIN };
+        self.client.send_with_retry::<O>(Some(&self.project), path, query, body, policy).await
     }
 
     /// Begins an expectation of what is found in a Logstore.
@@ -155,10 +162,10 @@ impl Sls {
 
     /// Asks the emulator, again while nobody answers and there is patience left.
     async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, CallError>) -> Result<T> {
-        let mut attempts = self.patience.attempts;
+        let deadline = Instant::now() + self.patience;
         loop {
             match ask().await {
-                Err(CallError::Unreachable { .. }) if attempts > 1 => attempts -= 1,
+                Err(CallError::Unreachable { .. }) if Instant::now() < deadline => {}
                 answer => return Ok(answer?),
             }
             tokio::time::sleep(ASK_AGAIN).await;

@@ -12,7 +12,7 @@ use crate::bed::{Bed, Memory, Place};
 use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::manifest::{self, SIDECAR, WRITER};
-use crate::received::{Stream, Written, ledger};
+use crate::received::{Stream, Written, ledger, none_strange};
 use crate::report::{Check, Figure, Report};
 
 /// The document's request and limit of memory, in KiB.
@@ -58,6 +58,7 @@ pub async fn run(ctx: &Context, bed: &impl Bed, report: &mut Report) -> Result<(
         let written = Written::lines(&run, &name, lines);
         let accounting = ctx.sls.account(logstore, ledger(&[written]), ctx.limit).await?;
         report.streams.push(Stream::of(&accounting, logstore, &written, 0));
+        report.checks.push(none_strange(&accounting, logstore, &[written]));
     }
     let seen = bed.memory(&place_of(ctx, &name).await?).await?;
     let pod = Api::<Pod>::namespaced(ctx.kube.clone(), &ctx.namespace).get(&name).await?;

@@ -10,7 +10,7 @@ use sls_expect::{Condition, Count, Expectation};
 
 use super::{ACCESS_KEYS, ACCESS_LOGSTORE, Context, ERROR_LOGSTORE};
 use crate::progress::Progress;
-use crate::received::{Stream, Written, ledger};
+use crate::received::{Stream, Written, ledger, none_strange};
 use crate::report::{Check, Report};
 use crate::sls::Sls;
 
@@ -102,6 +102,7 @@ pub async fn lines_in(
         report
             .streams
             .extend(writers.iter().map(|writer| Stream::of(&accounting, logstore, writer, repeated)));
+        report.checks.push(none_strange(&accounting, logstore, &writers));
         if !access {
             let wrong = accounting.corrupted.count + accounting.truncated.count;
             report.checks.push(Check::new(
