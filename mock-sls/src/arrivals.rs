@@ -6,8 +6,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -16,13 +15,11 @@ use tokio::sync::Notify;
 pub struct Arrivals {
     hasher: RandomState,
     inner: Mutex<Inner>,
-    /// How many listen: nearly always nobody, and then nothing else is looked at.
-    listening: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    listeners: HashMap<u64, (Place, Weak<Notify>)>,
+    listeners: HashMap<u64, (Place, Arc<Notify>)>,
     /// Number of the last listener or write.
     next: u64,
     /// Writes under way, by Logstore.
@@ -44,27 +41,24 @@ impl Arrivals {
         let mut inner = self.lock();
         inner.next += 1;
         let number = inner.next;
-        inner.listeners.insert(number, (place, Arc::downgrade(&notify)));
-        self.listening.store(inner.listeners.len(), Ordering::SeqCst);
+        inner.listeners.insert(number, (place, Arc::clone(&notify)));
         Listener { arrivals: Arc::clone(self), number, place, notify }
     }
 
     /// A write to a Logstore begins; it has ended when the result is dropped.
     pub fn write(self: &Arc<Self>, project: &str, logstore: &str) -> Write {
-        let place = self.place(project, logstore);
+        let logstore = self.logstore(project, logstore);
         let mut inner = self.lock();
         inner.next += 1;
         let number = inner.next;
-        inner.writing.entry(place.logstore).or_default().insert(number);
-        Write { arrivals: Arc::clone(self), number, place }
+        inner.writing.entry(logstore).or_default().insert(number);
+        Write { arrivals: Arc::clone(self), number, logstore }
     }
 
     /// Something in a project has changed.
     pub fn changed(&self, project: &str) {
-        if self.listening.load(Ordering::SeqCst) > 0 {
-            let project = self.hasher.hash_one(project);
-            self.lock().wake(|place| place.project == project);
-        }
+        let project = self.hasher.hash_one(project);
+        self.lock().wake(|place| place.project == project);
     }
 
     /// Everything may have changed.
@@ -73,7 +67,11 @@ impl Arrivals {
     }
 
     fn place(&self, project: &str, logstore: &str) -> Place {
-        Place { project: self.hasher.hash_one(project), logstore: self.hasher.hash_one((project, logstore)) }
+        Place { project: self.hasher.hash_one(project), logstore: self.logstore(project, logstore) }
+    }
+
+    fn logstore(&self, project: &str, logstore: &str) -> u64 {
+        self.hasher.hash_one((project, logstore))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -84,9 +82,7 @@ impl Arrivals {
 impl Inner {
     fn wake(&self, concerns: impl Fn(Place) -> bool) {
         for (place, listener) in self.listeners.values() {
-            if concerns(*place)
-                && let Some(listener) = listener.upgrade()
-            {
+            if concerns(*place) {
                 listener.notify_one();
             }
         }
@@ -140,9 +136,7 @@ impl Writes {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let mut inner = self.arrivals.lock();
-        inner.listeners.remove(&self.number);
-        self.arrivals.listening.store(inner.listeners.len(), Ordering::SeqCst);
+        self.arrivals.lock().listeners.remove(&self.number);
     }
 }
 
@@ -169,21 +163,19 @@ impl Drop for Change {
 pub struct Write {
     arrivals: Arc<Arrivals>,
     number: u64,
-    place: Place,
+    logstore: u64,
 }
 
 impl Drop for Write {
     fn drop(&mut self) {
         let mut inner = self.arrivals.lock();
-        if let Entry::Occupied(mut writes) = inner.writing.entry(self.place.logstore) {
+        if let Entry::Occupied(mut writes) = inner.writing.entry(self.logstore) {
             writes.get_mut().remove(&self.number);
             if writes.get().is_empty() {
                 writes.remove();
             }
         }
-        if !inner.listeners.is_empty() {
-            inner.wake(|place| place == self.place);
-        }
+        inner.wake(|place| place.logstore == self.logstore);
     }
 }
 
@@ -234,6 +226,5 @@ mod tests {
         drop((arrivals.listen("p", "a"), arrivals.write("p", "a")));
         let inner = arrivals.lock();
         assert!(inner.listeners.is_empty() && inner.writing.is_empty());
-        assert_eq!(arrivals.listening.load(Ordering::SeqCst), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! What time it is for the service.
 //!
-//! Only `front` and `agent` read the clock, once per request, and `janitor`; everything
-//! below takes `now` as an argument. A test sets the clock instead of sleeping, and the
+//! Only `front`, `agent` and what answers under `/_mock/v1` read the clock, once per request or
+//! look, and `janitor`; everything below takes `now` as an argument. A test sets the clock instead of sleeping, and the
 //! replay of captured requests sets it to the date that each request was signed with.
 
 use std::sync::Arc;

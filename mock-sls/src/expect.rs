@@ -26,10 +26,11 @@ use futures::future::try_join_all;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sls_expect::expectation::{Checked, Invalid};
+use sls_expect::expectation::{Checked, GOLDEN_LOGS_MAX, Invalid};
 use sls_expect::{Expectation, Verdict, report};
 use tokio::sync::Semaphore;
 
+use self::explain::Show;
 use self::look::LOGS_BYTES_MAX;
 use self::run::Run;
 use self::selector::{BadSelector, Scope, Scopes, Selector};
@@ -88,6 +89,10 @@ enum Refusal {
     Selector(#[from] BadSelector),
     #[error(transparent)]
     Account(#[from] account::BadRequest),
+    #[error("no expectation is in the request: of nothing everything holds")]
+    Nothing,
+    #[error("count: rows are expected up to {GOLDEN_LOGS_MAX}; count them with SQL")]
+    Rows,
     #[error("{count} expectations in one request, at most {BATCH_MAX} are allowed")]
     Batch { count: usize },
     #[error("{WAITING_MAX} expectations are waiting already: let some end first")]
@@ -101,7 +106,9 @@ impl IntoResponse for Refusal {
         let status = match &self {
             Self::Json(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
-            Self::Invalid(_) | Self::Selector(_) | Self::Batch { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Selector(_) | Self::Batch { .. } | Self::Nothing | Self::Rows => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Account(bad) => bad.status(),
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(error) => error.wire().0,
@@ -139,10 +146,13 @@ async fn expect(
         Asked::Several(asked) => (true, asked),
         Asked::One(asked) => (false, vec![asked]),
     };
+    if asked.is_empty() {
+        return Err(Refusal::Nothing);
+    }
     if asked.len() > BATCH_MAX {
         return Err(Refusal::Batch { count: asked.len() });
     }
-    let logs_bytes_max = LOGS_BYTES_MAX / asked.len().max(1);
+    let logs_bytes_max = LOGS_BYTES_MAX / asked.len();
     let runs = asked.into_iter().map(|asked| run(&app, asked, logs_bytes_max));
     let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
     let _admitted = Admitted::new(&app, runs.len())?;
@@ -175,6 +185,10 @@ fn run(app: &Arc<App>, asked: Value, logs_bytes_max: usize) -> Result<Run, Refus
             to: asked.to,
         },
     )?;
+    let (fewest, most) = checked.count.bounds();
+    if selector.has_rows && most.unwrap_or(fewest) > GOLDEN_LOGS_MAX as u64 {
+        return Err(Refusal::Rows);
+    }
     Ok(Run::new(app, selector, checked, logs_bytes_max))
 }
 
@@ -239,6 +253,6 @@ async fn explained(
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked?;
     let selector = Arc::new(selector(&app, &asked)?);
-    let explained = explain::study(&app, &selector, false, None).await?;
+    let explained = explain::study(&app, &selector, Show { nearest: true, last: true }, None).await?;
     Ok(Json(explained).into_response())
 }

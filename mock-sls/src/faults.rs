@@ -12,8 +12,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use sls_expect::fault::{
-    Checked, Client, Delay, ErrorAnswer, Hang, Invalid, Quota, RULES_MAX, Reset, Rule, Standing, What,
-    WrongRequestId,
+    Checked, Delay, ErrorAnswer, Hang, Invalid, Quota, RULES_MAX, Reset, Rule, Standing, What, WrongRequestId,
 };
 use sls_expect::operations::is_query;
 use tokio_util::sync::CancellationToken;
@@ -243,7 +242,8 @@ impl Rules {
     fn make_room(&mut self) {
         while self.active.len() > RULES_MAX {
             let Some(place) = self.active.iter().position(|active| active.over) else { return };
-            self.active.remove(place);
+            // What still waits for it could not be ended any more.
+            self.active.remove(place).removed.cancel();
         }
     }
 
@@ -288,15 +288,11 @@ impl Active {
             None => true,
             Some(test) => facts.headers.get_all(&test.name).iter().any(|it| test.holds(it.as_bytes())),
         };
-        let client = |wanted: Client| match wanted {
-            Client::Host(ip) => facts.client.ip() == ip,
-            Client::Port(address) => facts.client == address,
-        };
         self.checked.operations.has(facts.operation)
             && same(&when.project, facts.project)
             && same(&when.logstore, facts.named("logstore"))
             && (when.shard.is_none() || when.shard == facts.shard())
-            && when.client.is_none_or(client)
+            && when.client.is_none_or(|client| client.is(facts.client))
             && header()
     }
 

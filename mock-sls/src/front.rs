@@ -194,7 +194,8 @@ fn change(
     let is = |starts: &[&str]| starts.iter().any(|start| endpoint.name.starts_with(start));
     let logstore = path.iter().find(|(name, _)| *name == "logstore").map(|(_, logstore)| logstore);
     match logstore {
-        _ if is(&["Get", "List", "Pull", "Describe"]) => None,
+        // Consumers send heartbeats and checkpoints all the time; neither changes what is found.
+        _ if is(&["Get", "List", "Pull", "Describe", "ConsumerGroup"]) => None,
         Some(logstore) if is(&["Put"]) => {
             Some(Arc::new(Change::Logs(app.arrivals.write(project.as_str(), logstore))))
         }

@@ -7,11 +7,13 @@
 //! operations to axum) → `ops` (behaviour, one file per resource) → `store` (SQL, the same
 //! names) → `agent` (the side collectors talk to) → `query` (search and SQL, pure) → `consumers`
 //! (who reads which shard, pure) → `write_quota`, `quotas`, `janitor` (limits on writing and
-//! on counts, expired logs) → `journal`, `faults` (what came, and what goes wrong on purpose).
+//! on counts, expired logs) → `journal`, `faults` (what came, and what goes wrong on purpose)
+//! → `arrivals`, `expect` (who waits for logs, and for what).
 //!
 //! Invariants: a write is answered only after its transaction is committed, and a read that
 //! begins after that answer sees it. Nothing but `store` touches SQLite; nothing in `store` or
-//! `query` knows HTTP. Only `front`, `agent` and `janitor` read the clock.
+//! `query` knows HTTP. Only `front`, `agent`, `janitor` and what answers under
+//! `/_mock/v1` read the clock.
 
 mod accounts;
 mod admin;

@@ -1,7 +1,8 @@
 //! "Did you mean …?": the known name that a misspelt one is most like. Pure.
 //!
 //! Called where names come from people: input details here, unknown fields of objects in the
-//! operator, regions and start parameters in the collector.
+//! operator, regions and start parameters in the collector, operations and kinds of faults, Logstores in the
+//! emulator's hints.
 
 /// Longest name that is compared, in bytes: the work grows with the square of it.
 const NAME_BYTES_MAX: usize = 128;
@@ -27,7 +28,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Characters to insert, delete or replace to make `a` into `b` (Levenshtein), one row at a time.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -90,7 +90,17 @@ impl Emulator {
     /// # Errors
     /// [`CallError`].
     pub async fn scope(&self) -> Result<String, CallError> {
-        let answer = self.call(Call::new(Method::POST, "scopes")).await?;
+        self.scope_named(None).await
+    }
+
+    /// The same under this name, instead of an earlier scope of it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn scope_named(&self, name: Option<&str>) -> Result<String, CallError> {
+        let query = serde_urlencoded::to_string(name.map(|name| ("name", name)).as_slice());
+        let query = query.map_err(|error| CallError::Usage(error.to_string()))?;
+        let answer = self.call(Call { query, ..Call::new(Method::POST, "scopes") }).await?;
         let name = answer.get("scope").and_then(Value::as_str);
         name.map(str::to_owned)
             .ok_or_else(|| CallError::not_understood(StatusCode::OK, format!("no scope in {answer}")))
@@ -122,12 +132,7 @@ impl Emulator {
 
     async fn verdict<T: serde::de::DeserializeOwned>(&self, call: Call<'_>) -> Result<T, CallError> {
         let (status, answer) = self.answer(call).await?;
-        match status {
-            StatusCode::OK | StatusCode::EXPECTATION_FAILED => {
-                serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
-            }
-            status => Err(CallError::refused(status, &answer)),
-        }
+        decided(status, answer)
     }
 
     /// What a query finds, and why.
@@ -137,6 +142,16 @@ impl Emulator {
     pub async fn explain(&self, query: String) -> Result<Explained, CallError> {
         let answer = self.call(Call { query, ..Call::new(Method::GET, "explain") }).await?;
         serde_json::from_value(answer).map_err(|error| CallError::not_understood(StatusCode::OK, error))
+    }
+}
+
+/// A verdict, whichever it is.
+fn decided<T: serde::de::DeserializeOwned>(status: StatusCode, answer: Value) -> Result<T, CallError> {
+    match status {
+        StatusCode::OK | StatusCode::EXPECTATION_FAILED => {
+            serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
+        }
+        status => Err(CallError::refused(status, &answer)),
     }
 }
 

@@ -113,6 +113,16 @@ pub enum Client {
     Port(SocketAddr),
 }
 
+impl Client {
+    /// Whether a request came from there.
+    pub fn is(self, sender: SocketAddr) -> bool {
+        match self {
+            Self::Host(ip) => sender.ip() == ip,
+            Self::Port(address) => sender == address,
+        }
+    }
+}
+
 /// A fault as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {

@@ -2,10 +2,11 @@
 //! asked for. Answered under `/_mock/v1/journal`, printed by `mock-sls journal`, asked in Rust with
 //! `Running::journal`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Client;
 use crate::operations::{Operations, Selection, UnknownOperation};
 
 /// Entries of an answer when nothing is said (own choice: some screenfuls).
@@ -167,12 +168,6 @@ enum Status {
     None,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Client {
-    Host(IpAddr),
-    Port(SocketAddr),
-}
-
 /// What a filter looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -241,16 +236,12 @@ impl Matcher {
             Status::Class(class) => facts.status.is_some_and(|status| status / 100 == class),
             Status::None => facts.status.is_none(),
         };
-        let client = |wanted: Client| match wanted {
-            Client::Host(ip) => facts.client.ip() == ip,
-            Client::Port(address) => facts.client == address,
-        };
         self.operations.as_ref().is_none_or(operation)
             && same(&self.project, facts.project)
             && same(&self.logstore, facts.logstore)
             && self.status.is_none_or(status)
             && same(&self.error_code, facts.error_code)
-            && self.client.is_none_or(client)
+            && self.client.is_none_or(|client| client.is(facts.client))
     }
 }
 

@@ -2,13 +2,12 @@
 //! words for several of them, `*` for all. Used by [`crate::fault`] and [`crate::journal`].
 
 use serde::{Deserialize, Serialize};
+use sls_api::nearest::nearest;
 use sls_api::operation::Endpoint;
 use sls_api::ops::all_endpoints;
 
 /// Names in one list (own choice: more than there are operations in any part of the API).
 pub const NAMES_MAX: usize = 100;
-/// How alike a name must be to be offered instead, from 0 to 1 (own choice).
-const ALIKE_MIN: f64 = 0.6;
 
 /// Stands for every operation.
 const ALL: &str = "*";
@@ -152,17 +151,6 @@ fn known(name: &str) -> Result<&'static str, UnknownOperation> {
     let families = FAMILIES.iter().map(|(family, _)| *family);
     let nearest = nearest(name, all_endpoints().map(|endpoint| endpoint.name).chain(families));
     Err(UnknownOperation::Name { name: name.to_owned(), nearest })
-}
-
-/// That of the names which is most like a given one, if any is like it.
-pub fn nearest(given: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let given = given.to_lowercase();
-    let alike = |name: &str| strsim::normalized_damerau_levenshtein(&given, &name.to_lowercase());
-    names
-        .map(|name| (alike(name), name))
-        .filter(|(alike, _)| *alike >= ALIKE_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -24,9 +24,9 @@ use super::told::{self, Format};
 /// Bytes of a file that are read at once, and pieces that wait to be sent (own choice).
 const PIECE_BYTES: usize = 256 << 10;
 const PIECES_MAX: usize = 4;
-/// Bytes of a ledger that the emulator takes in a second, at least (own choice: a tenth of what it does on one
-/// old processor).
-const SENT_BYTES_MIN: u64 = 2_000_000;
+/// Bytes of a ledger that the emulator takes in a second, at least: then the largest comes within the ten
+/// minutes that it gives one.
+const SENT_BYTES_MIN: u64 = 5_000_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

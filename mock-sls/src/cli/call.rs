@@ -5,7 +5,6 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context as _;
 use clap::Args;
-use serde_json::Value;
 pub use sls_expect::client::{Call, CallError, Emulator};
 
 /// Where the emulator is; the part of a command line that all these commands have.
@@ -14,16 +13,6 @@ pub struct Server {
     /// Where the emulator listens for plain HTTP.
     #[arg(long, value_name = "URL", env = "MOCK_SLS_ENDPOINT", default_value = "http://127.0.0.1:8080")]
     pub endpoint: Emulator,
-}
-
-impl Server {
-    /// Makes a call and returns the JSON of the answer.
-    ///
-    /// # Errors
-    /// As [`Emulator::call`].
-    pub async fn call(&self, call: Call<'_>) -> Result<Value, CallError> {
-        self.endpoint.call(call).await
-    }
 }
 
 /// Runs a command that waits for a server.

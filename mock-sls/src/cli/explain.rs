@@ -108,13 +108,8 @@ pub struct Scope {
 /// # Errors
 /// [`call::CallError`], and if nothing can be printed.
 pub fn scope(scope: &Scope) -> anyhow::Result<ExitCode> {
-    let query = match &scope.name {
-        Some(name) => serde_urlencoded::to_string([("name", name)])?,
-        None => String::new(),
-    };
-    let call = Call { query, ..Call::new(Method::POST, "scopes") };
-    let answer = call::run(async { Ok(scope.server.call(call).await?) })?;
-    let name = answer.get("scope").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let naming = async { Ok(scope.server.endpoint.scope_named(scope.name.as_deref()).await?) };
+    let name = call::run(naming).map_err(asked_wrongly)?;
     call::print(format!("{name}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

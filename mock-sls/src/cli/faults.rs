@@ -13,6 +13,7 @@ use sls_expect::operations::Operations;
 
 use super::Output;
 use super::call::{Call, CallError, Server, print, run};
+use super::expect::wrong;
 
 /// Bytes of a file of faults (own choice: many times what the most faults take).
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -37,8 +38,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-FAULT is KIND=VALUE, with the options for everything else, or a fault in JSON, a list of them, a file
-with that (@FILE) or - for standard input:
+FAULT is KIND=VALUE with the options, or in JSON a fault that says everything itself (also header and
+client, for which there is no option), a list of them, a file with that (@FILE), or - for standard input:
 
   mock-sls faults add reset=after --operation write --times 1
   mock-sls faults add error=503 --operation PutLogs --probability 0.1 --seed 7
@@ -159,7 +160,8 @@ struct Named {
 impl Add {
     async fn run(self) -> anyhow::Result<()> {
         let body = self.body()?;
-        let answer = self.server.call(Call { body: Some(body), ..Call::new(Method::POST, "faults") }).await?;
+        let answer =
+            self.server.endpoint.call(Call { body: Some(body), ..Call::new(Method::POST, "faults") }).await?;
         let text = match self.output {
             Output::Json => format!("{answer}\n"),
             Output::Text => {
@@ -173,13 +175,12 @@ impl Add {
 
     fn body(&self) -> anyhow::Result<Value> {
         let text = match self.fault.as_str() {
-            "-" => read(std::io::stdin(), "standard input")?,
-            name if name.starts_with('@') => {
-                let path = name.trim_start_matches('@');
-                read(std::fs::File::open(path).with_context(|| format!("cannot read {path}"))?, path)?
-            }
+            "-" => read(std::io::stdin(), "standard input").map_err(wrong)?,
             json if json.starts_with(['{', '[']) => json.to_owned(),
-            short => return self.rule(short),
+            other => match other.strip_prefix('@') {
+                Some(path) => file(path).map_err(wrong)?,
+                None => return self.rule(other),
+            },
         };
         if self.has_options() {
             let why = "options go with KIND=VALUE: a fault in JSON says everything itself";
@@ -224,6 +225,10 @@ impl Add {
     }
 }
 
+fn file(path: &str) -> anyhow::Result<String> {
+    read(std::fs::File::open(path).with_context(|| format!("cannot read {path}"))?, path)
+}
+
 fn read(from: impl std::io::Read, name: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     let failed = || format!("cannot read {name}");
@@ -236,7 +241,7 @@ fn read(from: impl std::io::Read, name: &str) -> anyhow::Result<String> {
 
 impl List {
     async fn run(self) -> anyhow::Result<()> {
-        let answer = self.server.call(Call::new(Method::GET, "faults")).await?;
+        let answer = self.server.endpoint.call(Call::new(Method::GET, "faults")).await?;
         let text = match self.output {
             Output::Json => format!("{answer}\n"),
             Output::Text => {
@@ -278,7 +283,7 @@ impl Remove {
             Some(name) => serde_urlencoded::to_string([("name", name)])?,
             None => String::new(),
         };
-        self.server.call(Call { query, ..Call::new(Method::DELETE, "faults") }).await?;
+        self.server.endpoint.call(Call { query, ..Call::new(Method::DELETE, "faults") }).await?;
         Ok(())
     }
 }

@@ -81,7 +81,7 @@ pub fn main(journal: Journal) -> anyhow::Result<()> {
 impl Journal {
     async fn run(self) -> anyhow::Result<()> {
         if self.clear {
-            self.server.call(Call::new(Method::DELETE, "journal")).await?;
+            self.server.endpoint.call(Call::new(Method::DELETE, "journal")).await?;
             return Ok(());
         }
         let mut filter = Filter {
@@ -126,7 +126,8 @@ impl Journal {
     async fn page(&self, filter: &Filter) -> anyhow::Result<Page> {
         let query = serde_urlencoded::to_string(filter)?;
         let wait = Duration::from_millis(filter.follow_ms.unwrap_or_default());
-        let answer = self.server.call(Call { query, wait, ..Call::new(Method::GET, "journal") }).await?;
+        let answer =
+            self.server.endpoint.call(Call { query, wait, ..Call::new(Method::GET, "journal") }).await?;
         serde_json::from_value(answer).context("the answer is no journal")
     }
 }

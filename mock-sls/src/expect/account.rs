@@ -23,7 +23,7 @@ use sls_expect::watch::Decision;
 
 use self::tally::Tally;
 use super::selector::Selector;
-use super::waiting::{self, Waiting};
+use super::waiting::Waiting;
 use super::{Refusal, Selection, selector};
 use crate::app::App;
 use crate::error::ApiError;
@@ -32,7 +32,7 @@ use crate::error::ApiError;
 const ACCOUNTS_MAX: usize = 4;
 /// How long the next piece of a ledger may take (own choice, as for other bodies).
 const PIECE_TIME_MAX: Duration = Duration::from_secs(60);
-/// How long a whole ledger may take: it has a place that others wait for (own choice: the largest at 4 MB/s).
+/// How long a whole ledger may take: it has a place that others wait for (own choice: the largest at 5 MB/s).
 const LEDGER_TIME_MAX: Duration = Duration::from_secs(600);
 /// Bytes of a ledger that are read after it was refused (own choice: a ledger of a million lines).
 const UNREAD_BYTES_MAX: usize = 256 << 20;
@@ -176,9 +176,8 @@ impl Run {
         let CheckedAccount { within_ms, stable_ms, .. } = self.checked;
         let mut waiting = Waiting::new(&self.app, &self.selector, count, within_ms, stable_ms);
         loop {
-            waiting.looks();
             let selector = Arc::clone(&self.selector);
-            tally = waiting::look(&self.app, move |snapshot| tally.look(snapshot, &selector)).await?;
+            tally = waiting.look(move |snapshot| tally.look(snapshot, &selector)).await?;
             let seen = if tally.is_complete() { tally.received().saturating_add(1) } else { 0 };
             match waiting.saw(seen) {
                 Decision::Holds | Decision::TooFew | Decision::TooMany => break,

@@ -7,15 +7,14 @@ mod nearest;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use rusqlite::Connection;
 use sls_api::ops::logs::Row;
 use sls_expect::verdict::{Explained, SHOWN_MAX, TermHits};
 
 use self::nearest::Nearest;
 use super::selector::Selector;
+use super::waiting::{self, Snapshot};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ops::search::stored::{Logs, indexes_of};
@@ -26,7 +25,7 @@ use crate::query::log_view::{GroupView, LogView};
 use crate::query::matcher::{Matcher, Options};
 use crate::query::rows;
 use crate::query::search::Search;
-use crate::query::source::{Cancel, CancelOnDrop, Indexes, LogSource, Span};
+use crate::query::source::{Indexes, LogSource, Span};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, ReadTarget};
 use crate::store::projects::{self, ProjectId};
@@ -35,41 +34,42 @@ use crate::store::projects::{self, ProjectId};
 const TIME_MAX: Duration = Duration::from_secs(5);
 /// Logs that are looked at (own choice: about a second).
 const LOGS_MAX: u64 = 500_000;
+/// Logs between two looks at the time.
+const LOGS_BETWEEN_LOOKS: u64 = 256;
 
-/// Looks into the logs of a selector. `many` says that more than enough are found: then these are
-/// shown, and not what is nearly found; `since` (Unix ms) is when somebody began to wait.
+/// Which logs an explanation shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Show {
+    /// Those that are nearly found.
+    pub nearest: bool,
+    /// The last that are found.
+    pub last: bool,
+}
+
+/// Looks into the logs of a selector; `since` (Unix ms) is when somebody began to wait.
 ///
 /// # Errors
 /// The store fails. A query that cannot be answered is told.
 pub async fn study(
     app: &Arc<App>,
     selector: &Arc<Selector>,
-    many: bool,
+    show: Show,
     since: Option<i64>,
 ) -> Result<Explained, ApiError> {
-    let guard = CancelOnDrop::default();
-    let cancel = guard.0.clone();
-    let (shared, asked, now) = (Arc::clone(app), Arc::clone(selector), app.clock.now());
-    let studied = app
-        .store
-        .read(move |db| Ok(Study { db, app: &shared, selector: &asked, now, cancel }.explain(many, since)));
-    let mut studied = std::pin::pin!(studied);
-    match tokio::time::timeout(TIME_MAX, studied.as_mut()).await {
-        Ok(studied) => studied?,
-        Err(_) => {
-            guard.0.cancel();
-            studied.await?
-        }
-    }
+    let selector = Arc::clone(selector);
+    waiting::look(app, move |snapshot| {
+        let over = Instant::now() + TIME_MAX;
+        Study { snapshot, selector: &selector, over }.explain(show, since)
+    })
+    .await
 }
 
 /// A look into the logs.
 struct Study<'s> {
-    db: &'s Connection,
-    app: &'s App,
+    snapshot: &'s Snapshot<'s>,
     selector: &'s Selector,
-    now: Timestamp,
-    cancel: Cancel,
+    /// When it has taken too long.
+    over: Instant,
 }
 
 /// What a look into the logs counts.
@@ -92,14 +92,14 @@ struct Counts {
 }
 
 impl Study<'_> {
-    fn explain(&self, many: bool, since: Option<i64>) -> Result<Explained, ApiError> {
+    fn explain(&self, show: Show, since: Option<i64>) -> Result<Explained, ApiError> {
         let parts = parts(&self.selector.search);
         let mut explained = Explained {
             query: self.selector.query.clone(),
             search: self.selector.search.to_string(),
             ..Explained::default()
         };
-        match self.count(parts, many) {
+        match self.count(parts, show) {
             Ok((indexes, counts)) => {
                 explained.logs = counts.logs;
                 explained.found = counts.found;
@@ -110,7 +110,7 @@ impl Study<'_> {
                 explained.nearest = counts.nearest.shown(parts);
                 explained.last = counts.last.into();
             }
-            Err(error @ (ApiError::Store(_) | ApiError::Internal(_))) => return Err(error),
+            Err(error) if error.is_failure() => return Err(error),
             Err(problem) => {
                 explained.hints = self.hints_of_problem(&problem, since)?;
                 explained.problem = Some(problem.to_string());
@@ -119,11 +119,10 @@ impl Study<'_> {
         Ok(explained)
     }
 
-    fn count(&self, parts: &[SearchExpr], many: bool) -> Result<(Indexes, Counts), ApiError> {
+    fn count(&self, parts: &[SearchExpr], show: Show) -> Result<(Indexes, Counts), ApiError> {
         let selector = self.selector;
-        let project = projects::named(self.db, &selector.project)?;
-        let target = logstores::read_target(self.db, project, &selector.logstore, self.now)?;
-        let indexes = indexes_of(self.db, target.id)?.ok_or(QueryError::IndexMissing)?;
+        let (target, project) = self.target()?;
+        let indexes = indexes_of(self.snapshot.db, target.id)?.ok_or(QueryError::IndexMissing)?;
         let search = Search::new(&selector.search, &indexes, Options::default())?;
         let whole = Matcher::new(&selector.search, &indexes.current, Options::default())?;
         let parts = parts.iter().map(|part| Search::new(part, &indexes, Options::default()));
@@ -134,13 +133,13 @@ impl Study<'_> {
             outside_window: 0,
             before_index: 0,
             terms: vec![0; parts.len()],
-            nearest: Nearest::new(!many),
+            nearest: Nearest::new(show.nearest),
             last: VecDeque::new(),
             cut: false,
         };
         self.each((target, project), &selector.begin(target.id), &mut |generation, log| {
             counts.logs += 1;
-            if counts.logs > LOGS_MAX || self.cancel.is_cancelled() {
+            if counts.logs > LOGS_MAX || self.is_over(counts.logs) {
                 counts.cut = true;
                 return ControlFlow::Break(());
             }
@@ -154,7 +153,7 @@ impl Study<'_> {
             match (search.finds(generation, log), selector.window.contains(log.time, log.time_ns)) {
                 (true, true) => {
                     counts.found += 1;
-                    if many {
+                    if show.last {
                         counts.last.push_back(rows::row(log));
                         counts.last.drain(..counts.last.len().saturating_sub(SHOWN_MAX));
                     }
@@ -170,6 +169,19 @@ impl Study<'_> {
         Ok((indexes, counts))
     }
 
+    /// The Logstore.
+    fn target(&self) -> Result<(ReadTarget, ProjectId), ApiError> {
+        let Snapshot { db, now, .. } = *self.snapshot;
+        let project = projects::named(db, &self.selector.project)?;
+        Ok((logstores::read_target(db, project, &self.selector.logstore, now)?, project))
+    }
+
+    /// Whether it has taken too long, or nobody waits; asked with every log and looked up now and then.
+    fn is_over(&self, logs: u64) -> bool {
+        logs.is_multiple_of(LOGS_BETWEEN_LOOKS)
+            && (self.snapshot.cancel.is_cancelled() || Instant::now() >= self.over)
+    }
+
     /// Shows every log that came from these positions on, with the generation of its index.
     fn each(
         &self,
@@ -177,8 +189,8 @@ impl Study<'_> {
         since: &Positions,
         visit: &mut dyn FnMut(i64, &LogView<'_>) -> ControlFlow<()>,
     ) -> Result<(), ApiError> {
-        let summaries = &self.app.store.summaries;
-        let (db, now, state) = (self.db, self.now, summaries.state());
+        let Snapshot { db, app, state, now, .. } = *self.snapshot;
+        let summaries = &app.store.summaries;
         let mut logs = Logs { db, target, project, now, since: Some(since), until: None, summaries, state };
         let mut failed = None;
         let everything = Span { from: 0, to: i64::MAX, topic: None, newest_first: false };

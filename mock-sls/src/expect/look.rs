@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use sls_api::ops::logs::Row;
 use sls_expect::condition::Check;
+use sls_expect::expectation::GOLDEN_LOGS_MAX;
 use sls_expect::verdict::{Moment, SHOWN_MAX, TIMELINE_MAX, Violation};
 
 use super::selector::Selector;
@@ -19,21 +20,19 @@ use crate::query::request::Page;
 use crate::query::rows;
 use crate::query::run::{self, LogsRequest};
 use crate::query::search::{Flow, Scan, Search, Taken, Visitor};
-use crate::query::source::{Block, Cancel, Indexes};
+use crate::query::source::{Block, Cancel, Indexes, Place};
 use crate::query::summary::{RowSet, Summary};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, LogstoreId};
 use crate::store::projects;
 use crate::store::summaries::State;
 
-/// Rows of a pipeline or of SQL that are looked at (own choice: above what an answer may have).
-const ROWS_MAX: u64 = 100_000;
+/// Rows of a pipeline or of SQL that are looked at: one more than may be expected, so that it is seen.
+const ROWS_MAX: u64 = GOLDEN_LOGS_MAX as u64 + 1;
 /// Bytes of logs that are kept for an answer, and for all answers of a request together (own choice).
 pub const LOGS_BYTES_MAX: usize = 64 << 20;
 /// What a column takes besides its texts, bytes (about).
 const ROW_BYTES: usize = 48;
-/// Nanoseconds of a millisecond.
-const NS_PER_MS: i64 = 1_000_000;
 
 /// What somebody wants to know of what is found.
 #[derive(Debug, Default)]
@@ -187,9 +186,9 @@ impl Seen {
         std::mem::take(&mut self.logs)
     }
 
-    /// Notes how many there are now; `cursor` is the time in ns.
-    fn note(&mut self, cursor: i64) {
-        let ms = cursor / NS_PER_MS;
+    /// Notes how many there are now.
+    fn note(&mut self, place: Place) {
+        let ms = place.received_ms();
         match self.times.last_mut() {
             Some(last) if last.0 == ms => last.1 = self.count,
             _ => self.times.push((ms, self.count)),
@@ -229,7 +228,7 @@ impl Counting<'_> {
 
     fn add(&mut self, block: &Block, logs: u64) {
         self.seen.count += logs;
-        self.seen.note(block.place.cursor);
+        self.seen.note(block.place);
     }
 }
 
@@ -264,7 +263,7 @@ impl Visitor for Counting<'_> {
         } else {
             self.seen.take(rows::row(log), self.wanted);
         }
-        self.seen.note(block.place.cursor);
+        self.seen.note(block.place);
         ControlFlow::Continue(())
     }
 }

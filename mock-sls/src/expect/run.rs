@@ -9,10 +9,10 @@ use sls_expect::golden::{DIFFERENCES_MAX, Difference};
 use sls_expect::watch::Decision;
 use sls_expect::{Count, Ending, Explanation, Golden, Verdict};
 
-use super::explain;
-use super::look::{LOGS_BYTES_MAX, Seen, Wanted};
+use super::explain::{self, Show};
+use super::look::{Seen, Wanted};
 use super::selector::Selector;
-use super::waiting::{self, Waiting};
+use super::waiting::Waiting;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -87,8 +87,8 @@ impl Run {
         let mut waiting = Waiting::new(&self.app, &self.selector, self.watched(), timeout_ms, stable_ms);
         let mut seen = Seen::default();
         loop {
-            waiting.looks();
-            seen = self.look(seen).await?;
+            let (selector, wanted) = (Arc::clone(&self.selector), Arc::clone(&self.wanted));
+            seen = waiting.look(move |snapshot| seen.look(snapshot, &selector, &wanted)).await?;
             let wrong = self.wrong(&seen);
             let decision = waiting.saw(if self.is_answer() { wrong.is_none().into() } else { seen.count });
             // A log stays as it is; an answer may yet become another.
@@ -112,10 +112,6 @@ impl Run {
     /// How the logs are not the golden ones. Looked at once, when there are as many: it takes long.
     async fn unlike_golden(&self, seen: &mut Seen) -> Result<Option<Wrong>, ApiError> {
         let Some(golden) = self.golden.clone() else { return Ok(None) };
-        if seen.is_cut() {
-            let why = format!("the logs have more than {LOGS_BYTES_MAX} bytes: compare fewer at a time");
-            return Ok(Some(Wrong::new(why, Ending::Failed)));
-        }
         let logs = std::mem::take(&mut seen.logs);
         let comparing = tokio::task::spawn_blocking(move || {
             let differences = golden.differences(&logs);
@@ -142,11 +138,6 @@ impl Run {
         }
     }
 
-    async fn look(&self, seen: Seen) -> Result<Seen, ApiError> {
-        let (selector, wanted) = (Arc::clone(&self.selector), Arc::clone(&self.wanted));
-        waiting::look(&self.app, move |snapshot| seen.look(snapshot, &selector, &wanted)).await
-    }
-
     /// What is not (yet) as it should be.
     fn wrong(&self, seen: &Seen) -> Option<Wrong> {
         let asked = &self.checked.asked;
@@ -154,6 +145,11 @@ impl Run {
         // Also where no log is expected: a misspelt name must not pass.
         if let Some(problem) = &seen.problem {
             return Some(Wrong::new(format!("nothing can be searched: {problem}"), Ending::Failed));
+        }
+        if seen.is_cut() && (asked.rows.is_some() || self.golden.is_some()) {
+            let max = self.wanted.logs_bytes_max;
+            let why = format!("there are more than {max} bytes to compare: ask for fewer at a time");
+            return Some(Wrong::new(why, Ending::Failed));
         }
         if let Some(rows) = &asked.rows {
             let (differences, different) = row_differences(rows, &seen.logs);
@@ -186,7 +182,8 @@ impl Run {
         here: &str,
     ) -> Result<Explanation, ApiError> {
         let many = matches!(ending, Ending::Failed) && seen.count > 0;
-        let studied = explain::study(&self.app, &self.selector, many, Some(self.began_at)).await?;
+        let show = Show { nearest: !many, last: many };
+        let studied = explain::study(&self.app, &self.selector, show, Some(self.began_at)).await?;
         Ok(Explanation {
             timeline: seen.timeline(self.began_at),
             violations: seen.violations.clone(),

@@ -1,6 +1,5 @@
 //! Shows the logs that a query finds as they come, one JSON object a line, until the client goes away.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -18,6 +17,7 @@ use super::selector::{Scope, Selector};
 use super::waiting;
 use super::{Refusal, Selection, selector};
 use crate::app::App;
+use crate::arrivals::Listener;
 use crate::error::ApiError;
 
 /// Chunks that wait for a slow reader (own choice: then nothing further is read).
@@ -58,44 +58,69 @@ pub(super) async fn tail(
     if from_now {
         selector.scope = Some(Arc::new(app.store.read(Scope::now).await?));
     }
+    let following = Following::begin(app, selector).await?;
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
-    tokio::spawn(follow(app, selector, sender));
+    tokio::spawn(following.until_the_end(sender));
     let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
 }
 
-async fn follow(app: Arc<App>, selector: Selector, sender: mpsc::Sender<Result<Bytes, Infallible>>) {
-    let listener = app.arrivals.listen(selector.project.as_str(), selector.logstore.as_str());
-    let selector = Arc::new(selector);
-    let mut seen = Seen::default();
-    let wanted = Arc::new(Wanted {
-        logs_max: LOGS_MAX,
-        logs_bytes_max: LOGS_BYTES_MAX,
-        follows: true,
-        ..Wanted::default()
-    });
-    loop {
+/// Somebody who is shown logs.
+struct Following {
+    app: Arc<App>,
+    selector: Arc<Selector>,
+    wanted: Arc<Wanted>,
+    listener: Listener,
+    seen: Seen,
+}
+
+impl Following {
+    /// With what is there already.
+    async fn begin(app: Arc<App>, selector: Selector) -> Result<Self, ApiError> {
+        let listener = app.arrivals.listen(selector.project.as_str(), selector.logstore.as_str());
+        let wanted =
+            Wanted { logs_max: LOGS_MAX, logs_bytes_max: LOGS_BYTES_MAX, follows: true, ..Wanted::default() };
+        let following =
+            Self { app, selector: selector.into(), wanted: wanted.into(), listener, seen: Seen::default() };
+        following.look().await
+    }
+
+    /// Looks once. That nothing can be searched is an error: to be silent would look like no logs.
+    async fn look(self) -> Result<Self, ApiError> {
+        let Self { app, selector, wanted, listener, seen } = self;
         let (which, what) = (Arc::clone(&selector), Arc::clone(&wanted));
-        seen = match waiting::look(&app, move |snapshot| seen.look(snapshot, &which, &what)).await {
-            Ok(seen) => seen,
-            Err(error) => {
-                tracing::warn!(%error, "logs cannot be shown any more");
+        let seen = waiting::look(&app, move |snapshot| seen.look(snapshot, &which, &what)).await?;
+        match &seen.problem {
+            Some(problem) => Err(ApiError::ParameterInvalid(format!("nothing can be searched: {problem}"))),
+            None => Ok(Self { app, selector, wanted, listener, seen }),
+        }
+    }
+
+    /// Sends what is found, until nobody reads it or nothing can be found any more: then the answer breaks off.
+    async fn until_the_end(mut self, sender: mpsc::Sender<Result<Bytes, ApiError>>) {
+        loop {
+            let full = self.seen.is_full(&self.wanted);
+            let lines = lines(&self.seen.take_logs());
+            if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
                 return;
             }
-        };
-        let full = seen.is_full(&wanted);
-        let lines = lines(&seen.take_logs());
-        if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
-            return;
-        }
-        if full {
-            continue;
-        }
-        tokio::select! {
-            () = listener.changed() => {}
-            () = sender.closed() => return,
-            () = app.stop.cancelled() => return,
+            if !full {
+                tokio::select! {
+                    () = self.listener.changed() => {}
+                    () = sender.closed() => return,
+                    () = self.app.stop.cancelled() => return,
+                }
+            }
+            self = match self.look().await {
+                Ok(following) => following,
+                Err(error) => {
+                    tracing::info!(%error, "logs cannot be shown any more");
+                    // Whoever does not read any more needs no reason.
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            };
         }
     }
 }

@@ -77,12 +77,21 @@ impl Waiting {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// To be told before each look.
-    pub fn looks(&mut self) {
+    /// Looks, as [`look`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn look<T, F>(&mut self, f: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot<'_>) -> Result<T, ApiError> + Send + 'static,
+    {
+        // What is being written now may not be seen yet.
         self.writes = self.listener.writes();
+        look(&self.app, f).await
     }
 
-    /// What it means that the look saw so many.
+    /// What it means that the last look saw so many.
     pub fn saw(&mut self, seen: u64) -> Decision {
         let now = self.elapsed_ms();
         self.watch.saw(seen, now);

@@ -98,6 +98,14 @@ pub struct Place {
     pub shard: u32,
 }
 
+impl Place {
+    /// When the block was received, Unix ms.
+    pub fn received_ms(self) -> i64 {
+        const NS_PER_MS: i64 = 1_000_000;
+        self.cursor / NS_PER_MS
+    }
+}
+
 /// The indexes that a Logstore has and had.
 #[derive(Debug, Clone)]
 pub struct Indexes {

@@ -222,6 +222,10 @@ async fn several_expectations_wait_side_by_side() {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let bed = Bed::start().await;
+    let (status, answer) = bed.post("/_mock/v1/expect", &json!([])).await;
+    assert_eq!((status, &answer["ok"]), (400, &json!(false)), "{answer}");
+    let rows = json!({"query": "* | select 1", "count": {"op": "at_most", "n": 100_001}});
+    assert_eq!(bed.expect(rows).await.0, 400);
     for (members, reason) in [
         (json!({"query": "a and"}), "query: ErrorType:QueryParseError"),
         (json!({"logstore": "NO"}), "logstore name"),

@@ -54,6 +54,29 @@ async fn every_log_comes_once_however_many_there_are_and_whatever_becomes_of_the
 }
 
 #[tokio::test]
+async fn what_cannot_be_searched_is_refused_instead_of_silent() {
+    let bed = Bed::empty().await;
+    let target = format!("/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}");
+    let (status, answer) = bed.get(&target).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("logstore access does not exist"), "{answer}");
+    bed.create_logstore().await;
+    let (status, answer) = bed.get(&target).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("without index"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_answer_breaks_off_when_nothing_can_be_found_any_more() {
+    let bed = Bed::start().await;
+    let client: Client<_, String> = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let url = format!("{}/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}", bed.server.endpoint());
+    let mut answer = client.get(url.parse().unwrap()).await.unwrap();
+    bed.server.reset_project(&PROJECT.parse().unwrap()).await.unwrap();
+    assert!(answer.frame().await.unwrap().is_err());
+}
+
+#[tokio::test]
 async fn a_pipeline_cannot_be_followed() {
     let bed = Bed::start().await;
     let target = format!("/_mock/v1/tail?project={PROJECT}&logstore={LOGSTORE}&query=*%7Cselect+1");

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use super::{Call, CallError, Emulator};
+use super::{Call, CallError, Emulator, decided};
 use crate::account::{AccountAsked, AccountVerdict};
-use crate::expectation::{STABLE_DEFAULT_MS, TIMEOUT_DEFAULT_MS};
 
 /// The bytes of a ledger, as they are read.
 pub type LedgerBody = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -26,20 +25,12 @@ impl Emulator {
         sending: Duration,
     ) -> Result<AccountVerdict, CallError> {
         let usage = |error: &dyn std::fmt::Display| CallError::Usage(error.to_string());
-        asked.check().map_err(|error| usage(&error))?;
+        let checked = asked.check().map_err(|error| usage(&error))?;
         let query = serde_urlencoded::to_string(asked).map_err(|error| usage(&error))?;
-        let waiting = asked
-            .within_ms
-            .unwrap_or(TIMEOUT_DEFAULT_MS)
-            .saturating_add(asked.stable_ms.unwrap_or(STABLE_DEFAULT_MS));
-        let wait = Duration::from_millis(waiting).saturating_add(sending);
-        let call = Call { query, wait, ..Call::new(Method::POST, "account") };
+        let waiting = Duration::from_millis(checked.within_ms.saturating_add(checked.stable_ms));
+        let call =
+            Call { query, wait: waiting.saturating_add(sending), ..Call::new(Method::POST, "account") };
         let (status, answer) = self.answer_to(call, ledger).await?;
-        match status {
-            StatusCode::OK | StatusCode::EXPECTATION_FAILED => {
-                serde_json::from_value(answer).map_err(|error| CallError::not_understood(status, error))
-            }
-            status => Err(CallError::refused(status, &answer)),
-        }
+        decided(status, answer)
     }
 }

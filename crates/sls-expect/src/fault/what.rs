@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sls_api::error::code;
 
 use super::Invalid;
-use crate::operations::nearest;
+use sls_api::nearest::nearest;
 
 /// Longest delay, ms (own choice: longer than clients wait).
 pub const DELAY_MS_MAX: u64 = 600_000;

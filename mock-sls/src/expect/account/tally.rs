@@ -21,9 +21,6 @@ use crate::store::logstores::{self, LogstoreId};
 use crate::store::projects;
 use crate::store::summaries::State;
 
-/// Nanoseconds of a millisecond.
-const NS_PER_MS: i64 = 1_000_000;
-
 /// What was counted so far.
 pub struct Tally {
     ledger: Arc<Ledger>,
@@ -141,7 +138,7 @@ impl Tally {
             pack_id: pack_id.map(|(_, id)| *id),
             bytes_crc32: Some(crc32fast::hash(sent)),
             shard: block.place.shard,
-            received_ms: u64::try_from(block.place.cursor / NS_PER_MS).unwrap_or_default(),
+            received_ms: u64::try_from(block.place.received_ms()).unwrap_or_default(),
             tags: &tags,
         });
         let counted = view.for_each(

@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
+use sls_api::nearest::distance;
+
 use super::{Counts, LOGS_MAX, Study, indexed};
 use crate::error::ApiError;
 use crate::query::expr::{Glyph, SearchExpr, Test, Text};
@@ -74,12 +76,12 @@ impl Study<'_> {
         let mut hints = Vec::new();
         match problem {
             ApiError::ProjectNotExist(_) => {
-                let names = projects::names(self.db, NAMES_COMPARED_MAX)?;
+                let names = projects::names(self.snapshot.db, NAMES_COMPARED_MAX)?;
                 hints.push(listed("projects that there are", &names, selector.project.as_str()));
             }
             ApiError::LogStoreNotExist(_) => {
-                let project = projects::named(self.db, &selector.project)?;
-                let names = logstores::list(self.db, project)?;
+                let project = projects::named(self.snapshot.db, &selector.project)?;
+                let names = logstores::list(self.snapshot.db, project)?;
                 let names: Vec<String> =
                     names.into_iter().map(|logstore| logstore.logstore_name.to_string()).collect();
                 hints.push(listed("Logstores of the project", &names, selector.logstore.as_str()));
@@ -103,7 +105,7 @@ impl Study<'_> {
     /// What may be the matter whatever is searched: writes that failed, collectors that cannot.
     fn hints_of_all(&self, since: Option<i64>, hints: &mut Vec<String>) -> Result<(), ApiError> {
         hints.extend(self.failed_writes(since));
-        for agent in agents::list(self.db)? {
+        for agent in agents::list(self.snapshot.db)? {
             for config in agent.configs.iter().filter(|config| config.status == "failed") {
                 hints.push(format!(
                     "collector {} ({}) cannot apply config {}: {}",
@@ -120,7 +122,8 @@ impl Study<'_> {
         let since =
             since.and_then(|ms| Timestamp::from_millisecond(ms.saturating_sub(WRITES_BEFORE_MS)).ok());
         let (project, logstore) = (self.selector.project.as_str(), self.selector.logstore.as_str());
-        let failed = self.app.journal.write_errors(project, logstore, since.unwrap_or(Timestamp::MIN));
+        let failed =
+            self.snapshot.app.journal.write_errors(project, logstore, since.unwrap_or(Timestamp::MIN));
         let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
         for entry in failed {
             let kind = match (entry.lost, entry.status) {
@@ -147,9 +150,8 @@ impl Study<'_> {
     }
 
     fn index(&self) -> Result<Option<IndexConfig>, ApiError> {
-        let project = projects::named(self.db, &self.selector.project)?;
-        let target = logstores::read_target(self.db, project, &self.selector.logstore, self.now)?;
-        Ok(super::indexes_of(self.db, target.id)?.map(|indexes| indexes.current))
+        let (target, _) = self.target()?;
+        Ok(super::indexes_of(self.snapshot.db, target.id)?.map(|indexes| indexes.current))
     }
 
     /// Why a text is not found although it stands in logs, if it does.
@@ -173,8 +175,7 @@ impl Study<'_> {
                 }
             },
         };
-        let project = projects::named(self.db, &self.selector.project)?;
-        let target = logstores::read_target(self.db, project, &self.selector.logstore, self.now)?;
+        let (target, project) = self.target()?;
         let mut hint = None;
         let mut logs = 0;
         self.each((target, project), &self.selector.begin(target.id), &mut |_, log| {
@@ -182,7 +183,7 @@ impl Study<'_> {
             let wanted = |name: &[u8]| field.is_none_or(|field| field.as_bytes() == name);
             let values = log.contents.iter().filter(|(name, _)| wanted(name));
             hint = values.into_iter().find_map(|(name, value)| standing(&text, name, value, &tokenizer));
-            match hint.is_some() || logs >= SPELLING_LOGS_MAX || self.cancel.is_cancelled() {
+            match hint.is_some() || logs >= SPELLING_LOGS_MAX || self.is_over(logs) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
@@ -254,26 +255,6 @@ fn listed(what: &str, names: &[String], missing: &str) -> String {
     format!("{what}: {}{more}", shown.join(", "))
 }
 
-/// Letters to change, add or remove to get from one name to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&b) {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = *cell;
-            left = changed.min(*cell + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +278,5 @@ mod tests {
         let names = ["orders", "excess", "access"].map(str::to_owned);
         assert_eq!(listed("Logstores", &names, "acess"), "Logstores: access, excess, orders");
         assert_eq!(listed("Logstores", &[], "acess"), "Logstores: none");
-        assert_eq!((distance("kitten", "sitting"), distance("", "ab"), distance("same", "same")), (3, 2, 0));
     }
 }
