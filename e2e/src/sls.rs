@@ -160,12 +160,12 @@ impl Sls {
         Ok(self.patiently(asking).await?.accounting)
     }
 
-    /// Asks the emulator, again while nobody answers and there is patience left.
+    /// Asks the emulator, again while it is away or about to go and there is patience left.
     async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, CallError>) -> Result<T> {
         let deadline = Instant::now() + self.patience;
         loop {
             match ask().await {
-                Err(CallError::Unreachable { .. }) if Instant::now() < deadline => {}
+                Err(error) if error.is_passing() && Instant::now() < deadline => {}
                 answer => return Ok(answer?),
             }
             tokio::time::sleep(ASK_AGAIN).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use sls_expect::Condition;
-use sls_expect::client::{Call, Emulator};
+use sls_expect::client::{Call, Emulator, NotAsExpected};
 
 use crate::bed::{Bed, LOGSTORE, PROJECT};
 
@@ -48,6 +48,20 @@ async fn who_does_not_answer_is_unreachable() {
     let error = emulator.call(Call::new(Method::GET, "health")).await.unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().starts_with(&format!("no emulator answers at {endpoint}: ")), "{error}");
+}
+
+#[tokio::test]
+async fn who_waits_when_the_emulator_stops_may_ask_again() {
+    let bed = Bed::start().await;
+    let logs = emulator(&bed).logstore(PROJECT, LOGSTORE);
+    let waiting = logs.expect("*").within(Duration::from_secs(60)).at_least(1).into_future();
+    let waiting = tokio::spawn(waiting);
+    // Long enough to be waiting nearly always; before that it would find nobody, and may ask again too.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    std::sync::Arc::into_inner(bed.server).expect("nobody else has it").shutdown().await;
+    let error = waiting.await.unwrap().unwrap_err();
+    let NotAsExpected::Call(error) = error else { panic!("{error:?}") };
+    assert!(error.is_passing() && error.exit_code() == 3, "{error:?}");
 }
 
 #[tokio::test]

@@ -64,12 +64,22 @@ impl CallError {
         Self::Refused { status, why }
     }
 
-    /// 1 refused, 2 wrong arguments, 3 unreachable.
+    /// Nothing is known yet, and the same call may bring it later: nobody answers, or an emulator that is
+    /// busy or about to stop.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Usage(_) => false,
+            Self::Unreachable { .. } => true,
+        }
+    }
+
+    /// 1 refused, 2 wrong arguments, 3 unreachable, busy or about to stop.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable { .. } => 3,
+            passing if passing.is_passing() => 3,
+            _ => 1,
         }
     }
 }
