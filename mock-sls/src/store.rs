@@ -11,6 +11,7 @@
 pub mod agents;
 pub mod applied;
 pub mod arrived;
+pub mod blocks;
 pub mod consumer_groups;
 pub mod documents;
 pub mod expiry;

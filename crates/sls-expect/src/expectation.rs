@@ -150,15 +150,8 @@ pub enum Invalid {
         max: u64,
     },
     /// A time that is too long.
-    #[error("{what} is {ms} ms, at most {max} ms are allowed")]
-    TooLong {
-        /// Which.
-        what: &'static str,
-        /// As asked.
-        ms: u64,
-        /// As allowed.
-        max: u64,
-    },
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// More of something than there may be.
     #[error("{what}: {count} are more than the {max} that one expectation may have")]
     TooMany {
@@ -259,9 +252,27 @@ impl Expectation {
     }
 }
 
-fn bounded(what: &'static str, given: Option<u64>, default: u64, max: u64) -> Result<u64, Invalid> {
+/// A time that is longer than may be waited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is {ms} ms, at most {max} ms are allowed")]
+pub struct TooLong {
+    /// Which.
+    pub what: &'static str,
+    /// As asked.
+    pub ms: u64,
+    /// As allowed.
+    pub max: u64,
+}
+
+/// A time that was asked for, or else the default, ms.
+pub(crate) fn bounded(
+    what: &'static str,
+    given: Option<u64>,
+    default: u64,
+    max: u64,
+) -> Result<u64, TooLong> {
     match given.unwrap_or(default) {
-        ms if ms > max => Err(Invalid::TooLong { what, ms, max }),
+        ms if ms > max => Err(TooLong { what, ms, max }),
         ms => Ok(ms),
     }
 }

@@ -15,7 +15,8 @@ use crate::error::ApiError;
 use crate::query::filter::{Filter, FilterError};
 use crate::query::source::{Cancel, CancelOnDrop};
 use crate::route::{Call, Context, Operations};
-use crate::store::logs::{self, Pulled};
+use crate::store::blocks::{self, Pulled};
+use crate::store::logs;
 use crate::store::logstores::{self, ReadTarget};
 use crate::store::shards;
 
@@ -158,7 +159,7 @@ fn read(
     count: usize,
 ) -> Result<Batch, ApiError> {
     shards::get(db, target.id, shard)?;
-    let groups = logs::pull(db, target, shard, (from, to), count, PULL_BYTES_MAX)?;
+    let groups = blocks::pull(db, target, shard, (from, to), count, PULL_BYTES_MAX)?;
     let end = logs::end(db, target.id, shard)?;
     let next = match groups.last() {
         Some(last) => last.cursor.saturating_add(1),

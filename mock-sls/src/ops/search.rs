@@ -27,7 +27,7 @@ use crate::query::run::{self, LogsRequest};
 use crate::query::source::{Cancel, CancelOnDrop, Indexes, LogSource};
 use crate::query::sql;
 use crate::route::{Call, Context, Operations};
-use crate::store::{logs, logstores};
+use crate::store::{blocks, logstores};
 
 /// What `telementryType` says of a Logstore of logs. Source: Go SDK, recordings.
 const TELEMETRY_TYPE: &str = "logging";
@@ -98,7 +98,7 @@ async fn topics(call: Call<ListTopics>) -> Result<Topics, ApiError> {
     call.context
         .read(move |db, project| {
             let target = logstores::read_target(db, project, &name, now)?;
-            let mut topics = logs::topics(db, target, &from, wanted + 1)?;
+            let mut topics = blocks::topics(db, target, &from, wanted + 1)?;
             let next_token = topics.drain(wanted.min(topics.len())..).next().unwrap_or_default();
             Ok(Topics { topics, next_token })
         })

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{CachedStatement, Connection, Rows};
 
-use super::logs::{BlockMeta, META_COLUMNS};
+use super::blocks::{BlockMeta, META_COLUMNS};
 use super::logstores::{LogstoreId, ReadTarget};
 use crate::error::ApiError;
 
@@ -106,7 +106,8 @@ mod tests {
     use sls_api::log_group::{Content, Log, LogGroup};
 
     use super::*;
-    use crate::store::logs::{Blocks, append};
+    use crate::store::blocks::Blocks;
+    use crate::store::logs::append;
     use crate::store::logstores::WriteTarget;
     use crate::store::testing::{at, block, with_logstore};
 

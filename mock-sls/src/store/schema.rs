@@ -55,7 +55,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::store::logs;
+    use crate::store::blocks;
     use crate::store::logstores::{LogstoreId, ReadTarget};
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         for (id, found) in [(1, 1), (2, 0)] {
             let target = ReadTarget { id: LogstoreId(id), oldest: 0 };
             let mut seen = 0;
-            logs::scan(&db, target, 90, 91, None, false, &mut |_| {
+            blocks::scan(&db, target, 90, 91, None, false, &mut |_| {
                 seen += 1;
                 ControlFlow::Continue(())
             })

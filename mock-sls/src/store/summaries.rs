@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::logs::BlockMeta;
+use super::blocks::BlockMeta;
 use super::logstores::LogstoreId;
 use crate::query::source::Kept;
 
@@ -137,7 +137,7 @@ fn size(kept: &Kept) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::logs::testing::meta;
+    use crate::store::blocks::testing::meta;
 
     const STORE: LogstoreId = LogstoreId(1);
 

@@ -6,7 +6,9 @@ use super::{
     Accounting, AtMost, BadAtMost, Demands, Identity, LISTED_DEFAULT, LISTED_MAX, Listed, Options,
     OrderWithin, Wrong,
 };
-use crate::expectation::{STABLE_DEFAULT_MS, STABLE_MAX_MS, TIMEOUT_DEFAULT_MS, TIMEOUT_MAX_MS};
+use crate::expectation::{
+    STABLE_DEFAULT_MS, STABLE_MAX_MS, TIMEOUT_DEFAULT_MS, TIMEOUT_MAX_MS, TooLong, bounded,
+};
 use crate::verdict::Ending;
 
 /// The query of the URL.
@@ -71,15 +73,8 @@ pub struct AccountAsked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAccount {
     /// A time that is too long.
-    #[error("{what} is {ms} ms, at most {max} ms are allowed")]
-    TooLong {
-        /// Which.
-        what: &'static str,
-        /// As asked.
-        ms: u64,
-        /// As allowed.
-        max: u64,
-    },
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// An identity in parts.
     #[error("run_field, source_field and seq_field: give source_field and seq_field, or none of the three")]
     Identity,
@@ -108,10 +103,6 @@ impl AccountAsked {
     /// # Errors
     /// [`BadAccount`] says what makes no sense.
     pub fn check(&self) -> Result<CheckedAccount, BadAccount> {
-        let bounded = |what, given: Option<u64>, default, max| match given.unwrap_or(default) {
-            ms if ms > max => Err(BadAccount::TooLong { what, ms, max }),
-            ms => Ok(ms),
-        };
         let identity = match (&self.run_field, &self.source_field, &self.seq_field) {
             (None, None, None) => Identity::InText,
             (run, Some(source), Some(seq)) => {

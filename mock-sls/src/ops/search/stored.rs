@@ -13,12 +13,12 @@ use crate::query::request::Window;
 use crate::query::source::{Block, Cancel, Content, Indexes, Kept, LogSource, Place, Span};
 use crate::query::sql::ExternalTable;
 use crate::store::arrived::{Positions, arrived};
+use crate::store::blocks::BlockMeta;
 use crate::store::documents::{self, Owner};
-use crate::store::logs::BlockMeta;
 use crate::store::logstores::{self, LogstoreId, ReadTarget};
 use crate::store::projects::ProjectId;
 use crate::store::summaries::{State, Summaries};
-use crate::store::{indexes, logs};
+use crate::store::{blocks, indexes};
 
 /// The indexes that a Logstore has and had; nothing if it has none.
 pub fn indexes_of(db: &Connection, logstore: LogstoreId) -> Result<Option<Indexes>, ApiError> {
@@ -58,7 +58,7 @@ impl LogSource for Logs<'_> {
         visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
     ) -> Result<(), String> {
         let Span { from, to, topic, newest_first } = span;
-        let mut blocks = logs::Blocks::new(self.db).map_err(|error| error.to_string())?;
+        let mut blocks = blocks::Blocks::new(self.db).map_err(|error| error.to_string())?;
         let mut each = |meta: &BlockMeta| {
             if self.until.is_some_and(|until| meta.cursor > until) {
                 return ControlFlow::Continue(());
@@ -75,7 +75,7 @@ impl LogSource for Logs<'_> {
         };
         let read = match self.since {
             Some(positions) => arrived(self.db, self.target, positions, topic, &mut each),
-            None => logs::scan(self.db, self.target, from, to, topic, newest_first, &mut each),
+            None => blocks::scan(self.db, self.target, from, to, topic, newest_first, &mut each),
         };
         read.map_err(|error| error.to_string())
     }
@@ -109,7 +109,7 @@ impl LogSource for Logs<'_> {
 /// A block in the store.
 struct Stored<'b, 'c> {
     logs: &'b Logs<'c>,
-    blocks: &'b mut logs::Blocks<'c>,
+    blocks: &'b mut blocks::Blocks<'c>,
     meta: &'b BlockMeta,
 }
 
