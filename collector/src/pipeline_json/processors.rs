@@ -69,7 +69,9 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
         None => TimeRule::Collected,
         Some(time) => time?.of_a_key(&parse, findings),
     };
-    let steps = steps::of_the_keys(unchecked, made_by(&parse), raw_key.as_deref(), findings)?;
+    let mut seen: Vec<&str> = made_by(&parse).iter().map(String::as_str).collect();
+    seen.extend(raw_log_key(&parse, unmatched));
+    let steps = steps::of_the_keys(unchecked, &seen, raw_key.as_deref(), findings)?;
     Some(Processing { parse, time, unmatched, steps, raw_key })
 }
 
@@ -79,6 +81,12 @@ fn made_by(parse: &Parse) -> &[String] {
         Parse::Simple { key } => std::slice::from_ref(key),
         Parse::Regex { keys, .. } => keys,
     }
+}
+
+/// The key of the events that the parser does not match, if there can be such and they are kept.
+fn raw_log_key(parse: &Parse, unmatched: Unmatched) -> Option<&'static str> {
+    let is_made = matches!((parse, unmatched), (Parse::Regex { .. }, Unmatched::KeepRaw));
+    is_made.then_some(RAW_LOG_KEY)
 }
 
 fn read_regex(

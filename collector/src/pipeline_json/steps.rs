@@ -93,18 +93,18 @@ pub fn read_mask(mut section: Section, findings: &mut Findings) -> Option<Unchec
     Some(Unchecked { field, step: Step::Mask(Mask { key: key?, regex: regex?, all, by: by? }) })
 }
 
-/// Checks the steps against the keys that the parser makes; `None` after a problem.
+/// Checks the steps against the keys of the fields that they see; `None` after a problem.
 ///
-/// A filter on a key that no event has would drop everything; a mask of one hides nothing.
+/// A filter on a key that no event has would drop everything; a mask of one hides nothing. That is so for
+/// the event as a whole and its offset too, which are added after the steps.
 pub fn of_the_keys(
     steps: Vec<Unchecked>,
-    made: &[String],
+    made: &[&str],
     raw_key: Option<&str>,
     findings: &mut Findings,
 ) -> Option<Vec<Step>> {
     let known = findings.problems.len();
-    // Names with two underscores may be made beside the parser, e.g. `__raw_log__`.
-    let is_made = |key: &str| key.starts_with("__") || made.iter().any(|made| made == key);
+    let is_made = |key: &str| made.contains(&key);
     for Unchecked { field, step } in &steps {
         match step {
             Step::Filter(rules) => {

@@ -175,6 +175,58 @@ fn masks_need_a_field_a_method_and_a_pattern() {
 }
 
 #[test]
+fn steps_on_names_with_underscores_need_a_field_that_they_see() {
+    let mut config = valid();
+    config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
+    config["processors"][0]["RenamedSourceKey"] = "__raw__".into();
+    config["inputs"][0]["AppendingLogPositionMeta"] = true.into();
+    let with_steps = |config: &Value, keys: &[&str]| {
+        let mut config = config.clone();
+        let processors = config["processors"].as_array_mut().unwrap();
+        for key in keys {
+            processors.push(json!({"Type": "processor_filter_regex_native", "Include": {*key: ".*"}}));
+            processors.push(json!({"Type": "processor_desensitize_native", "SourceKey": key,
+                "Method": "md5", "ReplacedContentPattern": "x"}));
+        }
+        config
+    };
+    check_part(
+        &with_steps(&config, &["__raw__", "__file_offset__", "__raw_log__"]),
+        expect![[
+            r#"processors[1].Include: no field is named "__raw__", so every log would be dropped; name one of time, ip; processors[2].SourceKey: no field is named "__raw__", so nothing is masked; name one of time, ip; processors[3].Include: no field is named "__file_offset__", so every log would be dropped; name one of time, ip; processors[4].SourceKey: no field is named "__file_offset__", so nothing is masked; name one of time, ip; processors[5].Include: no field is named "__raw_log__", so every log would be dropped; name one of time, ip; processors[6].SourceKey: no field is named "__raw_log__", so nothing is masked; name one of time, ip"#
+        ]],
+        |_| String::new(),
+    );
+    config["processors"][0]["KeepingSourceWhenParseFail"] = true.into();
+    config["processors"][0]["KeepingSourceWhenParseSucceed"] = false.into();
+    config["processors"][0]["RenamedSourceKey"] = "__raw_log__".into();
+    let shown = |pipeline: &Pipeline| format!("{:?}", pipeline.steps);
+    check_part(
+        &with_steps(&config, &["__raw_log__"]),
+        expect![[
+            r#"[Filter([("__raw_log__", Regex("\\A(?:.*)\\z"))]), Mask(Mask { key: "__raw_log__", regex: Regex("()(?:x)"), all: true, by: Md5 })]"#
+        ]],
+        shown,
+    );
+    check_part(
+        &with_steps(&config, &["__raw__"]),
+        expect![[
+            r#"processors[1].Include: no field is named "__raw__", so every log would be dropped; name one of time, ip, __raw_log__; processors[2].SourceKey: no field is named "__raw__", so nothing is masked; name one of time, ip, __raw_log__"#
+        ]],
+        shown,
+    );
+    // Simple mode matches every event.
+    config["processors"] = json!([]);
+    check_part(
+        &with_steps(&config, &["__raw_log__"]),
+        expect![[
+            r#"processors[0].Include: no field is named "__raw_log__", so every log would be dropped; name one of content; processors[1].SourceKey: no field is named "__raw_log__", so nothing is masked; name one of content"#
+        ]],
+        shown,
+    );
+}
+
+#[test]
 fn the_event_and_its_place_are_sent_under_these_keys() {
     let mut config = valid();
     config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();

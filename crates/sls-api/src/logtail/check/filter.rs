@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Known, Report};
 use crate::logtail::regex_shape::{capture_groups, ends_in_stray_blank, stray_blank};
+use crate::logtail::translate::{SIMPLE_REGEX, UNPARSED_KEY};
 
 pub(super) fn check(fields: Known<'_>, report: &mut Report) {
     let keys = fields.texts("filterKey").unwrap_or_default();
@@ -27,9 +28,12 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
         }
     }
     let parsed = parsed_keys(fields);
-    // Names with two underscores may be made by the collector (extra columns, raw logs).
-    let is_unknown =
-        |key: &str| parsed.as_ref().is_some_and(|keys| !keys.contains(&key)) && !key.starts_with("__");
+    // Columns beyond those of `key` have such names.
+    let has_more = fields.text("logType") == Some("delimiter_log");
+    let is_unknown = |key: &str| {
+        let is_parsed = parsed.as_ref().is_none_or(|keys| keys.contains(&key));
+        !(is_parsed || has_more && key.starts_with("__"))
+    };
     for (n, key) in keys.iter().enumerate().filter(|(_, key)| is_unknown(key)) {
         report.error(
             format!("filterKey[{n}]"),
@@ -49,10 +53,18 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
     }
 }
 
-/// The fields that the parser makes, where the config names them all.
+/// The fields that a filter or mask sees, where the config names them all. The text and the offset that are
+/// sent beside them are not among them.
 fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
     match fields.text("logType") {
-        Some("common_reg_log") => Some(fields.texts("key").unwrap_or_else(|| vec!["content"])),
+        Some("common_reg_log") => {
+            let mut keys = fields.texts("key").unwrap_or_else(|| vec!["content"]);
+            let is_simple = fields.text("regex").is_none_or(|r| r == SIMPLE_REGEX) && keys.len() == 1;
+            if fields.flag("discardUnmatch") == Some(false) && !is_simple {
+                keys.push(UNPARSED_KEY);
+            }
+            Some(keys)
+        }
         Some("delimiter_log") => Some(fields.texts("key").unwrap_or_default()),
         _ => None,
     }

@@ -243,6 +243,50 @@ fn filters_that_would_drop_everything_are_errors() {
 }
 
 #[test]
+fn steps_on_names_with_underscores_need_a_field_that_they_see() {
+    let steps = |more: Value| {
+        let mut detail = nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "enableRawLog": true,
+            "advanced": {"enable_log_position_meta": true}, "filterKey": ["__raw__", "__raw_log__"],
+            "filterRegex": [".*", ".*"],
+            "sensitive_keys": [{"key": "__file_offset__", "type": "md5", "regex_content": "x"}]}));
+        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        detail
+    };
+    check(
+        steps(json!({})),
+        expect![[r#"
+            Error filterKey[0]: no field is named "__raw__", so every log would be dropped: use one of key
+            Error filterKey[1]: no field is named "__raw_log__", so every log would be dropped: use one of key
+            Error sensitive_keys[0].key: no field is named "__file_offset__", so nothing would be masked: use one of key
+        "#]],
+    );
+    check(
+        steps(json!({"discardUnmatch": false})),
+        expect![[r#"
+            Error filterKey[0]: no field is named "__raw__", so every log would be dropped: use one of key
+            Error sensitive_keys[0].key: no field is named "__file_offset__", so nothing would be masked: use one of key
+        "#]],
+    );
+    check(
+        steps(
+            json!({"discardUnmatch": false, "regex": "(.*)", "key": ["a"], "filterKey": ["__raw_log__", "a"],
+            "sensitive_keys": []}),
+        ),
+        expect![[r#"
+            Error filterKey[0]: no field is named "__raw_log__", so every log would be dropped: use one of key
+        "#]],
+    );
+    // What columns or members there are beyond those named only the agent sees.
+    let others = json!({"filterKey": ["__column3__"], "filterRegex": [".*"], "sensitive_keys": []});
+    let mut delimited = nginx(json!({"logType": "delimiter_log", "separator": ",", "key": ["a"]}));
+    delimited.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    check(delimited, expect![[""]]);
+    let mut json_log = nginx(json!({"logType": "json_log"}));
+    json_log.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    check(json_log, expect![[""]]);
+}
+
+#[test]
 fn times_need_their_field() {
     check(
         nginx(json!({"timeFormat": "%Y"})),

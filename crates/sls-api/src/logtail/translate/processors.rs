@@ -8,7 +8,7 @@ use crate::logtail::fields::Fields;
 /// Field that holds an event before it is parsed.
 const SOURCE_KEY: &str = "content";
 /// Field that holds an event that could not be parsed.
-const UNPARSED_KEY: &str = "__raw_log__";
+pub(in crate::logtail) const UNPARSED_KEY: &str = "__raw_log__";
 /// Field that holds the text of a parsed event, when asked for.
 const RAW_KEY: &str = "__raw__";
 /// Field that `timeFormat` is about when `timeKey` is not set. Source: guess, after the console,
