@@ -195,26 +195,23 @@ pub struct Destination {
 pub fn full_match(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(pattern)?; // alone, so that `a)|(b` is no way out of the group
     let whole = format!(r"\A(?:{pattern})\z");
-    compile(&whole, true)
+    let build = |unicode| RegexBuilder::new(&whole).unicode(unicode).dot_matches_new_line(true).build();
+    // The error of the Unicode attempt is about the pattern itself, never about the mode.
+    build(false).or_else(|_| build(true))
 }
 
-/// Finds `replaced` after `before`, which becomes group 1; a dot takes no newline. Source: RE2 as
+/// Finds `replaced` after `before`, which becomes group 1. The text is characters, as in UTF-8: a dot is
+/// one of them, but no newline and no byte that is no text. Source: RE2's defaults, with which
 /// LoongCollector's `ProcessorDesensitizeNative` uses it.
+///
+/// Unlike in RE2, `\d`, `\w`, `\s` and `\b` know more than ASCII. The group around `replaced` is
+/// there on purpose, so that `a|b` are two texts after `before`; there `before` would be no part of the
+/// second.
 ///
 /// # Errors
 /// One of the patterns is not a regular expression, or one that needs look-around or back-references.
 pub fn mask_regex(before: &str, replaced: &str) -> Result<Regex, regex::Error> {
     Regex::new(before)?;
     Regex::new(replaced)?;
-    compile(&format!("({before})(?:{replaced})"), false)
-}
-
-/// On bytes, or in Unicode mode where the pattern needs it.
-fn compile(pattern: &str, dot_takes_newline: bool) -> Result<Regex, regex::Error> {
-    let build = |unicode| {
-        let mut builder = RegexBuilder::new(pattern);
-        builder.unicode(unicode).dot_matches_new_line(dot_takes_newline).build()
-    };
-    // The error of the Unicode attempt is about the pattern itself, never about the mode.
-    build(false).or_else(|_| build(true))
+    Regex::new(&format!("({before})(?:{replaced})"))
 }

@@ -162,7 +162,7 @@ fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut V
     while at <= value.len() && mask.regex.captures_read_at(groups, value, at).is_some() {
         let (Some((start, end)), Some((_, kept))) = (groups.get(0), groups.get(1)) else { break };
         if start == end && found && end == copied {
-            at = end + 1; // an empty match right after another one is none
+            at = end + char_len(value, end); // an empty match right after another one is none
             continue;
         }
         let text = |from: usize, to: usize| value.get(from..to).unwrap_or_default();
@@ -172,13 +172,21 @@ fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut V
             MaskBy::Md5 => hex(&Md5::digest(text(kept, end)), out),
         }
         (copied, found) = (end, true);
-        at = if end == start { end + 1 } else { end };
+        at = if end == start { end + char_len(value, end) } else { end };
         if !mask.all {
             break;
         }
     }
     out.extend_from_slice(value.get(copied..).unwrap_or_default());
     found
+}
+
+/// Bytes of the character at `at`; a byte that is part of none counts for itself.
+fn char_len(text: &[u8], at: usize) -> usize {
+    const CHAR_BYTES_MAX: usize = 4;
+    let rest = text.get(at..text.len().min(at + CHAR_BYTES_MAX)).unwrap_or_default();
+    let first = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+    first.map_or(1, char::len_utf8)
 }
 
 fn hex(bytes: &[u8], out: &mut Vec<u8>) {

@@ -79,6 +79,17 @@ fn a_pattern_that_matches_nothing_at_all_ends_all_the_same() {
 }
 
 #[test]
+fn masks_are_about_characters_not_their_bytes() {
+    let dot = |before, replaced, all| vec![mask("a", before, replaced, all, stars())];
+    check(dot("", ".", true), "密码", expect![[r#"a="******""#]]);
+    check(dot("", ".", false), "密码", expect![[r#"a="***码""#]]);
+    check(dot("密", ".{2}", true), "密码甲乙密", expect![[r#"a="密***乙密""#]]);
+    check(dot("", "[^密]", true), "密码", expect![[r#"a="密***""#]]);
+    check(dot("", "x*", true), "密x码", expect![[r#"a="***密***码***""#]]);
+    check(dot("", ".", true), b"\xffa\n\xe6", expect![[r#"a="�***\n�""#]]);
+}
+
+#[test]
 fn steps_see_what_earlier_ones_made() {
     let steps = vec![
         mask("a", "", r"\d", true, MaskBy::Text("#".to_owned())),
