@@ -15,6 +15,7 @@ use crate::pipeline::Pipeline;
 mod flusher;
 mod input;
 mod multiline;
+mod names;
 mod processors;
 mod regex_check;
 mod section;
@@ -111,6 +112,10 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     for aggregator in root.plugins("aggregators", &mut findings) {
         let field = format!("{}.Type", aggregator.path());
         findings.problem(field, "aggregators are not supported by this collector; remove it");
+    }
+    if let Some(processing) = &processing {
+        let offset_key = input.as_ref().and_then(|(input, _)| input.position_meta.offset_key.as_deref());
+        names::check(processing, offset_key, &mut findings);
     }
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);

@@ -23,12 +23,15 @@ pub struct Processing {
     pub unmatched: Unmatched,
     pub steps: Vec<Step>,
     pub raw_key: Option<String>,
+    /// Path of the parser; empty if there is none.
+    pub parser: String,
 }
 
 /// `None` after a problem.
 pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing> {
     let known = findings.problems.len();
     let mut parse = None;
+    let mut parser = String::new();
     let mut time = None;
     let mut raw_key = None;
     let mut unchecked = Vec::new();
@@ -37,6 +40,7 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
         let is_time = TIMESTAMP.contains(&kind.as_str());
         let is_first = parse.is_none() && time.is_none() && unchecked.is_empty();
         if is_regex && is_first {
+            parser = section.path().to_owned();
             parse = Some(read_regex(section, &mut raw_key, findings));
         } else if is_time && time.is_none() {
             time = Some(read_time(section, findings));
@@ -72,11 +76,11 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
     let mut seen: Vec<&str> = made_by(&parse).iter().map(String::as_str).collect();
     seen.extend(raw_log_key(&parse, unmatched));
     let steps = steps::of_the_keys(unchecked, &seen, raw_key.as_deref(), findings)?;
-    Some(Processing { parse, time, unmatched, steps, raw_key })
+    Some(Processing { parse, time, unmatched, steps, raw_key, parser })
 }
 
 /// The keys of the fields that a parser makes.
-fn made_by(parse: &Parse) -> &[String] {
+pub fn made_by(parse: &Parse) -> &[String] {
     match parse {
         Parse::Simple { key } => std::slice::from_ref(key),
         Parse::Regex { keys, .. } => keys,
@@ -84,7 +88,7 @@ fn made_by(parse: &Parse) -> &[String] {
 }
 
 /// The key of the events that the parser does not match, if there can be such and they are kept.
-fn raw_log_key(parse: &Parse, unmatched: Unmatched) -> Option<&'static str> {
+pub fn raw_log_key(parse: &Parse, unmatched: Unmatched) -> Option<&'static str> {
     let is_made = matches!((parse, unmatched), (Parse::Regex { .. }, Unmatched::KeepRaw));
     is_made.then_some(RAW_LOG_KEY)
 }
@@ -103,12 +107,7 @@ fn read_regex(
     let keep_always = section.boolean("KeepingSourceWhenParseSucceed", findings).unwrap_or(false);
     let renamed = section.text("RenamedSourceKey", findings).filter(|key| !key.is_empty());
     if keep_always {
-        let key = renamed.unwrap_or_else(|| CONTENT.to_owned());
-        if keys.contains(&key) {
-            let message = format!("{key:?} is one of Keys too; give the source a name of its own");
-            findings.problem(section.field("RenamedSourceKey"), message);
-        }
-        *raw_key = Some(key);
+        *raw_key = Some(renamed.unwrap_or_else(|| CONTENT.to_owned()));
     } else if let Some(renamed) = renamed
         && keep_source
         && renamed != RAW_LOG_KEY

@@ -22,13 +22,18 @@ pub struct Plugin {
 
 impl Plugin {
     pub fn path(&self) -> &str {
-        &self.section.path
+        self.section.path()
     }
 }
 
 impl Section {
     pub fn new(path: String, object: Map<String, Value>) -> Self {
         Self { path, object }
+    }
+
+    /// Path from the config's root.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// The field's path from the config's root.

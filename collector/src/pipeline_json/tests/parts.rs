@@ -267,6 +267,56 @@ fn the_event_and_its_place_are_sent_under_these_keys() {
 }
 
 #[test]
+fn no_two_fields_of_a_log_have_one_name() {
+    let checked = |source: &str, offset: &str, keys: [&str; 2], keeps_raw: bool, expected| {
+        let mut config = valid();
+        config["processors"][0]["Keys"] = json!(keys);
+        config["processors"][0]["KeepingSourceWhenParseFail"] = keeps_raw.into();
+        config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
+        config["processors"][0]["RenamedSourceKey"] = source.into();
+        config["inputs"][0]["FileOffsetKey"] = offset.into();
+        check_part(&config, expected, |_| "accepted".to_owned());
+    };
+    checked("text", "at", ["a", "b"], true, expect!["accepted"]);
+    checked(
+        "text",
+        "text",
+        ["a", "b"],
+        true,
+        expect![[
+            r#"inputs[0].FileOffsetKey: "text" is the key of the source too; give the offset a name of its own"#
+        ]],
+    );
+    checked(
+        "text",
+        "a",
+        ["a", "b"],
+        true,
+        expect![[r#"inputs[0].FileOffsetKey: "a" is one of Keys too; give the offset a name of its own"#]],
+    );
+    checked(
+        "__raw_log__",
+        "__raw_log__",
+        ["a", "__raw_log__"],
+        true,
+        expect![[
+            r#"processors[0].Keys[1]: "__raw_log__" is the key of events that do not match too; give the group a name of its own; processors[0].RenamedSourceKey: "__raw_log__" is the key of events that do not match too; give the source a name of its own; inputs[0].FileOffsetKey: "__raw_log__" is the key of events that do not match too; give the offset a name of its own"#
+        ]],
+    );
+    checked("__raw_log__", "at", ["a", "b"], false, expect!["accepted"]);
+    let mut config = valid();
+    config["processors"] = json!([]);
+    config["inputs"][0]["FileOffsetKey"] = "content".into();
+    check_part(
+        &config,
+        expect![[
+            r#"inputs[0].FileOffsetKey: "content" is the key of the event too; give the offset a name of its own"#
+        ]],
+        |_| String::new(),
+    );
+}
+
+#[test]
 fn a_topic_is_constant_or_captured_from_the_path() {
     for (global, expected) in [
         (json!({"TopicType": "none"}), expect!["None"]),
