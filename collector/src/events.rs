@@ -27,7 +27,7 @@ pub enum Kind {
     Whole,
     /// The text goes on in the next event: it was longer than the limit.
     Cut,
-    /// A line that is part of no record.
+    /// A line that is part of no record, for certain.
     Stray,
 }
 
@@ -37,8 +37,8 @@ impl Event {
     }
 }
 
-/// What earlier calls learned of the bytes that are still pending. The default fits the begin of a file
-/// and every place between two events.
+/// What earlier calls learned of the bytes that are still pending. The default fits the begin of a file;
+/// for other places of it there is [`Seen::nothing_before`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Pending bytes that were searched for the end of an event already.
@@ -47,6 +47,21 @@ pub struct Seen {
     in_record: bool,
     /// What follows the examined bytes is the rest of a line whose begin was handed over.
     in_line: bool,
+    /// What stands before was not seen, and no record has begun since.
+    is_begin_unknown: bool,
+}
+
+impl Seen {
+    /// Of bytes at `position` of a file that is read from there on: after a restart, by a new rule, or past what
+    /// is old. They may be the rest of a record, so their lines are strays only after a begin.
+    pub fn nothing_before(position: u64) -> Self {
+        Self { is_begin_unknown: position > 0, ..Self::default() }
+    }
+
+    /// The same after the end of the line that was handed over last.
+    pub fn after_line(self) -> Self {
+        Self { is_begin_unknown: self.is_begin_unknown, ..Self::default() }
+    }
 }
 
 /// The rule by which the events of a pipeline are found.

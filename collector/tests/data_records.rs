@@ -59,6 +59,30 @@ fn a_record_that_a_kill_interrupts_is_read_again_from_its_start() {
 }
 
 #[test]
+fn the_rest_of_a_cut_record_is_sent_after_a_kill_or_a_new_config_even_where_strays_are_dropped() {
+    for is_killed in [true, false] {
+        let mut rig = Rig::new();
+        rig.limits = Limits { event_bytes_max: 20, ..Limits::default() };
+        rig.start(vec![records_pipeline(Strays::Discard)]);
+        rig.append("a.log", "begin 0\n0123456789\n0123456789\n");
+        assert_eq!(rig.values(), ["begin 0\n0123456789"]);
+        rig.wait_ms(2_000);
+        let again = Pipeline { version: 2, ..records_pipeline(Strays::Discard) };
+        if is_killed {
+            rig.kill();
+            rig.start(vec![again]);
+        } else {
+            let now = rig.now();
+            rig.reader.as_mut().expect("a reader").apply(vec![again], now);
+            rig.turns();
+        }
+        rig.append("a.log", "end 0\nbegin 1\nend 1\nx\n");
+        assert_eq!(rig.values(), ["0123456789", "end 0", "begin 1\nend 1"], "killed: {is_killed}");
+        assert_eq!(rig.counter("multiline_unmatched_lines"), 1);
+    }
+}
+
+#[test]
 fn lines_of_no_record_are_sent_alone_or_dropped_and_counted() {
     for (strays, expected) in [(Strays::SingleLines, vec!["x", "y"]), (Strays::Discard, vec![])] {
         let mut rig = Rig::running(records_pipeline(strays));

@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::reader::{Now, Reader};
 use super::status::Trouble;
 use super::tracked::{FileKey, Running, Tracked};
-use crate::events::{Event, Kind, Seen};
+use crate::events::{Event, Kind};
 use crate::metrics::Counter;
 use crate::pack::{Group, Stamp};
 use crate::tail::{Block, ReadOutcome};
@@ -149,7 +149,7 @@ impl Feeder<'_> {
         }
         let rest = data.get(skipped..).unwrap_or_default();
         let splitter = Arc::clone(&self.running.splitter);
-        let mut seen = if skipped > 0 { Seen::default() } else { self.file.seen };
+        let mut seen = if skipped > 0 { self.file.seen.after_line() } else { self.file.seen };
         let consumed = skipped
             + match take {
                 Take::WholeEvents => splitter.split(rest, &mut seen, |e| self.event(rest, skipped, e)),

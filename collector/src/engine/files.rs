@@ -145,10 +145,10 @@ impl Reader {
             link_target,
             place,
             progress: Progress::new(tail.bookmark()),
+            seen: Seen::nothing_before(tail.position()),
             tail,
             open: None,
             pack_ids,
-            seen: Seen::default(),
             is_mid_line: false,
             at_end: false,
             read_at: now.mono,
@@ -333,7 +333,7 @@ impl Reader {
         for file in self.files.values_mut().filter(|f| f.pipeline == id) {
             if running.matcher.matches_path(&file.at.shown) {
                 file.lane = running.lane;
-                file.seen = Seen::default();
+                file.seen = Seen::nothing_before(file.tail.position());
                 file.set_footer(&self.settings.host, &running.config);
             } else {
                 released.push(file.key);

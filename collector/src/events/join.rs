@@ -34,6 +34,8 @@ pub(super) struct Joiner<'a, F> {
     line: usize,
     in_record: bool,
     in_line: bool,
+    /// No record has begun yet, and the lines may be the rest of one.
+    is_begin_unknown: bool,
 }
 
 impl<'a, F: FnMut(Event)> Joiner<'a, F> {
@@ -44,7 +46,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
         bytes_max: usize,
         emit: F,
     ) -> Self {
-        let Seen { examined, in_record, in_line } = seen;
+        let Seen { examined, in_record, in_line, is_begin_unknown } = seen;
         // Where only the end is known, a record begins wherever the one before ended.
         let in_record = in_record || matches!(records, Records::End(_));
         Self {
@@ -57,6 +59,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
             line: examined.min(data.len()),
             in_record,
             in_line,
+            is_begin_unknown: is_begin_unknown && !in_record,
         }
     }
 
@@ -65,7 +68,12 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     }
 
     pub fn seen(&self) -> Seen {
-        Seen { examined: self.line - self.start, in_record: self.in_record, in_line: self.in_line }
+        Seen {
+            examined: self.line - self.start,
+            in_record: self.in_record,
+            in_line: self.in_line,
+            is_begin_unknown: self.is_begin_unknown,
+        }
     }
 
     /// Looks at all lines that have their newline, and at the begin of one that is too long.
@@ -112,8 +120,11 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
                 self.close_before_line(Kind::Whole);
                 self.in_record = false;
             }
-            self.in_record |= !is_rest && self.begins(&text);
-            let kind = if self.in_record { Kind::Cut } else { Kind::Stray };
+            if !is_rest && self.begins(&text) {
+                self.open();
+            }
+            let is_stray = !self.in_record && !self.is_begin_unknown;
+            let kind = if is_stray { Kind::Stray } else { Kind::Cut };
             self.close_before_line(Kind::Cut);
             (self.emit)(Event::new(self.line, next, next, kind));
             (self.start, self.line, self.in_line) = (next, next, true);
@@ -157,15 +168,21 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     /// A line while no record is open.
     fn outside(&mut self, text: &[u8], end: usize, next: usize) {
         if self.begins(text) {
-            self.in_record = true;
+            self.open();
         } else if let Records::ContinueEnd { end: last, .. } = self.records
             && last.is_match(text)
         {
+            self.is_begin_unknown = false;
             (self.emit)(Event::new(self.start, end, next, Kind::Whole));
             self.start = next;
         } else {
             self.stray_line(end, next);
         }
+    }
+
+    /// A record begins at the line that is looked at.
+    fn open(&mut self) {
+        (self.in_record, self.is_begin_unknown) = (true, false);
     }
 
     fn begins(&self, text: &[u8]) -> bool {
@@ -197,7 +214,8 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     }
 
     fn stray_line(&mut self, end: usize, next: usize) {
-        (self.emit)(Event::new(self.start, end, next, Kind::Stray));
+        let kind = if self.is_begin_unknown { Kind::Whole } else { Kind::Stray };
+        (self.emit)(Event::new(self.start, end, next, kind));
         self.start = next;
     }
 

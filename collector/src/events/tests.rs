@@ -278,6 +278,65 @@ fn a_line_that_goes_on_after_a_flush_stays_with_its_record() {
     .assert_eq(&events);
 }
 
+#[test]
+fn lines_after_an_unknown_begin_are_strays_only_once_a_record_has_begun() {
+    let start_end = || Records::StartEnd { start: re("B.*"), end: re("E.*") };
+    let text = b"rest\nE0\nan over-long line\nB1\nE1\nx\nB2\nE2\n";
+    let unknown = |records, text: &[u8]| {
+        let rule = Multiline::Joined { records, strays: Strays::Discard };
+        let splitter = Splitter::new(&rule, Encoding::Utf8, 10);
+        let mut whole = None;
+        for step in 1..=text.len() {
+            let (mut events, mut pending, mut seen) = (String::new(), Vec::new(), Seen::nothing_before(7));
+            for piece in text.chunks(step) {
+                pending.extend_from_slice(piece);
+                let data = pending.clone();
+                let used = splitter.split(&data, &mut seen, |e| note(&mut events, &data, e));
+                pending.drain(..used);
+            }
+            splitter.flush(&pending.clone(), &mut seen, |e| note(&mut events, &pending, e));
+            assert_eq!(whole.get_or_insert_with(|| events.clone()), &events, "reads of {step} bytes");
+        }
+        whole.unwrap_or_default()
+    };
+    expect![[r#"
+        "rest"
+        "E0"
+        "an over-lo" …
+        "ng line"
+        "B1\nE1"
+        "x" stray
+        "B2\nE2"
+    "#]]
+    .assert_eq(&unknown(start_end(), text));
+    let records = Records::ContinueEnd { continuation: re(r"\s.*"), end: re("E.*") };
+    expect![[r#"
+        "rest"
+        "E0"
+        "x" stray
+    "#]]
+    .assert_eq(&unknown(records, b"rest\nE0\nx\n"));
+}
+
+#[test]
+fn a_file_that_is_read_from_its_begin_and_a_later_newline_leave_no_doubt() {
+    assert_eq!(Seen::nothing_before(0), Seen::default());
+    let splitter = Splitter::new(&rule("B.*"), Encoding::Utf8, 100);
+    let (mut events, mut seen) = (String::new(), Seen::nothing_before(1));
+    splitter.flush(b"x", &mut seen, |e| note(&mut events, b"x", e));
+    let mut seen = seen.after_line();
+    splitter.flush(b"y\nB1\n", &mut seen, |e| note(&mut events, b"y\nB1\n", e));
+    let mut seen = seen.after_line();
+    splitter.flush(b"z\n", &mut seen, |e| note(&mut events, b"z\n", e));
+    expect![[r#"
+        "x"
+        "y"
+        "B1"
+        "z" stray
+    "#]]
+    .assert_eq(&events);
+}
+
 proptest::proptest! {
     /// No byte is lost, none comes twice, and the reads do not matter.
     #[test]
