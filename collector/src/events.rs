@@ -17,23 +17,16 @@ pub struct Event {
     pub end: usize,
     /// Where the next event starts.
     pub next: usize,
-    pub kind: Kind,
-}
-
-/// What an event is to the rule that found it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A line or a record.
-    Whole,
     /// The text goes on in the next event: it was longer than the limit.
-    Cut,
-    /// A line that is part of no record, for certain.
-    Stray,
+    pub is_cut: bool,
+    /// A line, or a part of one, that belongs to no record, for certain.
+    pub is_stray: bool,
 }
 
 impl Event {
-    fn new(start: usize, end: usize, next: usize, kind: Kind) -> Self {
-        Self { start, end, next, kind }
+    /// A line or a record, or the last part of one.
+    fn new(start: usize, end: usize, next: usize) -> Self {
+        Self { start, end, next, is_cut: false, is_stray: false }
     }
 }
 
@@ -105,7 +98,7 @@ impl Splitter {
             None => {
                 let start = self.split_lines(data, seen, &mut emit);
                 if start < data.len() {
-                    emit(Event::new(start, data.len(), data.len(), Kind::Whole));
+                    emit(Event::new(start, data.len(), data.len()));
                 }
                 *seen = Seen::default();
             }
@@ -123,7 +116,7 @@ impl Splitter {
         let mut start = 0;
         for end in line_ends(data, seen.examined) {
             start = self.cut_until(data, start, end, emit);
-            emit(Event::new(start, end, end + 1, Kind::Whole));
+            emit(Event::new(start, end, end + 1));
             start = end + 1;
         }
         start = self.cut_until(data, start, data.len(), emit);
@@ -135,7 +128,7 @@ impl Splitter {
     fn cut_until(&self, data: &[u8], mut start: usize, end: usize, emit: &mut impl FnMut(Event)) -> usize {
         while end - start > self.bytes_max {
             let next = self.encoding.cut(data, start, self.bytes_max);
-            emit(Event::new(start, next, next, Kind::Cut));
+            emit(Event { is_cut: true, ..Event::new(start, next, next) });
             start = next;
         }
         start

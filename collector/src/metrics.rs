@@ -35,9 +35,10 @@ counters! {
     Unmatched = "unmatched_events",
     /// Events whose time could not be read; they carry the time of collection.
     TimeFailures = "time_parse_failures",
-    /// Events that were cut because they were too long.
+    /// Parts of events that go on in the next one, because the whole was too long.
     Cut = "cut_events",
-    /// Lines that are part of no multi-line record (dropped or sent alone, as the config says).
+    /// Lines, whatever their length, that are part of no multi-line record (dropped or sent alone, as the
+    /// config says).
     Strays = "multiline_unmatched_lines",
     /// NUL bytes left out (a hole left by a truncation without O_APPEND).
     NulBytes = "nul_bytes_skipped",

@@ -107,3 +107,17 @@ fn a_record_without_an_end_is_let_go_of_after_its_time_and_cut_when_it_is_too_lo
     assert_eq!(rig.values(), ["begin 0\n0123456789", "0123456789\nend 0", "begin 1"]);
     assert_eq!(rig.counter("cut_events"), 1);
 }
+
+#[test]
+fn an_over_long_line_of_no_record_is_one_such_line_and_its_parts_count_as_cut_unless_dropped() {
+    let parts = ["abcdefgh", "ijklmnop", "qr"];
+    for (strays, expected, cut) in [(Strays::SingleLines, &parts[..], 2), (Strays::Discard, &[], 0)] {
+        let mut rig = Rig::new();
+        rig.limits = Limits { event_bytes_max: 8, ..Limits::default() };
+        rig.start(vec![records_pipeline(strays)]);
+        rig.append("a.log", "abcdefghijklmnopqr\n");
+        assert_eq!(rig.values(), expected);
+        assert_eq!(rig.counter("cut_events"), cut, "{strays:?}");
+        assert_eq!(rig.counter("multiline_unmatched_lines"), 1, "{strays:?}");
+    }
+}

@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::reader::{Now, Reader};
 use super::status::Trouble;
 use super::tracked::{FileKey, Running, Tracked};
-use crate::events::{Event, Kind};
+use crate::events::Event;
 use crate::metrics::Counter;
 use crate::pack::{Group, Stamp};
 use crate::tail::{Block, ReadOutcome};
@@ -168,16 +168,13 @@ impl Feeder<'_> {
     fn event(&mut self, data: &[u8], skipped: usize, event: Event) {
         let text = data.get(event.start..event.end).unwrap_or_default();
         let text = self.without_nul(text);
-        match event.kind {
-            Kind::Whole => {}
-            Kind::Cut => self.tally.cut += 1,
-            Kind::Stray => {
-                self.tally.strays += 1;
-                if self.running.splitter.discards_strays {
-                    return;
-                }
+        if event.is_stray {
+            self.tally.strays += u64::from(!event.is_cut); // a line is counted where it ends
+            if self.running.splitter.discards_strays {
+                return;
             }
         }
+        self.tally.cut += u64::from(event.is_cut);
         if text.is_empty() && event.end > event.start {
             return; // nothing but NUL bytes
         }

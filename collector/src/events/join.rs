@@ -5,7 +5,7 @@
 //! Source: LoongCollector's `ProcessorSplitMultilineLogStringNative`; unlike there, a record may span
 //! reads. Called by `events`.
 
-use super::{Event, Kind, Seen};
+use super::{Event, Seen};
 use crate::encoding::Encoding;
 use crate::lines::line_ends;
 use crate::pipeline::Records;
@@ -98,7 +98,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
             match is_record {
                 true => {
                     let end = if is_mid_line { len } else { len - 1 };
-                    (self.emit)(Event::new(self.start, end, len, Kind::Whole));
+                    (self.emit)(Event::new(self.start, end, len));
                 }
                 false => self.strays(len),
             }
@@ -117,16 +117,15 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
             let text = self.encoding.decode(self.data.get(self.line..next).unwrap_or_default());
             let is_rest = self.in_line;
             if self.in_record && matches!(self.role(&text, is_rest), Role::After) {
-                self.close_before_line(Kind::Whole);
+                self.close_before_line(false);
                 self.in_record = false;
             }
             if !is_rest && self.begins(&text) {
                 self.open();
             }
             let is_stray = !self.in_record && !self.is_begin_unknown;
-            let kind = if is_stray { Kind::Stray } else { Kind::Cut };
-            self.close_before_line(Kind::Cut);
-            (self.emit)(Event::new(self.line, next, next, kind));
+            self.close_before_line(true);
+            (self.emit)(Event { is_cut: true, is_stray, ..Event::new(self.line, next, next) });
             (self.start, self.line, self.in_line) = (next, next, true);
         }
     }
@@ -146,12 +145,12 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
                 Role::Within => {}
                 Role::Last => {
                     self.make_room(end);
-                    (self.emit)(Event::new(self.start, end, next, Kind::Whole));
+                    (self.emit)(Event::new(self.start, end, next));
                     self.start = next;
                     self.in_record = matches!(self.records, Records::End(_));
                 }
                 Role::After => {
-                    self.close_before_line(Kind::Whole);
+                    self.close_before_line(false);
                     self.in_record = false;
                     self.outside(&text, end, next);
                 }
@@ -173,7 +172,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
             && last.is_match(text)
         {
             self.is_begin_unknown = false;
-            (self.emit)(Event::new(self.start, end, next, Kind::Whole));
+            (self.emit)(Event::new(self.start, end, next));
             self.start = next;
         } else {
             self.stray_line(end, next);
@@ -214,8 +213,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     }
 
     fn stray_line(&mut self, end: usize, next: usize) {
-        let kind = if self.is_begin_unknown { Kind::Whole } else { Kind::Stray };
-        (self.emit)(Event::new(self.start, end, next, kind));
+        (self.emit)(Event { is_stray: !self.is_begin_unknown, ..Event::new(self.start, end, next) });
         self.start = next;
     }
 
@@ -233,14 +231,14 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     /// Hands over what of the open record is too long with the line that ends at `end`.
     fn make_room(&mut self, end: usize) {
         if end.saturating_sub(self.start) > self.bytes_max {
-            self.close_before_line(Kind::Cut);
+            self.close_before_line(true);
         }
     }
 
-    /// Hands over the lines before the one that is looked at, if there are any.
-    fn close_before_line(&mut self, kind: Kind) {
+    /// Hands over the lines before the one that is looked at, if there are any; `is_cut` if their record goes on.
+    fn close_before_line(&mut self, is_cut: bool) {
         if self.line > self.start {
-            (self.emit)(Event::new(self.start, self.line - 1, self.line, kind));
+            (self.emit)(Event { is_cut, ..Event::new(self.start, self.line - 1, self.line) });
             self.start = self.line;
         }
     }

@@ -41,14 +41,9 @@ fn check_rule(rule: &Multiline, bytes_max: usize, text: &str, expected: Expect) 
 
 fn note(out: &mut String, data: &[u8], e: Event) {
     let text = String::from_utf8_lossy(&data[e.start..e.end]);
-    out.push_str(&format!(
-        "{text:?}{}\n",
-        match e.kind {
-            Kind::Whole => "",
-            Kind::Cut => " …",
-            Kind::Stray => " stray",
-        }
-    ));
+    let cut = if e.is_cut { " …" } else { "" };
+    let stray = if e.is_stray { " stray" } else { "" };
+    out.push_str(&format!("{text:?}{cut}{stray}\n"));
 }
 
 #[test]
@@ -255,7 +250,7 @@ fn an_over_long_line_of_a_record_is_judged_by_its_begin() {
         "yyyyyE"
         "B2" …
         "yyyy\nE"
-        "xxxxxx" stray
+        "xxxxxx" … stray
         "xxxx" stray
         -- pending:
     "#]],
@@ -357,7 +352,7 @@ proptest::proptest! {
                 assert_eq!(base + e.start, at);
                 assert!(e.end - e.start <= bytes_max, "{e:?}");
                 at = base + e.next;
-                events.push((base + e.start, base + e.end, e.kind));
+                events.push((base + e.start, base + e.end, e.is_cut, e.is_stray));
             };
             let mut base = 0;
             for piece in text.as_bytes().chunks(step) {
@@ -379,10 +374,11 @@ fn patterns_and_cuts_see_gbk_text_as_it_reads() {
     let data = b"\xbf\xaa\xca\xbc 1\nx\n\xbf\xaa\xca\xbc\xc8\xd5\xd5\n";
     let splitter = Splitter::new(&rule("开始.*"), Encoding::Gbk, 9);
     let (mut events, mut seen) = (Vec::new(), Seen::default());
-    splitter.flush(data, &mut seen, |e| events.push((e.start, e.end, e.kind)));
-    assert_eq!(events, [(0, 8, Kind::Whole), (9, 16, Kind::Whole)]);
+    splitter.flush(data, &mut seen, |e| events.push((e.start, e.end, e.is_cut, e.is_stray)));
+    assert_eq!(events, [(0, 8, false, false), (9, 16, false, false)]);
     let splitter = Splitter::new(&Multiline::SingleLine, Encoding::Gbk, 5);
     let mut pieces = Vec::new();
-    splitter.flush(&data[9..15], &mut Seen::default(), |e| pieces.push((e.start, e.end, e.kind)));
-    assert_eq!(pieces, [(0, 4, Kind::Cut), (4, 6, Kind::Whole)]);
+    splitter
+        .flush(&data[9..15], &mut Seen::default(), |e| pieces.push((e.start, e.end, e.is_cut, e.is_stray)));
+    assert_eq!(pieces, [(0, 4, true, false), (4, 6, false, false)]);
 }
