@@ -3,8 +3,8 @@
 //! Pure; called by `engine::feed` for every event. One [`Shaper`] belongs to one pipeline. Values stay
 //! where they are; only one that is changed is written, to a buffer that is used again and again.
 
-use md5::{Digest, Md5};
 use regex::bytes::{CaptureLocations, Regex};
+use sls_api::sign::md5_hex;
 
 use crate::pack::Key;
 use crate::parse::{Fields, Span};
@@ -19,12 +19,18 @@ pub struct Shaper {
     steps: Vec<RunningStep>,
     raw_key: Option<Key>,
     offset_key: Option<Key>,
+    changes: Changes,
+    offset: String,
+}
+
+/// The values of an event that are not as they stand in it.
+#[derive(Debug, Default)]
+struct Changes {
     /// Where the new value of a field lies in `text`, if it has one.
-    changed: Vec<Option<Span>>,
+    spans: Vec<Option<Span>>,
     text: Vec<u8>,
     /// The value in the making.
     draft: Vec<u8>,
-    offset: String,
 }
 
 #[derive(Debug)]
@@ -58,21 +64,15 @@ impl Shaper {
             steps: steps.collect(),
             raw_key: raw_key.map(Key::new),
             offset_key: offset_key.map(Key::new),
-            changed: Vec::new(),
-            text: Vec::new(),
-            draft: Vec::new(),
+            changes: Changes::default(),
             offset: String::new(),
         }
     }
 
     /// What is sent of `event`, which stands at `offset` of its file; `None` if a filter holds it back.
     pub fn shape<'a>(&'a mut self, event: &'a [u8], fields: Fields<'a>, offset: u64) -> Option<Shaped<'a>> {
-        self.changed.clear();
-        self.text.clear();
-        // Taken out for the loop: a step changes the rest of the shaper.
-        let mut steps = std::mem::take(&mut self.steps);
-        let passes = steps.iter_mut().all(|step| self.apply(step, event, fields));
-        self.steps = steps;
+        self.changes.clear();
+        let passes = self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes));
         if self.offset_key.is_some() {
             use std::fmt::Write;
             self.offset.clear();
@@ -80,54 +80,76 @@ impl Shaper {
         }
         passes.then_some(Shaped { event, fields, shaper: self })
     }
+}
 
+impl RunningStep {
     /// False if the event is not to be sent.
-    fn apply(&mut self, step: &mut RunningStep, event: &[u8], fields: Fields<'_>) -> bool {
-        match step {
-            RunningStep::Filter(rules) => rules.iter().all(|(key, regex)| {
+    fn apply(&mut self, event: &[u8], fields: Fields<'_>, changes: &mut Changes) -> bool {
+        match self {
+            Self::Filter(rules) => rules.iter().all(|(key, regex)| {
                 let index = fields.keys.iter().position(|k| k.name() == key);
-                index.is_some_and(|index| regex.is_match(self.value(event, fields, index)))
+                index.is_some_and(|index| regex.is_match(changes.value(event, fields, index)))
             }),
-            RunningStep::BlankNonUtf8 => {
+            Self::BlankNonUtf8 => {
                 for index in 0..fields.keys.len() {
-                    let mut draft = std::mem::take(&mut self.draft);
-                    draft.clear();
-                    if blank_non_utf8(self.value(event, fields, index), &mut draft) {
-                        self.change(fields, index, &draft);
-                    }
-                    self.draft = draft;
+                    changes.rewrite(event, fields, index, blank_non_utf8);
                 }
                 true
             }
-            RunningStep::Mask(mask, groups) => {
+            Self::Mask(mask, groups) => {
                 let of_the_key = fields.keys.iter().enumerate().filter(|(_, key)| key.name() == mask.key);
                 for (index, _) in of_the_key {
-                    let mut draft = std::mem::take(&mut self.draft);
-                    draft.clear();
-                    if replace(mask, groups, self.value(event, fields, index), &mut draft) {
-                        self.change(fields, index, &draft);
-                    }
-                    self.draft = draft;
+                    changes.rewrite(event, fields, index, |value, draft| replace(mask, groups, value, draft));
                 }
                 true
             }
         }
+    }
+}
+
+impl Changes {
+    fn clear(&mut self) {
+        self.spans.clear();
+        self.text.clear();
     }
 
     fn value<'v>(&'v self, event: &'v [u8], fields: Fields<'v>, index: usize) -> &'v [u8] {
-        match self.changed.get(index) {
-            Some(Some((start, end))) => self.text.get(*start as usize..*end as usize).unwrap_or_default(),
-            _ => fields.value(event, index),
-        }
+        value_of(&self.spans, &self.text, event, fields, index)
     }
 
-    fn change(&mut self, fields: Fields<'_>, index: usize, value: &[u8]) {
-        self.changed.resize(fields.keys.len(), None);
-        let start = self.text.len() as u32;
-        self.text.extend_from_slice(value);
-        if let Some(changed) = self.changed.get_mut(index) {
-            *changed = Some((start, self.text.len() as u32));
+    /// Gives field `index` the value that `write` makes of the one it has, if that says true.
+    fn rewrite(
+        &mut self,
+        event: &[u8],
+        fields: Fields<'_>,
+        index: usize,
+        write: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
+    ) {
+        let Self { spans, text, draft } = self;
+        draft.clear();
+        if !write(value_of(spans, text, event, fields, index), draft) {
+            return;
         }
+        spans.resize(fields.keys.len(), None);
+        let start = text.len() as u32;
+        text.extend_from_slice(draft);
+        if let Some(span) = spans.get_mut(index) {
+            *span = Some((start, text.len() as u32));
+        }
+    }
+}
+
+/// The new value of a field, or the one in the event.
+fn value_of<'v>(
+    spans: &[Option<Span>],
+    text: &'v [u8],
+    event: &'v [u8],
+    fields: Fields<'v>,
+    index: usize,
+) -> &'v [u8] {
+    match spans.get(index) {
+        Some(Some((start, end))) => text.get(*start as usize..*end as usize).unwrap_or_default(),
+        _ => fields.value(event, index),
     }
 }
 
@@ -136,7 +158,7 @@ impl<'a> Shaped<'a> {
     pub fn pairs(self) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
         let Self { event, fields, shaper } = self;
         let keys = fields.keys.iter().enumerate();
-        keys.map(move |(index, key)| (key, shaper.value(event, fields, index)))
+        keys.map(move |(index, key)| (key, shaper.changes.value(event, fields, index)))
             .chain(shaper.raw_key.as_ref().map(|key| (key, event)))
             .chain(shaper.offset_key.as_ref().map(|key| (key, shaper.offset.as_bytes())))
     }
@@ -155,8 +177,8 @@ fn blank_non_utf8(value: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Writes `value` to `out` with the matches of `mask` replaced; false if there is none (what was written
-/// means nothing then).
+/// Writes `value` to `out` with the matches of `mask` replaced; false if there is none (nothing is written
+/// then).
 fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut Vec<u8>) -> bool {
     let (mut copied, mut at, mut found) = (0, 0, false);
     while at <= value.len() && mask.regex.captures_read_at(groups, value, at).is_some() {
@@ -169,7 +191,7 @@ fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut V
         out.extend_from_slice(text(copied, kept));
         match &mask.by {
             MaskBy::Text(text) => out.extend_from_slice(text.as_bytes()),
-            MaskBy::Md5 => hex(&Md5::digest(text(kept, end)), out),
+            MaskBy::Md5 => out.extend_from_slice(md5_hex(text(kept, end)).as_bytes()),
         }
         (copied, found) = (end, true);
         at = if end == start { end + char_len(value, end) } else { end };
@@ -177,7 +199,9 @@ fn replace(mask: &Mask, groups: &mut CaptureLocations, value: &[u8], out: &mut V
             break;
         }
     }
-    out.extend_from_slice(value.get(copied..).unwrap_or_default());
+    if found {
+        out.extend_from_slice(value.get(copied..).unwrap_or_default());
+    }
     found
 }
 
@@ -187,11 +211,6 @@ fn char_len(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..text.len().min(at + CHAR_BYTES_MAX)).unwrap_or_default();
     let first = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
     first.map_or(1, char::len_utf8)
-}
-
-fn hex(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
 }
 
 #[cfg(test)]

@@ -74,6 +74,16 @@ fn a_mask_replaces_what_follows_the_first_pattern() {
 }
 
 #[test]
+fn a_mask_without_a_match_copies_nothing() {
+    let Step::Mask(mask) = mask("a", "pw=", "x", true, stars()) else { panic!("a mask") };
+    let (mut groups, mut draft) = (mask.regex.capture_locations(), Vec::new());
+    assert!(!replace(&mask, &mut groups, b"u=1;pw=yy", &mut draft));
+    assert_eq!(draft, b"");
+    assert!(replace(&mask, &mut groups, b"u=1;pw=x;", &mut draft));
+    assert_eq!(draft, b"u=1;pw=***;");
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_at_all_ends_all_the_same() {
     check(vec![mask("a", "", "x*", true, MaskBy::Text("-".to_owned()))], "axb", expect![[r#"a="-a-b-""#]]);
 }
