@@ -5,6 +5,8 @@
 
 mod join;
 
+use join::Joiner;
+
 use crate::encoding::Encoding;
 use crate::lines::line_ends;
 use crate::pipeline::{Multiline, Records, Strays};
@@ -84,7 +86,7 @@ impl Splitter {
         match &self.records {
             None => self.split_lines(data, seen, &mut emit),
             Some(records) => {
-                let mut joiner = self.joiner(records, data, *seen, emit);
+                let mut joiner = Joiner::new(self, records, data, *seen, emit);
                 joiner.complete_lines();
                 *seen = joiner.seen();
                 joiner.consumed()
@@ -103,7 +105,7 @@ impl Splitter {
                 *seen = Seen::default();
             }
             Some(records) => {
-                let mut joiner = self.joiner(records, data, *seen, emit);
+                let mut joiner = Joiner::new(self, records, data, *seen, emit);
                 joiner.complete_lines();
                 joiner.rest();
                 *seen = joiner.seen();
@@ -132,16 +134,6 @@ impl Splitter {
             start = next;
         }
         start
-    }
-
-    fn joiner<'a, F: FnMut(Event)>(
-        &self,
-        records: &'a Records,
-        data: &'a [u8],
-        seen: Seen,
-        emit: F,
-    ) -> join::Joiner<'a, F> {
-        join::Joiner::new(records, (data, self.encoding), seen, self.bytes_max, emit)
     }
 }
 

@@ -5,8 +5,7 @@
 //! Source: LoongCollector's `ProcessorSplitMultilineLogStringNative`; unlike there, a record may span
 //! reads. Called by `events`.
 
-use super::{Event, Seen};
-use crate::encoding::Encoding;
+use super::{Event, Seen, Splitter};
 use crate::lines::line_ends;
 use crate::pipeline::Records;
 
@@ -23,10 +22,9 @@ enum Role {
 }
 
 pub(super) struct Joiner<'a, F> {
+    splitter: &'a Splitter,
     records: &'a Records,
     data: &'a [u8],
-    encoding: Encoding,
-    bytes_max: usize,
     emit: F,
     /// Everything before was handed over.
     start: usize,
@@ -39,21 +37,15 @@ pub(super) struct Joiner<'a, F> {
 }
 
 impl<'a, F: FnMut(Event)> Joiner<'a, F> {
-    pub fn new(
-        records: &'a Records,
-        (data, encoding): (&'a [u8], Encoding),
-        seen: Seen,
-        bytes_max: usize,
-        emit: F,
-    ) -> Self {
+    /// `records` are those of `splitter`.
+    pub fn new(splitter: &'a Splitter, records: &'a Records, data: &'a [u8], seen: Seen, emit: F) -> Self {
         let Seen { examined, in_record, in_line, is_begin_unknown } = seen;
         // Where only the end is known, a record begins wherever the one before ended.
         let in_record = in_record || matches!(records, Records::End(_));
         Self {
+            splitter,
             records,
             data,
-            encoding,
-            bytes_max,
             emit,
             start: 0,
             line: examined.min(data.len()),
@@ -112,9 +104,9 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     ///
     /// The first piece is judged as the line's begin, so that the reads do not decide what comes out.
     fn take_pieces(&mut self, end: usize) {
-        while end - self.line > self.bytes_max {
-            let next = self.encoding.cut(self.data, self.line, self.bytes_max);
-            let text = self.encoding.decode(self.data.get(self.line..next).unwrap_or_default());
+        while end - self.line > self.splitter.bytes_max {
+            let next = self.splitter.encoding.cut(self.data, self.line, self.splitter.bytes_max);
+            let text = self.splitter.encoding.decode(self.data.get(self.line..next).unwrap_or_default());
             let is_rest = self.in_line;
             if self.in_record && matches!(self.role(&text, is_rest), Role::After) {
                 self.close_before_line(false);
@@ -132,7 +124,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
 
     /// Takes the line from `self.line` to `end`; the one after it begins at `next`.
     fn take_line(&mut self, end: usize, next: usize) {
-        let text = self.encoding.decode(self.data.get(self.line..end).unwrap_or_default());
+        let text = self.splitter.encoding.decode(self.data.get(self.line..end).unwrap_or_default());
         let is_rest = std::mem::take(&mut self.in_line);
         if !self.in_record {
             if is_rest {
@@ -230,7 +222,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
 
     /// Hands over what of the open record is too long with the line that ends at `end`.
     fn make_room(&mut self, end: usize) {
-        if end.saturating_sub(self.start) > self.bytes_max {
+        if end.saturating_sub(self.start) > self.splitter.bytes_max {
             self.close_before_line(true);
         }
     }
