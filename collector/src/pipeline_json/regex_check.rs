@@ -13,22 +13,26 @@ const SHOWN_CHARS: usize = 12;
 /// # Errors
 /// A text with position, reason and remedy.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
-    if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
-        return Err(explain(pattern, &error));
-    }
-    full_match(pattern).map_err(|error| format!("does not compile: {}", last_line(&error.to_string())))
+    syntax(pattern)?;
+    full_match(pattern).map_err(|error| refusal(&error.to_string()))
 }
 
-/// Compiles the two patterns of a mask.
+/// Compiles the two patterns of a mask, the first of which has passed [`syntax`].
 ///
 /// # Errors
-/// Whether it is about the pattern of what stands before, and a text with position, reason and remedy.
-pub fn compile_mask(before: &str, replaced: &str) -> Result<Regex, (bool, String)> {
-    for (is_before, pattern) in [(true, before), (false, replaced)] {
-        regex_syntax::Parser::new().parse(pattern).map_err(|error| (is_before, explain(pattern, &error)))?;
-    }
-    mask_regex(before, replaced)
-        .map_err(|error| (false, format!("does not compile: {}", last_line(&error.to_string()))))
+/// A text on the second, with position, reason and remedy.
+pub fn compile_mask(before: &str, replaced: &str) -> Result<Regex, String> {
+    syntax(replaced)?;
+    mask_regex(before, replaced).map_err(|error| refusal(&error.to_string()))
+}
+
+/// Checks how a pattern is written.
+///
+/// # Errors
+/// A text with position, reason and remedy.
+pub fn syntax(pattern: &str) -> Result<(), String> {
+    let parsed = regex_syntax::Parser::new().parse(pattern);
+    parsed.map(|_| ()).map_err(|error| explain(pattern, &error))
 }
 
 fn explain(pattern: &str, error: &regex_syntax::Error) -> String {
@@ -37,7 +41,7 @@ fn explain(pattern: &str, error: &regex_syntax::Error) -> String {
         regex_syntax::Error::Translate(error) => {
             (*error.span(), error.kind().to_string(), "correct the expression")
         }
-        other => return format!("does not compile: {}", last_line(&other.to_string())),
+        other => return refusal(&other.to_string()),
     };
     let shown: String =
         pattern.get(span.start.offset..).unwrap_or_default().chars().take(SHOWN_CHARS).collect();
@@ -60,6 +64,8 @@ fn remedy(kind: &ErrorKind) -> &'static str {
     }
 }
 
-fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or_default().trim_start_matches("error: ")
+/// Of an error that has no place in the pattern.
+fn refusal(error: &str) -> String {
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("does not compile: {reason}")
 }

@@ -1,7 +1,7 @@
 //! `processor_filter_regex_native` and `processor_desensitize_native`.
 
 use super::Findings;
-use super::regex_check::{compile, compile_mask};
+use super::regex_check::{compile, compile_mask, syntax};
 use super::section::Section;
 use crate::pipeline::{Mask, MaskBy, Step};
 
@@ -28,22 +28,18 @@ pub fn read_filter(mut section: Section, findings: &mut Findings) -> Vec<Uncheck
     } else if !keys.is_empty() && !include.is_empty() {
         findings.problem(section.field("Include"), "stands beside FilterKey; write one of the two");
     }
-    let (name, rules) = match keys.is_empty() {
-        true => ("Include", include),
-        false => ("FilterKey", keys.into_iter().zip(regexes).collect()),
+    let field = section.field(if keys.is_empty() { "Include" } else { "FilterKey" });
+    let rules: Vec<(String, String, String)> = if keys.is_empty() {
+        include.into_iter().map(|(key, regex)| (format!("Include.{key}"), key, regex)).collect()
+    } else {
+        let rules = keys.into_iter().zip(regexes).enumerate();
+        rules.map(|(index, (key, regex))| (format!("FilterRegex[{index}]"), key, regex)).collect()
     };
-    let field = section.field(name);
     let mut compiled = Vec::new();
-    for (index, (key, regex)) in rules.into_iter().enumerate() {
+    for (place, key, regex) in rules {
         match compile(&regex) {
             Ok(regex) => compiled.push((key, regex)),
-            Err(reason) => {
-                let place = match name {
-                    "Include" => format!("Include.{key}"),
-                    _ => format!("FilterRegex[{index}]"),
-                };
-                findings.problem(section.field(&place), reason);
-            }
+            Err(reason) => findings.problem(section.field(&place), reason),
         }
     }
     if !compiled.is_empty() {
@@ -79,14 +75,12 @@ pub fn read_mask(mut section: Section, findings: &mut Findings) -> Option<Unchec
     let before = section.text("ContentPatternBeforeReplacedString", findings).unwrap_or_default();
     let replaced = section.needed_text("ReplacedContentPattern", findings);
     let all = section.boolean("ReplacingAll", findings).unwrap_or(true);
-    let regex = replaced.and_then(|replaced| match compile_mask(&before, &replaced) {
-        Ok(regex) => Some(regex),
-        Err((is_before, reason)) => {
-            let name =
-                if is_before { "ContentPatternBeforeReplacedString" } else { "ReplacedContentPattern" };
-            findings.problem(section.field(name), reason);
-            None
-        }
+    let regex = replaced.and_then(|replaced| {
+        let (name, compiled) = match syntax(&before) {
+            Err(reason) => ("ContentPatternBeforeReplacedString", Err(reason)),
+            Ok(()) => ("ReplacedContentPattern", compile_mask(&before, &replaced)),
+        };
+        compiled.map_err(|reason| findings.problem(section.field(name), reason)).ok()
     });
     let field = section.field("SourceKey");
     section.finish(findings);
