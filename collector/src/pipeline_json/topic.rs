@@ -1,12 +1,11 @@
 //! `global`: the topic of every log.
 
+use sls_api::logtail::CONSTANT_TOPIC;
+
 use super::Findings;
 use super::regex_check::compile;
 use super::section::Section;
 use crate::pipeline::TopicRule;
-
-/// Prefix of a constant topic in the classic form, which LoongCollector takes here too.
-const CONSTANT: &str = "customized://";
 
 /// Topic of `global` (collector.md §2.2, §2.3).
 pub fn read(mut global: Section, findings: &mut Findings) -> TopicRule {
@@ -24,7 +23,8 @@ pub fn read(mut global: Section, findings: &mut Findings) -> TopicRule {
         // A machine group may have no topic.
         "machine_group_topic" => TopicRule::Fixed(format),
         "custom" => {
-            let text = format.strip_prefix(CONSTANT).unwrap_or(&format);
+            // LoongCollector takes the prefix of the classic form here too.
+            let text = format.strip_prefix(CONSTANT_TOPIC).unwrap_or(&format);
             if text.is_empty() {
                 findings.problem(global.field("TopicFormat"), "is missing: write the topic");
             }

@@ -16,4 +16,4 @@ pub use check::{Problem, Severity, check_input_detail};
 pub use complete::complete_input_detail;
 pub use deliver::{Delivery, deliver_pipeline};
 pub use regex_shape::{RegexError, capture_groups};
-pub use translate::{Destination, TranslateError, to_pipeline};
+pub use translate::{CONSTANT_TOPIC, Destination, TranslateError, to_pipeline};

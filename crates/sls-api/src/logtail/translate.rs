@@ -9,7 +9,7 @@ mod processors;
 mod topic;
 
 pub(super) use processors::{SIMPLE_REGEX, TIME_KEY, UNPARSED_KEY};
-pub(super) use topic::CONSTANT as CONSTANT_TOPIC;
+pub use topic::CONSTANT as CONSTANT_TOPIC;
 
 use serde_json::{Map, Value, json};
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::TranslateError;
 use crate::logtail::fields::Fields;
 
-/// Prefix of a constant topic.
-pub(in crate::logtail) const CONSTANT: &str = "customized://";
+/// Prefix of a constant topic in `topicFormat` of the classic form.
+pub const CONSTANT: &str = "customized://";
 
 /// The `global` object; none when there is nothing to say. `group_topic` needs the machine
 /// group, which a config does not know: whoever hands the pipeline to an agent replaces it
