@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sls_api::agent::{ConfigDetail, VERSION_DELETED};
-use sls_api::logtail::{Delivery, Destination, TranslateError, deliver_pipeline, to_pipeline};
+use sls_api::logtail::{
+    CONSTANT_TOPIC, Delivery, Destination, TranslateError, deliver_pipeline, to_pipeline,
+};
 use sls_api::ops::logtail_configs::LogtailConfig;
 
 use crate::store::agents::AgentConfig;
@@ -90,7 +92,7 @@ fn with_group_topic(config: &LogtailConfig, group_topic: &str) -> LogtailConfig 
     if detail.get(TOPIC_FORMAT).and_then(Value::as_str) == Some(GROUP_TOPIC) {
         let constant = match group_topic {
             "" => "none".to_owned(),
-            topic => format!("customized://{topic}"),
+            topic => format!("{CONSTANT_TOPIC}{topic}"),
         };
         detail.insert(TOPIC_FORMAT.to_owned(), Value::String(constant));
     }
