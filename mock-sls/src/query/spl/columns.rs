@@ -1,12 +1,12 @@
 //! The columns of the rows of a pipeline, by their names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::types::Value;
 
 use super::{
     Rows,
-    memory::{Meter, VALUE_BYTES, row_bytes},
+    memory::{Meter, VALUE_BYTES, row_bytes, still_wanted},
 };
 use crate::query::{
     source::Cancel,
@@ -45,14 +45,67 @@ impl Places {
     }
 }
 
+/// Where the columns are whose names a command mentions, while it changes names.
+pub struct Names {
+    /// All columns of a name, by the name itself and by its small letters.
+    exact: HashMap<String, BTreeSet<usize>>,
+    folded: HashMap<String, BTreeSet<usize>>,
+}
+
+impl Names {
+    pub fn of<'n>(columns: &[Column], mentioned: impl Iterator<Item = &'n String>) -> Self {
+        let folded = mentioned.map(|name| (name.to_ascii_lowercase(), BTreeSet::new())).collect();
+        let mut names = Self { exact: HashMap::new(), folded };
+        columns.iter().enumerate().for_each(|(at, column)| names.add(&column.name, at));
+        names
+    }
+
+    /// Gives a column a name.
+    pub fn add(&mut self, name: &str, at: usize) {
+        if let Some(places) = self.folded.get_mut(&name.to_ascii_lowercase()) {
+            places.insert(at);
+            self.exact.entry(name.to_owned()).or_default().insert(at);
+        }
+    }
+
+    /// Takes the name of a column away.
+    pub fn remove(&mut self, name: &str, at: usize) {
+        for places in [self.folded.get_mut(&name.to_ascii_lowercase()), self.exact.get_mut(name)] {
+            places.map(|places| places.remove(&at));
+        }
+    }
+
+    /// As [`Places::find`].
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let exact = self.exact.get(name).and_then(BTreeSet::first);
+        exact.or_else(|| self.folded.get(&name.to_ascii_lowercase())?.first()).copied()
+    }
+}
+
 impl Rows {
+    /// The name of a column.
+    pub fn name(&self, at: usize) -> &str {
+        self.frame.columns.get(at).map_or("", |column| &column.name)
+    }
+
     pub fn columns_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
         let numbered = self.frame.columns.iter().enumerate();
         numbered.filter(|(_, column)| wanted(&column.name)).map(|(index, _)| index).collect()
     }
 
-    /// These columns alone, in this order. A value is copied only if its column is there twice.
+    /// These columns alone, in this order.
     pub fn with_columns(self, places: &[usize], cancel: &Cancel) -> Result<Self, SqlError> {
+        let names = places.iter().map(|&at| self.name(at).to_owned()).collect();
+        self.with_named_columns(places, names, cancel)
+    }
+
+    /// These columns alone, in this order, with these names. A value is copied only if its column is there twice.
+    pub fn with_named_columns(
+        self,
+        places: &[usize],
+        names: Vec<String>,
+        cancel: &Cancel,
+    ) -> Result<Self, SqlError> {
         let Self { frame, named, texts, .. } = self;
         let mut seen = HashSet::new();
         let mut last: Vec<(usize, bool)> = places.iter().rev().map(|&at| (at, seen.insert(at))).collect();
@@ -70,7 +123,9 @@ impl Rows {
             meter.add(row_bytes(&picked))?;
             rows.push(picked);
         }
-        let columns: Vec<Column> = places.iter().filter_map(|&at| frame.columns.get(at).cloned()).collect();
+        let ty = |at: usize| frame.columns.get(at).map_or(Type::Varchar, |column| column.ty.clone());
+        let named_places = places.iter().zip(names);
+        let columns: Vec<Column> = named_places.map(|(&at, name)| Column { name, ty: ty(at) }).collect();
         Ok(Self {
             places: Places::of(&columns),
             frame: Frame { columns, rows },
@@ -112,9 +167,7 @@ impl Rows {
     pub fn fill_up(&mut self, cancel: &Cancel) -> Result<(), SqlError> {
         let width = self.frame.columns.len();
         for row in &mut self.frame.rows {
-            if cancel.is_cancelled() {
-                return Err(SqlError::Cancelled);
-            }
+            still_wanted(cancel)?;
             row.reserve_exact(width.saturating_sub(row.len()));
             row.resize(width, Value::Null);
         }

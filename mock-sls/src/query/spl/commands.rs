@@ -1,15 +1,15 @@
 //! Runs one command over rows.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashSet};
 
 use rusqlite::types::Value;
 use sqlparser::ast::{Expr, OrderByExpr};
 
 use super::{
     Rows,
-    columns::Places,
+    columns::{Names, Places},
     extract, is_time_field,
-    memory::{Meter, row_bytes},
+    memory::{Meter, row_bytes, still_wanted},
     parse::{Command, KeyValues, Parsed, Projected},
 };
 use crate::query::{
@@ -130,65 +130,89 @@ fn extended(
 }
 
 fn projected(mut rows: Rows, members: &[Projected], cancel: &Cancel) -> Result<Rows, SqlError> {
-    let mut chosen: Vec<(usize, String, bool)> = Vec::new();
+    let mut chosen = Chosen::default();
     let mut meter = Meter::of(&rows.frame.rows, cancel);
     for member in members {
         match member {
             Projected::Kept(pattern) if pattern.is_wild() => {
-                let found = rows.columns_where(|name| pattern.matches(name));
-                for at in found {
-                    let name =
-                        rows.frame.columns.get(at).map(|column| column.name.clone()).unwrap_or_default();
-                    chosen.push((at, name, false));
+                still_wanted(cancel)?;
+                for at in rows.columns_where(|name| pattern.matches(name)) {
+                    chosen.add(at, rows.name(at), false);
                 }
             }
             Projected::Kept(pattern) => {
                 let at = rows.found_or_made(pattern.name(), &mut meter)?;
-                chosen.push((at, pattern.name().to_owned(), true));
+                chosen.add(at, pattern.name(), true);
             }
             Projected::Renamed { new, old } => {
                 let at = rows.found_or_made(old, &mut meter)?;
-                chosen.push((at, new.clone(), true));
+                chosen.add(at, new, true);
             }
         }
     }
     for at in rows.columns_where(is_time_field) {
-        if !chosen.iter().any(|(known, ..)| *known == at) {
-            let name = rows.frame.columns.get(at).map(|column| column.name.clone()).unwrap_or_default();
-            chosen.push((at, name, false));
+        if !chosen.places.contains(&at) {
+            chosen.add(at, rows.name(at), false);
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    chosen.retain(|(_, name, _)| seen.insert(name.clone()));
-    let places: Vec<usize> = chosen.iter().map(|(at, ..)| *at).collect();
-    let mut rows = rows.with_columns(&places, cancel)?;
-    for ((column, named), (_, name, explicit)) in
-        rows.frame.columns.iter_mut().zip(&mut rows.named).zip(chosen)
-    {
-        column.name = name;
-        *named = *named || explicit;
-    }
-    rows.places = Places::of(&rows.frame.columns);
+    let Chosen { places, names, explicit, .. } = chosen;
+    let mut rows = rows.with_named_columns(&places, names, cancel)?;
+    rows.named.iter_mut().zip(explicit).for_each(|(named, explicit)| *named |= explicit);
     Ok(rows)
 }
 
-fn renamed(mut rows: Rows, pairs: &[(String, String)], cancel: &Cancel) -> Result<Rows, SqlError> {
-    for (new, old) in pairs {
-        let Some(at) = rows.places.find(old).filter(|_| !is_time_field(old) && !is_time_field(new)) else {
-            continue;
-        };
-        let overwritten = rows.places.find(new).filter(|place| *place != at);
-        if let Some(column) = rows.frame.columns.get_mut(at) {
-            column.name = new.clone();
-        }
-        rows.places = Places::of(&rows.frame.columns);
-        if let Some(overwritten) = overwritten {
-            let left: Vec<usize> =
-                (0..rows.frame.columns.len()).filter(|place| *place != overwritten).collect();
-            rows = rows.with_columns(&left, cancel)?;
+/// Columns that `project` takes, each name once: the first that has it.
+#[derive(Default)]
+struct Chosen {
+    places: Vec<usize>,
+    names: Vec<String>,
+    /// Whether the command says the name.
+    explicit: Vec<bool>,
+    seen: HashSet<String>,
+}
+
+impl Chosen {
+    fn add(&mut self, at: usize, name: &str, explicit: bool) {
+        if !self.seen.contains(name) {
+            self.seen.insert(name.to_owned());
+            self.places.push(at);
+            self.names.push(name.to_owned());
+            self.explicit.push(explicit);
         }
     }
-    Ok(rows)
+}
+
+/// One pair after the other, so that a later one sees the names that an earlier one gave. The columns that they
+/// overwrite go behind the last pair, all at once.
+fn renamed(mut rows: Rows, pairs: &[(String, String)], cancel: &Cancel) -> Result<Rows, SqlError> {
+    let mut names = Names::of(&rows.frame.columns, pairs.iter().flat_map(|(new, old)| [new, old]));
+    let mut overwritten = HashSet::new();
+    for (new, old) in pairs {
+        still_wanted(cancel)?;
+        let Some(at) = names.find(old).filter(|_| !is_time_field(old) && !is_time_field(new)) else {
+            continue;
+        };
+        if let Some(other) = names.find(new).filter(|place| *place != at) {
+            names.remove(rows.name(other), other);
+            overwritten.insert(other);
+        }
+        names.remove(rows.name(at), at);
+        names.add(new, at);
+        if let Some(column) = rows.frame.columns.get_mut(at) {
+            column.name.clone_from(new);
+        }
+    }
+    match overwritten.is_empty() {
+        true => {
+            rows.places = Places::of(&rows.frame.columns);
+            Ok(rows)
+        }
+        false => {
+            let left: Vec<usize> =
+                (0..rows.frame.columns.len()).filter(|place| !overwritten.contains(place)).collect();
+            rows.with_columns(&left, cancel)
+        }
+    }
 }
 
 fn owned(pairs: Vec<(&str, &str)>) -> Vec<(String, Option<String>)> {

@@ -32,10 +32,17 @@ impl<'c> Meter<'c> {
     /// They are too many, or the query is not wanted any more.
     pub fn add(&mut self, bytes: u64) -> Result<(), SqlError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        match self.cancel.is_cancelled() {
-            true => Err(SqlError::Cancelled),
-            false => fits(self.bytes),
-        }
+        still_wanted(self.cancel)?;
+        fits(self.bytes)
+    }
+}
+
+/// # Errors
+/// The query is not wanted any more.
+pub fn still_wanted(cancel: &Cancel) -> Result<(), SqlError> {
+    match cancel.is_cancelled() {
+        true => Err(SqlError::Cancelled),
+        false => Ok(()),
     }
 }
 

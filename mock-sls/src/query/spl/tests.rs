@@ -101,7 +101,32 @@ fn a_field_goes_where_its_exact_name_stands() {
     assert_eq!(rows(&mut bed, twice), "c=b b=b Host=a\nc=null b=null Host=null");
 }
 
+#[test]
+fn a_long_list_of_names_over_many_fields_is_worked_through() {
+    let fields: serde_json::Map<_, _> = (0..4000).map(|n| (format!("f{n}"), json!("x"))).collect();
+    let mut bed = Bed::new(index(&["i"]), &[json!(fields)]);
+    let swapped = vec!["f0=f1,f1=f0"; 5000].join(",");
+    // The first of them overwrites a field.
+    let outcome = rows(&mut bed, &format!("* | project-rename {swapped} | project f1, f0, f2"));
+    assert_eq!(outcome, "f1=x f0=null f2=x");
+    let every = vec!["f*"; 100].join(",");
+    assert_eq!(rows(&mut bed, &format!("* | project {every} | project f7")), "f7=x");
+}
+
 proptest! {
+    /// Names of a few letters in both cases, so that they are often those of other columns.
+    #[test]
+    fn names_given_at_once_are_those_given_one_after_the_other(
+        fields in prop::collection::btree_set("[a-cA-C]", 1..6),
+        pairs in prop::collection::vec("[a-cA-C]=[a-cA-C]", 1..8),
+    ) {
+        let fields = fields.into_iter().map(|name| (name.clone(), json!(format!("value of {name}"))));
+        let mut bed = Bed::new(index(&["i"]), &[json!(serde_json::Map::from_iter(fields))]);
+        let at_once = format!("* | project-rename {}", pairs.join(", "));
+        let one_by_one: Vec<String> = pairs.iter().map(|pair| format!("project-rename {pair}")).collect();
+        prop_assert_eq!(rows(&mut bed, &at_once), rows(&mut bed, &format!("* | {}", one_by_one.join(" | "))));
+    }
+
     #[test]
     fn any_pipeline_is_read_or_refused(text in r#"(where|extend|project|project-away|parse-json|parse-csv|parse-kv|expand-values|sort|limit|stats| by | as | desc|[a-z*=,|'"$.()<>0-9 -]){0,30}"#) {
         let mut bed = bed();
