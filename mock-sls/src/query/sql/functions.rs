@@ -136,8 +136,8 @@ pub fn call_distinct(name: &str, args: &[Typed], place: At) -> Result<Typed, Sql
     let texts = match texts.as_slice() {
         // It would say it twice.
         [_] if function.is_distinct() => texts,
-        [only] if function.kind == Kind::Aggregate && function.takes_values_alone() => {
-            vec![format!("DISTINCT {only}")]
+        [_] if function.kind == Kind::Aggregate && function.takes_values_alone() => {
+            keys(texts, &types).map(|key| format!("DISTINCT {key}")).collect()
         }
         _ => {
             let message = format!("DISTINCT in {name} needs an aggregate of one argument");
@@ -145,6 +145,11 @@ pub fn call_distinct(name: &str, args: &[Typed], place: At) -> Result<Typed, Sql
         }
     };
     Ok(function.applied(&texts, &types, false))
+}
+
+/// What the different values of arguments are told apart by.
+fn keys(texts: Vec<String>, types: &[Type]) -> impl Iterator<Item = String> {
+    texts.into_iter().zip(types).map(|(text, ty)| Typed::new(ty.clone(), text).into_key())
 }
 
 /// Whether SQLite itself computes a call of these arguments.
@@ -244,7 +249,13 @@ impl Overload {
             true => self.sql.replace("sls_", LENIENT),
             false => self.sql.to_owned(),
         };
-        Typed::new((self.gives)(types), fill(&template, texts, types))
+        match self.is_distinct() {
+            true => {
+                let keys: Vec<String> = keys(texts.to_vec(), types).collect();
+                Typed::new((self.gives)(types), fill(&template, &keys, types))
+            }
+            false => Typed::new((self.gives)(types), fill(&template, texts, types)),
+        }
     }
 
     /// Whether it takes different values by itself.

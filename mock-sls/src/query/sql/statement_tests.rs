@@ -50,6 +50,16 @@ fn errors_are_as_in_the_file() {
     check_file(include_str!("statements/errors.txt"), expect_file!["statements/errors.txt"]);
 }
 
+#[test]
+fn a_statement_does_not_double_with_each_level_that_is_compared() {
+    let nested = |around: fn(String) -> String| (0..19).fold("i".to_owned(), |inner, _| around(inner));
+    let case = nested(|inner| format!("case {inner} when '1' then '2' when '2' then '1' else '3' end"));
+    assert_eq!(bed().rows(&format!("select {case} a where i < '3' order by i")), "a=2\na=1");
+    let between =
+        nested(|inner| format!("cast(array[{inner}] between array['0'] and array['1'] as varchar)"));
+    assert_eq!(bed().rows(&format!("select {between} a where i < '3' order by i")), "a=false\na=false");
+}
+
 /// Pieces that statements are made of, so that some of what is made of them means something.
 const PIECES: &[&str] = &[
     "select ",

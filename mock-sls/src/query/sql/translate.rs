@@ -33,7 +33,7 @@ use super::{
     parse::START,
     schema::Schema,
     scope::{Relation, Scope},
-    types::Type,
+    types::{Type, Typed},
 };
 
 /// Levels of nested expressions and subqueries. Guess: protects the stack.
@@ -126,7 +126,7 @@ enum Mode<'c> {
     /// Rows or groups, to see which it is.
     Either,
     /// Groups, made by these expressions.
-    Groups(&'c [String]),
+    Groups(&'c [Typed]),
 }
 
 /// A named item of a select list.

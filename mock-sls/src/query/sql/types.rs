@@ -196,6 +196,11 @@ impl Type {
         }
     }
 
+    /// Whether its values hold others, so that their texts have another order than they.
+    pub fn is_container(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Map(..) | Self::Row(_))
+    }
+
     /// Whether there are maps in it: their entries stand in any order, so that equal ones have many texts.
     pub fn has_maps(&self) -> bool {
         match self {
@@ -266,6 +271,22 @@ impl Typed {
             }
             _ => self.sql,
         }
+    }
+
+    /// Brought to `ty`, one that [`Type::common`] gives, so that SQLite finds equal what is equal.
+    pub fn comparable_as(self, ty: &Type) -> String {
+        match ty {
+            ty if ty.has_maps() => format!("sls_identity({})", self.brought_to(ty)),
+            Type::Array(_) | Type::Row(_) => self.brought_to(ty),
+            // SQLite compares numbers of both types.
+            _ => self.sql,
+        }
+    }
+
+    /// What groups and different values are told apart by. It is the value itself, in its only text.
+    pub fn into_key(self) -> String {
+        let ty = self.ty.clone();
+        self.comparable_as(&ty)
     }
 }
 

@@ -57,6 +57,19 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         let (a, b) = (limit::json(a.as_bytes())?, limit::json(b.as_bytes())?);
         Ok(a.zip(b).map(|(a, b)| order(&a, &b) as i64))
     })?;
+    // BETWEEN for containers: what it compares stands there once.
+    scalar(db, "sls_between", 3, PURE, |call| {
+        let side = |at| text_arg(call, at)?.map_or(Ok(None), |text| limit::json(text.as_bytes()));
+        let (value, low, high) = (side(0)?, side(1)?, side(2)?);
+        let above = value.as_ref().zip(low).map(|(value, low)| order(value, &low).is_ge());
+        let below = value.zip(high).map(|(value, high)| order(&value, &high).is_le());
+        Ok(match (above, below) {
+            (Some(above), Some(below)) => Some(above && below),
+            // What is on the wrong side of one bound is so whatever the other one is.
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            _ => None,
+        })
+    })?;
     scalar(db, "sls_zip", -1, PURE, zip)?;
     scalar(db, "sls_cardinality", 1, PURE, |call| {
         Ok(json_arg(call)?.and_then(|json| match json {

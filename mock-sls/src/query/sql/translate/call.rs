@@ -255,7 +255,7 @@ impl Translator<'_> {
         let mut parts = Vec::new();
         let mut partition = Vec::new();
         for expr in &spec.partition_by {
-            partition.push(self.expr(expr, context)?.sql);
+            partition.push(self.expr(expr, context)?.into_key());
         }
         if !partition.is_empty() {
             parts.push(format!("PARTITION BY {}", partition.join(", ")));

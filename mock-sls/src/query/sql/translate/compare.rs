@@ -9,11 +9,11 @@ use sqlparser::ast::{
     TableFactor, Value,
 };
 
-use super::{Context, Translator, from::derived, unsupported};
+use super::{Context, Translator, from::derived, operator::comparison, unsupported};
 use crate::query::sql::{
     SqlError,
     error::At,
-    parse::name_start,
+    parse::{START, name_start},
     scope::Scope,
     types::{Type, Typed},
 };
@@ -92,7 +92,7 @@ impl Translator<'_> {
             let right = self.expr(key, Context::rows(&earlier))?;
             conditions.push(match left.ty.is_time() {
                 true => format!("{} IS ({} + {seconds}000)", left.sql, right.sql),
-                false => format!("{} IS {}", left.sql, right.sql),
+                false => comparison(left, "IS", right, START)?.sql,
             });
         }
         match conditions.is_empty() {

@@ -7,7 +7,8 @@ use sqlparser::ast::{
 
 use super::{
     Context, Mode, Translator,
-    operator::{boolean, comparable},
+    operator::{between, boolean, common, not},
+    query::comparable_columns,
     unsupported,
 };
 use crate::query::sql::{
@@ -28,7 +29,7 @@ impl Translator<'_> {
             // What the groups are made by can be used as it is.
             Mode::Groups(keys) if !matches!(expr, Expr::Value(_)) && this.has_keys(keys) => {
                 match this.plain(expr, context.with_mode(Mode::Rows)) {
-                    Ok(row) if keys.contains(&row.sql) => Ok(row),
+                    Ok(row) if keys.iter().any(|key| key.sql == row.sql) => Ok(row),
                     // A key of another grouping set.
                     Ok(row) if this.absent_keys.contains(&row.sql) => Ok(Typed::new(row.ty, "NULL")),
                     _ => this.plain(expr, context),
@@ -46,7 +47,7 @@ impl Translator<'_> {
     }
 
     /// Whether groups are made by anything: else no expression can be one of their keys.
-    fn has_keys(&self, keys: &[String]) -> bool {
+    fn has_keys(&self, keys: &[Typed]) -> bool {
         !keys.is_empty() || !self.absent_keys.is_empty()
     }
 
@@ -73,10 +74,7 @@ impl Translator<'_> {
             Expr::Between { expr, negated, low, high } => {
                 let value = self.expr(expr, context)?;
                 let (low, high) = (self.expr(low, context)?, self.expr(high, context)?);
-                comparable(&value.ty, "BETWEEN", &low.ty, place())?;
-                comparable(&value.ty, "BETWEEN", &high.ty, place())?;
-                let word = if *negated { "NOT BETWEEN" } else { "BETWEEN" };
-                Ok(boolean(format!("({} {word} {} AND {})", value.sql, low.sql, high.sql)))
+                between(value, low, high, *negated, place())
             }
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated, place(), context),
             Expr::InSubquery { expr, subquery, negated } => {
@@ -85,8 +83,9 @@ impl Translator<'_> {
                 let [column] = query.columns.as_slice() else {
                     return Err(SqlError::semantic(place(), SEVERAL_COLUMNS));
                 };
-                comparable(&value.ty, "IN", &column.ty, place())?;
-                Ok(boolean(format!("({} {} ({}))", value.sql, not(*negated, "IN"), query.sql)))
+                let ty = common(&value.ty, "IN", &column.ty, place())?;
+                let members = comparable_columns(query, std::slice::from_ref(&ty));
+                Ok(boolean(format!("({} {} ({members}))", value.comparable_as(&ty), not(*negated, "IN"))))
             }
             Expr::Exists { subquery, negated } => {
                 let query = self.query(subquery, Some(context.scope), false)?;
@@ -223,16 +222,19 @@ impl Translator<'_> {
         context: Context<'_>,
     ) -> Result<Typed, SqlError> {
         let value = self.expr(value, context)?;
+        let mut ty = value.ty.clone();
         let mut members = Vec::new();
         for member in list {
             let member = self.expr(member, context)?;
-            if value.ty.common(&member.ty).is_none() {
+            ty = ty.common(&member.ty).ok_or_else(|| {
                 let message = format!("IN value and list items must be the same type: {}", value.ty);
-                return Err(SqlError::semantic(place, message));
-            }
-            members.push(member.sql);
+                SqlError::semantic(place, message)
+            })?;
+            members.push(member);
         }
-        Ok(boolean(format!("({} {} ({}))", value.sql, not(negated, "IN"), members.join(", "))))
+        let members: Vec<String> = members.into_iter().map(|member| member.comparable_as(&ty)).collect();
+        let word = not(negated, "IN");
+        Ok(boolean(format!("({} {word} ({}))", value.comparable_as(&ty), members.join(", "))))
     }
 
     fn like(
@@ -273,15 +275,16 @@ impl Translator<'_> {
         context: Context<'_>,
     ) -> Result<Typed, SqlError> {
         let operand = operand.map(|operand| self.expr(operand, context)).transpose()?;
+        let mut compared = operand.as_ref().map_or(Type::Null, |operand| operand.ty.clone());
         let mut tests = Vec::new();
         let mut results = Vec::new();
         for CaseWhen { condition, result } in conditions {
             let test = match &operand {
-                None => self.condition(condition, context, "CASE WHEN clause")?.sql,
-                Some(operand) => {
+                None => self.condition(condition, context, "CASE WHEN clause")?,
+                Some(_) => {
                     let value = self.expr(condition, context)?;
-                    comparable(&operand.ty, "=", &value.ty, place)?;
-                    format!("{} = {}", operand.sql, value.sql)
+                    compared = common(&compared, "=", &value.ty, place)?;
+                    value
                 }
             };
             tests.push(test);
@@ -293,10 +296,15 @@ impl Translator<'_> {
         let message = |ty: &Type| format!("All CASE results must be the same type: {ty}");
         let (ty, results) = same_type(results, place, message)?;
         let mut sql = String::from("(CASE");
-        for (test, result) in tests.iter().zip(&results) {
-            sql.push_str(&format!(" WHEN {test} THEN {result}"));
+        // It stands there once, whatever stands in it.
+        if let Some(operand) = operand {
+            sql.push_str(&format!(" {}", operand.comparable_as(&compared)));
         }
-        if let Some(otherwise) = results.get(tests.len()) {
+        let mut results = results.into_iter();
+        for (test, result) in tests.into_iter().zip(&mut results) {
+            sql.push_str(&format!(" WHEN {} THEN {result}", test.comparable_as(&compared)));
+        }
+        if let Some(otherwise) = results.next() {
             sql.push_str(&format!(" ELSE {otherwise}"));
         }
         Ok(Typed::new(ty, sql + " END)"))
@@ -348,10 +356,6 @@ pub(super) fn zoned(sql: String, name: String, place: At) -> Result<Typed, SqlEr
         Some(_) => Ok(Typed::new(Type::TimestampTz(name), sql)),
         None => Err(SqlError::semantic(place, format!("'{name}' is not a valid time zone"))),
     }
-}
-
-fn not(negated: bool, word: &str) -> String {
-    if negated { format!("NOT {word}") } else { word.to_owned() }
 }
 
 fn literal(value: &ValueWithSpan) -> Result<Typed, SqlError> {

@@ -4,7 +4,7 @@ use sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::{Clause, Context, Translated, Translator, external_name, unsupported};
+use super::{Clause, Context, Translated, Translator, external_name, operator::comparison, unsupported};
 use crate::query::sql::{
     SqlError,
     parse::{START, at, name_start},
@@ -75,8 +75,8 @@ impl Translator<'_> {
             let name = Expr::Identifier(single(name)?.clone());
             let left = self.expr(&name, Context::rows(scope))?;
             let equal = self.expr(&name, Context::rows(&right))?;
-            conditions.push(format!("{} = {}", left.sql, equal.sql));
-            shared.push(equal.sql);
+            shared.push(equal.sql.clone());
+            conditions.push(comparison(left, "=", equal, START)?.sql);
         }
         for mut relation in right.relations {
             let sql = relation.sql.clone();

@@ -111,21 +111,7 @@ impl Translator<'_> {
         context: Context<'_>,
     ) -> Result<Typed, SqlError> {
         let (left, right) = (self.expr(left, context)?, self.expr(right, context)?);
-        comparable(&left.ty, op, &right.ty, place)?;
-        let ty = left.ty.common(&right.ty).unwrap_or(Type::Null);
-        Ok(boolean(match (&ty, op) {
-            // Their texts have another order.
-            (Type::Array(_) | Type::Map(..) | Type::Row(_), "<" | "<=" | ">" | ">=") => {
-                format!("(sls_order({}, {}) {op} 0)", left.brought_to(&ty), right.brought_to(&ty))
-            }
-            (ty, _) if ty.has_maps() => {
-                format!("(sls_identity({}) {op} sls_identity({}))", left.brought_to(ty), right.brought_to(ty))
-            }
-            (Type::Array(_) | Type::Row(_), _) => {
-                format!("({} {op} {})", left.brought_to(&ty), right.brought_to(&ty))
-            }
-            _ => format!("({} {op} {})", left.sql, right.sql),
-        }))
+        comparison(left, op, right, place)
     }
 
     pub(super) fn unary(
@@ -209,13 +195,52 @@ pub(super) fn boolean(sql: String) -> Typed {
     Typed::new(Type::Boolean, sql)
 }
 
+/// Two values, compared by what they are and not by their texts.
+pub(super) fn comparison(left: Typed, op: &str, right: Typed, place: At) -> Result<Typed, SqlError> {
+    let ty = common(&left.ty, op, &right.ty, place)?;
+    Ok(boolean(match op {
+        // Their texts have another order.
+        "<" | "<=" | ">" | ">=" if ty.is_container() => {
+            format!("(sls_order({}, {}) {op} 0)", left.brought_to(&ty), right.brought_to(&ty))
+        }
+        _ => format!("({} {op} {})", left.comparable_as(&ty), right.comparable_as(&ty)),
+    }))
+}
+
+/// `value between low and high`. Each stands there once, whatever stands in it.
+pub(super) fn between(
+    value: Typed,
+    low: Typed,
+    high: Typed,
+    negated: bool,
+    place: At,
+) -> Result<Typed, SqlError> {
+    let ty = common(&value.ty, "BETWEEN", &low.ty, place)?;
+    let ty = common(&ty, "BETWEEN", &high.ty, place)?;
+    let word = not(negated, "BETWEEN");
+    Ok(boolean(match ty.is_container() {
+        true => {
+            let [value, low, high] = [value, low, high].map(|bound| bound.brought_to(&ty));
+            format!("({})", not(negated, &format!("sls_between({value}, {low}, {high})")))
+        }
+        false => format!("({} {word} {} AND {})", value.sql, low.sql, high.sql),
+    }))
+}
+
+/// The type that both sides of an operator are brought to.
+pub(super) fn common(left: &Type, op: &str, right: &Type, place: At) -> Result<Type, SqlError> {
+    left.common(right).ok_or_else(|| not_applicable(op, left, right, place))
+}
+
 pub(super) fn comparable(left: &Type, op: &str, right: &Type, place: At) -> Result<(), SqlError> {
-    match left.common(right) {
-        Some(_) => Ok(()),
-        None => Err(not_applicable(op, left, right, place)),
-    }
+    common(left, op, right, place).map(|_| ())
 }
 
 fn not_applicable(op: &str, left: &Type, right: &Type, place: At) -> SqlError {
     SqlError::semantic(place, format!("'{op}' cannot be applied to {left}, {right}"))
+}
+
+/// `word`, or the opposite of it.
+pub(super) fn not(negated: bool, word: &str) -> String {
+    if negated { format!("NOT {word}") } else { word.to_owned() }
 }

@@ -102,7 +102,7 @@ impl Translator<'_> {
                     SetExpr::SetOperation { .. } | SetExpr::Values(_) => {
                         format!("SELECT * FROM ({})", right_query.sql)
                     }
-                    _ => right_query.sql,
+                    _ => right_query.sql.clone(),
                 };
                 let word = match (op, set_quantifier) {
                     (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
@@ -112,7 +112,10 @@ impl Translator<'_> {
                     _ => return Err(unsupported("this set operation")),
                 };
                 let columns = united(&left_query.columns, &right_query.columns)?;
-                Ok(Translated { sql: format!("{} {word} {right_sql}", left_query.sql), columns })
+                let types: Vec<Type> = columns.iter().map(|column| column.ty.clone()).collect();
+                let left_sql = comparable_columns(left_query, &types);
+                let right_sql = comparable_columns(Translated { sql: right_sql, ..right_query }, &types);
+                Ok(Translated { sql: format!("{left_sql} {word} {right_sql}"), columns })
             }
             SetExpr::Values(values) => self.values(values, outer),
             _ => Err(unsupported("this kind of query")),
@@ -150,6 +153,20 @@ impl Translator<'_> {
         }
         Ok(Translated { sql, columns })
     }
+}
+
+/// A query whose columns can be compared as values of these types.
+pub(super) fn comparable_columns(query: Translated, types: &[Type]) -> String {
+    let columns = query.columns.into_iter().zip(types).enumerate();
+    let values: Vec<String> = columns
+        .map(|(index, (column, ty))| Typed::new(column.ty, format!("k{index}")).comparable_as(ty))
+        .collect();
+    let is_as_it_is = |(index, value): (usize, &String)| *value == format!("k{index}");
+    if values.iter().enumerate().all(is_as_it_is) {
+        return query.sql;
+    }
+    let list = values.iter().enumerate().map(|(index, value)| format!("{value} AS k{index}"));
+    format!("SELECT {} FROM ({})", list.collect::<Vec<_>>().join(", "), query.sql)
 }
 
 /// Columns of a set operation: names of the left, types that hold both.

@@ -101,21 +101,24 @@ impl Translator<'_> {
             true => Vec::new(),
             false => self.group_keys(&select.group_by, &items, named_rows)?,
         };
+        let distinct = is_distinct(select)?;
+        let word = if distinct { "DISTINCT " } else { "" };
         let list = match always || !keys.is_empty() || select.having.is_some() {
             true => None,
-            false => self.list_of_rows(&items, order_by, rows)?,
+            false => self.list_of_rows(&items, distinct, order_by, rows)?,
         };
         let grouped = list.is_none();
         self.weigh_groups(grouped);
         let (list, columns) = match list {
             Some(list) => list,
-            None => match self.select_list(&items, rows.with_mode(Mode::Groups(&keys))) {
+            None => match self.select_list(&items, distinct, rows.with_mode(Mode::Groups(&keys))) {
                 // GROUP BY a name that is both a column and a select item means the column, unless only the
                 // item makes sense. Source: guess; `date_format(…) as time … group by time` is common.
                 Err(error) if !keys.is_empty() => {
                     let by_item = Context { aliases_first: true, ..named_rows };
                     keys = self.group_keys(&select.group_by, &items, by_item)?;
-                    self.select_list(&items, rows.with_mode(Mode::Groups(&keys))).map_err(|_| error)?
+                    self.select_list(&items, distinct, rows.with_mode(Mode::Groups(&keys)))
+                        .map_err(|_| error)?
                 }
                 list => list?,
             },
@@ -125,7 +128,9 @@ impl Translator<'_> {
             // One group, even of no rows at all, is what aggregates make without GROUP BY.
             if always { " HAVING count(*) >= 0" } else { "" }.to_owned()
         } else {
-            format!(" GROUP BY {}", keys.iter().map(|key| not_a_position(key)).collect::<Vec<_>>().join(", "))
+            // Any of the equal values stands for its group.
+            let keys = keys.iter().map(|key| not_a_position(&key.clone().into_key()).to_owned());
+            format!(" GROUP BY {}", keys.collect::<Vec<_>>().join(", "))
         };
         let named = Context { aliases: &aliases, ..context };
         let having = match &select.having {
@@ -142,18 +147,24 @@ impl Translator<'_> {
                 self.order_by(order_by, named, items.len())?
             }
         };
-        let distinct = distinct(select)?;
         Ok(Translated {
-            sql: format!("SELECT {distinct}{list} FROM {from}{filter}{group_by}{having}{order}"),
+            sql: format!("SELECT {word}{list} FROM {from}{filter}{group_by}{having}{order}"),
             columns,
         })
     }
 
-    fn select_list(&mut self, items: &[Item<'_>], context: Context<'_>) -> Result<SelectList, SqlError> {
+    fn select_list(
+        &mut self,
+        items: &[Item<'_>],
+        distinct: bool,
+        context: Context<'_>,
+    ) -> Result<SelectList, SqlError> {
         let mut columns = Vec::new();
         let mut list = String::new();
         for (index, item) in items.iter().enumerate() {
-            let Typed { sql, ty } = self.expr(&item.expr, context)?;
+            let value = self.expr(&item.expr, context)?;
+            let ty = value.ty.clone();
+            let sql = if distinct { value.into_key() } else { value.sql };
             let comma = if index == 0 { "" } else { ", " };
             let _ = write!(list, "{comma}{sql} AS k{index}");
             columns.push(OutColumn { name: item.name.clone(), ty });
@@ -166,12 +177,13 @@ impl Translator<'_> {
     fn list_of_rows(
         &mut self,
         items: &[Item<'_>],
+        distinct: bool,
         order_by: Option<&OrderBy>,
         rows: Context<'_>,
     ) -> Result<Option<SelectList>, SqlError> {
         let before = std::mem::replace(&mut self.saw_aggregate, false);
         let either = rows.with_mode(Mode::Either);
-        let list = self.select_list(items, either)?;
+        let list = self.select_list(items, distinct, either)?;
         if let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = order_by {
             // Names of select items fail here, and are not absent; those were looked at above.
             let absent = self.absent.take();
@@ -189,7 +201,7 @@ impl Translator<'_> {
         group_by: &GroupByExpr,
         items: &[Item<'_>],
         context: Context<'_>,
-    ) -> Result<Vec<String>, SqlError> {
+    ) -> Result<Vec<Typed>, SqlError> {
         let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
             return Err(unsupported("GROUP BY ALL"));
         };
@@ -205,7 +217,7 @@ impl Translator<'_> {
                     items.get(index).map_or(expr, |item| &*item.expr)
                 }
             };
-            keys.push(self.within(Clause::Named("GROUP BY"), |this| this.expr(expr, context))?.sql);
+            keys.push(self.within(Clause::Named("GROUP BY"), |this| this.expr(expr, context))?);
         }
         Ok(keys)
     }
@@ -308,10 +320,10 @@ fn own_name(expr: &Expr) -> Option<String> {
     }
 }
 
-fn distinct(select: &Select) -> Result<&'static str, SqlError> {
+fn is_distinct(select: &Select) -> Result<bool, SqlError> {
     match &select.distinct {
-        None | Some(Distinct::All) => Ok(""),
-        Some(Distinct::Distinct) => Ok("DISTINCT "),
+        None | Some(Distinct::All) => Ok(false),
+        Some(Distinct::Distinct) => Ok(true),
         Some(Distinct::On(_)) => Err(unsupported("DISTINCT ON")),
     }
 }
