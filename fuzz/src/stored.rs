@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use mock_sls::fuzzing::index::IndexConfig;
 use mock_sls::fuzzing::source::Indexes;
-use mock_sls::fuzzing::testing::Bed;
+use mock_sls::fuzzing::testing::{Bed, config};
 use serde_json::{Map, Value};
 use sls_api::log_group::{Content, Log, LogGroup, LogTag};
-use sls_api::ops::indexes::Index;
 
 const CASES: &str = include_str!("../../fixtures/query-cases.json");
 /// Those of the file's data sets and indexes that have many kinds of fields.
@@ -23,7 +21,6 @@ pub fn stored() -> Bed {
     }
     let mut index = cases["indexes"]["app"].clone();
     index["keys"] = Value::Object(keys);
-    let index: Index = serde_json::from_value(index).expect("an index");
     let mut groups: Vec<(LogGroup, i64)> = Vec::new();
     for log in logs.map(group) {
         let is_alike = |(group, _): &&mut (LogGroup, i64)| {
@@ -34,7 +31,7 @@ pub fn stored() -> Bed {
             None => groups.push((log, 1)),
         }
     }
-    let indexes = Indexes { current: IndexConfig::from(&index), since: 1, earlier: Vec::new() };
+    let indexes = Indexes { current: config(index), since: 1, earlier: Vec::new() };
     Bed { indexes: Some(indexes), groups, kept: HashMap::new() }
 }
 

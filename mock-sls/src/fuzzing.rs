@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::{Config, OpenError, StateError, ops, server};
 
-pub use crate::query::{expr, histogram, index, log_view, parse, request, run, source, testing};
+pub use crate::query::{expr, histogram, log_view, parse, request, run, source, testing};
 
 /// Whether PutLogs takes this group in, and how many logs it counts in it.
 ///

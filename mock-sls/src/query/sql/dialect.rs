@@ -9,7 +9,7 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Word},
 };
 
-use super::{SqlError, parse::at, types::NESTING_MAX};
+use super::{SqlError, parse::at, types::TYPE_LEVELS_MAX};
 
 /// Words behind an expression that go on with the query: no alias without AS.
 /// Source: Presto's reserved words, and those that begin its clauses.
@@ -142,7 +142,7 @@ enum Open {
     AngledType,
 }
 
-/// Refuses types in types beyond [`NESTING_MAX`] levels: the library reads any number of them.
+/// Refuses types in types beyond [`TYPE_LEVELS_MAX`] levels: the library reads any number of them.
 ///
 /// # Errors
 /// There are more.
@@ -167,8 +167,8 @@ pub fn check_types(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             }
             _ => {}
         }
-        if behind_name && open.iter().filter(|open| **open != Open::Parenthesis).count() > NESTING_MAX {
-            let message = format!("types are nested more than {NESTING_MAX} levels deep");
+        if behind_name && open.iter().filter(|open| **open != Open::Parenthesis).count() > TYPE_LEVELS_MAX {
+            let message = format!("types are nested more than {TYPE_LEVELS_MAX} levels deep");
             return Err(SqlError::Syntax { at: at(token.span.start), message });
         }
         behind_name = matches!(&token.token, Token::Word(word)

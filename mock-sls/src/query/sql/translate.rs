@@ -44,6 +44,10 @@ const NESTING_MAX: usize = 60;
 /// build, and far more than statements of the largest length without such levels need.
 const EXPRESSIONS_MAX: usize = 200_000;
 
+/// How far `compare` goes back with what is around it, and the longest window of `time_series`, seconds: a hundred
+/// years. Own choice: no sum of moments and spans overflows.
+const SPAN_SECONDS_MAX: i64 = 100 * 366 * 86_400;
+
 /// A statement for SQLite.
 #[derive(Debug, Clone)]
 pub struct Translated {

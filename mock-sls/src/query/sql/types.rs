@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// Levels of types in types. Own choice: protects the stack, far above what anybody writes.
-pub const NESTING_MAX: usize = 20;
+pub const TYPE_LEVELS_MAX: usize = 20;
 
 /// Type of an expression, known before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

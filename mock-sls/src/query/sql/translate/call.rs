@@ -303,8 +303,12 @@ fn if_arms(results: &[String]) -> String {
 }
 
 fn frame(frame: &WindowFrame) -> Result<String, SqlError> {
+    let is_number =
+        |rows: &Expr| matches!(rows, Expr::Value(size) if matches!(size.value, Value::Number(..)));
     let bound = |bound: &WindowFrameBound| match bound {
-        WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) if !matches!(&**rows, Expr::Value(size) if matches!(size.value, Value::Number(..))) => {
+        WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows))
+            if !is_number(rows) =>
+        {
             Err(unsupported("a window frame of computed size"))
         }
         simple => Ok(simple.to_string()),

@@ -9,7 +9,7 @@ use sqlparser::ast::{
     TableFactor, Value,
 };
 
-use super::{Context, Translator, from::derived, operator::comparison, unsupported};
+use super::{Context, SPAN_SECONDS_MAX, Translator, from::derived, operator::comparison, unsupported};
 use crate::query::sql::{
     SqlError,
     error::At,
@@ -22,8 +22,6 @@ use crate::query::sql::{
 const NAMES: [&str; 2] = ["compare", "ts_compare"];
 /// Earlier times in one statement. Guess: every one is a search of its own.
 const SHIFTS_MAX: usize = 8;
-/// How far it goes back with what is around it, seconds: a hundred years. Own choice: no moment overflows.
-const SHIFT_SECONDS_MAX: i64 = 100 * 366 * 86_400;
 
 impl Translator<'_> {
     /// FROM of a SELECT that compares; fills `scope` and gives the seconds it goes back.
@@ -57,9 +55,9 @@ impl Translator<'_> {
         }
         for seconds in shifts {
             let around = self.shift;
-            let shift = around.checked_add(seconds).filter(|shift| *shift <= SHIFT_SECONDS_MAX);
+            let shift = around.checked_add(seconds).filter(|shift| *shift <= SPAN_SECONDS_MAX);
             self.shift = shift.ok_or_else(|| {
-                let message = format!("compare goes back more than {SHIFT_SECONDS_MAX} seconds");
+                let message = format!("compare goes back more than {SPAN_SECONDS_MAX} seconds");
                 SqlError::semantic(place, message)
             })?;
             let earlier = self.query(subquery, None, false);

@@ -17,7 +17,7 @@ use crate::query::sql::{
     functions::{self, parse_date, parse_time, zone_of},
     parse::{at, start_of},
     scope::Resolved,
-    types::{NESTING_MAX, Type, Typed, quoted},
+    types::{TYPE_LEVELS_MAX, Type, Typed, quoted},
 };
 
 /// Text: document "SQL error center".
@@ -37,9 +37,9 @@ impl Translator<'_> {
             }
             _ => this.plain(expr, context),
         })?;
-        match value.ty.levels() > NESTING_MAX {
+        match value.ty.levels() > TYPE_LEVELS_MAX {
             true => {
-                let message = format!("types are nested more than {NESTING_MAX} levels deep");
+                let message = format!("types are nested more than {TYPE_LEVELS_MAX} levels deep");
                 Err(SqlError::semantic(start_of(expr), message))
             }
             false => Ok(value),

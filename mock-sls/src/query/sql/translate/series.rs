@@ -9,7 +9,7 @@ use sqlparser::ast::{
     Ident, ObjectName, Select, SelectItem, Value,
 };
 
-use super::{Context, OutColumn, Translated, Translator, select::Around};
+use super::{Context, OutColumn, SPAN_SECONDS_MAX, Translated, Translator, select::Around};
 use crate::query::sql::{
     Session, SqlError,
     error::At,
@@ -23,9 +23,6 @@ const NAME: &str = "time_series";
 const BUCKET: &str = "time_series_bucket";
 /// Windows of one answer. Source: as the rows of an answer, document "Limits".
 const WINDOWS_MAX: i64 = 100_000;
-
-/// Longest window, seconds: a hundred years. Own choice: moments and windows add up to no overflow.
-const WINDOW_SECONDS_MAX: i64 = 100 * 366 * 86_400;
 
 /// A call, understood.
 struct Series {
@@ -285,5 +282,5 @@ fn window_seconds(window: &str) -> Option<i64> {
         "d" => 86_400,
         _ => return None,
     };
-    count.parse::<i64>().ok()?.checked_mul(unit).filter(|seconds| (1..=WINDOW_SECONDS_MAX).contains(seconds))
+    count.parse::<i64>().ok()?.checked_mul(unit).filter(|seconds| (1..=SPAN_SECONDS_MAX).contains(seconds))
 }
