@@ -24,14 +24,14 @@ type Array = Vec<Json>;
 pub fn register(db: &Connection) -> rusqlite::Result<()> {
     scalar(db, "sls_array", -1, PURE, |call| {
         let encoding = encoding_arg(call, 0)?;
-        check_sizes(call)?;
+        limit::check_sizes(call)?;
         let values = (1..call.len()).map(|index| encode(call.get_raw(index), encoding));
         Ok(Json::Array(values.collect::<rusqlite::Result<_>>()?).to_string())
     })?;
     scalar(db, "sls_row", -1, PURE, |call| {
         // Letters of all fields first, then the fields.
         let letters = text_arg(call, 0)?.unwrap_or_default();
-        check_sizes(call)?;
+        limit::check_sizes(call)?;
         let fields = letters.char_indices().enumerate().map(|(index, (at, letter))| {
             let letter = letters.get(at..at + letter.len_utf8()).unwrap_or_default();
             encode(call.get_raw(index + 1), super::super::types::Encoding::of_letter(letter))
@@ -96,15 +96,6 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         limit::check_bytes((value.len() + 1).saturating_mul(count))?;
         Ok(Some(format!("[{}]", vec![value.as_str(); count].join(","))))
     })
-}
-
-/// Checks the size of what is made of all arguments.
-pub fn check_sizes(call: &Context<'_>) -> rusqlite::Result<()> {
-    let size = |index| match call.get_raw(index) {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
-    };
-    limit::check_bytes((0..call.len()).map(size).sum())
 }
 
 /// The first argument, an array or a map.

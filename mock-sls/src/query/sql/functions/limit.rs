@@ -1,5 +1,6 @@
 //! How large values may become while functions make them: SQLite's limit only sees what is finished.
 
+use rusqlite::{functions::Context, types::ValueRef};
 use serde_json::Value as Json;
 
 use super::super::execute::VALUE_BYTES_MAX;
@@ -8,12 +9,22 @@ use super::failed;
 /// Values in one array, map or JSON document that a function takes apart or makes. Own choice: each takes about a
 /// hundred bytes.
 const ELEMENTS_MAX: usize = 1_000_000;
+
 /// Checks the size of what becomes a value.
 pub fn check_bytes(bytes: usize) -> rusqlite::Result<()> {
     match bytes <= VALUE_BYTES_MAX {
         true => Ok(()),
         false => Err(failed(format!("a value has more than {} MiB", VALUE_BYTES_MAX >> 20))),
     }
+}
+
+/// Checks the size of what is made of all arguments.
+pub fn check_sizes(call: &Context<'_>) -> rusqlite::Result<()> {
+    let size = |index| match call.get_raw(index) {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+    };
+    check_bytes((0..call.len()).map(size).sum())
 }
 
 /// Checks how many values an array or map has.

@@ -5,9 +5,7 @@ use rusqlite::{Connection, functions::Context, types::Value};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    PURE,
-    arrays::check_sizes,
-    failed, limit, scalar,
+    PURE, failed, limit, scalar,
     texts::text_arg,
     values::{array_arg, decode, encoding_arg, json_of_key, key_of_json, key_text, map_arg},
 };
@@ -55,7 +53,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
         Ok(Some(Json::Object(map).to_string()))
     })?;
     scalar(db, "sls_map_concat", -1, PURE, |call| {
-        check_sizes(call)?;
+        limit::check_sizes(call)?;
         let mut all = Map::new();
         for index in 0..call.len() {
             match map_arg(call, index)? {
