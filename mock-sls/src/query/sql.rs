@@ -42,7 +42,7 @@ pub use external::ExternalTable;
 pub use frame::{
     Assignments, Column, Frame, Select, parse_assignments, parse_condition, parse_terms, value_bytes,
 };
-pub use functions::{JsonPath, order as value_order};
+pub use functions::{JsonPath, value_order};
 pub use places::{IpPlaces, PlacesError};
 pub use table::table_of;
 pub use types::Type;

@@ -7,7 +7,7 @@ mod others;
 mod texts;
 mod times;
 
-use super::{Kind, Overload, Takes};
+use super::overload::{Kind, Overload, Takes};
 use crate::query::sql::types::Type;
 
 /// Every overload.

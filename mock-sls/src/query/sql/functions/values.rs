@@ -1,5 +1,7 @@
 //! Values between SQLite and the JSON of arrays, maps and rows.
 
+use std::cmp::Ordering;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rusqlite::{
     functions::Context,
@@ -113,14 +115,38 @@ pub fn map_arg(call: &Context<'_>, index: usize) -> rusqlite::Result<Option<Map<
     }
 }
 
+/// The order of two values. Those of one type are compared as such, others by their types as in SQLite, so that it is
+/// an order of all values.
+pub fn value_order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    let rank = |value| match value {
+        ValueRef::Null => 0,
+        ValueRef::Integer(_) | ValueRef::Real(_) => 1,
+        ValueRef::Text(_) => 2,
+        ValueRef::Blob(_) => 3,
+    };
+    // Large whole numbers beside each other are one double.
+    let number = |value| match value {
+        ValueRef::Integer(n) => (n as f64, n),
+        // Zero has no sign.
+        ValueRef::Real(x) => (x + 0.0, x as i64),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => (0.0, 0),
+    };
+    match (a, b) {
+        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
+        (a, b) => rank(a).cmp(&rank(b)).then_with(|| {
+            let ((a, whole_a), (b, whole_b)) = (number(a), number(b));
+            a.total_cmp(&b).then(whole_a.cmp(&whole_b))
+        }),
+    }
+}
+
 /// The order of elements of one type; NULL comes last.
-pub fn order(a: &Json, b: &Json) -> std::cmp::Ordering {
-    use std::cmp::Ordering;
+pub fn order(a: &Json, b: &Json) -> Ordering {
     match (a, b) {
         (Json::Null, Json::Null) => Ordering::Equal,
         (Json::Null, _) => Ordering::Greater,
         (_, Json::Null) => Ordering::Less,
-        (Json::Number(a), Json::Number(b)) => super::order(number(a), number(b)),
+        (Json::Number(a), Json::Number(b)) => value_order(number(a), number(b)),
         (Json::String(a), Json::String(b)) => a.cmp(b),
         (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
         (Json::Array(a), Json::Array(b)) => {
@@ -153,5 +179,32 @@ pub fn identity(json: &Json) -> String {
             format!("[{}]", array.iter().map(identity).collect::<Vec<_>>().join(","))
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_in_one_order() {
+        let ordered = [
+            ValueRef::Null,
+            ValueRef::Real(-1.5),
+            ValueRef::Integer(0),
+            ValueRef::Integer(i64::MAX - 1),
+            ValueRef::Integer(i64::MAX),
+            ValueRef::Real(1e300),
+            ValueRef::Text(b"a"),
+            ValueRef::Text(b"b"),
+            ValueRef::Blob(b"a"),
+            ValueRef::Blob(b"b"),
+        ];
+        for (at, a) in ordered.iter().enumerate() {
+            for (other, b) in ordered.iter().enumerate() {
+                assert_eq!(value_order(*a, *b), at.cmp(&other), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(value_order(ValueRef::Real(-0.0), ValueRef::Integer(0)), Ordering::Equal);
     }
 }

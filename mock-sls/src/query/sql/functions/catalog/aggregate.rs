@@ -2,7 +2,7 @@
 //! Source: documents "General aggregate functions", "Approximate functions", "Map functions".
 
 use super::{
-    super::{
+    super::overload::{
         Kind::{Aggregate, Window},
         Overload, Takes as T,
     },

@@ -3,7 +3,7 @@
 //! Source: documents "Array functions and operators", "Map functions and operators".
 
 use super::{
-    super::{Kind::Scalar, Overload, Takes as T},
+    super::overload::{Kind::Scalar, Overload, Takes as T},
     Type, f, gives,
 };
 

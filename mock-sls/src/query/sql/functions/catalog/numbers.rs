@@ -2,7 +2,7 @@
 //! Source: documents "Mathematical calculation functions", "Bitwise functions".
 
 use super::{
-    super::{Kind::Scalar, Overload, Takes as T},
+    super::overload::{Kind::Scalar, Overload, Takes as T},
     f, gives,
 };
 

@@ -2,7 +2,7 @@
 //! functions", "IP functions", "Geo functions", "Security check functions", "Conditional expressions".
 
 use super::{
-    super::{Kind::Scalar, Overload, Takes as T},
+    super::overload::{Kind::Scalar, Overload, Takes as T},
     f, gives,
 };
 

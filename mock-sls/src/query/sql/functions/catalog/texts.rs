@@ -2,7 +2,7 @@
 //! "URL functions", "JSON functions".
 
 use super::{
-    super::{Kind::Scalar, Overload, Takes as T},
+    super::overload::{Kind::Scalar, Overload, Takes as T},
     f, gives,
 };
 

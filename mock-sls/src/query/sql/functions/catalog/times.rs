@@ -1,7 +1,7 @@
 //! Functions of times. Source: document "Date and time functions".
 
 use super::{
-    super::{Kind::Scalar, Overload, Takes as T},
+    super::overload::{Kind::Scalar, Overload, Takes as T},
     Type, f, gives,
 };
 
