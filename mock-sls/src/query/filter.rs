@@ -20,7 +20,7 @@ use super::{
     matcher::{Matcher, Options},
     parse,
     source::Cancel,
-    spl::{Pipeline, Rows},
+    spl::{LogRows, Pipeline},
     sql::{Session, Settings, SqlError},
     statement::{self, Tail},
     tokenizer::{DEFAULT_DELIMITERS, Tokenizer},
@@ -84,7 +84,7 @@ impl Filter {
         let group = GroupView::parse(encoded)?;
         let read = group.logs().len();
         let mut found = vec![false; read];
-        let mut rows = Rows::default();
+        let mut rows = LogRows::default();
         let walked: ControlFlow<SqlError> = group.for_each(
             |_| true,
             |index, log| {
@@ -107,7 +107,7 @@ impl Filter {
             return Err(QueryError::from(error).into());
         }
         if let Some((pipeline, session)) = &self.pipeline {
-            let rows = pipeline.run(rows, session, cancel).map_err(QueryError::from)?;
+            let rows = pipeline.run(rows.into_rows(), session, cancel).map_err(QueryError::from)?;
             let groups = rows.groups(session.zone(), cancel).map_err(QueryError::from)?;
             let kept = groups.iter().map(|group| group.logs.len()).sum();
             let groups = groups.iter().map(|group| group.encode_to_vec().into()).collect();

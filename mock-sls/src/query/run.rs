@@ -313,9 +313,9 @@ fn piped(
     let session = sql::Session::new(request.logstore, request.now, window, request.settings);
     let Page { offset, lines, reverse } = request.page;
     let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
-    let mut found = Piped { rows: spl::Rows::default(), places: Vec::new() };
+    let mut found = Piped { rows: spl::LogRows::default(), places: Vec::new() };
     let scanned = search.run(source, &scan, cancel, &mut found)?;
-    let mut rows = found.rows;
+    let mut rows = found.rows.into_rows();
     rows.order_by_key(&found.places, reverse);
     let rows = pipeline.run(rows, &session, cancel)?;
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -337,7 +337,7 @@ const SCAN_MODE: i64 = 2;
 
 /// Takes every found log into the rows of a pipeline, with its place in time and arrival.
 struct Piped {
-    rows: spl::Rows,
+    rows: spl::LogRows,
     places: Vec<LogPlace>,
 }
 

@@ -10,29 +10,28 @@ mod columns;
 mod commands;
 mod extract;
 mod groups;
+mod logs;
 mod memory;
 mod parse;
 
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use rusqlite::types::Value;
 use sls_api::{
-    log_group::{SOURCE_KEY, TAG_PREFIX, TIME_KEY, TIME_NS_KEY, TOPIC_KEY},
+    log_group::{TIME_KEY, TIME_NS_KEY},
     ops::logs::Row,
 };
 
 use super::{
-    log_view::LogView,
     source::Cancel,
-    sql::{Column, Frame, Session, SqlError, Type},
+    sql::{Frame, Session, SqlError},
 };
 use columns::Places;
 use parse::Stage;
 
 pub use extract::csv as csv_values;
+pub use logs::LogRows;
 pub use parse::is_command;
 
 /// Commands of one pipeline. Source: document "SPL syntax".
@@ -84,8 +83,6 @@ pub struct Rows {
     /// For each column whether a command named it: then a row shows it even where it is NULL.
     named: Vec<bool>,
     places: Places,
-    /// Names and texts of the logs that were pushed, bytes.
-    texts: u64,
 }
 
 impl Pipeline {
@@ -114,60 +111,6 @@ impl Pipeline {
 }
 
 impl Rows {
-    /// Adds a log: its fields, topic, source, tags and time, in the order of an answer's row.
-    ///
-    /// # Errors
-    /// They take too much memory.
-    pub fn push(&mut self, log: &LogView<'_>) -> Result<(), SqlError> {
-        let mut row = vec![Value::Null; self.frame.columns.len()];
-        let text = String::from_utf8_lossy;
-        for (key, value) in log.contents {
-            self.set(&mut row, &text(key), text(value))?;
-        }
-        self.set(&mut row, TOPIC_KEY, text(log.topic))?;
-        self.set(&mut row, SOURCE_KEY, text(log.source))?;
-        for (key, value) in log.tags {
-            self.set(&mut row, &format!("{TAG_PREFIX}{}", text(key)), text(value))?;
-        }
-        self.set_number(&mut row, TIME_KEY, log.time)?;
-        if log.time_ns != 0 {
-            self.set_number(&mut row, TIME_NS_KEY, log.time_ns)?;
-        }
-        self.frame.rows.push(row);
-        Ok(())
-    }
-
-    fn set(&mut self, row: &mut Vec<Value>, name: &str, value: Cow<'_, str>) -> Result<(), SqlError> {
-        self.texts += value.len() as u64;
-        self.put(row, name, Type::Varchar, Value::Text(value.into_owned()))
-    }
-
-    /// Only the time fields are numbers. Source: document "SPL syntax", data types.
-    fn set_number(&mut self, row: &mut Vec<Value>, name: &str, value: u32) -> Result<(), SqlError> {
-        self.put(row, name, Type::Bigint, Value::Integer(i64::from(value)))
-    }
-
-    fn put(&mut self, row: &mut Vec<Value>, name: &str, ty: Type, value: Value) -> Result<(), SqlError> {
-        let index = match self.places.exact(name) {
-            Some(index) => index,
-            None => {
-                self.texts += name.len() as u64;
-                self.places.add(name, self.frame.columns.len());
-                self.frame.columns.push(Column { name: name.to_owned(), ty });
-                self.named.push(false);
-                self.frame.columns.len() - 1
-            }
-        };
-        // Every row will have a value for every column, also those that came before it.
-        let table = memory::table_bytes(self.frame.rows.len() + 1, self.frame.columns.len());
-        memory::fits(self.texts.saturating_add(table))?;
-        row.resize(self.frame.columns.len(), Value::Null);
-        if let Some(slot) = row.get_mut(index) {
-            *slot = value;
-        }
-        Ok(())
-    }
-
     /// Orders rows by keys, one per row, ascending or in `reverse`.
     pub fn order_by_key<K: Ord + Copy>(&mut self, keys: &[K], reverse: bool) {
         let mut pairs: Vec<(K, Vec<Value>)> =

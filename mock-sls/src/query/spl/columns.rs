@@ -106,7 +106,7 @@ impl Rows {
         names: Vec<String>,
         cancel: &Cancel,
     ) -> Result<Self, SqlError> {
-        let Self { frame, named, texts, .. } = self;
+        let Self { frame, named, .. } = self;
         let mut seen = HashSet::new();
         let mut last: Vec<(usize, bool)> = places.iter().rev().map(|&at| (at, seen.insert(at))).collect();
         last.reverse();
@@ -130,7 +130,6 @@ impl Rows {
             places: Places::of(&columns),
             frame: Frame { columns, rows },
             named: places.iter().map(|&at| named.get(at).copied().unwrap_or_default()).collect(),
-            texts,
         })
     }
 

@@ -347,7 +347,7 @@ fn grouped(
         *column = Column { name, ty: column.ty.clone() };
     }
     let named = vec![true; frame.columns.len()];
-    Ok(Rows { places: Places::of(&frame.columns), frame, named, texts: rows.texts })
+    Ok(Rows { places: Places::of(&frame.columns), frame, named })
 }
 
 impl Rows {
