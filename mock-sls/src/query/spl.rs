@@ -30,7 +30,7 @@ use super::{
 use columns::Places;
 use parse::Stage;
 
-pub use extract::csv as csv_values;
+pub use extract::{csv as csv_values, csv_row};
 pub use logs::LogRows;
 pub use parse::is_command;
 

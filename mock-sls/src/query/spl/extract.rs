@@ -45,27 +45,48 @@ fn field_text(value: Json) -> Option<String> {
     }
 }
 
-/// The values of a line. A quoted one may have delimiters, and the quote itself twice.
+/// The values of a text that is one row. A quoted one may have delimiters, and the quote itself twice.
 pub fn csv(line: &str, delimiter: &str, quote: char) -> Vec<String> {
+    csv_row(line, delimiter, quote, None).0
+}
+
+/// The values of the first row of a text, which ends with `line_break` outside of quotes, and the text behind it.
+/// Before the break may be a carriage return.
+pub fn csv_row<'t>(
+    text: &'t str,
+    delimiter: &str,
+    quote: char,
+    line_break: Option<char>,
+) -> (Vec<String>, &'t str) {
     let mut values = Vec::new();
-    let mut rest = line;
+    let mut rest = text;
     loop {
-        let (value, after) = match rest.strip_prefix(quote) {
-            Some(quoted) => unquoted(quoted, delimiter, quote),
-            None => match rest.split_once(delimiter) {
-                Some((value, after)) => (value.to_owned(), Some(after)),
-                None => (rest.to_owned(), None),
-            },
+        let (mut value, behind) = match rest.strip_prefix(quote) {
+            Some(quoted) => unquoted(quoted, quote),
+            None => (String::new(), rest),
         };
+        let end = behind.char_indices().find(|&(at, c)| {
+            Some(c) == line_break || behind.get(at..).is_some_and(|behind| behind.starts_with(delimiter))
+        });
+        let is_last = end.is_none_or(|(_, c)| Some(c) == line_break);
+        let (more, behind) = behind.split_at(end.map_or(behind.len(), |(at, _)| at));
+        value.push_str(match is_last && line_break.is_some() {
+            true => more.strip_suffix('\r').unwrap_or(more),
+            false => more,
+        });
         values.push(value);
-        match after {
-            Some(after) => rest = after,
-            None => return values,
+        if is_last {
+            return (
+                values,
+                line_break.and_then(|line_break| behind.strip_prefix(line_break)).unwrap_or_default(),
+            );
         }
+        rest = behind.strip_prefix(delimiter).unwrap_or_default();
     }
 }
 
-fn unquoted<'l>(quoted: &'l str, delimiter: &str, quote: char) -> (String, Option<&'l str>) {
+/// The value behind a quote, and what is behind the quote that ends it.
+fn unquoted(quoted: &str, quote: char) -> (String, &str) {
     let mut value = String::new();
     let mut rest = quoted;
     while let Some((before, after)) = rest.split_once(quote) {
@@ -75,15 +96,10 @@ fn unquoted<'l>(quoted: &'l str, delimiter: &str, quote: char) -> (String, Optio
                 value.push(quote);
                 rest = after;
             }
-            None => {
-                return match after.split_once(delimiter) {
-                    Some((more, after)) => (value + more, Some(after)),
-                    None => (value + after, None),
-                };
-            }
+            None => return (value, after),
         }
     }
-    (value + rest, None)
+    (value + rest, "")
 }
 
 /// Names and values of pairs; what has no name is left out.

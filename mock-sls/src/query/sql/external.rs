@@ -25,7 +25,7 @@ use crate::query::{
     request::Window,
     search::{Flow, Scan, Search, Visitor},
     source::{Block, Cancel, Indexes, LogSource},
-    spl::csv_values,
+    spl::csv_row,
 };
 
 /// Size of a file, bytes. Source: the SDKs' `MAX_FILE_SIZE`.
@@ -97,10 +97,7 @@ impl ExternalTable {
         let columns = columns.ok_or_else(|| format!("the external store {name} has no columns"))?;
         let encoded = parameter.get("externalStoreCsv").and_then(Json::as_str).unwrap_or_default();
         let text = unpacked(encoded).map_err(|error| format!("the external store {name}: {error}"))?;
-        let mut rows: Vec<Vec<String>> = records(&text)
-            .filter(|record| !record.is_empty())
-            .map(|record| csv_values(record, ",", QUOTE))
-            .collect();
+        let mut rows: Vec<Vec<String>> = records(&text).collect();
         // A first line that names the columns is no row.
         let header = |row: &Vec<String>| {
             row.len() == columns.len() && row.iter().zip(&columns).all(|(cell, (name, _))| cell == name)
@@ -167,40 +164,20 @@ impl Visitor for Reader<'_> {
     }
 }
 
-/// The rows of a file, still as text: a value in quotes may go on in the next line.
-fn records(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
+/// The rows of a file: a value in quotes may go on in the next line. Lines of nothing are none.
+fn records(text: &str) -> impl Iterator<Item = Vec<String>> {
+    let mut rest = text;
     std::iter::from_fn(move || {
-        let text = rest?;
-        let (record, after) = match record_end(text) {
-            Some(end) => (text.get(..end)?, text.get(end + 1..)),
-            None => (text, None),
-        };
-        rest = after;
-        Some(record.strip_suffix('\r').unwrap_or(record))
+        while let Some(behind) = rest.strip_prefix('\n').or_else(|| rest.strip_prefix("\r\n")) {
+            rest = behind;
+        }
+        if matches!(rest, "" | "\r") {
+            return None;
+        }
+        let (values, behind) = csv_row(rest, ",", QUOTE, Some('\n'));
+        rest = behind;
+        Some(values)
     })
-}
-
-/// The place of the line break that ends the first row of a text, as [`csv_values`] sees values.
-fn record_end(text: &str) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        if text.get(at..)?.starts_with(QUOTE) {
-            at += QUOTE.len_utf8();
-            loop {
-                at += text.get(at..)?.find(QUOTE)? + QUOTE.len_utf8();
-                match text.get(at..)?.starts_with(QUOTE) {
-                    true => at += QUOTE.len_utf8(),
-                    false => break,
-                }
-            }
-        }
-        at += text.get(at..)?.find([',', '\n'])?;
-        if text.get(at..)?.starts_with('\n') {
-            return Some(at);
-        }
-        at += 1;
-    }
 }
 
 fn cell(text: &str, ty: &Type) -> Value {
@@ -247,11 +224,12 @@ mod tests {
     #[test]
     fn a_value_in_quotes_may_have_line_breaks() {
         for (text, expected) in [
-            ("a,\"b\nc\"\r\nd,e\n", &["a,\"b\nc\"", "d,e", ""][..]),
-            ("\"x\"\"\n\"\"y\"z\n\n1", &["\"x\"\"\n\"\"y\"z", "", "1"]),
-            ("5\" tall\nb", &["5\" tall", "b"]),
-            ("a\n\"open\nb", &["a", "\"open\nb"]),
-            ("", &[""]),
+            ("a,\"b\nc\"\r\nd,e\n", &[&["a", "b\nc"][..], &["d", "e"]][..]),
+            ("\"x\"\"\n\"\"y\"z\n\n1", &[&["x\"\n\"yz"], &["1"]]),
+            ("5\" tall\nb", &[&["5\" tall"], &["b"]]),
+            ("a\n\"open\nb", &[&["a"], &["open\nb"]]),
+            ("\"\"\n\r\n\"a\r\"", &[&[""], &["a\r"]]),
+            ("", &[]),
         ] {
             assert_eq!(records(text).collect::<Vec<_>>(), expected, "{text:?}");
         }
