@@ -1,11 +1,13 @@
 //! What our SQL library is to take for SQL: Presto's grammar, as far as the library has it.
 
 use std::any::TypeId;
+use std::cell::Cell;
 
 use sqlparser::{
+    ast::Expr,
     dialect::{Dialect, GenericDialect},
     keywords::Keyword,
-    parser::Parser,
+    parser::{Parser, ParserError},
     tokenizer::{Token, TokenWithSpan, Word},
 };
 
@@ -36,6 +38,20 @@ const ENDS_AN_EXPRESSION: &[Keyword] = &[
     Keyword::ELSE,
 ];
 
+/// Words that are no names where they begin an expression. Source: Presto's reserved words, and INTERVAL and
+/// TRIM, which the service's documents use in no other way.
+const BEGINS_AN_EXPRESSION: &[Keyword] =
+    &[Keyword::CASE, Keyword::CAST, Keyword::EXISTS, Keyword::EXTRACT, Keyword::INTERVAL, Keyword::TRIM];
+
+/// Beginnings of expressions that are read in one statement (guess: what a statement of the longest allowed has,
+/// six times over). Where the library cannot read something in one way it tries another, and within that
+/// all again: twice the time for each level.
+const BEGINNINGS_MAX: u32 = 20_000;
+
+/// Stack that must be left where an expression begins, bytes (own choice: without optimizations one level may take
+/// 100 KiB).
+const STACK_BYTES_LEFT_MIN: usize = 1 << 20;
+
 /// Words behind a table that go on with FROM.
 const ENDS_A_TABLE: &[Keyword] = &[
     Keyword::ON,
@@ -53,10 +69,13 @@ const ENDS_A_TABLE: &[Keyword] = &[
     Keyword::TABLESAMPLE,
 ];
 
-/// The dialect. Where the library asks by name, it is the generic one: that reads `unnest(…)` and
+/// The dialect, of one statement. Where the library asks by name, it is the generic one: that reads `unnest(…)` and
 /// types like `map(varchar, bigint)`.
-#[derive(Debug)]
-pub struct Presto;
+#[derive(Debug, Default)]
+pub struct Presto {
+    /// Beginnings of expressions that were read.
+    beginnings: Cell<u32>,
+}
 
 impl Dialect for Presto {
     fn dialect(&self) -> TypeId {
@@ -73,6 +92,15 @@ impl Dialect for Presto {
 
     fn is_delimited_identifier_start(&self, c: char) -> bool {
         c == '"'
+    }
+
+    fn parse_prefix(&self, _: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        self.beginnings.set(self.beginnings.get().saturating_add(1));
+        // Not all of the library's ways back to here count levels: `interval interval …` does not.
+        let is_deep = stacker::remaining_stack().is_some_and(|bytes| bytes < STACK_BYTES_LEFT_MIN);
+        // The one error after which the library tries nothing else.
+        let refused = is_deep || self.beginnings.get() > BEGINNINGS_MAX;
+        refused.then_some(Err(ParserError::RecursionLimitExceeded))
     }
 
     fn supports_group_by_expr(&self) -> bool {
@@ -124,7 +152,7 @@ impl Dialect for Presto {
     }
 
     fn is_reserved_for_identifier(&self, word: Keyword) -> bool {
-        matches!(word, Keyword::EXISTS | Keyword::INTERVAL | Keyword::TRIM)
+        BEGINS_AN_EXPRESSION.contains(&word)
     }
 }
 

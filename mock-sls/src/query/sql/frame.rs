@@ -199,11 +199,7 @@ pub fn value_bytes(value: &Value) -> u64 {
 /// # Errors
 /// Syntax.
 pub fn parse_condition(text: &str) -> Result<Expr, SqlError> {
-    let mut parser = parse::parser(text)?;
-    let expr =
-        parser.parse_expr().map_err(parse::parser_error).map_err(|error| parse::placed(error, text))?;
-    parse::at_end(&mut parser)?;
-    Ok(expr)
+    parse::parse_with(text, |parser| parser.parse_expr().map_err(parse::parser_error))
 }
 
 /// Expressions with names, and keys of groups.
@@ -221,12 +217,14 @@ pub struct Assignments {
 /// # Errors
 /// Syntax.
 pub fn parse_assignments(text: &str) -> Result<Assignments, SqlError> {
-    let mut parser = parse::parser(text)?;
+    parse::parse_with(text, read_assignments)
+}
+
+fn read_assignments(parser: &mut Parser<'_>) -> Result<Assignments, SqlError> {
     let mut assignments = Vec::new();
     loop {
-        let name = assigned_name(&mut parser)?;
-        let expr = parser.parse_expr().map_err(parse::parser_error);
-        let expr = expr.map_err(|error| parse::placed(error, text))?;
+        let name = assigned_name(parser)?;
+        let expr = parser.parse_expr().map_err(parse::parser_error)?;
         let name = match (name, parser.parse_keyword(Keyword::AS)) {
             (Some(name), _) => name.value,
             (None, true) => parser.parse_identifier().map_err(parse::parser_error)?.value,
@@ -241,7 +239,6 @@ pub fn parse_assignments(text: &str) -> Result<Assignments, SqlError> {
         true => parser.parse_comma_separated(Parser::parse_expr).map_err(parse::parser_error)?,
         false => Vec::new(),
     };
-    parse::at_end(&mut parser)?;
     Ok(Assignments { assignments, keys })
 }
 
@@ -262,9 +259,9 @@ fn assigned_name(parser: &mut Parser<'_>) -> Result<Option<Ident>, SqlError> {
 /// # Errors
 /// Syntax.
 pub fn parse_terms(text: &str) -> Result<Vec<OrderByExpr>, SqlError> {
-    let mut parser = parse::parser(text)?;
-    let terms = parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(parse::parser_error)?;
-    parse::at_end(&mut parser)?;
+    let terms = parse::parse_with(text, |parser| {
+        parser.parse_comma_separated(Parser::parse_order_by_expr).map_err(parse::parser_error)
+    })?;
     match terms.is_empty() {
         true => Err(SqlError::Syntax { at: START, message: "mismatched input '<EOF>'".to_owned() }),
         false => Ok(terms),

@@ -19,19 +19,32 @@ const SQL_BYTES_MAX: usize = 64 * 1024;
 /// Guess: protects the stack, with room for lists of any length.
 const NODES_MAX: usize = 3_000;
 
+/// Stack that a statement is read on, bytes (own choice: without optimizations one level may take 100 KiB, and the
+/// library allows about fifty). Threads have less, and whoever uses us as a library chooses how much.
+const STACK_BYTES: usize = 16 << 20;
+
 /// Aggregates of distinct values in one statement. Source: document "SQL error center".
 const DISTINCT_MAX: usize = 10;
 
 /// Parses one query.
 pub fn parse(sql: &str) -> Result<Query, SqlError> {
-    let mut parser = parser(sql)?;
-    let query = parser.parse_query().map_err(parser_error).map_err(|error| placed(error, sql))?;
+    parse_with(sql, |parser| parser.parse_query().map(|query| *query).map_err(parser_error))
+}
+
+/// Reads a text to its end, with room for as many levels as may be.
+pub fn parse_with<T>(
+    text: &str,
+    read: impl FnOnce(&mut Parser<'_>) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    let dialect = Presto::default();
+    let mut parser = parser(&dialect, text)?;
+    let found = stacker::grow(STACK_BYTES, || read(&mut parser)).map_err(|error| placed(error, text))?;
     at_end(&mut parser)?;
-    Ok(*query)
+    Ok(found)
 }
 
 /// An error at the end of the text has no place: gives it that.
-pub fn placed(error: SqlError, sql: &str) -> SqlError {
+fn placed(error: SqlError, sql: &str) -> SqlError {
     match error {
         SqlError::Syntax { at: NOWHERE, message } => {
             let line = sql.lines().count().max(1);
@@ -43,21 +56,21 @@ pub fn placed(error: SqlError, sql: &str) -> SqlError {
 }
 
 /// A parser of a text that is no longer than a statement may be.
-pub fn parser(sql: &str) -> Result<Parser<'static>, SqlError> {
+fn parser<'d>(dialect: &'d Presto, sql: &str) -> Result<Parser<'d>, SqlError> {
     if sql.len() > SQL_BYTES_MAX {
         return Err(too_long());
     }
-    let mut tokens = Tokenizer::new(&Presto, sql)
+    let mut tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(at(error.location), error.message))?;
     check_tokens(&tokens)?;
     check_types(&tokens)?;
     rewrite_types(&mut tokens);
-    Ok(Parser::new(&Presto).with_tokens_with_locations(tokens))
+    Ok(Parser::new(dialect).with_tokens_with_locations(tokens))
 }
 
 /// Checks that nothing is left.
-pub fn at_end(parser: &mut Parser<'_>) -> Result<(), SqlError> {
+fn at_end(parser: &mut Parser<'_>) -> Result<(), SqlError> {
     let rest = parser.next_token();
     match rest.token {
         Token::EOF => Ok(()),
@@ -176,5 +189,69 @@ pub fn parser_error(error: ParserError) -> SqlError {
             syntax(At { line: number(line), column: number(column) }, in_vendors_words(text))
         }
         ParserError::RecursionLimitExceeded => syntax(START, "the statement is nested too deeply"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Beginnings of what may hold itself.
+    const OPENERS: [&str; 35] = [
+        "((",
+        "f(distinct ",
+        "array[",
+        "array[cast(",
+        "map(row(",
+        "try_cast(",
+        "case a when ",
+        "case when a then ",
+        "extract(hour from ",
+        "substring(",
+        "position(",
+        "ceil(",
+        "overlay(",
+        "convert(",
+        "trim(both 'a' from ",
+        "not (",
+        "- ",
+        "exists(select ",
+        "interval ",
+        "interval interval interval interval interval interval interval interval ",
+        "(x, y) -> ",
+        "f(x -> ",
+        "a[",
+        "a in (",
+        "a between ",
+        "a = any(",
+        "f(a) over (order by ",
+        "f(a) filter (where ",
+        "(select a from (((",
+        "((select a from b join (",
+        "with a as (select ",
+        "(values (",
+        "struct(",
+        "timestamp ",
+        "f(a order by ",
+    ];
+
+    #[test]
+    fn no_statement_takes_long_to_be_refused() {
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            for opener in OPENERS {
+                _ = parse(&format!("select {}", opener.repeat(40)));
+                if done.send(opener).is_err() {
+                    return;
+                }
+            }
+        });
+        for opener in OPENERS {
+            // A hang guard: each takes less than a second, or twice as long for each of 40 levels.
+            assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(opener));
+        }
     }
 }
