@@ -97,7 +97,7 @@ impl Plan {
         cancel: &Cancel,
         mut fill: impl FnMut(&mut Table<'_>, i64) -> Result<(), QueryError>,
     ) -> Result<ResultSet, QueryError> {
-        let db = database(&self.session, cancel).map_err(failed)?;
+        let db = database(&self.session, Some(&self.translated.sql), cancel).map_err(failed)?;
         db.execute_batch("BEGIN").map_err(failed)?;
         for &shift in &self.shifts {
             let mut table = self.table(&db, shift).map_err(failed)?;
@@ -269,8 +269,12 @@ impl ResultSet {
     }
 }
 
-/// A database ready for our statements.
-pub(super) fn database(session: &Session, cancel: &Cancel) -> rusqlite::Result<Connection> {
+/// A database ready for our statements: for this one, or without it for any.
+pub(super) fn database(
+    session: &Session,
+    sql: Option<&str>,
+    cancel: &Cancel,
+) -> rusqlite::Result<Connection> {
     let db = Connection::open("")?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA max_page_count = {}; PRAGMA journal_mode = OFF; \
@@ -282,7 +286,7 @@ pub(super) fn database(session: &Session, cancel: &Cancel) -> rusqlite::Result<C
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(VALUE_BYTES_MAX).unwrap_or(i32::MAX))?;
     let cancel = cancel.clone();
     db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || cancel.is_cancelled()))?;
-    functions::register(&db, session)?;
+    functions::register(&db, session, sql)?;
     Ok(db)
 }
 

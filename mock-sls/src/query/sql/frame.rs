@@ -114,7 +114,7 @@ impl Frame {
     ) -> Result<Self, SqlError> {
         let db = match session.spare.take() {
             Some(db) => db,
-            None => database(session, cancel).map_err(failed)?,
+            None => database(session, None, cancel).map_err(failed)?,
         };
         let declared: Vec<String> = used
             .iter()

@@ -28,9 +28,11 @@ mod times;
 mod urls;
 mod values;
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
 use rusqlite::{
     Connection, ToSql,
-    functions::{Context, FunctionFlags},
+    functions::{Aggregate, Context, FunctionFlags, SqlFnOutput},
 };
 
 use super::Session;
@@ -48,8 +50,10 @@ pub use values::value_order;
 /// Flags of a function that gives the same for the same arguments.
 const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
 
-/// Makes our functions known to a connection.
-pub fn register(db: &Connection, session: &Session) -> rusqlite::Result<()> {
+/// Makes our functions known to a connection: those that are named in `sql`, or without it all. There are some
+/// hundreds of them, and to make all known takes longer than many a statement.
+pub fn register(db: &Connection, session: &Session, sql: Option<&str>) -> rusqlite::Result<()> {
+    let db = &Registrar { db, sql };
     texts::register(db)?;
     math::register(db)?;
     bits::register(db)?;
@@ -68,11 +72,57 @@ pub fn register(db: &Connection, session: &Session) -> rusqlite::Result<()> {
     collect::register(db)
 }
 
+/// Makes functions known that a statement may call.
+struct Registrar<'c> {
+    db: &'c Connection,
+    sql: Option<&'c str>,
+}
+
+impl Registrar<'_> {
+    /// A name that another begins with is wanted too, which does no harm.
+    fn wants(&self, name: &str) -> bool {
+        self.sql.is_none_or(|sql| sql.contains(name))
+    }
+
+    fn create_scalar_function<F, T>(
+        &self,
+        name: &str,
+        args: i32,
+        flags: FunctionFlags,
+        f: F,
+    ) -> rusqlite::Result<()>
+    where
+        F: Fn(&Context<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: SqlFnOutput,
+    {
+        if self.wants(name) { self.db.create_scalar_function(name, args, flags, f) } else { Ok(()) }
+    }
+
+    fn create_aggregate_function<A, D, T>(
+        &self,
+        name: &str,
+        args: i32,
+        flags: FunctionFlags,
+        aggregate: D,
+    ) -> rusqlite::Result<()>
+    where
+        A: RefUnwindSafe + UnwindSafe,
+        D: Aggregate<A, T> + 'static,
+        T: SqlFnOutput,
+    {
+        if self.wants(name) {
+            self.db.create_aggregate_function(name, args, flags, aggregate)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// How the names of our functions begin that give NULL where others fail.
 pub const LENIENT: &str = "sls_try_";
 
 /// Registers a function, and one that gives NULL where it fails, see [`LENIENT`].
-fn scalar<F, T>(db: &Connection, name: &str, args: i32, flags: FunctionFlags, f: F) -> rusqlite::Result<()>
+fn scalar<F, T>(db: &Registrar<'_>, name: &str, args: i32, flags: FunctionFlags, f: F) -> rusqlite::Result<()>
 where
     F: Fn(&Context<'_>) -> rusqlite::Result<T> + Clone + Send + 'static,
     T: ToSql,
@@ -80,7 +130,7 @@ where
     let strict = f.clone();
     db.create_scalar_function(name, args, flags, move |call| strict(call))?;
     let lenient = name.replacen("sls_", LENIENT, 1);
-    db.create_scalar_function(lenient.as_str(), args, flags, move |call| Ok(f(call).ok()))
+    db.create_scalar_function(&lenient, args, flags, move |call| Ok(f(call).ok()))
 }
 
 /// The error of a function that cannot take a value.

@@ -3,15 +3,14 @@
 use std::cmp::Ordering;
 
 use rusqlite::{
-    Connection,
     functions::{Aggregate, Context},
     types::{Value, ValueRef},
 };
 
-use super::{PURE, values::value_order};
+use super::{PURE, Registrar, values::value_order};
 use crate::query::sql::format;
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     db.create_aggregate_function("sls_max_by", 2, PURE, ExtremeBy(Ordering::Greater))?;
     db.create_aggregate_function("sls_min_by", 2, PURE, ExtremeBy(Ordering::Less))?;
     db.create_aggregate_function("sls_numeric_histogram", 3, PURE, NumericHistogram)?;

@@ -4,14 +4,13 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use rusqlite::{
-    Connection,
     functions::Context,
     types::{Value, ValueRef},
 };
 use serde_json::Value as Json;
 
 use super::{
-    PURE, failed, limit, scalar,
+    PURE, Registrar, failed, limit, scalar,
     texts::text_arg,
     values::{array_arg, decode, encode, encoding_arg, identity, key_of_json, order},
 };
@@ -21,7 +20,7 @@ const MADE_ELEMENTS_MAX: i64 = 10_000;
 
 type Array = Vec<Json>;
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     scalar(db, "sls_array", -1, PURE, |call| {
         let encoding = encoding_arg(call, 0)?;
         limit::check_sizes(call)?;
@@ -103,7 +102,7 @@ fn json_arg(call: &Context<'_>) -> rusqlite::Result<Option<Json>> {
     text_arg(call, 0)?.map_or(Ok(None), |text| limit::json(text.as_bytes()))
 }
 
-fn of_one(db: &Connection) -> rusqlite::Result<()> {
+fn of_one(db: &Registrar<'_>) -> rusqlite::Result<()> {
     array(db, "sls_array_distinct", |array| Ok(distinct(array)))?;
     array(db, "sls_array_sort", |mut array| {
         array.sort_by(order);
@@ -170,7 +169,7 @@ fn of_one(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn of_two(db: &Connection) -> rusqlite::Result<()> {
+fn of_two(db: &Registrar<'_>) -> rusqlite::Result<()> {
     arrays(db, "sls_array_concat", |mut a, b| {
         a.extend(b);
         a
@@ -215,7 +214,7 @@ fn of_two(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn array(db: &Connection, name: &str, f: fn(Array) -> rusqlite::Result<Array>) -> rusqlite::Result<()> {
+fn array(db: &Registrar<'_>, name: &str, f: fn(Array) -> rusqlite::Result<Array>) -> rusqlite::Result<()> {
     scalar(db, name, 1, PURE, move |call| changed(call, f))
 }
 
@@ -226,7 +225,7 @@ fn changed(
     array_arg(call, 0)?.map(|array| f(array).map(|array| Json::Array(array).to_string())).transpose()
 }
 
-fn arrays(db: &Connection, name: &str, f: fn(Array, Array) -> Array) -> rusqlite::Result<()> {
+fn arrays(db: &Registrar<'_>, name: &str, f: fn(Array, Array) -> Array) -> rusqlite::Result<()> {
     scalar(db, name, 2, PURE, move |call| {
         let (a, b) = (array_arg(call, 0)?, array_arg(call, 1)?);
         Ok(a.zip(b).map(|(a, b)| Json::Array(f(a, b)).to_string()))
@@ -234,7 +233,7 @@ fn arrays(db: &Connection, name: &str, f: fn(Array, Array) -> Array) -> rusqlite
 }
 
 /// A function of an array, an element and the element's encoding.
-fn with_element(db: &Connection, name: &str, f: fn(Array, Json) -> Value) -> rusqlite::Result<()> {
+fn with_element(db: &Registrar<'_>, name: &str, f: fn(Array, Json) -> Value) -> rusqlite::Result<()> {
     scalar(db, name, 3, PURE, move |call| {
         let element = encode(call.get_raw(1), encoding_arg(call, 2)?)?;
         match array_arg(call, 0)? {

@@ -1,10 +1,8 @@
 //! Functions of bits. Source: document "Bitwise functions".
 
-use rusqlite::Connection;
+use super::{PURE, Registrar, failed, scalar};
 
-use super::{PURE, failed, scalar};
-
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     for (name, f) in [
         ("sls_bitwise_and", (|a, b| a & b) as fn(i64, i64) -> i64),
         ("sls_bitwise_or", |a, b| a | b),

@@ -3,13 +3,13 @@
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use rusqlite::{Connection, functions::Context, types::ValueRef};
+use rusqlite::{functions::Context, types::ValueRef};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use super::{PURE, failed, scalar, texts::text_arg};
+use super::{PURE, Registrar, failed, scalar, texts::text_arg};
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     bytes(db, "sls_to_utf8", |bytes| bytes.to_vec())?;
     bytes(db, "sls_md5", |bytes| Md5::digest(bytes).to_vec())?;
     bytes(db, "sls_sha1", |bytes| Sha1::digest(bytes).to_vec())?;
@@ -62,15 +62,15 @@ fn bytes_arg<'c>(call: &'c Context<'_>, index: usize) -> Option<&'c [u8]> {
     }
 }
 
-fn bytes(db: &Connection, name: &str, f: fn(&[u8]) -> Vec<u8>) -> rusqlite::Result<()> {
+fn bytes(db: &Registrar<'_>, name: &str, f: fn(&[u8]) -> Vec<u8>) -> rusqlite::Result<()> {
     scalar(db, name, 1, PURE, move |call| Ok(bytes_arg(call, 0).map(f)))
 }
 
-fn text(db: &Connection, name: &str, f: fn(&[u8]) -> String) -> rusqlite::Result<()> {
+fn text(db: &Registrar<'_>, name: &str, f: fn(&[u8]) -> String) -> rusqlite::Result<()> {
     scalar(db, name, 1, PURE, move |call| Ok(bytes_arg(call, 0).map(f)))
 }
 
-fn parsed(db: &Connection, name: &'static str, f: fn(&str) -> Option<Vec<u8>>) -> rusqlite::Result<()> {
+fn parsed(db: &Registrar<'_>, name: &'static str, f: fn(&str) -> Option<Vec<u8>>) -> rusqlite::Result<()> {
     scalar(db, name, 1, PURE, move |call| {
         let Some(text) = text_arg(call, 0)? else { return Ok(None) };
         let name = name.trim_start_matches("sls_");
@@ -78,7 +78,7 @@ fn parsed(db: &Connection, name: &'static str, f: fn(&str) -> Option<Vec<u8>>) -
     })
 }
 
-fn keyed(db: &Connection, name: &str, f: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> rusqlite::Result<()> {
+fn keyed(db: &Registrar<'_>, name: &str, f: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> rusqlite::Result<()> {
     scalar(db, name, 2, PURE, move |call| {
         Ok(bytes_arg(call, 1).zip(bytes_arg(call, 0)).and_then(|(key, bytes)| f(key, bytes)))
     })

@@ -6,14 +6,13 @@
 use std::collections::HashSet;
 
 use rusqlite::{
-    Connection,
     functions::{Aggregate, Context},
     types::ValueRef,
 };
 use serde_json::{Map, Value as Json};
 
 use super::{
-    PURE, failed,
+    PURE, Registrar, failed,
     limit::Kept,
     values::{array_arg, encode, encoding_arg, identity, key_text, map_arg, order},
 };
@@ -22,7 +21,7 @@ use crate::query::sql::types::Encoding;
 /// Values that `min` and `max` give in an array. Source: Presto.
 const BEST_MAX: usize = 10_000;
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     use Encoding as E;
     for encoding in [E::Boolean, E::Whole, E::Decimal, E::Text, E::Json, E::Bytes] {
         let letter = encoding.letter();

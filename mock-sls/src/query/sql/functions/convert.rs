@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use rusqlite::{
-    Connection,
     functions::Context,
     types::{Value, ValueRef},
 };
 use serde_json::{Map, Value as Json};
 
 use super::{
-    PURE, failed,
+    PURE, Registrar, failed,
     json::scalar_text,
     limit, moments, scalar,
     texts::text_arg,
@@ -26,7 +25,7 @@ use crate::query::{
     },
 };
 
-pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>, zone: &TimeZone) -> rusqlite::Result<()> {
     let zone = zone.clone();
     scalar(db, "sls_cast", 4, PURE, move |call| cast(call, &zone))?;
     // A container, and a type that holds it.

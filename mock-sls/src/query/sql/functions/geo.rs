@@ -1,14 +1,12 @@
 //! Functions of places. Source: document "Geo functions".
 
-use rusqlite::Connection;
-
-use super::{PURE, scalar, texts::text_arg};
+use super::{PURE, Registrar, scalar, texts::text_arg};
 
 /// Characters of a geohash. Source: the document's example.
 const GEOHASH_CHARS: usize = 10;
 const GEOHASH_ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     scalar(db, "sls_geohash", 1, PURE, |call| {
         Ok(text_arg(call, 0)?.and_then(|place| {
             let (latitude, longitude) = place.split_once(',')?;

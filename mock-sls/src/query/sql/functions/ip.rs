@@ -6,12 +6,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rusqlite::{Connection, functions::Context};
+use rusqlite::functions::Context;
 
-use super::{PURE, failed, scalar, texts::text_arg};
+use super::{PURE, Registrar, failed, scalar, texts::text_arg};
 use crate::query::sql::places::{Block, IpPlaces};
 
-pub fn register(db: &Connection, places: &Arc<IpPlaces>) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>, places: &Arc<IpPlaces>) -> rusqlite::Result<()> {
     scalar(db, "sls_ip_domain", 1, PURE, |call| {
         Ok(text_arg(call, 0)?.map(|ip| match ip.trim().parse().map(is_internal) {
             Ok(true) => "intranet",

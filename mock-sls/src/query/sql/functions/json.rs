@@ -1,15 +1,14 @@
 //! Functions of JSON. A document that cannot be read gives NULL. Source: document "JSON functions".
 
 use rusqlite::{
-    Connection,
     functions::Context,
     types::{Value, ValueRef},
 };
 use serde_json::Value as Json;
 
-use super::{PURE, failed, limit, scalar, texts::text_arg};
+use super::{PURE, Registrar, failed, limit, scalar, texts::text_arg};
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     scalar(db, "sls_json_extract", 2, PURE, |call| Ok(found(call)?.map(|found| found.to_string())))?;
     scalar(db, "sls_json_extract_scalar", 2, PURE, |call| {
         Ok(found(call)?.and_then(|found| scalar_text(&found)))

@@ -1,16 +1,16 @@
 //! Functions of maps. A map is the text of a JSON object, see [`super::values`].
 //! Meanings: documents "Map functions and operators" and, where they are short, Presto's.
 
-use rusqlite::{Connection, functions::Context, types::Value};
+use rusqlite::{functions::Context, types::Value};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    PURE, failed, limit, scalar,
+    PURE, Registrar, failed, limit, scalar,
     texts::text_arg,
     values::{array_arg, decode, encoding_arg, json_of_key, key_of_json, key_text, map_arg},
 };
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     scalar(db, "sls_map", 2, PURE, |call| {
         let (Some(keys), Some(values)) = (array_arg(call, 0)?, array_arg(call, 1)?) else {
             return Ok(None);

@@ -1,11 +1,11 @@
 //! Functions of numbers. Whole numbers fail where they overflow or are divided by zero, as the
 //! service's do; SQLite would go on with something else.
 
-use rusqlite::{Connection, functions::Context, types::Value};
+use rusqlite::{functions::Context, types::Value};
 
-use super::{PURE, failed, scalar, texts::text_arg};
+use super::{PURE, Registrar, failed, scalar, texts::text_arg};
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     for (name, f) in [
         ("sls_ceil", f64::ceil as fn(f64) -> f64),
         ("sls_floor", f64::floor),
@@ -90,7 +90,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn whole(db: &Connection, name: &str, f: fn(i64, i64) -> Option<i64>) -> rusqlite::Result<()> {
+fn whole(db: &Registrar<'_>, name: &str, f: fn(i64, i64) -> Option<i64>) -> rusqlite::Result<()> {
     scalar(db, name, 2, PURE, move |call| match (call.get::<Option<i64>>(0)?, call.get::<Option<i64>>(1)?) {
         (Some(_), Some(0)) => Err(failed("Division by zero")),
         (Some(a), Some(b)) => match f(a, b) {

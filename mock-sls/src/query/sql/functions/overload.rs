@@ -339,7 +339,7 @@ mod tests {
     fn every_line_of_the_catalog_runs() {
         let db = Connection::open_in_memory().unwrap();
         let session = Session::new("store", jiff::Timestamp::UNIX_EPOCH, (0, 1), &Default::default());
-        register(&db, &session).unwrap();
+        register(&db, &session, None).unwrap();
         for function in catalog::ALL.iter().flat_map(|part| part.iter()) {
             let first = function.takes.first().copied();
             let same = |takes| if takes == Takes::Same { first.unwrap_or(takes) } else { takes };

@@ -1,18 +1,17 @@
 //! `approx_percentile`: exact, from all different values of a group.
 
 use rusqlite::{
-    Connection,
     functions::{Aggregate, Context},
     types::{Value, ValueRef},
 };
 
 use super::{
-    PURE, failed,
+    PURE, Registrar, failed,
     values::{array_arg, encode, value_order},
 };
 use crate::query::sql::types::Encoding;
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     db.create_aggregate_function("sls_percentile", 3, PURE, Percentile)?;
     db.create_aggregate_function("sls_percentiles", 3, PURE, Percentiles)
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use regex::{Match, Regex};
-use rusqlite::{Connection, functions::Context};
+use rusqlite::functions::Context;
 
 use super::{
-    PURE, failed, limit, scalar,
+    PURE, Registrar, failed, limit, scalar,
     texts::{array, text_arg},
 };
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     scalar(db, "sls_regexp_like", 2, PURE, |call| with_regex(call, |regex, text| Ok(regex.is_match(text))))?;
     scalar(db, "sls_regexp_extract", 3, PURE, |call| {
         let found = with_regex(call, |regex, text| {

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, functions::Context};
+use rusqlite::functions::Context;
 
-use super::{PURE, failed, limit::ArrayText, scalar};
+use super::{PURE, Registrar, failed, limit::ArrayText, scalar};
 
 /// Longest text that padding makes, characters. Guess: bounds memory.
 const PADDED_CHARS_MAX: usize = 1 << 20;
 /// Longest texts whose distance is measured, characters. Guess: the work is the product of both.
 const DISTANCE_CHARS_MAX: usize = 4096;
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     text(db, "sls_lower", |text| text.to_lowercase())?;
     text(db, "sls_upper", |text| text.to_uppercase())?;
     text(db, "sls_reverse", |text| text.chars().rev().collect())?;
@@ -58,7 +58,7 @@ pub fn register(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn text(db: &Connection, name: &str, f: fn(&str) -> String) -> rusqlite::Result<()> {
+fn text(db: &Registrar<'_>, name: &str, f: fn(&str) -> String) -> rusqlite::Result<()> {
     scalar(db, name, 1, PURE, move |call| Ok(text_arg(call, 0)?.map(f)))
 }
 

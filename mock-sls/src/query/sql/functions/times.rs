@@ -9,16 +9,16 @@ use jiff::{
     fmt::strtime::BrokenDownTime,
     tz::TimeZone,
 };
-use rusqlite::{Connection, functions::Context};
+use rusqlite::functions::Context;
 
 use super::{
-    PURE, failed,
+    PURE, Registrar, failed,
     moments::{parse_time, readable_seconds, start_of_day, zone_of},
     scalar,
     texts::text_arg,
 };
 
-pub fn register(db: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>, zone: &TimeZone) -> rusqlite::Result<()> {
     let unit_then_time = |name, f: fn(&str, &Zoned) -> rusqlite::Result<i64>| {
         let zone = zone.clone();
         scalar(db, name, 3, PURE, move |call| {

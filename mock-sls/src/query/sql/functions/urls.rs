@@ -3,15 +3,13 @@
 //! A URL is taken apart by hand, as RFC 3986 says: what is no URL gives NULL, and a library would
 //! bring what it reads into a canonical form.
 
+use super::{PURE, Registrar, scalar, texts::text_arg};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use rusqlite::Connection;
-
-use super::{PURE, scalar, texts::text_arg};
 
 /// Characters that stay as they are, besides letters and digits; a blank becomes `+`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
 
-pub fn register(db: &Connection) -> rusqlite::Result<()> {
+pub fn register(db: &Registrar<'_>) -> rusqlite::Result<()> {
     for (name, f) in [
         ("sls_url_host", (|url| url.host) as fn(Url<'_>) -> Option<&str>),
         ("sls_url_protocol", |url| Some(url.protocol)),
