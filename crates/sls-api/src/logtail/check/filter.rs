@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Known, Report};
 use crate::logtail::regex_shape::{capture_groups, ends_in_stray_blank, stray_blank};
-use crate::logtail::translate::{SIMPLE_REGEX, UNPARSED_KEY};
+use crate::logtail::translate::{DROPPED_COLUMN, SIMPLE_REGEX, UNPARSED_KEY};
 
 pub(super) fn check(fields: Known<'_>, report: &mut Report) {
     let keys = fields.texts("filterKey").unwrap_or_default();
@@ -28,11 +28,9 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
         }
     }
     let parsed = parsed_keys(fields);
-    // Columns beyond those of `key` have such names.
-    let has_more = fields.text("logType") == Some("delimiter_log");
     let is_unknown = |key: &str| {
         let is_parsed = parsed.as_ref().is_none_or(|keys| keys.contains(&key));
-        !(is_parsed || has_more && key.starts_with("__"))
+        !(is_parsed || is_extra_column(fields, key))
     };
     for (n, key) in keys.iter().enumerate().filter(|(_, key)| is_unknown(key)) {
         report.error(
@@ -56,18 +54,42 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
 /// The fields that a filter or mask sees, where the config names them all. The text and the offset that are
 /// sent beside them are not among them.
 fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
+    let keeps_unmatched = fields.flag("discardUnmatch") == Some(false);
     match fields.text("logType") {
         Some("common_reg_log") => {
             let mut keys = fields.texts("key").unwrap_or_else(|| vec!["content"]);
             let is_simple = fields.text("regex").is_none_or(|r| r == SIMPLE_REGEX) && keys.len() == 1;
-            if fields.flag("discardUnmatch") == Some(false) && !is_simple {
+            if keeps_unmatched && !is_simple {
                 keys.push(UNPARSED_KEY);
             }
             Some(keys)
         }
-        Some("delimiter_log") => Some(fields.texts("key").unwrap_or_default()),
+        Some("delimiter_log") => {
+            let mut keys = fields.texts("key").unwrap_or_default();
+            keys.retain(|key| *key != DROPPED_COLUMN);
+            keys.extend(keeps_unmatched.then_some(UNPARSED_KEY));
+            Some(keys)
+        }
         _ => None,
     }
+}
+
+/// Whether this names a column beyond those of `key`, counted from 0, of which there may be any number, or one
+/// without `autoExtend`, or none that is sent with `extract_partial_fields`.
+fn is_extra_column(fields: Known<'_>, key: &str) -> bool {
+    if fields.text("logType") != Some("delimiter_log") {
+        return false;
+    }
+    let advanced = fields.0.object("advanced").ok().flatten();
+    if advanced.and_then(|advanced| advanced.get("extract_partial_fields")) == Some(&Value::Bool(true)) {
+        return false;
+    }
+    let column = key.strip_prefix("__column").and_then(|rest| rest.strip_suffix("__"));
+    let named = fields.texts("key").unwrap_or_default().len();
+    let extends = fields.flag("autoExtend").unwrap_or(true);
+    column
+        .and_then(|digits| digits.parse::<usize>().ok())
+        .is_some_and(|column| if extends { column >= named } else { column == named })
 }
 
 fn mask(path: &str, entry: &Value, report: &mut Report) {

@@ -10,7 +10,8 @@ const KEY_BYTES_MAX: usize = 128;
 const RESERVED: [&str; 6] =
     ["__time__", "__source__", "__topic__", "__partition_time__", "_extract_others_", "__extract_others__"];
 
-pub(super) fn check(keys: &[&str], report: &mut Report) {
+/// `dropped` names what is not sent, and may stand more than once.
+pub(super) fn check(keys: &[&str], dropped: Option<&str>, report: &mut Report) {
     let mut seen = HashSet::new();
     for (n, key) in keys.iter().enumerate() {
         let field = format!("key[{n}]");
@@ -32,7 +33,7 @@ pub(super) fn check(keys: &[&str], report: &mut Report) {
             report.warning(field, format!("the name {key:?} contains a comma: write each name for itself"));
         } else if RESERVED.contains(key) {
             report.warning(field, format!("the name {key:?} is reserved by the service: use another"));
-        } else if !seen.insert(*key) {
+        } else if !seen.insert(*key) && Some(*key) != dropped {
             report.warning(field, format!("the name {key:?} is there twice: queries see only one of them"));
         }
     }

@@ -1,13 +1,15 @@
 //! How lines are parsed: regexes, groups, keys, time.
 
+use serde_json::Value;
+
 use super::{Known, Report, begin, keys};
 use crate::logtail::{
     regex_shape::{self, capture_groups},
-    translate::{LOG_TYPES, LogType, SIMPLE_REGEX, TIME_KEY},
+    translate::{DROPPED_COLUMN, LOG_TYPES, LogType, SIMPLE_REGEX, TIME_KEY},
 };
 
-/// Most characters of a separator. Source: LoongCollector's delimiter parser.
-const SEPARATOR_CHARS_MAX: usize = 4;
+/// Most bytes of a separator. Source: LoongCollector's delimiter parser, which counts bytes.
+const SEPARATOR_BYTES_MAX: usize = 4;
 /// Fields of one log type that another may be given by mistake.
 const DELIMITER_ONLY: [&str; 4] = ["separator", "quote", "autoExtend", "acceptNoEnoughKeys"];
 
@@ -65,7 +67,7 @@ fn regex_mode(fields: Known<'_>, report: &mut Report) {
             }
         }
     }
-    keys::check(&keys.unwrap_or_default(), report);
+    keys::check(&keys.unwrap_or_default(), None, report);
 }
 
 fn count_message(groups: usize, keys: usize, fields: Known<'_>) -> String {
@@ -87,25 +89,26 @@ fn count_message(groups: usize, keys: usize, fields: Known<'_>) -> String {
 fn delimiter_mode(fields: Known<'_>, report: &mut Report) {
     match fields.some_text("separator") {
         None => report.error("separator", "is missing: write the text between columns, for example \",\""),
-        Some(text) if text.chars().count() > SEPARATOR_CHARS_MAX => report.error(
+        Some(text) if text.len() > SEPARATOR_BYTES_MAX => report.error(
             "separator",
             format!(
-                "{text:?} is longer than {SEPARATOR_CHARS_MAX} characters: write the text between columns"
+                "{text:?} has {} bytes, at most {SEPARATOR_BYTES_MAX}: write only the text between two columns",
+                text.len()
             ),
         ),
-        Some(text) if text.chars().count() > 1 && text != "\\t" && quotes(fields) => {
+        Some(text) if text.len() > 1 && text != "\\t" && quotes(fields) => {
             report.warning("quote", "has no effect with a separator of several characters: remove it")
         }
         Some(_) => {}
     }
-    if let Some(quote) = fields.text("quote").filter(|quote| quote.chars().count() > 1) {
-        report.error("quote", format!("{quote:?} has several characters: write one"));
+    if let Some(quote) = fields.text("quote").filter(|quote| quote.len() > 1) {
+        report.error("quote", format!("{quote:?} has {} bytes, at most 1: write one character", quote.len()));
     }
     let keys = fields.texts("key").unwrap_or_default();
-    if keys.is_empty() && fields.0.value("key").is_none_or(|key| key.is_array()) {
-        report.error("key", "names no column: list the names of the columns");
+    if keys.iter().all(|key| *key == DROPPED_COLUMN) && fields.0.value("key").is_none_or(Value::is_array) {
+        report.error("key", "names no column that is sent: list the names of the columns");
     }
-    keys::check(&keys, report);
+    keys::check(&keys, Some(DROPPED_COLUMN), report);
 }
 
 /// Whether a quote is set, other than the SDKs' default for "none".
@@ -123,7 +126,11 @@ fn time(fields: Known<'_>, log_type: LogType, report: &mut Report) {
         return;
     }
     let key = match log_type {
-        LogType::Apsara => return,
+        LogType::Apsara => {
+            report
+                .warning("timeFormat", "has no effect with logType apsara_log: the time in brackets counts");
+            return;
+        }
         LogType::Json | LogType::Delimiter => named,
         LogType::Regex => Some(named.unwrap_or(TIME_KEY)),
     };

@@ -287,7 +287,50 @@ fn steps_on_names_with_underscores_need_a_field_that_they_see() {
 }
 
 #[test]
+fn columns_that_no_line_can_have_are_no_names_of_fields() {
+    let with = |more: Value| {
+        let mut detail =
+            nginx(json!({"logType": "delimiter_log", "separator": ",", "key": ["a", "_", "b", "_"],
+            "filterKey": ["_", "__column1__", "__column4__", "__column5__", "__raw_log__"],
+            "filterRegex": [".*", ".*", ".*", ".*", ".*"]}));
+        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        detail
+    };
+    check(
+        with(json!({})),
+        expect![[r#"
+        Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
+        Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
+        Error filterKey[4]: no field is named "__raw_log__", so every log would be dropped: use one of key
+    "#]],
+    );
+    check(
+        with(json!({"discardUnmatch": false, "advanced": {"extract_partial_fields": true}})),
+        expect![[r#"
+            Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
+            Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
+            Error filterKey[2]: no field is named "__column4__", so every log would be dropped: use one of key
+            Error filterKey[3]: no field is named "__column5__", so every log would be dropped: use one of key
+        "#]],
+    );
+    check(
+        with(json!({"autoExtend": false, "discardUnmatch": false})),
+        expect![[r#"
+        Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
+        Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
+        Error filterKey[3]: no field is named "__column5__", so every log would be dropped: use one of key
+    "#]],
+    );
+}
+
+#[test]
 fn times_need_their_field() {
+    check(
+        nginx(json!({"logType": "apsara_log", "timeFormat": "%Y"})),
+        expect![[r#"
+        Warning timeFormat: has no effect with logType apsara_log: the time in brackets counts
+    "#]],
+    );
     check(
         nginx(json!({"timeFormat": "%Y"})),
         expect![[r#"
@@ -314,14 +357,14 @@ fn delimited_logs_need_separator_and_columns() {
         json!({"logType": "delimiter_log", "quote": "''"}),
         expect![[r#"
         Error separator: is missing: write the text between columns, for example ","
-        Error quote: "''" has several characters: write one
-        Error key: names no column: list the names of the columns
+        Error quote: "''" has 2 bytes, at most 1: write one character
+        Error key: names no column that is sent: list the names of the columns
     "#]],
     );
     check(
         json!({"logType": "delimiter_log", "separator": "|||||", "key": ["a"], "regex": "(.*)"}),
         expect![[r#"
-            Error separator: "|||||" is longer than 4 characters: write the text between columns
+            Error separator: "|||||" has 5 bytes, at most 4: write only the text between two columns
             Warning regex: has no effect with logType delimiter_log: remove it
         "#]],
     );

@@ -14,6 +14,8 @@ const RAW_KEY: &str = "__raw__";
 /// Field that `timeFormat` is about when `timeKey` is not set. Source: guess, after the console,
 /// which asks for a field of this name in regex mode.
 pub(in crate::logtail) const TIME_KEY: &str = "time";
+/// Name of columns that are not sent. Source: LoongCollector's delimiter parser.
+pub(in crate::logtail) const DROPPED_COLUMN: &str = "_";
 /// The one regex and key of simple mode.
 pub(in crate::logtail) const SIMPLE_REGEX: &str = "(.*)";
 
@@ -61,9 +63,14 @@ fn delimiter(fields: Fields<'_>) -> Result<Value, TranslateError> {
     let separator = fields.text("separator")?.filter(|s| !s.is_empty()).ok_or_else(|| {
         TranslateError::field("separator", "is missing: write the text between columns, for example \",\"")
     })?;
-    // Source: guess for false; LoongCollector knows extend, keep and discard, and only keep
+    let partial = advanced(fields)?.map(|advanced| advanced.flag("extract_partial_fields")).transpose()?;
+    // Source: guess for autoExtend: false; LoongCollector knows extend, keep and discard, and only keep
     // loses nothing without making further columns.
-    let overflow = if fields.flag("autoExtend")?.unwrap_or(true) { "extend" } else { "keep" };
+    let overflow = match (partial.flatten(), fields.flag("autoExtend")?.unwrap_or(true)) {
+        (Some(true), _) => "discard",
+        (_, true) => "extend",
+        (_, false) => "keep",
+    };
     Ok(json!({
         "Type": "processor_parse_delimiter_native",
         "SourceKey": SOURCE_KEY,
@@ -110,12 +117,16 @@ fn timestamp(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, Tra
     if let Some(zone) = zone(fields)? {
         processor["SourceTimezone"] = json!(zone);
     }
-    if let Some(advanced) = fields.object("advanced")?
-        && let Some(year) = Fields::inside(advanced, "advanced.").number("specified_year")?
+    if let Some(advanced) = advanced(fields)?
+        && let Some(year) = advanced.number("specified_year")?
     {
         processor["SourceYear"] = json!(year);
     }
     Ok(Some(processor))
+}
+
+fn advanced(fields: Fields<'_>) -> Result<Option<Fields<'_>>, TranslateError> {
+    Ok(fields.object("advanced")?.map(|advanced| Fields::inside(advanced, "advanced.")))
 }
 
 fn zone(fields: Fields<'_>) -> Result<Option<&str>, TranslateError> {

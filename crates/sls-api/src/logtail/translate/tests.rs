@@ -139,6 +139,18 @@ fn json_delimiter_and_apsara_modes_have_their_parsers() {
 }
 
 #[test]
+fn settings_of_modes_are_kept() {
+    let processors = |detail: Value| {
+        let pipeline = to_pipeline(&config(with(nginx(), detail)), &destination()).unwrap();
+        pipeline["processors"].to_string()
+    };
+    expect![[r#"[{"Type":"processor_parse_apsara_native","SourceKey":"content","Timezone":"GMT+08:00","KeepingSourceWhenParseFail":true,"KeepingSourceWhenParseSucceed":true,"RenamedSourceKey":"__raw__","CopingRawLog":true}]"#]].assert_eq(&processors(json!({"logType": "apsara_log", "adjustTimezone": true,
+        "logTimezone": "GMT+08:00", "discardUnmatch": false, "enableRawLog": true})));
+    expect![[r#"[{"Type":"processor_parse_delimiter_native","SourceKey":"content","Separator":",","Quote":"\u0001","Keys":["a"],"AllowingShortenedFields":false,"OverflowedFieldsTreatment":"discard","KeepingSourceWhenParseFail":false,"KeepingSourceWhenParseSucceed":false,"RenamedSourceKey":"__raw_log__"}]"#]].assert_eq(&processors(json!({"logType": "delimiter_log", "separator": ",", "key": ["a"],
+        "advanced": {"extract_partial_fields": true}})));
+}
+
+#[test]
 fn topics_are_none_constant_or_from_the_path() {
     let topic = |format: &str| {
         let detail = with(nginx(), json!({"topicFormat": format}));
