@@ -171,8 +171,8 @@ fn by_reader(root: &Path, pipeline: Pipeline) -> Duration {
 fn by_plain_program(log: &Path, pipeline: &Pipeline) -> Duration {
     let started = thread_cpu();
     let regex = match &pipeline.parse {
-        Parse::Simple { .. } => None,
         Parse::Regex { regex, .. } => Some(regex::Regex::new(regex.as_str()).expect("the expression")),
+        _ => None,
     };
     let mut group = LogGroup::default();
     let mut text = 0;

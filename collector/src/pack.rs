@@ -27,14 +27,22 @@ const PAIR_VALUE: u8 = 0x12;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     name: String,
-    encoded: Box<[u8]>,
+    encoded: Vec<u8>,
 }
 
 impl Key {
     pub fn new(name: &str) -> Self {
         let mut encoded = Vec::with_capacity(name.len() + 3);
         put_bytes(&mut encoded, PAIR_KEY, name.as_bytes());
-        Self { name: name.to_owned(), encoded: encoded.into_boxed_slice() }
+        Self { name: name.to_owned(), encoded }
+    }
+
+    /// Takes another name into the memory of this one.
+    pub fn rename(&mut self, name: &str) {
+        self.name.clear();
+        self.name.push_str(name);
+        self.encoded.clear();
+        put_bytes(&mut self.encoded, PAIR_KEY, name.as_bytes());
     }
 
     pub fn name(&self) -> &str {
@@ -214,7 +222,7 @@ mod tests {
                 event.push(b' ');
             }
             let keys: Vec<Key> = fields.iter().map(|(k, _)| Key::new(k)).collect();
-            group.push(*stamp, Fields { keys: &keys, spans: &spans }.pairs(&event));
+            group.push(*stamp, Fields { keys: &keys, spans: &spans, ..Fields::default() }.pairs(&event));
         }
         assert_eq!(group.logs() as usize, logs.len());
         group.finish(footer, pack_id)

@@ -1,95 +1,145 @@
-//! Event → fields: spans of the event, never copies.
+//! Event → fields: spans of the event, copies only of texts that must be changed.
 //!
 //! Pure; called by `engine::feed` for every event. One [`Parser`] belongs to one pipeline and keeps
-//! the scratch memory that its regex needs, so that parsing allocates nothing.
+//! the scratch memory that it needs, so that parsing allocates nothing.
 
+mod delimiter;
+mod json;
 mod regex;
+mod row;
 mod spans;
 pub mod time;
 
+pub use self::row::NAME_BYTES_MAX;
+use self::row::Row;
 use crate::pack::Key;
-use crate::pipeline::{Parse, TimeRule};
+use crate::pipeline::Parse;
 
 /// Key of an event that the parser did not match and that is sent all the same (collector.md §2.1).
 pub const RAW_LOG_KEY: &str = "__raw_log__";
+/// Name of a delimited column that is not sent (collector.md §2.1).
+pub const DROPPED_COLUMN: &str = "_";
 
-/// Start and end of a field's value in the event.
+/// Start and end of a field's value in the event. What lies beyond the event's end is in the changed
+/// texts, as if they followed the event.
 pub type Span = (u32, u32);
 
 /// How the events of one pipeline become fields.
 #[derive(Debug)]
 pub struct Parser {
     mode: Mode,
-    keys: Vec<Key>,
-    spans: Vec<Span>,
     raw_log: [Key; 1],
+    raw_span: [Span; 1],
 }
 
 #[derive(Debug)]
 enum Mode {
-    Simple,
-    Regex(regex::Captures),
+    Simple { key: [Key; 1], span: [Span; 1] },
+    Regex { captures: regex::Captures, keys: Vec<Key>, spans: Vec<Span> },
+    Json(Row),
+    Delimiter(Box<delimiter::Columns>, Row),
 }
 
 /// The fields of one event.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Fields<'a> {
     pub keys: &'a [Key],
     /// As many as `keys`.
     pub spans: &'a [Span],
+    /// See [`Span`].
+    pub changed: &'a [u8],
 }
 
 impl Parser {
     pub fn new(parse: &Parse) -> Self {
-        let (mode, keys) = match parse {
-            Parse::Simple { key } => (Mode::Simple, vec![Key::new(key)]),
-            Parse::Regex { regex, keys } => {
-                (Mode::Regex(regex::Captures::new(regex)), keys.iter().map(|k| Key::new(k)).collect())
+        let mode = match parse {
+            Parse::Simple { key } => Mode::Simple { key: [Key::new(key)], span: [(0, 0)] },
+            Parse::Regex { regex, keys } => Mode::Regex {
+                captures: regex::Captures::new(regex),
+                keys: keys.iter().map(|k| Key::new(k)).collect(),
+                spans: vec![(0, 0); keys.len()],
+            },
+            Parse::Json => Mode::Json(Row::default()),
+            Parse::Delimiter(config) => {
+                let (columns, keys) = delimiter::Columns::new(config);
+                Mode::Delimiter(Box::new(columns), Row::of(keys))
             }
         };
-        let spans = vec![(0, 0); keys.len()];
-        Self { mode, keys, spans, raw_log: [Key::new(RAW_LOG_KEY)] }
+        Self { mode, raw_log: [Key::new(RAW_LOG_KEY)], raw_span: [(0, 0)] }
     }
 
     /// The fields of `event`; `None` if the parser does not match it.
     pub fn parse(&mut self, event: &[u8]) -> Option<Fields<'_>> {
-        match &mut self.mode {
-            Mode::Simple => self.spans[0] = (0, event.len() as u32),
-            Mode::Regex(captures) => {
-                if !captures.read(event, &mut self.spans) {
-                    return None;
-                }
+        let row = match &mut self.mode {
+            Mode::Simple { key, span } => {
+                *span = [(0, event.len() as u32)];
+                return Some(Fields { keys: key, spans: span, ..Fields::default() });
             }
-        }
-        Some(Fields { keys: &self.keys, spans: &self.spans })
+            Mode::Regex { captures, keys, spans } => {
+                let matches = captures.read(event, spans);
+                return matches.then_some(Fields { keys, spans, ..Fields::default() });
+            }
+            Mode::Json(row) => {
+                row.clear();
+                json::read(event, row).then_some(row)?
+            }
+            Mode::Delimiter(columns, row) => {
+                row.clear();
+                columns.read(event, row).then_some(row)?
+            }
+        };
+        Some(Fields { keys: row.keys(), spans: row.spans(), changed: &row.changed })
     }
 
     /// `event` as the one field `__raw_log__`.
     pub fn raw(&mut self, event: &[u8]) -> Fields<'_> {
-        self.spans[0] = (0, event.len() as u32);
-        Fields { keys: &self.raw_log, spans: &self.spans[..1] }
-    }
-
-    /// Which field holds the time, if the rule names one that this parser makes.
-    pub fn time_field(&self, rule: &TimeRule) -> Option<usize> {
-        match rule {
-            TimeRule::Collected => None,
-            TimeRule::Field { key, .. } => self.keys.iter().position(|k| k.name() == key),
-        }
+        self.raw_span = [(0, event.len() as u32)];
+        Fields { keys: &self.raw_log, spans: &self.raw_span, ..Fields::default() }
     }
 }
 
 impl<'a> Fields<'a> {
-    /// Keys and values in `event`.
+    /// Keys and values of `event`.
     pub fn pairs(self, event: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
         self.keys.iter().enumerate().map(move |(index, key)| (key, self.value(event, index)))
     }
 
-    /// Value of field `index` of `event`.
-    pub fn value<'e>(&self, event: &'e [u8], index: usize) -> &'e [u8] {
-        let Some((start, end)) = self.spans.get(index) else { return &[] };
-        event.get(*start as usize..*end as usize).unwrap_or_default()
+    /// Value of field `index` of `event`; empty if there is no such field.
+    #[inline]
+    pub fn value<'e>(&self, event: &'e [u8], index: usize) -> &'e [u8]
+    where
+        'a: 'e,
+    {
+        self.spans.get(index).map_or(&[], |span| text(event, self.changed, *span))
     }
+
+    /// Place of the field `key`; `likely` is looked at first.
+    pub fn position(&self, key: &str, likely: usize) -> Option<usize> {
+        let is_there = self.keys.get(likely).is_some_and(|k| k.name() == key);
+        if is_there { Some(likely) } else { self.keys.iter().position(|k| k.name() == key) }
+    }
+}
+
+/// What a span of `event` stands for.
+#[inline]
+fn text<'t>(event: &'t [u8], changed: &'t [u8], (start, end): Span) -> &'t [u8] {
+    let (start, end) = (start as usize, end as usize);
+    event.get(start..end).unwrap_or_else(|| {
+        let shifted = start.checked_sub(event.len()).zip(end.checked_sub(event.len()));
+        shifted.and_then(|(start, end)| changed.get(start..end)).unwrap_or_default()
+    })
+}
+
+/// The span of `from..to` in the changed texts of `event`.
+fn changed_span(event: &[u8], from: usize, to: usize) -> Span {
+    ((event.len() + from) as u32, (event.len() + to) as u32)
+}
+
+/// Keys and values of `event`.
+#[cfg(test)]
+fn shown(parser: &mut Parser, event: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let pairs = parser.parse(event)?.pairs(event);
+    Some(pairs.map(|(key, value)| (key.name().to_owned(), value.to_vec())).collect())
 }
 
 #[cfg(test)]

@@ -114,6 +114,35 @@ pub enum Parse {
     /// Full match, made by [`full_match`]; capture group n + 1 becomes `keys[n]`.
     /// Invariant: groups == keys.
     Regex { regex: Regex, keys: Vec<String> },
+    /// The members of a JSON object.
+    Json,
+    /// The columns between separators.
+    Delimiter(Delimiter),
+}
+
+/// How a delimited event is cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delimiter {
+    /// 1 to 4 bytes.
+    pub separator: String,
+    /// Has an effect only beside a separator of one byte, and if it is another byte.
+    pub quote: Option<u8>,
+    /// Names of the first columns; those named `_` are not sent.
+    pub keys: Vec<String>,
+    /// An event with fewer columns than keys matches too.
+    pub allows_fewer: bool,
+    pub overflow: Overflow,
+}
+
+/// What becomes of columns beyond the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// Each is a field `__column<N>__`, N counted from 0 at the first column.
+    Extend,
+    /// All that is left of the event, from the separator on, is one such field.
+    Keep,
+    /// They are not sent.
+    Discard,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A pipeline config as the server sends it → [`Pipeline`], or everything that is wrong with it.
 //!
 //! The form is LoongCollector's (collector.md §2.2): one `input_file`, at most
-//! `processor_parse_regex_native` and `processor_timestamp_native`, filters and masks, one `flusher_sls`. What this
+//! one native parser and `processor_timestamp_native`, filters and masks, one `flusher_sls`. What this
 //! collector cannot do faithfully is a problem, and the config then does not run; what changes
 //! nothing about which lines arrive is a notice. Pure. Called by `control`.
 
@@ -16,12 +16,14 @@ mod flusher;
 mod input;
 mod multiline;
 mod names;
+mod parsers;
 mod processors;
 mod regex_check;
 mod section;
 mod steps;
 mod topic;
 
+use processors::Processing;
 use section::{Section, kind};
 
 /// One thing wrong with a config.
@@ -115,23 +117,24 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     }
     if let Some(processing) = &processing {
         let offset_key = input.as_ref().and_then(|(input, _)| input.position_meta.offset_key.as_deref());
-        names::check(processing, offset_key, &mut findings);
+        names::check(&processing.parsing, offset_key, &mut findings);
     }
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);
     match (input, processing, destination) {
         (Some((input, multiline)), Some(processing), Some(destination)) if findings.problems.is_empty() => {
+            let Processing { parsing, time, steps } = processing;
             let pipeline = Pipeline {
                 name: name.to_owned(),
                 version,
                 input,
                 multiline,
-                parse: processing.parse,
-                time: processing.time,
+                parse: parsing.parse,
+                time,
                 topic,
-                unmatched: processing.unmatched,
-                steps: processing.steps,
-                raw_key: processing.raw_key,
+                unmatched: parsing.unmatched,
+                steps,
+                raw_key: parsing.raw_key,
                 destination,
             };
             Ok(Accepted { pipeline: Some(pipeline), notices: findings.notices })

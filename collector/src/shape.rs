@@ -3,6 +3,8 @@
 //! Pure; called by `engine::feed` for every event. One [`Shaper`] belongs to one pipeline. Values stay
 //! where they are; only one that is changed is written, to a buffer that is used again and again.
 
+use std::fmt::Write;
+
 use regex::bytes::{CaptureLocations, Regex};
 use sls_api::sign::md5_hex;
 
@@ -17,10 +19,25 @@ pub const OFFSET_KEY: &str = "__file_offset__";
 #[derive(Debug)]
 pub struct Shaper {
     steps: Vec<RunningStep>,
-    raw_key: Option<Key>,
-    offset_key: Option<Key>,
+    extras: Vec<Extra>,
     changes: Changes,
-    offset: String,
+}
+
+/// A field that is added to those of the event.
+#[derive(Debug)]
+struct Extra {
+    key: Key,
+    what: What,
+    /// The number that is sent, unless it is the event.
+    number: String,
+    is_sent: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Event,
+    /// Where the event stands in its file.
+    Offset,
 }
 
 /// The values of an event that are not as they stand in it.
@@ -50,33 +67,39 @@ pub struct Shaped<'a> {
 
 impl Shaper {
     pub fn new(config: &Pipeline) -> Self {
-        let offset_key = config.input.position_meta.offset_key.as_deref();
-        Self::of(&config.steps, config.raw_key.as_deref(), offset_key)
+        let raw = config.raw_key.as_deref().map(|key| (key, What::Event));
+        let offset = config.input.position_meta.offset_key.as_deref().map(|key| (key, What::Offset));
+        Self::of(&config.steps, [raw, offset].into_iter().flatten())
     }
 
-    fn of(steps: &[Step], raw_key: Option<&str>, offset_key: Option<&str>) -> Self {
+    fn of<'k>(steps: &[Step], extras: impl IntoIterator<Item = (&'k str, What)>) -> Self {
         let steps = steps.iter().map(|step| match step {
             Step::Filter(rules) => RunningStep::Filter(rules.clone()),
             Step::BlankNonUtf8 => RunningStep::BlankNonUtf8,
             Step::Mask(mask) => RunningStep::Mask(mask.clone(), mask.regex.capture_locations()),
         });
-        Self {
-            steps: steps.collect(),
-            raw_key: raw_key.map(Key::new),
-            offset_key: offset_key.map(Key::new),
-            changes: Changes::default(),
-            offset: String::new(),
-        }
+        let extras = extras.into_iter().map(|(key, what)| Extra {
+            key: Key::new(key),
+            what,
+            number: String::new(),
+            is_sent: false,
+        });
+        Self { steps: steps.collect(), extras: extras.collect(), changes: Changes::default() }
     }
 
     /// What is sent of `event`, which stands at `offset` of its file; `None` if a filter holds it back.
     pub fn shape<'a>(&'a mut self, event: &'a [u8], fields: Fields<'a>, offset: u64) -> Option<Shaped<'a>> {
         self.changes.clear();
         let passes = self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes));
-        if self.offset_key.is_some() {
-            use std::fmt::Write;
-            self.offset.clear();
-            let _ = write!(self.offset, "{offset}"); // writing to a String cannot fail
+        for extra in &mut self.extras {
+            // Fields that the event has go first: a query would see only one of two.
+            extra.is_sent = fields.keys.iter().all(|key| key.name() != extra.key.name());
+            let number = match extra.what {
+                What::Event => continue,
+                What::Offset => offset,
+            };
+            extra.number.clear();
+            let _ = write!(extra.number, "{number}"); // writing to a String cannot fail
         }
         passes.then_some(Shaped { event, fields, shaper: self })
     }
@@ -158,9 +181,13 @@ impl<'a> Shaped<'a> {
     pub fn pairs(self) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
         let Self { event, fields, shaper } = self;
         let keys = fields.keys.iter().enumerate();
-        keys.map(move |(index, key)| (key, shaper.changes.value(event, fields, index)))
-            .chain(shaper.raw_key.as_ref().map(|key| (key, event)))
-            .chain(shaper.offset_key.as_ref().map(|key| (key, shaper.offset.as_bytes())))
+        let extras = shaper.extras.iter().filter(|extra| extra.is_sent);
+        keys.map(move |(index, key)| (key, shaper.changes.value(event, fields, index))).chain(extras.map(
+            move |extra| match extra.what {
+                What::Event => (&extra.key, event),
+                What::Offset => (&extra.key, extra.number.as_bytes()),
+            },
+        ))
     }
 }
 

@@ -5,7 +5,9 @@ mod data_support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use collector::pipeline::{Multiline, TimeRule, TopicRule, Unmatched, full_match};
+use collector::pipeline::{
+    Delimiter, Multiline, Overflow, Parse, TimeRule, TopicRule, Unmatched, full_match,
+};
 use data_support::{Bench, Fault, destination, eventually, far, regex, simple};
 
 fn lines(range: std::ops::Range<usize>) -> Vec<String> {
@@ -77,6 +79,46 @@ async fn a_regex_makes_fields_and_the_time() {
     let status = &engine.status().pipelines[0];
     let error = status.last_error.clone().unwrap_or_default();
     assert!(error.contains("something else") && error.contains("/logs/a.log"), "{error}");
+}
+
+#[tokio::test]
+async fn json_members_become_fields_and_the_time() {
+    let bench = Bench::new().await;
+    let pipeline = collector::pipeline::Pipeline {
+        parse: Parse::Json,
+        time: TimeRule::Field { key: "t".to_owned(), format: "%s".to_owned(), offset_seconds: None },
+        unmatched: Unmatched::KeepRaw,
+        ..simple()
+    };
+    let _engine = bench.start(vec![pipeline]);
+    bench.append(
+        "a.log",
+        "{\"m\":\"a\\nb\",\"t\":1542099909}\r\n{\"t\":\"1542099910\",\"m\":{\"x\": 1}}\nno JSON\n",
+    );
+    let raw = eventually(|| Some(bench.sink.values("store", "__raw_log__")).filter(|v| !v.is_empty())).await;
+    assert_eq!(raw.expect("the last line"), ["no JSON"]);
+    assert_eq!(bench.sink.values("store", "m"), ["a\nb", "{\"x\": 1}"]);
+    let times: Vec<_> = bench.sink.groups().into_iter().flat_map(|g| g.logs).map(|l| l.time).collect();
+    assert_eq!(times.get(..2), Some(&[1_542_099_909, 1_542_099_910][..]));
+}
+
+#[tokio::test]
+async fn columns_become_fields_and_other_lines_are_dropped() {
+    let bench = Bench::new().await;
+    let delimiter = Delimiter {
+        separator: ",".to_owned(),
+        quote: Some(b'"'),
+        keys: vec!["a".to_owned(), "b".to_owned()],
+        allows_fewer: false,
+        overflow: Overflow::Extend,
+    };
+    let pipeline = collector::pipeline::Pipeline { parse: Parse::Delimiter(delimiter), ..simple() };
+    let _engine = bench.start(vec![pipeline]);
+    bench.append("a.log", "1,\"x \"\"y\"\"\"\r\nshort\n2,z,more\n");
+    let b = eventually(|| Some(bench.sink.values("store", "b")).filter(|v| v.len() == 2)).await;
+    assert_eq!(b.expect("two lines"), ["x \"y\"", "z"]);
+    assert_eq!(bench.sink.values("store", "__column2__"), ["more"]);
+    assert!(bench.sink.values("store", "__raw_log__").is_empty());
 }
 
 #[tokio::test]

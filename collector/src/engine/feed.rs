@@ -13,6 +13,7 @@ use super::tracked::{FileKey, Running, Tracked};
 use crate::events::Event;
 use crate::metrics::Counter;
 use crate::pack::{Group, Stamp};
+use crate::pipeline::{Parse, TimeRule};
 use crate::tail::{Block, ReadOutcome};
 
 /// Bytes of an event that a message shows.
@@ -22,6 +23,9 @@ const SAMPLE_BYTES_MAX: usize = 200;
 const HEAD_CHECK_PAUSE: Duration = Duration::from_millis(50);
 /// Events that do not match are reported, with a sample, at most this often for each pipeline.
 const PARSE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
+/// A group is full too when it is that many times as long as its texts may be: events that name their fields
+/// may have many without a value. Source: our choice, above what access logs take.
+const ENCODED_PER_TEXT_MAX: usize = 4;
 
 impl Reader {
     /// Reads one block of a file and hands over what is whole.
@@ -196,19 +200,24 @@ impl Feeder<'_> {
             }
         };
         let collected = Stamp { seconds: self.now.unix_seconds() as u32, nanos: None };
-        let stamp = match (&mut running.clock, running.time_field) {
-            (Some(clock), Some(index)) if is_parsed => {
-                let said = fields.value(text, index);
-                clock.read(said, self.now.unix_seconds() as i64).unwrap_or_else(|| {
+        let time_index = match &running.config.time {
+            TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),
+            _ => None,
+        };
+        let mut said = None;
+        if let (Some(clock), Some(index)) = (&mut running.clock, time_index) {
+            running.time_index = index;
+            let time = fields.value(text, index);
+            match clock.read(time, self.now.unix_seconds() as i64) {
+                Some(stamp) => said = Some(stamp),
+                None => {
                     self.tally.bad_times += 1;
                     if self.tally.bad_time_sample.is_none() {
-                        self.tally.bad_time_sample = Some(sample(said));
+                        self.tally.bad_time_sample = Some(sample(time));
                     }
-                    collected
-                })
+                }
             }
-            _ => collected,
-        };
+        }
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
         let Some(shaped) = running.shaper.shape(text, fields, offset) else {
             self.tally.filtered += 1;
@@ -222,10 +231,11 @@ impl Feeder<'_> {
             }
         };
         let before = group.encoded_bytes();
-        group.push(stamp, shaped.pairs());
+        group.push(said.unwrap_or(collected), shaped.pairs());
         self.outbox.grew(group.encoded_bytes() - before);
         if group.logs() >= self.limits.group_logs_max
             || group.text_bytes() >= self.limits.group_text_bytes_max
+            || group.encoded_bytes() >= ENCODED_PER_TEXT_MAX * self.limits.group_text_bytes_max
         {
             let end = self.file.tail.bookmark_in(self.block, skipped + event.next);
             self.file.seal(self.outbox, end, self.now.mono);
@@ -283,7 +293,12 @@ impl Feeder<'_> {
                     true => "sent in __raw_log__",
                     false => "dropped, because discardUnmatch is true",
                 };
-                format!("the regex does not match lines of {path}; they are {fate}; one of them: {sample}")
+                let parser = match self.running.config.parse {
+                    Parse::Simple { .. } | Parse::Regex { .. } => "the regex does not match lines",
+                    Parse::Json => "JSON mode finds no JSON object in lines",
+                    Parse::Delimiter(_) => "columns or quotes are not as configured in lines",
+                };
+                format!("{parser} of {path}; they are {fate}; one of them: {sample}")
             }
             (None, sample) => format!(
                 "timeFormat does not fit times in {path}; those logs carry the time of collection; \

@@ -36,8 +36,8 @@ pub struct Running {
     pub parser: Parser,
     pub shaper: Shaper,
     pub clock: Option<Clock>,
-    /// Which field holds the time.
-    pub time_field: Option<usize>,
+    /// Where the last event had its time.
+    pub time_index: usize,
     pub keeps_raw: bool,
     pub lane: LaneId,
     pub board: Arc<PipelineBoard>,
@@ -72,7 +72,7 @@ impl Running {
         let running = Self {
             matcher: Matcher::new(&config.input),
             splitter: Arc::new(Splitter::new(&config.multiline, config.input.encoding, event_bytes_max)),
-            time_field: parser.time_field(&config.time),
+            time_index: 0,
             parser,
             shaper: Shaper::new(&config),
             clock,

@@ -1,6 +1,7 @@
 //! `processor_filter_regex_native` and `processor_desensitize_native`.
 
 use super::Findings;
+use super::parsers::Parsing;
 use super::regex_check::{compile, compile_mask, syntax};
 use super::section::Section;
 use crate::pipeline::{Mask, MaskBy, Step};
@@ -91,14 +92,10 @@ pub fn read_mask(mut section: Section, findings: &mut Findings) -> Option<Unchec
 ///
 /// A filter on a key that no event has would drop everything; a mask of one hides nothing. That is so for
 /// the event as a whole and its offset too, which are added after the steps.
-pub fn of_the_keys(
-    steps: Vec<Unchecked>,
-    made: &[&str],
-    raw_key: Option<&str>,
-    findings: &mut Findings,
-) -> Option<Vec<Step>> {
+pub fn of_the_keys(steps: Vec<Unchecked>, parsing: &Parsing, findings: &mut Findings) -> Option<Vec<Step>> {
     let known = findings.problems.len();
-    let is_made = |key: &str| made.contains(&key);
+    let is_made = |key: &str| parsing.may_make(key) || parsing.raw_log_key() == Some(key);
+    let made: Vec<&str> = parsing.named().map(|(_, key)| key).chain(parsing.raw_log_key()).collect();
     for Unchecked { field, step } in &steps {
         match step {
             Step::Filter(rules) => {
@@ -120,7 +117,7 @@ pub fn of_the_keys(
                 findings.problem(field.as_str(), message);
             }
             Step::Mask(mask) => {
-                if let Some(raw_key) = raw_key {
+                if let Some(raw_key) = &parsing.raw_key {
                     let message = format!(
                         "masks {:?} only: the text is still in {raw_key:?}, beside the fields",
                         mask.key

@@ -1,3 +1,4 @@
+mod parsers;
 mod parts;
 
 use super::*;
@@ -68,6 +69,7 @@ fn show(pipeline: &Pipeline, out: &mut String) {
     match parse {
         Parse::Simple { key } => writeln!(out, "whole event in {key}").unwrap(),
         Parse::Regex { regex, keys } => writeln!(out, "{regex} → {}", keys.join(",")).unwrap(),
+        Parse::Json | Parse::Delimiter(_) => writeln!(out, "{parse:?}").unwrap(),
     }
     if *time != TimeRule::Collected {
         writeln!(out, "{time:?}").unwrap();
@@ -230,12 +232,12 @@ fn eleven_groups_with_ten_keys_fail_as_in_the_published_document() {
 fn an_unsupported_processor_is_named() {
     let mut config = valid();
     config["processors"] =
-        json!([{"Type": "processor_parse_json_native", "SourceKey": "content"}, {"SourceKey": "x"}]);
+        json!([{"Type": "processor_parse_grok", "SourceKey": "content"}, {"SourceKey": "x"}]);
     check(
         &config,
         expect![[r#"
             processors[1].Type: is missing
-            processors[0].Type: processor_parse_json_native is not supported by this collector; supported are processor_parse_regex_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
+            processors[0].Type: processor_parse_grok is not supported by this collector; supported are processor_parse_regex_native, processor_parse_json_native, processor_parse_delimiter_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
     );
 }
 
@@ -263,7 +265,7 @@ fn all_problems_are_reported_together() {
             processors[0].SourceKey: must not be empty
             processors[0].SourceFormat: time format "%Q": %Q is not supported; supported are %Y %y %m %b %B %h %d %e %j %H %k %I %l %M %S %f %p %s %a %A %z %Z %T %D %F %R %n %t %%
             processors[0].SourceTimezone: "Asia" is not a zone like GMT+08:00 or GMT-03:30
-            processors[1].Type: processor_parse_regex_native may stand only once, the parser before all others; remove this one
+            processors[1].Type: processor_parse_regex_native may stand only once, one parser before all others; remove this one
             flushers[0].Project: project name "UPPER" is not valid: use 3 to 63 lowercase letters, digits or '-', beginning and ending with a letter or digit
             flushers[0].Logstore: is missing
             flushers[0].CompressType: "snappy" is not known; use lz4, zstd or none

@@ -26,7 +26,7 @@ fn shaped(shaper: &mut Shaper, event: &[u8]) -> String {
         spans.push((start, start + part.len() as u32));
         start += part.len() as u32 + 1;
     }
-    let fields = Fields { keys: &keys[..spans.len()], spans: &spans };
+    let fields = Fields { keys: &keys[..spans.len()], spans: &spans, ..Fields::default() };
     match shaper.shape(event, fields, 77) {
         None => "held back".to_owned(),
         Some(shaped) => {
@@ -37,7 +37,7 @@ fn shaped(shaper: &mut Shaper, event: &[u8]) -> String {
 }
 
 fn check(steps: Vec<Step>, event: impl AsRef<[u8]>, expected: Expect) {
-    let mut shaper = Shaper::of(&steps, None, None);
+    let mut shaper = Shaper::of(&steps, []);
     let first = shaped(&mut shaper, event.as_ref());
     expected.assert_eq(&first);
     shaped(&mut shaper, b"x,\xff,z");
@@ -121,8 +121,17 @@ fn bytes_that_are_no_text_become_blanks_one_each() {
 #[test]
 fn the_event_and_its_place_follow_the_fields() {
     let steps = || vec![mask("a", "", ".+", true, stars())];
-    let show = |raw, offset| shaped(&mut Shaper::of(&steps(), raw, offset), b"1,2");
-    expect![[r#"a="***" b="2" __raw__="1,2""#]].assert_eq(&show(Some("__raw__"), None));
-    expect![[r#"a="***" b="2" __file_offset__="77""#]].assert_eq(&show(None, Some(OFFSET_KEY)));
-    expect![[r#"a="***" b="2" line="1,2" at="77""#]].assert_eq(&show(Some("line"), Some("at")));
+    let show = |extras: &[(&str, What)]| shaped(&mut Shaper::of(&steps(), extras.iter().copied()), b"1,2");
+    let (raw, offset) = (What::Event, What::Offset);
+    expect![[r#"a="***" b="2" __raw__="1,2""#]].assert_eq(&show(&[("__raw__", raw)]));
+    expect![[r#"a="***" b="2" __file_offset__="77""#]].assert_eq(&show(&[(OFFSET_KEY, offset)]));
+    expect![[r#"a="***" b="2" line="1,2" at="77""#]].assert_eq(&show(&[("line", raw), ("at", offset)]));
+}
+
+#[test]
+fn a_field_of_the_event_goes_before_one_of_its_name_that_would_be_added() {
+    let mut shaper = Shaper::of(&[], [("b", What::Event), ("c", What::Offset)]);
+    assert_eq!(shaped(&mut shaper, b"1,2"), r#"a="1" b="2" c="77""#);
+    assert_eq!(shaped(&mut shaper, b"1"), r#"a="1" b="1" c="77""#);
+    assert_eq!(shaped(&mut shaper, b"1,2,3"), r#"a="1" b="2" c="3""#);
 }
