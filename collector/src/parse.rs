@@ -3,6 +3,7 @@
 //! Pure; called by `engine::feed` for every event. One [`Parser`] belongs to one pipeline and keeps
 //! the scratch memory that it needs, so that parsing allocates nothing.
 
+mod apsara;
 mod delimiter;
 mod json;
 mod regex;
@@ -10,9 +11,11 @@ mod row;
 mod spans;
 pub mod time;
 
+use jiff::tz::TimeZone;
+
 pub use self::row::NAME_BYTES_MAX;
 use self::row::Row;
-use crate::pack::Key;
+use crate::pack::{Key, Stamp};
 use crate::pipeline::Parse;
 
 /// Key of an event that the parser did not match and that is sent all the same (collector.md §2.1).
@@ -38,6 +41,7 @@ enum Mode {
     Regex { captures: regex::Captures, keys: Vec<Key>, spans: Vec<Span> },
     Json(Row),
     Delimiter(Box<delimiter::Columns>, Row),
+    Apsara(Box<apsara::Times>, Row),
 }
 
 /// The fields of one event.
@@ -48,10 +52,13 @@ pub struct Fields<'a> {
     pub spans: &'a [Span],
     /// See [`Span`].
     pub changed: &'a [u8],
+    /// The time that the form of the event itself says.
+    pub stamp: Option<Stamp>,
 }
 
 impl Parser {
-    pub fn new(parse: &Parse) -> Self {
+    /// `process_zone` is where times are that say no other, in configs without one.
+    pub fn new(parse: &Parse, process_zone: &TimeZone) -> Self {
         let mode = match parse {
             Parse::Simple { key } => Mode::Simple { key: [Key::new(key)], span: [(0, 0)] },
             Parse::Regex { regex, keys } => Mode::Regex {
@@ -64,13 +71,21 @@ impl Parser {
                 let (columns, keys) = delimiter::Columns::new(config);
                 Mode::Delimiter(Box::new(columns), Row::of(keys))
             }
+            Parse::Apsara { offset_seconds } => {
+                Mode::Apsara(Box::new(apsara::Times::new(*offset_seconds, process_zone)), Row::default())
+            }
         };
         Self { mode, raw_log: [Key::new(RAW_LOG_KEY)], raw_span: [(0, 0)] }
     }
 
+    #[cfg(test)]
+    fn in_utc(parse: &Parse) -> Self {
+        Self::new(parse, &TimeZone::UTC)
+    }
+
     /// The fields of `event`; `None` if the parser does not match it.
     pub fn parse(&mut self, event: &[u8]) -> Option<Fields<'_>> {
-        let row = match &mut self.mode {
+        let (row, stamp) = match &mut self.mode {
             Mode::Simple { key, span } => {
                 *span = [(0, event.len() as u32)];
                 return Some(Fields { keys: key, spans: span, ..Fields::default() });
@@ -81,14 +96,19 @@ impl Parser {
             }
             Mode::Json(row) => {
                 row.clear();
-                json::read(event, row).then_some(row)?
+                (json::read(event, row).then_some(row)?, None)
             }
             Mode::Delimiter(columns, row) => {
                 row.clear();
-                columns.read(event, row).then_some(row)?
+                (columns.read(event, row).then_some(row)?, None)
+            }
+            Mode::Apsara(times, row) => {
+                row.clear();
+                let stamp = apsara::read(event, times, row)?;
+                (row, Some(stamp))
             }
         };
-        Some(Fields { keys: row.keys(), spans: row.spans(), changed: &row.changed })
+        Some(Fields { keys: row.keys(), spans: row.spans(), changed: &row.changed, stamp })
     }
 
     /// `event` as the one field `__raw_log__`.
@@ -157,7 +177,7 @@ mod tests {
                 keys: keys.iter().map(|k| (*k).to_owned()).collect(),
             },
         };
-        let mut parser = Parser::new(&parse);
+        let mut parser = Parser::in_utc(&parse);
         let shown = match parser.parse(event.as_bytes()) {
             None => "no match\n".to_owned(),
             Some(fields) => fields

@@ -118,6 +118,9 @@ pub enum Parse {
     Json,
     /// The columns between separators.
     Delimiter(Delimiter),
+    /// The time in brackets, other texts in brackets, and pairs of key and value (`apsara_log`).
+    /// `offset_seconds` says in which zone the times are (`None` = the process's zone).
+    Apsara { offset_seconds: Option<i32> },
 }
 
 /// How a delimited event is cut.

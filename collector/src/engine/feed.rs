@@ -204,7 +204,7 @@ impl Feeder<'_> {
             TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),
             _ => None,
         };
-        let mut said = None;
+        let mut said = fields.stamp;
         if let (Some(clock), Some(index)) = (&mut running.clock, time_index) {
             running.time_index = index;
             let time = fields.value(text, index);
@@ -297,6 +297,7 @@ impl Feeder<'_> {
                     Parse::Simple { .. } | Parse::Regex { .. } => "the regex does not match lines",
                     Parse::Json => "JSON mode finds no JSON object in lines",
                     Parse::Delimiter(_) => "columns or quotes are not as configured in lines",
+                    Parse::Apsara { .. } => "apsara mode finds no time in brackets at the beginning of lines",
                 };
                 format!("{parser} of {path}; they are {fate}; one of them: {sample}")
             }

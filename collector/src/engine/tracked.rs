@@ -64,7 +64,7 @@ impl Running {
         zone: &TimeZone,
         board: Arc<PipelineBoard>,
     ) -> (Self, Option<TimeFormatError>) {
-        let parser = Parser::new(&config.parse);
+        let parser = Parser::new(&config.parse, zone);
         let (clock, problem) = match Clock::new(&config.time, zone) {
             Ok(clock) => (clock, None),
             Err(e) => (None, Some(e)),

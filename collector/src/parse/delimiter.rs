@@ -164,7 +164,7 @@ mod tests {
 
     /// `key=value` of each field, with `|` between them.
     fn read(config: Delimiter, event: &str) -> Option<String> {
-        let fields = shown(&mut Parser::new(&Parse::Delimiter(config)), event.as_bytes())?;
+        let fields = shown(&mut Parser::in_utc(&Parse::Delimiter(config)), event.as_bytes())?;
         let texts = fields.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v)));
         Some(texts.collect::<Vec<_>>().join("|"))
     }
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_line_of_separators_makes_a_bounded_number_of_fields() {
-        let mut parser = Parser::new(&Parse::Delimiter(config(",", &["a"])));
+        let mut parser = Parser::in_utc(&Parse::Delimiter(config(",", &["a"])));
         let fields = shown(&mut parser, ",".repeat(100_000).as_bytes()).expect("columns");
         assert_eq!(fields.len(), EXTRA_COLUMNS_MAX + 2);
     }
@@ -217,7 +217,7 @@ mod tests {
             let line = columns.iter().map(|c| format!("\"{}\"", c.replace('"', "\"\""))).collect::<Vec<_>>().join(",");
             let keys: Vec<String> = (0..columns.len()).map(|n| format!("k{n}")).collect();
             let names: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let fields = shown(&mut Parser::new(&Parse::Delimiter(config(",", &names))), line.as_bytes());
+            let fields = shown(&mut Parser::in_utc(&Parse::Delimiter(config(",", &names))), line.as_bytes());
             let expected: Vec<_> = keys.iter().cloned().zip(columns.into_iter().map(String::into_bytes)).collect();
             prop_assert_eq!(fields, Some(expected));
         }

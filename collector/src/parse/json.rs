@@ -228,7 +228,7 @@ mod tests {
     use crate::pipeline::Parse;
 
     fn read(event: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
-        shown(&mut Parser::new(&Parse::Json), event)
+        shown(&mut Parser::in_utc(&Parse::Json), event)
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn an_event_with_other_members_is_not_mixed_with_the_one_before() {
-        let mut parser = Parser::new(&Parse::Json);
+        let mut parser = Parser::in_utc(&Parse::Json);
         shown(&mut parser, br#"{"a":"\n","b":"2","c":"3"}"#);
         let fields = shown(&mut parser, br#"{"a":"x","z":"\t"}"#);
         assert_eq!(fields, Some(vec![("a".to_owned(), b"x".to_vec()), ("z".to_owned(), b"\t".to_vec())]));

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
 use self::format::{Said, parse};
-pub use self::format::{TimeFormat, TimeFormatError};
+pub use self::format::{TimeFormat, TimeFormatError, fraction_nanos};
 use crate::pack::Stamp;
 use crate::pipeline::TimeRule;
 
@@ -43,13 +43,26 @@ impl Clock {
     /// The format cannot be used.
     pub fn new(rule: &TimeRule, process_zone: &TimeZone) -> Result<Option<Self>, TimeFormatError> {
         let TimeRule::Field { format, offset_seconds, .. } = rule else { return Ok(None) };
-        let format = TimeFormat::new(format)?;
+        Ok(Some(Self::of(TimeFormat::new(format)?, *offset_seconds, process_zone)))
+    }
+
+    /// Reads dates like `2024-05-01 12:00:00`.
+    pub fn of_dates(offset_seconds: Option<i32>, process_zone: &TimeZone) -> Self {
+        Self::of(TimeFormat::dates(), offset_seconds, process_zone)
+    }
+
+    /// Reads Unix times.
+    pub fn of_epochs() -> Self {
+        Self::of(TimeFormat::epochs(), Some(0), &TimeZone::UTC)
+    }
+
+    fn of(format: TimeFormat, offset_seconds: Option<i32>, process_zone: &TimeZone) -> Self {
         let zone = match offset_seconds {
-            Some(seconds) => Zone::Fixed(i64::from(*seconds)),
+            Some(seconds) => Zone::Fixed(i64::from(seconds)),
             None => Zone::Rules(process_zone.clone()),
         };
-        let dated = format.is_dated();
-        Ok(Some(Self { format, zone, last: None, offset_of_hour: None, remembers: dated }))
+        let remembers = format.is_dated();
+        Self { format, zone, last: None, offset_of_hour: None, remembers }
     }
 
     /// The time that `text` says, or `None` if it does not fit the format or is no time from 1970

@@ -1,6 +1,7 @@
-//! The native parsers: regex, JSON, delimiter.
+//! The native parsers: regex, JSON, delimiter, apsara.
 
 use super::Findings;
+use super::processors::zone;
 use super::regex_check::compile;
 use super::section::Section;
 use crate::parse::{DROPPED_COLUMN, NAME_BYTES_MAX, RAW_LOG_KEY};
@@ -9,7 +10,8 @@ use crate::pipeline::{Delimiter, Overflow, Parse, Unmatched};
 const REGEX: &str = "processor_parse_regex_native";
 const JSON: &str = "processor_parse_json_native";
 const DELIMITER: &str = "processor_parse_delimiter_native";
-pub const PARSERS: [&str; 3] = [REGEX, JSON, DELIMITER];
+const APSARA: &str = "processor_parse_apsara_native";
+pub const PARSERS: [&str; 4] = [REGEX, JSON, DELIMITER, APSARA];
 
 /// Key under which the input hands on an event (collector.md §2.3).
 pub const CONTENT: &str = "content";
@@ -42,7 +44,7 @@ impl Parsing {
             Parse::Simple { key } => (std::slice::from_ref(key), None),
             Parse::Regex { keys, .. } => (keys.as_slice(), None),
             Parse::Delimiter(Delimiter { keys, .. }) => (keys.as_slice(), Some(DROPPED_COLUMN)),
-            Parse::Json => (&[][..], None),
+            Parse::Json | Parse::Apsara { .. } => (&[][..], None),
         };
         let names = keys.iter().map(String::as_str).enumerate();
         names.filter(move |(_, key)| Some(*key) != dropped)
@@ -54,12 +56,12 @@ impl Parsing {
         is_made.then_some(RAW_LOG_KEY)
     }
 
-    /// Whether the parser may make a field of this name. What JSON events have is not known
+    /// Whether the parser may make a field of this name. What JSON and apsara events have is not known
     /// beforehand, nor how many columns a line has.
     pub fn may_make(&self, key: &str) -> bool {
         let may_more = match &self.parse {
             Parse::Simple { .. } | Parse::Regex { .. } => false,
-            Parse::Json => true,
+            Parse::Json | Parse::Apsara { .. } => true,
             Parse::Delimiter(Delimiter { keys, overflow, .. }) => {
                 extra_column(key).is_some_and(|column| match overflow {
                     Overflow::Extend => column >= keys.len(),
@@ -86,6 +88,10 @@ pub fn read(kind: &str, mut section: Section, findings: &mut Findings) -> Option
     let parse = match kind {
         JSON => Some(Parse::Json),
         DELIMITER => read_delimiter(&mut section, findings),
+        APSARA => {
+            let offset_seconds = zone(&mut section, "Timezone", findings);
+            Some(Parse::Apsara { offset_seconds })
+        }
         _ => read_regex(&mut section, findings),
     };
     section.finish(findings);

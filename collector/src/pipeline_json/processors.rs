@@ -111,7 +111,7 @@ impl Timestamp {
 }
 
 /// The zone that a field names; `None` is the process's.
-fn zone(section: &mut Section, key: &str, findings: &mut Findings) -> Option<i32> {
+pub fn zone(section: &mut Section, key: &str, findings: &mut Findings) -> Option<i32> {
     let zone = section.text(key, findings).filter(|zone| !zone.is_empty())?;
     let offset = zone_offset(&zone);
     if offset.is_none() {

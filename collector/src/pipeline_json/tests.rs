@@ -69,7 +69,7 @@ fn show(pipeline: &Pipeline, out: &mut String) {
     match parse {
         Parse::Simple { key } => writeln!(out, "whole event in {key}").unwrap(),
         Parse::Regex { regex, keys } => writeln!(out, "{regex} → {}", keys.join(",")).unwrap(),
-        Parse::Json | Parse::Delimiter(_) => writeln!(out, "{parse:?}").unwrap(),
+        Parse::Json | Parse::Delimiter(_) | Parse::Apsara { .. } => writeln!(out, "{parse:?}").unwrap(),
     }
     if *time != TimeRule::Collected {
         writeln!(out, "{time:?}").unwrap();
@@ -237,7 +237,7 @@ fn an_unsupported_processor_is_named() {
         &config,
         expect![[r#"
             processors[1].Type: is missing
-            processors[0].Type: processor_parse_grok is not supported by this collector; supported are processor_parse_regex_native, processor_parse_json_native, processor_parse_delimiter_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
+            processors[0].Type: processor_parse_grok is not supported by this collector; supported are processor_parse_regex_native, processor_parse_json_native, processor_parse_delimiter_native, processor_parse_apsara_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
     );
 }
 

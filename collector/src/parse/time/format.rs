@@ -61,6 +61,19 @@ impl TimeFormat {
         Ok(Self { items })
     }
 
+    /// `%Y-%m-%d %H:%M:%S`.
+    pub(super) fn dates() -> Self {
+        use Item::{Day, Hour, Literal, Minute, Month, Second, Space, Year};
+        let dash = Literal(b'-');
+        let colon = Literal(b':');
+        Self { items: vec![Year, dash, Month, dash, Day, Space, Hour, colon, Minute, colon, Second] }
+    }
+
+    /// `%s`.
+    pub(super) fn epochs() -> Self {
+        Self { items: vec![Item::Epoch] }
+    }
+
     /// The text says in which year it is.
     pub(super) fn is_dated(&self) -> bool {
         self.items.iter().any(|item| matches!(item, Item::Year | Item::YearOfCentury | Item::Epoch))
@@ -252,6 +265,11 @@ pub(super) fn parse(format: &TimeFormat, text: &[u8]) -> Option<Said> {
         }
     }
     Some(said)
+}
+
+/// The digits at the beginning of `text` as the nanoseconds of a second's fraction; `None` if there are none.
+pub fn fraction_nanos(text: &[u8]) -> Option<u32> {
+    fraction(&mut Cursor { text, at: 0 })
 }
 
 /// Digits of a second's fraction, of any precision, as nanoseconds.

@@ -24,6 +24,10 @@ fn parsers_of_each_mode_become_pipelines() {
         "Keys": ["t", "_", "_"], "AllowingShortenedFields": false, "OverflowedFieldsTreatment": "keep"}, time]));
     let Parse::Delimiter(found) = delimiter.parse else { panic!("{:?}", delimiter.parse) };
     assert_eq!((found.separator.as_str(), found.quote, found.allows_fewer), ("\t", Some(b'"'), false));
+    let apsara = pipeline(json!([{"Type": "processor_parse_apsara_native", "SourceKey": "content",
+        "Timezone": "GMT-03:30", "KeepingSourceWhenParseSucceed": true}]));
+    assert!(matches!(apsara.parse, Parse::Apsara { offset_seconds: Some(-12_600) }), "{:?}", apsara.parse);
+    assert_eq!((apsara.unmatched, apsara.raw_key.as_deref()), (Unmatched::Discard, Some("content")));
 }
 
 #[test]
@@ -47,6 +51,14 @@ fn what_is_wrong_with_a_delimiter_is_named() {
 }
 
 #[test]
+fn a_wrong_zone_of_apsara_times_is_a_problem() {
+    check(
+        &with(json!([{"Type": "processor_parse_apsara_native", "Timezone": "Asia/Shanghai"}])),
+        expect![[r#"processors[0].Timezone: "Asia/Shanghai" is not a zone like GMT+08:00 or GMT-03:30"#]],
+    );
+}
+
+#[test]
 fn filters_masks_and_times_may_name_fields_that_only_events_name() {
     let steps = |key: &str| {
         json!([{}, {"Type": "processor_timestamp_native", "SourceKey": key, "SourceFormat": "%s"},
@@ -65,6 +77,7 @@ fn filters_masks_and_times_may_name_fields_that_only_events_name() {
         }
     };
     assert_eq!(found(json!({"Type": "processor_parse_json_native"}), "any"), 2);
+    assert_eq!(found(json!({"Type": "processor_parse_apsara_native"}), "any"), 2);
     let delimiter = |overflow: &str| {
         json!({"Type": "processor_parse_delimiter_native", "Separator": ",", "Keys": ["a", "_"],
         "OverflowedFieldsTreatment": overflow})
