@@ -115,6 +115,7 @@ fn pipeline(directory: &Path, parse: Parse) -> Pipeline {
         multiline: Multiline::SingleLine,
         parse,
         time: TimeRule::Collected,
+        collected_nanos: false,
         topic: TopicRule::None,
         unmatched: Unmatched::KeepRaw,
         steps: Vec::new(),

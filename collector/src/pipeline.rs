@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub parse: Parse,
     /// Where `__time__` comes from.
     pub time: TimeRule,
+    /// Times of collection have nanoseconds, as times of logs have that say them.
+    pub collected_nanos: bool,
     pub topic: TopicRule,
     pub unmatched: Unmatched,
     /// What is done to the fields of an event, in this order.
@@ -153,8 +155,28 @@ pub enum TimeRule {
     /// The time of collection.
     Collected,
     /// strptime-style format of the field `key`; `offset_seconds` is used when the text has no zone
-    /// (`None` = the process's zone).
-    Field { key: String, format: String, offset_seconds: Option<i32> },
+    /// (`None` = the process's zone), `year` when it has no year (`None` = the latest such date).
+    Field {
+        key: String,
+        format: String,
+        offset_seconds: Option<i32>,
+        year: Option<i64>,
+        precise: Option<PreciseTime>,
+    },
+}
+
+/// A field with the time that the log says, as a number of a finer unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreciseTime {
+    pub key: String,
+    pub unit: TimeUnit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
 }
 
 #[derive(Debug, Clone)]

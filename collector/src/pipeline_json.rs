@@ -13,6 +13,7 @@ use crate::instance_config::InstanceConfig;
 use crate::pipeline::Pipeline;
 
 mod flusher;
+mod global;
 mod input;
 mod multiline;
 mod names;
@@ -21,7 +22,6 @@ mod processors;
 mod regex_check;
 mod section;
 mod steps;
-mod topic;
 
 use processors::Processing;
 use section::{Section, kind};
@@ -106,7 +106,7 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     }
     let input =
         root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
-    let topic = topic::read(root.section("global", &mut findings), &mut findings);
+    let global = global::read(root.section("global", &mut findings), &mut findings);
     let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
     let destination = root
         .only_plugin("flushers", &mut findings)
@@ -117,13 +117,13 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     }
     if let Some(processing) = &processing {
         let offset_key = input.as_ref().and_then(|(input, _)| input.position_meta.offset_key.as_deref());
-        names::check(&processing.parsing, offset_key, &mut findings);
+        names::check(processing, offset_key, &mut findings);
     }
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);
     match (input, processing, destination) {
         (Some((input, multiline)), Some(processing), Some(destination)) if findings.problems.is_empty() => {
-            let Processing { parsing, time, steps } = processing;
+            let Processing { parsing, time, steps, .. } = processing;
             let pipeline = Pipeline {
                 name: name.to_owned(),
                 version,
@@ -131,7 +131,8 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
                 multiline,
                 parse: parsing.parse,
                 time,
-                topic,
+                topic: global.topic,
+                collected_nanos: global.collected_nanos,
                 unmatched: parsing.unmatched,
                 steps,
                 raw_key: parsing.raw_key,

@@ -8,9 +8,9 @@ use std::fmt::Write;
 use regex::bytes::{CaptureLocations, Regex};
 use sls_api::sign::md5_hex;
 
-use crate::pack::Key;
+use crate::pack::{Key, Stamp};
 use crate::parse::{Fields, Span};
-use crate::pipeline::{Mask, MaskBy, Pipeline, Step};
+use crate::pipeline::{Mask, MaskBy, Pipeline, Step, TimeRule, TimeUnit};
 
 /// Content field of an event's offset in its file. Source: collector.md §2.3.
 pub const OFFSET_KEY: &str = "__file_offset__";
@@ -36,6 +36,8 @@ struct Extra {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Event,
+    /// The time that the log says.
+    Time(TimeUnit),
     /// Where the event stands in its file.
     Offset,
 }
@@ -68,8 +70,12 @@ pub struct Shaped<'a> {
 impl Shaper {
     pub fn new(config: &Pipeline) -> Self {
         let raw = config.raw_key.as_deref().map(|key| (key, What::Event));
+        let time = match &config.time {
+            TimeRule::Field { precise: Some(precise), .. } => Some((&*precise.key, What::Time(precise.unit))),
+            _ => None,
+        };
         let offset = config.input.position_meta.offset_key.as_deref().map(|key| (key, What::Offset));
-        Self::of(&config.steps, [raw, offset].into_iter().flatten())
+        Self::of(&config.steps, [raw, time, offset].into_iter().flatten())
     }
 
     fn of<'k>(steps: &[Step], extras: impl IntoIterator<Item = (&'k str, What)>) -> Self {
@@ -87,8 +93,15 @@ impl Shaper {
         Self { steps: steps.collect(), extras: extras.collect(), changes: Changes::default() }
     }
 
-    /// What is sent of `event`, which stands at `offset` of its file; `None` if a filter holds it back.
-    pub fn shape<'a>(&'a mut self, event: &'a [u8], fields: Fields<'a>, offset: u64) -> Option<Shaped<'a>> {
+    /// What is sent of `event`, which stands at `offset` of its file and says that it is of the time `said`;
+    /// `None` if a filter holds it back.
+    pub fn shape<'a>(
+        &'a mut self,
+        event: &'a [u8],
+        fields: Fields<'a>,
+        offset: u64,
+        said: Option<Stamp>,
+    ) -> Option<Shaped<'a>> {
         self.changes.clear();
         let passes = self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes));
         for extra in &mut self.extras {
@@ -97,12 +110,30 @@ impl Shaper {
             let number = match extra.what {
                 What::Event => continue,
                 What::Offset => offset,
+                What::Time(unit) => match said {
+                    Some(said) => in_unit(said, unit),
+                    None => {
+                        extra.is_sent = false;
+                        continue;
+                    }
+                },
             };
             extra.number.clear();
             let _ = write!(extra.number, "{number}"); // writing to a String cannot fail
         }
         passes.then_some(Shaped { event, fields, shaper: self })
     }
+}
+
+/// Unix time in `unit`.
+fn in_unit(stamp: Stamp, unit: TimeUnit) -> u64 {
+    let per_second: u64 = match unit {
+        TimeUnit::Milliseconds => 1_000,
+        TimeUnit::Microseconds => 1_000_000,
+        TimeUnit::Nanoseconds => 1_000_000_000,
+    };
+    let nanos = u64::from(stamp.nanos.unwrap_or(0));
+    u64::from(stamp.seconds) * per_second + nanos / (1_000_000_000 / per_second)
 }
 
 impl RunningStep {
@@ -185,7 +216,7 @@ impl<'a> Shaped<'a> {
         keys.map(move |(index, key)| (key, shaper.changes.value(event, fields, index))).chain(extras.map(
             move |extra| match extra.what {
                 What::Event => (&extra.key, event),
-                What::Offset => (&extra.key, extra.number.as_bytes()),
+                What::Time(_) | What::Offset => (&extra.key, extra.number.as_bytes()),
             },
         ))
     }

@@ -61,6 +61,8 @@ async fn a_regex_makes_fields_and_the_time() {
             key: "time".to_owned(),
             format: "%d/%b/%Y:%H:%M:%S".to_owned(),
             offset_seconds: Some(8 * 3600),
+            year: None,
+            precise: None,
         },
         unmatched: Unmatched::KeepRaw,
         ..regex(r#"\[([^\]]+)\] (\S+) "([^"]*)""#, &["time", "ip", "request"])
@@ -86,7 +88,13 @@ async fn json_members_become_fields_and_the_time() {
     let bench = Bench::new().await;
     let pipeline = collector::pipeline::Pipeline {
         parse: Parse::Json,
-        time: TimeRule::Field { key: "t".to_owned(), format: "%s".to_owned(), offset_seconds: None },
+        time: TimeRule::Field {
+            key: "t".to_owned(),
+            format: "%s".to_owned(),
+            offset_seconds: None,
+            year: None,
+            precise: None,
+        },
         unmatched: Unmatched::KeepRaw,
         ..simple()
     };

@@ -435,6 +435,8 @@ fn a_group_of_a_regex_pipeline_looks_like_this() {
             key: "time".to_owned(),
             format: "%Y/%m/%d %H:%M:%S.%f".to_owned(),
             offset_seconds: Some(3_600),
+            year: None,
+            precise: None,
         },
         multiline: Multiline::begin(full_match(r"\d{4}/.*").expect("regex")),
         ..simple()
@@ -553,7 +555,13 @@ fn events_that_do_not_match_are_counted_dropped_and_shown_once() {
 
 #[test]
 fn a_time_format_that_cannot_be_used_is_said() {
-    let time = TimeRule::Field { key: "content".to_owned(), format: "%Q".to_owned(), offset_seconds: None };
+    let time = TimeRule::Field {
+        key: "content".to_owned(),
+        format: "%Q".to_owned(),
+        offset_seconds: None,
+        year: None,
+        precise: None,
+    };
     let rig = Rig::running(Pipeline { time, ..simple() });
     let error = rig.status().last_error.expect("an error");
     assert!(error.contains("%Q is not supported"), "{error}");

@@ -199,7 +199,8 @@ impl Feeder<'_> {
                 (running.parser.raw(text), false)
             }
         };
-        let collected = Stamp { seconds: self.now.unix_seconds() as u32, nanos: None };
+        let collected_nanos = running.config.collected_nanos.then(|| self.now.nanos());
+        let collected = Stamp { seconds: self.now.unix_seconds() as u32, nanos: collected_nanos };
         let time_index = match &running.config.time {
             TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),
             _ => None,
@@ -219,7 +220,7 @@ impl Feeder<'_> {
             }
         }
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
-        let Some(shaped) = running.shaper.shape(text, fields, offset) else {
+        let Some(shaped) = running.shaper.shape(text, fields, offset, said) else {
             self.tally.filtered += 1;
             return;
         };

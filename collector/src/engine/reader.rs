@@ -49,6 +49,11 @@ impl Now {
     pub fn unix_seconds(&self) -> u64 {
         self.wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
     }
+
+    /// Nanoseconds of the second.
+    pub fn nanos(&self) -> u32 {
+        self.wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos())
+    }
 }
 
 /// What stays the same while the engine runs.

@@ -22,6 +22,10 @@ const YEARLESS_AHEAD_SECONDS_MAX: i64 = 2 * SECONDS_PER_DAY;
 pub struct Clock {
     format: TimeFormat,
     zone: Zone,
+    /// Year of dates that say none; `None` for the latest such date.
+    year: Option<i64>,
+    /// A fraction right behind the text that the format takes counts too.
+    reads_on: bool,
     /// The last text and its time: logs of one second share their text.
     last: Option<(Vec<u8>, Stamp)>,
     /// The last hour (of local seconds / 3600) and its offset, for zones with rules.
@@ -42,8 +46,12 @@ impl Clock {
     /// # Errors
     /// The format cannot be used.
     pub fn new(rule: &TimeRule, process_zone: &TimeZone) -> Result<Option<Self>, TimeFormatError> {
-        let TimeRule::Field { format, offset_seconds, .. } = rule else { return Ok(None) };
-        Ok(Some(Self::of(TimeFormat::new(format)?, *offset_seconds, process_zone)))
+        let TimeRule::Field { format, offset_seconds, year, precise, .. } = rule else { return Ok(None) };
+        let mut clock = Self::of(TimeFormat::new(format)?, *offset_seconds, process_zone);
+        clock.year = *year;
+        clock.reads_on = precise.is_some();
+        clock.remembers |= year.is_some();
+        Ok(Some(clock))
     }
 
     /// Reads dates like `2024-05-01 12:00:00`.
@@ -62,7 +70,7 @@ impl Clock {
             None => Zone::Rules(process_zone.clone()),
         };
         let remembers = format.is_dated();
-        Self { format, zone, last: None, offset_of_hour: None, remembers }
+        Self { format, zone, year: None, reads_on: false, last: None, offset_of_hour: None, remembers }
     }
 
     /// The time that `text` says, or `None` if it does not fit the format or is no time from 1970
@@ -73,7 +81,14 @@ impl Clock {
         {
             return Some(*stamp);
         }
-        let said = parse(&self.format, text)?;
+        let (mut said, end) = parse(&self.format, text)?;
+        if self.reads_on && said.nanos.is_none() {
+            // As `ProcessorParseTimestamp` of Logtail does for its precise timestamps.
+            said.nanos = match text.get(end..) {
+                Some([b'.' | b',' | b':', rest @ ..]) => fraction_nanos(rest),
+                _ => None,
+            };
+        }
         let stamp = self.place(&said, now_seconds)?;
         if self.remembers {
             let (last, at) = self.last.get_or_insert_with(|| (Vec::new(), stamp));
@@ -105,7 +120,7 @@ impl Clock {
             };
             days * SECONDS_PER_DAY + of_day
         };
-        match said.year {
+        match said.year.or(self.year) {
             Some(year) => Some(self.utc_of(said, in_year(year))),
             None => {
                 let this_year = year_of(now_seconds);
@@ -173,7 +188,13 @@ mod tests {
     const NOW: i64 = 1_700_000_000; // 2023-11-14T22:13:20Z
 
     fn rule(format: &str, offset_seconds: Option<i32>) -> TimeRule {
-        TimeRule::Field { key: "time".to_owned(), format: format.to_owned(), offset_seconds }
+        TimeRule::Field {
+            key: "time".to_owned(),
+            format: format.to_owned(),
+            offset_seconds,
+            year: None,
+            precise: None,
+        }
     }
 
     fn read_at(zone: &TimeZone, offset: Option<i32>, format: &str, text: &str, now: i64) -> Option<String> {
@@ -243,6 +264,18 @@ mod tests {
             Some("2024-01-01T07:00:00Z (no fraction)")
         );
         assert_eq!(read("Nov 14 10:00:00", NOW).as_deref(), Some("2023-11-14T10:00:00Z (no fraction)"));
+    }
+
+    #[test]
+    fn a_date_without_year_is_in_the_year_of_the_config() {
+        let in_2020 = |format: &str, text: &str| {
+            let TimeRule::Field { key, format, offset_seconds, .. } = rule(format, None) else { return None };
+            let rule = TimeRule::Field { key, format, offset_seconds, year: Some(2020), precise: None };
+            let mut clock = Clock::new(&rule, &TimeZone::UTC).expect("format").expect("a field rule");
+            clock.read(text.as_bytes(), NOW).map(|stamp| stamp.seconds)
+        };
+        assert_eq!(in_2020("%b %d %T", "Feb 29 00:00:01"), Some(1_582_934_401));
+        assert_eq!(in_2020("%Y %b %d", "2024 Feb 29"), Some(1_709_164_800), "the text's own year goes first");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The names of a log's own fields: no two may be the same, or a query sees only one of them.
 
 use super::Findings;
-use super::parsers::Parsing;
-use crate::pipeline::Parse;
+use super::processors::Processing;
+use crate::pipeline::{Parse, TimeRule};
 
-/// Holds the keys of the parser, of the events that it does not match, of the source and of the offset
-/// against each other. That the parser's differ among themselves is checked where they are read. Fields
+/// Holds the keys of the parser, of the events that it does not match, of the source, of the precise time and
+/// of the offset against each other. That the parser's differ among themselves is checked where they are read. Fields
 /// that an event names itself go before what is added to them: see `shape`.
-pub fn check(parsing: &Parsing, offset_key: Option<&str>, findings: &mut Findings) {
+pub fn check(processing: &Processing, offset_key: Option<&str>, findings: &mut Findings) {
+    let Processing { parsing, time, .. } = processing;
     let path = &parsing.path;
     let mut taken: Vec<(&str, &str)> = Vec::new();
     let mut check = |key: &str, taken: &[(&str, &str)], place: String, what: &str| {
@@ -28,6 +29,10 @@ pub fn check(parsing: &Parsing, offset_key: Option<&str>, findings: &mut Finding
     if let Some(key) = &parsing.raw_key {
         check(key, &taken, format!("{path}.RenamedSourceKey"), "the source");
         taken.push((key, "the key of the source"));
+    }
+    if let TimeRule::Field { precise: Some(precise), .. } = time {
+        check(&precise.key, &taken, processing.time_path.clone() + ".PreciseTimestampKey", "the time");
+        taken.push((&precise.key, "the key of the precise time"));
     }
     if let Some(key) = offset_key {
         check(key, &taken, "inputs[0].FileOffsetKey".to_owned(), "the offset");

@@ -1,19 +1,25 @@
 //! `processors`: at most one parser and a timestamp, then filters and masks.
 
+use std::ops::RangeInclusive;
+
 use super::Findings;
 use super::parsers::{self, PARSERS, Parsing};
 use super::section::{Plugin, Section};
 use super::steps;
 use crate::parse::time::TimeFormat;
-use crate::pipeline::{Step, TimeRule};
+use crate::pipeline::{PreciseTime, Step, TimeRule, TimeUnit};
 
 /// The timestamp processor goes by both names in the vendor's documents (collector.md §2.2).
 const TIMESTAMP: [&str; 2] = ["processor_parse_timestamp_native", "processor_timestamp_native"];
+/// Years that a log's time, an unsigned 32-bit number of seconds, may be in.
+const YEARS: RangeInclusive<i64> = 1970..=2105;
 
 /// What the processors make of an event.
 pub struct Processing {
     pub parsing: Parsing,
     pub time: TimeRule,
+    /// Path of the timestamp; empty if there is none.
+    pub time_path: String,
     pub steps: Vec<Step>,
 }
 
@@ -22,6 +28,7 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
     let known = findings.problems.len();
     let mut parsing = None;
     let mut time = None;
+    let mut time_path = String::new();
     let mut unchecked = Vec::new();
     for Plugin { kind, section } in plugins {
         let is_parser = PARSERS.contains(&kind.as_str());
@@ -30,6 +37,7 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
         if is_parser && is_first {
             parsing = Some(parsers::read(&kind, section, findings));
         } else if is_time && time.is_none() {
+            time_path = section.path().to_owned();
             time = Some(read_time(section, findings));
         } else if kind == steps::FILTER {
             unchecked.extend(steps::read_filter(section, findings));
@@ -62,7 +70,7 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
         Some(time) => time?.of_a_key(&parsing, findings),
     };
     let steps = steps::of_the_keys(unchecked, &parsing, findings)?;
-    Some(Processing { parsing, time, steps })
+    Some(Processing { parsing, time, time_path, steps })
 }
 
 /// A timestamp that is not yet checked against the parser.
@@ -72,6 +80,8 @@ struct Timestamp {
     key: String,
     format: String,
     offset_seconds: Option<i32>,
+    year: Option<i64>,
+    precise: Option<PreciseTime>,
 }
 
 fn read_time(mut section: Section, findings: &mut Findings) -> Option<Timestamp> {
@@ -83,22 +93,42 @@ fn read_time(mut section: Section, findings: &mut Findings) -> Option<Timestamp>
         findings.problem(section.field("SourceFormat"), error.to_string());
     }
     let offset_seconds = zone(&mut section, "SourceTimezone", findings);
-    if section.integer("SourceYear", findings).is_some_and(|year| year > 0) {
-        let field = section.field("SourceYear");
-        findings.notice(field, "has no effect: a date without year is taken to be the latest such date");
+    // Zero and -1 stand for "none". Source: LoongCollector's `Strptime`.
+    let year = section.integer("SourceYear", findings).filter(|year| *year > 0);
+    if year.is_some_and(|year| !YEARS.contains(&year)) {
+        let message = format!("must be {} to {}: times of logs are such", YEARS.start(), YEARS.end());
+        findings.problem(section.field("SourceYear"), message);
     }
+    let precise = read_precise(&mut section, findings);
     let field = section.field("SourceKey");
     section.finish(findings);
-    Some(Timestamp { field, key: key?, format: format?, offset_seconds })
+    Some(Timestamp { field, key: key?, format: format?, offset_seconds, year, precise })
+}
+
+/// The field with the time in a finer unit (`enable_precise_timestamp`).
+fn read_precise(section: &mut Section, findings: &mut Findings) -> Option<PreciseTime> {
+    let unit = section.text("PreciseTimestampUnit", findings);
+    let key = section.text("PreciseTimestampKey", findings).filter(|key| !key.is_empty())?;
+    let unit = match unit.as_deref() {
+        None | Some("" | "ms") => TimeUnit::Milliseconds,
+        Some("us") => TimeUnit::Microseconds,
+        Some("ns") => TimeUnit::Nanoseconds,
+        Some(other) => {
+            let message = format!("{other:?} is not known; use ms, us or ns");
+            findings.problem(section.field("PreciseTimestampUnit"), message);
+            return None;
+        }
+    };
+    Some(PreciseTime { key, unit })
 }
 
 impl Timestamp {
     /// A key that the parser does not make would never be there: lines then keep the time of
     /// collection, as in the vendor's agent.
     fn of_a_key(self, parsing: &Parsing, findings: &mut Findings) -> TimeRule {
-        let Self { field, key, format, offset_seconds } = self;
+        let Self { field, key, format, offset_seconds, year, precise } = self;
         if parsing.may_make(&key) {
-            return TimeRule::Field { key, format, offset_seconds };
+            return TimeRule::Field { key, format, offset_seconds, year, precise };
         }
         let names: Vec<&str> = parsing.named().map(|(_, key)| key).collect();
         let message = format!(

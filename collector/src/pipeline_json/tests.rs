@@ -135,7 +135,7 @@ fn everything_that_is_supported_is_read() {
             FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
             begins at \A(?:\d+ .*)\z
             whole event in line
-            Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600) }
+            Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600), year: None, precise: None }
             topic Path(Regex("\\A(?:/var/log/([^/]*)/.*)\\z")), unmatched KeepRaw
             Destination { project: "k8s-log", logstore: "store", region: "cn-hangzhou", endpoint: Some("cn-hangzhou.log.aliyuncs.com"), compression: Zstd }"#]],
     );
@@ -402,7 +402,7 @@ fn the_translation_of_classic_configs_is_understood() {
             FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") } }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
-            Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800) }
+            Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800), year: None, precise: None }
             Filter([("rest", Regex("\\A(?:a.*)\\z"))])
             BlankNonUtf8
             Mask(Mask { key: "rest", regex: Regex("(pw=)(?:[^,]+)"), all: true, by: Md5 })

@@ -27,7 +27,7 @@ fn shaped(shaper: &mut Shaper, event: &[u8]) -> String {
         start += part.len() as u32 + 1;
     }
     let fields = Fields { keys: &keys[..spans.len()], spans: &spans, ..Fields::default() };
-    match shaper.shape(event, fields, 77) {
+    match shaper.shape(event, fields, 77, Some(Stamp { seconds: 9, nanos: Some(1_234_567) })) {
         None => "held back".to_owned(),
         Some(shaped) => {
             let pairs = shaped.pairs().map(|(k, v)| format!("{}={:?}", k.name(), String::from_utf8_lossy(v)));
@@ -122,10 +122,15 @@ fn bytes_that_are_no_text_become_blanks_one_each() {
 fn the_event_and_its_place_follow_the_fields() {
     let steps = || vec![mask("a", "", ".+", true, stars())];
     let show = |extras: &[(&str, What)]| shaped(&mut Shaper::of(&steps(), extras.iter().copied()), b"1,2");
-    let (raw, offset) = (What::Event, What::Offset);
+    let (raw, offset, time) = (What::Event, What::Offset, What::Time);
     expect![[r#"a="***" b="2" __raw__="1,2""#]].assert_eq(&show(&[("__raw__", raw)]));
     expect![[r#"a="***" b="2" __file_offset__="77""#]].assert_eq(&show(&[(OFFSET_KEY, offset)]));
     expect![[r#"a="***" b="2" line="1,2" at="77""#]].assert_eq(&show(&[("line", raw), ("at", offset)]));
+    expect![[r#"a="***" b="2" ms="9001" us="9001234" ns="9001234567""#]].assert_eq(&show(&[
+        ("ms", time(TimeUnit::Milliseconds)),
+        ("us", time(TimeUnit::Microseconds)),
+        ("ns", time(TimeUnit::Nanoseconds)),
+    ]));
 }
 
 #[test]

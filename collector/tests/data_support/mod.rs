@@ -296,6 +296,7 @@ pub fn simple() -> Pipeline {
         multiline: Multiline::SingleLine,
         parse: Parse::Simple { key: "content".to_owned() },
         time: TimeRule::Collected,
+        collected_nanos: false,
         topic: TopicRule::None,
         unmatched: Unmatched::Discard,
         steps: Vec::new(),

@@ -199,8 +199,8 @@ impl Cursor<'_> {
     }
 }
 
-/// What `text` says by `format`; `None` if it does not fit.
-pub(super) fn parse(format: &TimeFormat, text: &[u8]) -> Option<Said> {
+/// What `text` says by `format`, and where that ends; `None` if it does not fit.
+pub(super) fn parse(format: &TimeFormat, text: &[u8]) -> Option<(Said, usize)> {
     let mut c = Cursor { text, at: 0 };
     let mut said = Said {
         year: None,
@@ -264,7 +264,7 @@ pub(super) fn parse(format: &TimeFormat, text: &[u8]) -> Option<Said> {
             }
         }
     }
-    Some(said)
+    Some((said, c.at))
 }
 
 /// The digits at the beginning of `text` as the nanoseconds of a second's fraction; `None` if there are none.

@@ -1,7 +1,7 @@
-//! Configs of the modes other than simple and regex.
+//! Configs of the modes other than simple and regex, and of times.
 
 use super::*;
-use crate::pipeline::Unmatched;
+use crate::pipeline::{PreciseTime, TimeUnit, Unmatched};
 
 fn with(processors: Value) -> Value {
     let mut config = valid();
@@ -99,12 +99,48 @@ fn names_of_columns_and_of_what_is_added_must_differ() {
     let mut config = with(json!([
         {"Type": "processor_parse_delimiter_native", "Separator": ",", "Keys": ["_", "__raw_log__", "a"],
          "KeepingSourceWhenParseFail": true, "KeepingSourceWhenParseSucceed": true, "RenamedSourceKey": "a"},
-        {"Type": "processor_timestamp_native", "SourceKey": "a", "SourceFormat": "%s"}]));
+        {"Type": "processor_timestamp_native", "SourceKey": "a", "SourceFormat": "%s",
+         "PreciseTimestampKey": "a"}]));
     config["inputs"][0]["AppendingLogPositionMeta"] = json!(true);
     check(
         &config,
         expect![[r#"
         processors[0].Keys[1]: "__raw_log__" is the key of events that do not match too; give the column a name of its own
-        processors[0].RenamedSourceKey: "a" is one of Keys too; give the source a name of its own"#]],
+        processors[0].RenamedSourceKey: "a" is one of Keys too; give the source a name of its own
+        processors[1].PreciseTimestampKey: "a" is one of Keys too; give the time a name of its own"#]],
     );
+}
+
+#[test]
+fn times_have_a_year_and_a_precise_field_where_the_config_says_so() {
+    let time = |more: Value| {
+        let mut time =
+            json!({"Type": "processor_timestamp_native", "SourceKey": "t", "SourceFormat": "%b %d"});
+        time.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([{"Type": "processor_parse_json_native"}, time])
+    };
+    let found =
+        pipeline(time(json!({"SourceYear": 2020, "PreciseTimestampKey": "p", "PreciseTimestampUnit": "us"})));
+    let precise = Some(PreciseTime { key: "p".to_owned(), unit: TimeUnit::Microseconds });
+    let TimeRule::Field { year, precise: found, .. } = found.time else { panic!("{:?}", found.time) };
+    assert_eq!((year, found), (Some(2020), precise));
+    let none = pipeline(time(json!({"SourceYear": -1})));
+    assert!(matches!(none.time, TimeRule::Field { year: None, precise: None, .. }), "{:?}", none.time);
+    check(
+        &with(time(json!({"SourceYear": 20, "PreciseTimestampKey": "p", "PreciseTimestampUnit": "s"}))),
+        expect![[r#"
+            processors[1].SourceYear: must be 1970 to 2105: times of logs are such
+            processors[1].PreciseTimestampUnit: "s" is not known; use ms, us or ns"#]],
+    );
+}
+
+#[test]
+fn times_of_collection_have_nanoseconds_if_the_config_says_so() {
+    let mut config = valid();
+    config["global"] = json!({"EnableTimestampNanosecond": true});
+    let accepted = parse("c", 7, config.to_string().as_bytes(), &instance()).unwrap();
+    assert_eq!(accepted.notice_text(), "");
+    assert!(accepted.pipeline.unwrap().collected_nanos);
+    let accepted = parse("c", 7, valid().to_string().as_bytes(), &instance()).unwrap();
+    assert!(!accepted.pipeline.unwrap().collected_nanos);
 }

@@ -14,6 +14,10 @@ const RAW_KEY: &str = "__raw__";
 /// Field that `timeFormat` is about when `timeKey` is not set. Source: guess, after the console,
 /// which asks for a field of this name in regex mode.
 pub(in crate::logtail) const TIME_KEY: &str = "time";
+/// Field with the time in a finer unit, and that unit, when the config names none. LoongCollector has no pipeline
+/// keys for these any more and passes over those that we write. Source: defaults of Logtail 1.1.
+const PRECISE_KEY: &str = "precise_timestamp";
+const PRECISE_UNIT: &str = "ms";
 /// Name of columns that are not sent. Source: LoongCollector's delimiter parser.
 pub(in crate::logtail) const DROPPED_COLUMN: &str = "_";
 /// The one regex and key of simple mode.
@@ -117,10 +121,16 @@ fn timestamp(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, Tra
     if let Some(zone) = zone(fields)? {
         processor["SourceTimezone"] = json!(zone);
     }
-    if let Some(advanced) = advanced(fields)?
-        && let Some(year) = advanced.number("specified_year")?
-    {
-        processor["SourceYear"] = json!(year);
+    if let Some(advanced) = advanced(fields)? {
+        if let Some(year) = advanced.number("specified_year")? {
+            processor["SourceYear"] = json!(year);
+        }
+        if advanced.flag("enable_precise_timestamp")? == Some(true) {
+            processor["PreciseTimestampKey"] =
+                json!(advanced.text("precise_timestamp_key")?.unwrap_or(PRECISE_KEY));
+            processor["PreciseTimestampUnit"] =
+                json!(advanced.text("precise_timestamp_unit")?.unwrap_or(PRECISE_UNIT));
+        }
     }
     Ok(Some(processor))
 }

@@ -139,13 +139,17 @@ fn json_delimiter_and_apsara_modes_have_their_parsers() {
 }
 
 #[test]
-fn settings_of_modes_are_kept() {
+fn advanced_settings_of_modes_and_times_are_kept() {
     let processors = |detail: Value| {
         let pipeline = to_pipeline(&config(with(nginx(), detail)), &destination()).unwrap();
-        pipeline["processors"].to_string()
+        let global = pipeline.get("global").map(Value::to_string).unwrap_or_default();
+        format!("{global}{}", pipeline["processors"])
     };
     expect![[r#"[{"Type":"processor_parse_apsara_native","SourceKey":"content","Timezone":"GMT+08:00","KeepingSourceWhenParseFail":true,"KeepingSourceWhenParseSucceed":true,"RenamedSourceKey":"__raw__","CopingRawLog":true}]"#]].assert_eq(&processors(json!({"logType": "apsara_log", "adjustTimezone": true,
         "logTimezone": "GMT+08:00", "discardUnmatch": false, "enableRawLog": true})));
+    expect![[r#"{"TopicType":"custom","TopicFormat":"t1","EnableTimestampNanosecond":true}[{"Type":"processor_parse_json_native","SourceKey":"content","KeepingSourceWhenParseFail":false,"KeepingSourceWhenParseSucceed":false,"RenamedSourceKey":"__raw_log__"},{"Type":"processor_parse_timestamp_native","SourceKey":"t","SourceFormat":"%b %d","SourceYear":2020,"PreciseTimestampKey":"precise_timestamp","PreciseTimestampUnit":"ns"}]"#]].assert_eq(&processors(json!({"logType": "json_log", "timeKey": "t", "timeFormat": "%b %d",
+        "topicFormat": "customized://t1", "advanced": {"specified_year": 2020, "enable_precise_timestamp": true,
+        "precise_timestamp_unit": "ns", "enable_timestamp_nanosecond": true}})));
     expect![[r#"[{"Type":"processor_parse_delimiter_native","SourceKey":"content","Separator":",","Quote":"\u0001","Keys":["a"],"AllowingShortenedFields":false,"OverflowedFieldsTreatment":"discard","KeepingSourceWhenParseFail":false,"KeepingSourceWhenParseSucceed":false,"RenamedSourceKey":"__raw_log__"}]"#]].assert_eq(&processors(json!({"logType": "delimiter_log", "separator": ",", "key": ["a"],
         "advanced": {"extract_partial_fields": true}})));
 }

@@ -1,6 +1,6 @@
-//! `topicFormat` to the pipeline's global topic settings.
+//! `topicFormat`, and what else is for the pipeline as a whole, to its global settings.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::TranslateError;
 use crate::logtail::fields::Fields;
@@ -12,14 +12,26 @@ pub const CONSTANT: &str = "customized://";
 /// group, which a config does not know: whoever hands the pipeline to an agent replaces it
 /// beforehand with a constant.
 pub(super) fn global(fields: Fields<'_>) -> Result<Option<Value>, TranslateError> {
-    let format = fields.text("topicFormat")?.unwrap_or_default();
-    Ok(match format {
-        "" | "none" => None,
-        "default" => Some(json!({"TopicType": "default"})),
-        "group_topic" => Some(json!({"TopicType": "machine_group_topic"})),
-        _ => Some(match format.strip_prefix(CONSTANT) {
-            Some(constant) => json!({"TopicType": "custom", "TopicFormat": constant}),
-            None => json!({"TopicType": "filepath", "TopicFormat": format}),
-        }),
-    })
+    let mut global = Map::new();
+    let mut set = |key: &str, value: &str| global.insert(key.to_owned(), json!(value));
+    match fields.text("topicFormat")?.unwrap_or_default() {
+        "" | "none" => {}
+        "default" => {
+            set("TopicType", "default");
+        }
+        "group_topic" => {
+            set("TopicType", "machine_group_topic");
+        }
+        format => {
+            let constant = format.strip_prefix(CONSTANT);
+            set("TopicType", if constant.is_some() { "custom" } else { "filepath" });
+            set("TopicFormat", constant.unwrap_or(format));
+        }
+    }
+    if let Some(advanced) = fields.object("advanced")?
+        && Fields::inside(advanced, "advanced.").flag("enable_timestamp_nanosecond")? == Some(true)
+    {
+        global.insert("EnableTimestampNanosecond".to_owned(), json!(true));
+    }
+    Ok((!global.is_empty()).then_some(Value::Object(global)))
 }

@@ -1,4 +1,4 @@
-//! `global`: the topic of every log.
+//! `global`: the topic of every log, and how exact times of collection are.
 
 use sls_api::logtail::CONSTANT_TOPIC;
 
@@ -7,11 +7,28 @@ use super::regex_check::compile;
 use super::section::Section;
 use crate::pipeline::TopicRule;
 
-/// Topic of `global` (collector.md §2.2, §2.3).
-pub fn read(mut global: Section, findings: &mut Findings) -> TopicRule {
+/// What `global` says.
+pub struct Global {
+    pub topic: TopicRule,
+    /// Times of collection have nanoseconds.
+    pub collected_nanos: bool,
+}
+
+/// Reads `global` (collector.md §2.2).
+pub fn read(mut global: Section, findings: &mut Findings) -> Global {
+    let topic = topic(&mut global, findings);
+    let collected_nanos = global.boolean("EnableTimestampNanosecond", findings).unwrap_or(false);
+    global.allow(&["StructureType", "InputIntervalMs", "Priority"]);
+    global.without_effect(&["UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"], findings);
+    global.finish(findings);
+    Global { topic, collected_nanos }
+}
+
+/// See collector.md §2.3.
+fn topic(global: &mut Section, findings: &mut Findings) -> TopicRule {
     let format = global.text("TopicFormat", findings).unwrap_or_default();
     let kind = global.text("TopicType", findings).unwrap_or_default();
-    let rule = match kind.as_str() {
+    match kind.as_str() {
         // "default" names a plugin's topic; files have none of their own. Source: guess.
         "" | "none" | "default" => {
             if !format.is_empty() {
@@ -50,12 +67,5 @@ pub fn read(mut global: Section, findings: &mut Findings) -> TopicRule {
             );
             TopicRule::None
         }
-    };
-    global.allow(&["StructureType", "InputIntervalMs", "Priority"]);
-    global.without_effect(
-        &["EnableTimestampNanosecond", "UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"],
-        findings,
-    );
-    global.finish(findings);
-    rule
+    }
 }
