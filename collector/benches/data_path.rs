@@ -2,16 +2,22 @@
 //!
 //! Prints CPU seconds per GB of log text and MB/s of CPU time for
 //! - `reader`: tail, cut, parse, pack, compress, checkpoint on one thread, requests thrown away;
-//! - `plain`: the obvious program (a `String` a line, `regex` captures, message objects, lz4);
+//! - `plain`: the obvious program (a `String` a line, `regex` captures or `serde_json`, message objects, lz4);
 //! - `engine`: the whole engine, all its threads, signed requests over HTTP to a sink process;
 //!
+//! and the ratio of each to `plain`, for each mode of parsing;
 //! then the share of a core that 1,000 files with a line a second take, and the resident memory and
 //! the wake-ups of an idle engine. Lines differ from each other, as in
 //! performance.md. Wall-clock time is not measured: the machine is shared. Arguments: a size in MB
 //! (default 100); `--bench` (cargo's) is ignored.
 
+#[path = "data_path/lines.rs"]
+mod lines;
+#[path = "data_path/plain.rs"]
+mod plain;
+
 use std::fs;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -23,13 +29,13 @@ use collector::engine::reader::{Now, Reader, Settings};
 use collector::engine::status::Board;
 use collector::engine::{Engine, EngineConfig, Limits};
 use collector::pipeline::{
-    Destination, FileInput, Multiline, Parse, Pipeline, TimeRule, TopicRule, Unmatched, full_match,
+    Delimiter, Destination, FileInput, Multiline, Overflow, Parse, Pipeline, TimeRule, TopicRule, Unmatched,
+    full_match,
 };
 use collector::tags::Host;
 use collector::watch::Watcher;
-use prost::Message;
-use sls_api::codec::{Compression, compress};
-use sls_api::log_group::{Content, Log, LogGroup};
+use lines::Form;
+use sls_api::codec::Compression;
 use sls_api::sign::AccessKey;
 use sls_client::{Client, ClientConfig};
 
@@ -66,18 +72,22 @@ fn main() -> ExitCode {
 
 fn all(megabytes: usize) {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let log = dir.path().join("access.log");
-    let bytes = generate(&log, megabytes * 1_000_000);
-    println!("{megabytes} MB, {} lines of {:.0} bytes", bytes.1, bytes.0 as f64 / bytes.1 as f64);
-    println!("{:<28} {:>12} {:>12} {:>10}", "", "cpu-s/GB", "MB/cpu-s", "peak MiB");
-    let show = |name: &str, cpu: Duration, peak: Option<u64>| {
-        let per_gb = cpu.as_secs_f64() / bytes.0 as f64 * 1e9;
-        let peak = peak.map_or(String::new(), |kib| format!("{:.1}", kib as f64 / 1024.0));
-        println!("{name:<28} {per_gb:>12.2} {:>12.0} {peak:>10}", 1000.0 / per_gb);
-    };
-    for (mode, pipeline) in modes(dir.path()) {
+    let sizes = Form::ALL.map(|form| {
+        let size = lines::generate(&dir.path().join(form.file_name()), form, megabytes * 1_000_000);
+        println!("{}: {} lines of {:.0} bytes", form.file_name(), size.1, size.0 as f64 / size.1 as f64);
+        (form, size.0)
+    });
+    println!("{:<28} {:>12} {:>12} {:>10} {:>10}", "", "cpu-s/GB", "MB/cpu-s", "peak MiB", "of plain");
+    for (mode, form, pipeline) in modes(dir.path()) {
+        let bytes = sizes.iter().find(|(sized, _)| *sized == form).expect("a size").1;
+        let plain = plain::run(&dir.path().join(form.file_name()), &pipeline, thread_cpu);
+        let show = |name: &str, cpu: Duration, peak: Option<u64>| {
+            let per_gb = cpu.as_secs_f64() / bytes as f64 * 1e9;
+            let peak = peak.map_or(String::new(), |kib| format!("{:.1}", kib as f64 / 1024.0));
+            let ratio = cpu.as_secs_f64() / plain.as_secs_f64();
+            println!("{name:<28} {per_gb:>12.2} {:>12.0} {peak:>10} {ratio:>10.2}", 1000.0 / per_gb);
+        };
         show(&format!("reader {mode}"), by_reader(dir.path(), pipeline.clone()), None);
-        let plain = by_plain_program(&log, &pipeline);
         show(&format!("plain  {mode}"), plain, None);
         let (cpu, peak) = by_engine(dir.path(), mode);
         show(&format!("engine {mode}"), cpu, Some(peak));
@@ -86,25 +96,36 @@ fn all(megabytes: usize) {
     run_self(&["idle", &dir.path().join("quiet").display().to_string()], |line| println!("{line}"));
 }
 
-fn modes(root: &Path) -> [(&'static str, Pipeline); 3] {
+fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 6] {
     let regex = |expression: &str| Parse::Regex {
         regex: full_match(expression).expect("the expression"),
         keys: KEYS.iter().map(|k| (*k).to_owned()).collect(),
     };
+    let columns = Parse::Delimiter(Delimiter {
+        separator: ",".to_owned(),
+        quote: Some(b'"'),
+        keys: KEYS.iter().map(|k| (*k).to_owned()).collect(),
+        allows_fewer: false,
+        overflow: Overflow::Extend,
+    });
+    let of = |name, form, parse| (name, form, pipeline(root, form, parse));
     [
-        ("simple", pipeline(root, Parse::Simple { key: "content".to_owned() })),
-        ("regex", pipeline(root, regex(ACCESS))),
-        ("regex by engine", pipeline(root, regex(ACCESS_BY_ENGINE))),
+        of("simple", Form::Access, Parse::Simple { key: "content".to_owned() }),
+        of("regex", Form::Access, regex(ACCESS)),
+        of("regex by engine", Form::Access, regex(ACCESS_BY_ENGINE)),
+        of("json", Form::Json, Parse::Json),
+        of("delimiter", Form::Columns, columns),
+        of("apsara", Form::Apsara, Parse::Apsara { offset_seconds: Some(0) }),
     ]
 }
 
-fn pipeline(directory: &Path, parse: Parse) -> Pipeline {
+fn pipeline(directory: &Path, form: Form, parse: Parse) -> Pipeline {
     Pipeline {
         name: "bench".to_owned(),
         version: 1,
         input: FileInput {
             directory: directory.to_owned(),
-            file_pattern: "access.log".to_owned(),
+            file_pattern: form.file_name().to_owned(),
             max_depth: 0,
             tail_existing: false,
             tail_bytes: 1 << 20,
@@ -151,7 +172,7 @@ fn by_reader(root: &Path, pipeline: Pipeline) -> Duration {
         old_before: SystemTime::UNIX_EPOCH,
     };
     let board = Arc::new(Board::default());
-    let size = fs::metadata(root.join("access.log")).expect("stat").len();
+    let size = fs::metadata(root.join(&pipeline.input.file_pattern)).expect("stat").len();
     let (store, _) = Store::load(state.path());
     let started = thread_cpu();
     let mut reader =
@@ -163,37 +184,6 @@ fn by_reader(root: &Path, pipeline: Pipeline) -> Duration {
         let done = std::mem::take(&mut *carrier.0.lock().expect("carrier"));
         for parcel in done {
             reader.settle(parcel, &Outcome::Acknowledged, now);
-        }
-    }
-    thread_cpu() - started
-}
-
-/// What one would write first.
-fn by_plain_program(log: &Path, pipeline: &Pipeline) -> Duration {
-    let started = thread_cpu();
-    let regex = match &pipeline.parse {
-        Parse::Regex { regex, .. } => Some(regex::Regex::new(regex.as_str()).expect("the expression")),
-        _ => None,
-    };
-    let mut group = LogGroup::default();
-    let mut text = 0;
-    let mut body = Vec::new();
-    for line in BufReader::new(fs::File::open(log).expect("open")).lines() {
-        let line = line.expect("read");
-        text += line.len();
-        let contents = match regex.as_ref().map(|r| r.captures(&line)) {
-            Some(Some(found)) => {
-                KEYS.iter().enumerate().map(|(i, key)| Content::new(*key, found[i + 1].to_owned())).collect()
-            }
-            Some(None) => vec![Content::new("__raw_log__", line.clone())],
-            None => vec![Content::new("content", line.clone())],
-        };
-        group.logs.push(Log { time: Now::real().unix_seconds() as u32, contents, time_ns: None });
-        if text > 512 * 1024 {
-            body.clear();
-            compress(&group.encode_to_vec(), Compression::Lz4, &mut body).expect("compress");
-            std::hint::black_box(&body);
-            (text, group) = (0, LogGroup::default());
         }
     }
     thread_cpu() - started
@@ -252,7 +242,7 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Reads and sends everything; prints the CPU time in microseconds and the peak memory in KiB.
 fn engine(port: &str, root: &Path, mode: &str) {
     let state = tempfile::tempdir().expect("temporary directory");
-    let pipeline = modes(root).into_iter().find(|(name, _)| *name == mode).expect("mode").1;
+    let pipeline = modes(root).into_iter().find(|(name, ..)| *name == mode).expect("mode").2;
     let cpu = runtime().block_on(async {
         let engine = start_engine(state.path().to_owned(), port, pipeline);
         let report = engine.stop(Instant::now() + Duration::from_secs(600)).await;
@@ -294,7 +284,7 @@ fn many_files(root: &Path) {
 /// Follows files that are written to; prints the share of a core that it takes.
 fn follow(port: &str, root: &Path) {
     let state = tempfile::tempdir().expect("temporary directory");
-    let mut pipeline = pipeline(root, Parse::Simple { key: "content".to_owned() });
+    let mut pipeline = pipeline(root, Form::Access, Parse::Simple { key: "content".to_owned() });
     pipeline.input.file_pattern = "*.log".to_owned();
     runtime().block_on(async {
         let engine = start_engine(state.path().to_owned(), port, pipeline);
@@ -318,7 +308,7 @@ fn idle(root: &Path) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
         let port = listener.local_addr().expect("address").port().to_string();
         std::thread::spawn(move || serve(&listener));
-        let engine = start_engine(root.join("state"), &port, pipeline(root, parse));
+        let engine = start_engine(root.join("state"), &port, pipeline(root, Form::Access, parse));
         while engine.status().pipelines.first().is_none_or(|p| p.lines_sent == 0) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -392,47 +382,4 @@ fn wake_ups() -> u64 {
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         })
         .sum()
-}
-
-/// Access lines, no two alike; returns bytes and lines.
-fn generate(path: &Path, bytes: usize) -> (usize, usize) {
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut out = BufWriter::new(fs::File::create(path).expect("create"));
-    let agents = [
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
-        "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
-        "curl/8.8.0",
-        "kube-probe/1.30",
-    ];
-    let pages =
-        ["/index.html", "/api/v1/orders/search", "/static/js/vendor.min.js", "/health/ready", "/img/a.webp"];
-    let methods = ["GET", "GET", "GET", "POST", "PUT"];
-    let (mut written, mut lines) = (0, 0);
-    while written < bytes {
-        let line = format!(
-            "13/Nov/2018:{:02}:{:02}:{:02} {}.{}.{}.{} - - \"{} {}?seq={lines:010}&token={:016x} HTTP/1.1\" 0.{:03} {} {} {} https://www.example.com/{} \"{}\" {}\n",
-            lines / 3_600_000 % 24,
-            lines / 60_000 % 60,
-            lines / 1_000 % 60,
-            random.u8(1..224),
-            random.u8(..),
-            random.u8(..),
-            random.u8(..),
-            random.choice(methods).expect("method"),
-            random.choice(pages).expect("page"),
-            random.u64(..),
-            random.u16(..1000),
-            random.u16(100..2000),
-            random.choice([200, 200, 304, 404, 500]).expect("status"),
-            random.u32(10..100_000),
-            random.u16(..),
-            random.choice(agents).expect("agent"),
-            random.u32(..),
-        );
-        out.write_all(line.as_bytes()).expect("write");
-        written += line.len();
-        lines += 1;
-    }
-    out.flush().expect("flush");
-    (written, lines)
 }
