@@ -3,8 +3,10 @@
 //! A config has a *classic* form (`inputDetail`, flat camelCase keys, what the API and the
 //! AliyunLogConfig resource hold) and a *pipeline* form (inputs, processors, flushers, what an
 //! agent runs). The operator completes and checks the classic form; the mock translates it for
-//! the agents, as the service does, and hands on configs that are kept in pipeline form. All of it is pure.
+//! the agents, as the service does, and hands on configs that are kept in pipeline form. Agents of the classic
+//! generation keep the classic form under names of their own; the collector reads such files. All of it is pure.
 
+mod agent_form;
 mod check;
 mod complete;
 mod deliver;
@@ -12,6 +14,7 @@ mod fields;
 mod regex_shape;
 mod translate;
 
+pub use agent_form::{AgentConfig, from_agent_form};
 pub use check::{Problem, Severity, check_input_detail};
 pub use complete::complete_input_detail;
 pub use deliver::{Delivery, deliver_pipeline};

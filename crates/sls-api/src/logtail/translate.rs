@@ -92,14 +92,25 @@ pub(super) const LOG_TYPES: [(&str, LogType); 4] = [
 /// # Errors
 /// [`TranslateError`] when a field that decides what is read, or how, cannot be used.
 pub fn to_pipeline(config: &LogtailConfig, destination: &Destination) -> Result<Value, TranslateError> {
-    let mut detail = config.input_detail.clone();
+    let compression = config.output_detail.compress_type.as_deref();
+    pipeline_of(&config.input_type, &config.input_detail, config.create_time, compression, destination)
+}
+
+/// The same of a config that has no name yet.
+pub(super) fn pipeline_of(
+    input_type: &str,
+    detail: &Map<String, Value>,
+    create_time: Option<i64>,
+    compression: Option<&str>,
+    destination: &Destination,
+) -> Result<Value, TranslateError> {
+    let mut detail = detail.clone();
     complete_input_detail(&mut detail);
-    let mut pipeline = Map::new();
-    pipeline.insert("enable".into(), json!(true));
-    if let Some(time) = config.create_time {
+    let mut pipeline = Map::from_iter([("enable".to_owned(), json!(true))]);
+    if let Some(time) = create_time {
         pipeline.insert("createTime".into(), json!(time));
     }
-    match config.input_type.as_str() {
+    match input_type {
         "file" => file_pipeline(&detail, &mut pipeline)?,
         "plugin" => plugin_pipeline(&detail, &mut pipeline)?,
         other => {
@@ -110,7 +121,7 @@ pub fn to_pipeline(config: &LogtailConfig, destination: &Destination) -> Result<
             });
         }
     }
-    pipeline.insert("flushers".into(), json!([flusher(config, &detail, destination)?]));
+    pipeline.insert("flushers".into(), json!([flusher(compression, &detail, destination)?]));
     Ok(Value::Object(pipeline))
 }
 
@@ -183,7 +194,7 @@ fn go_plugins(fields: Fields<'_>, part: &str) -> Result<Vec<Value>, TranslateErr
 }
 
 fn flusher(
-    config: &LogtailConfig,
+    compression: Option<&str>,
     detail: &Map<String, Value>,
     destination: &Destination,
 ) -> Result<Value, TranslateError> {
@@ -195,8 +206,7 @@ fn flusher(
         "Region": destination.region,
         "Endpoint": destination.endpoint,
     });
-    let compression = config.output_detail.compress_type.as_deref().unwrap_or_default();
-    if !compression.is_empty() {
+    if let Some(compression) = compression.filter(|compression| !compression.is_empty()) {
         flusher["CompressType"] = json!(compression);
     }
     let hash_keys = fields.texts("shardHashKey")?;

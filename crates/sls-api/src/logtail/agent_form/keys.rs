@@ -1,0 +1,158 @@
+//! The keys of the agent's form, and what becomes of each.
+//!
+//! The names are those that the vendor's agent 1.x reads. That a key has no effect is said only where its value
+//! asks for something else than what is done anyway.
+
+use serde_json::Value;
+
+use crate::logtail::check::{Problem, Severity};
+use crate::nearest::nearest;
+
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate {
+    /// `inputDetail` has it under this name.
+    Detail(&'static str),
+    /// It is read by itself.
+    Own,
+    /// It is for people, or says what is so anyway.
+    Silent,
+    /// It asks for nothing unless it has another value than this one or an empty one.
+    WithoutEffect(&'static str),
+    /// It would change which logs are sent.
+    Refused(&'static str),
+}
+
+use Fate::{Detail, Own, Refused, Silent, WithoutEffect};
+
+/// Keys of an entry.
+pub(super) const KEYS: &[(&str, Fate)] = &[
+    ("accept_no_enough_keys", Detail("acceptNoEnoughKeys")),
+    ("advanced", Own),
+    ("aliuid", Silent),
+    ("auto_extend", Detail("autoExtend")),
+    ("category", Own),
+    ("column_keys", Own),
+    ("create_time", Silent),
+    ("customized_fields", WithoutEffect("")),
+    ("defaultEndpoint", Own),
+    ("delay_alarm_bytes", WithoutEffect("")),
+    ("delay_skip_bytes", WithoutEffect("")),
+    ("delimiter_quote", Detail("quote")),
+    ("delimiter_separator", Detail("separator")),
+    ("dir_pattern_black_list", Detail("dirPatternBlackList")),
+    ("discard_none_utf8", Detail("discardNonUtf8")),
+    ("discard_unmatch", Detail("discardUnmatch")),
+    ("docker_exclude_env", WithoutEffect("")),
+    ("docker_exclude_label", WithoutEffect("")),
+    ("docker_file", Detail("dockerFile")),
+    ("docker_include_env", WithoutEffect("")),
+    ("docker_include_label", WithoutEffect("")),
+    ("enable", Own),
+    ("enable_tag", Silent),
+    ("file_encoding", Detail("fileEncoding")),
+    ("file_pattern", Detail("filePattern")),
+    ("filter_keys", Detail("filterKey")),
+    ("filter_regs", Detail("filterRegex")),
+    ("group_topic", Own),
+    ("keys", Own),
+    // Nothing is ever spilled: what is not sent stays in its file.
+    ("local_storage", Silent),
+    ("log_begin_reg", Detail("logBeginRegex")),
+    ("log_path", Detail("logPath")),
+    ("log_type", Detail("logType")),
+    ("log_tz", Detail("logTimezone")),
+    ("max_depth", Detail("maxDepth")),
+    ("max_send_rate", Detail("maxSendRate")),
+    ("merge_type", WithoutEffect("\"topic\"")),
+    ("plugin", Detail("plugin")),
+    // Directories are watched for ever.
+    ("preserve", Silent),
+    ("preserve_depth", Silent),
+    ("priority", WithoutEffect("")),
+    ("project_name", Own),
+    ("raw_log", Detail("enableRawLog")),
+    ("regex", Own),
+    ("region", Own),
+    ("send_rate_expire", WithoutEffect("")),
+    ("sensitive_keys", Detail("sensitive_keys")),
+    ("shard_hash_key", Detail("shardHashKey")),
+    ("tail_existed", Detail("tailExisted")),
+    ("tail_limit", Own),
+    ("time_key", Detail("timeKey")),
+    ("timeformat", Detail("timeFormat")),
+    ("topic_format", Detail("topicFormat")),
+    ("tz_adjust", Detail("adjustTimezone")),
+    ("version", Silent),
+];
+
+/// Keys of `advanced`, which has the same names in both forms.
+pub(super) const ADVANCED: &[(&str, Fate)] = &[
+    ("batch_send_interval", WithoutEffect("")),
+    ("blacklist", Own),
+    ("close_unused_reader_interval", WithoutEffect("")),
+    ("collect_containers_flag", WithoutEffect("")),
+    ("enable_log_position_meta", Own),
+    ("enable_precise_timestamp", WithoutEffect("")),
+    ("enable_root_path_collection", WithoutEffect("")),
+    ("exactly_once_concurrency", WithoutEffect("")),
+    ("extract_partial_fields", Own),
+    (
+        "filter_expression",
+        Refused("logs would be sent that it holds back; write filter_keys and filter_regs instead"),
+    ),
+    // Several configs may have one file here.
+    ("force_multiconfig", Silent),
+    ("k8s", WithoutEffect("")),
+    ("max_rotate_queue_size", WithoutEffect("")),
+    ("pass_tags_to_plugin", WithoutEffect("")),
+    ("precise_timestamp_key", WithoutEffect("")),
+    ("precise_timestamp_unit", WithoutEffect("")),
+    ("raw_log_tag", Own),
+    ("search_checkpoint_dir_depth", WithoutEffect("")),
+    ("specified_year", Own),
+    ("tail_size_kb", Own),
+];
+
+/// The fate of a key that is set; what is to be said of it goes to `problems`. None for an unknown one.
+pub(super) fn judge(
+    table: &'static [(&'static str, Fate)],
+    prefix: &str,
+    key: &str,
+    value: &Value,
+    problems: &mut Vec<Problem>,
+) -> Option<&'static Fate> {
+    let fate = table.iter().find(|(known, _)| *known == key).map(|(_, fate)| fate);
+    let said = match fate {
+        None => Some((Severity::Warning, unknown(table, key))),
+        Some(WithoutEffect(usual)) if !asks_nothing(value, usual) => {
+            Some((Severity::Warning, "has no effect in this collector".to_owned()))
+        }
+        Some(Refused(reason)) if !asks_nothing(value, "") => {
+            Some((Severity::Error, format!("is not supported by this collector: {reason}")))
+        }
+        Some(_) => None,
+    };
+    if let Some((severity, message)) = said {
+        let shown: String = key.chars().take(60).collect();
+        problems.push(Problem { field: format!("{prefix}{shown}"), message, severity });
+    }
+    fate
+}
+
+fn unknown(table: &[(&str, Fate)], key: &str) -> String {
+    match nearest(key, table.iter().map(|(known, _)| *known)) {
+        Some(known) => format!("is not known and has no effect: did you mean {known}?"),
+        None => "is not known and has no effect: remove it".to_owned(),
+    }
+}
+
+fn asks_nothing(value: &Value, usual: &str) -> bool {
+    let text = value.to_string();
+    text == usual || matches!(text.as_str(), "null" | "false" | "0" | "-1" | "\"\"" | "[]" | "{}")
+}
+
+/// The agent's name of a field of `inputDetail`.
+pub(super) fn own_name(name: &str) -> Option<&'static str> {
+    KEYS.iter().find(|(_, fate)| matches!(fate, Detail(detail) if *detail == name)).map(|(own, _)| *own)
+}
