@@ -6,7 +6,7 @@
 //!
 //! Reading order, control: [`cli`] → [`service`] (wires everything, handles signals) →
 //! [`instance_config`] and [`env`](mod@env) (start parameters) → [`control`] (heartbeats, configs)
-//! → [`pipeline_json`] (config → `Pipeline`) · [`initd`] and [`layout`] (init script, files).
+//! → [`pipeline_json`] (config → `Pipeline`) · [`trial`] (a config on lines that are there) · [`initd`] and [`layout`] (init script, files).
 #![deny(unsafe_code)]
 
 pub mod app_info;
@@ -36,4 +36,5 @@ pub mod shape;
 pub mod ship;
 pub mod tags;
 pub mod tail;
+pub mod trial;
 pub mod watch;

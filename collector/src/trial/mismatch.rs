@@ -1,0 +1,136 @@
+//! Where a text and a regex part: the longest beginning of the regex that some beginning of the text matches.
+
+use regex_syntax::ast::{self, Ast};
+
+use crate::pipeline::full_match;
+
+/// Characters of the regex that are shown from the place on where it does not match.
+const SHOWN_CHARS: usize = 16;
+
+/// Levels of groups that are looked into. Source: own choice.
+const DEPTH_MAX: usize = 8;
+
+/// Where matching stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes of the text that still match.
+    pub text_offset: usize,
+    /// Column in the regex of what does not match there, from 1; none if the text goes on after its end.
+    pub pattern_column: Option<usize>,
+    /// The regex from there on, shortened.
+    pub pattern_rest: String,
+}
+
+/// Finds the place for a regex made by [`full_match`] that does not match `text`. None where it cannot be told:
+/// beginnings of a valid regex are valid too, but for the rarest syntax.
+pub fn place(full: &str, text: &[u8]) -> Option<Place> {
+    let pattern = full.strip_prefix(r"\A(?:")?.strip_suffix(r")\z")?;
+    let ast = ast::parse::Parser::new().parse(pattern).ok()?;
+    let mut cuts = vec![Cut { at: 0, open: 0 }];
+    collect(&ast, 0, &mut cuts);
+    // Whether a beginning matches can only change once, from yes to no.
+    let matches = |cut: &Cut| matched_bytes(pattern, *cut, text);
+    let mut known = 0;
+    let mut end = cuts.len();
+    let mut text_offset = 0;
+    while end - known > 1 {
+        let middle = known + (end - known) / 2;
+        match matches(cuts.get(middle)?)? {
+            Some(bytes) => (known, text_offset) = (middle, bytes),
+            None => end = middle,
+        }
+    }
+    let rest = pattern.get(cuts.get(known)?.at..)?;
+    let is_at_end = known + 1 == cuts.len();
+    let column = pattern.get(..cuts.get(known)?.at)?.chars().count() + 1;
+    Some(Place {
+        text_offset,
+        pattern_column: (!is_at_end).then_some(column),
+        pattern_rest: rest.chars().take(SHOWN_CHARS).collect(),
+    })
+}
+
+/// A place where the pattern can be cut, with so many groups that are open there.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    at: usize,
+    open: usize,
+}
+
+/// The ends of the parts that follow each other, also inside of groups.
+fn collect(ast: &Ast, open: usize, cuts: &mut Vec<Cut>) {
+    match ast {
+        Ast::Concat(concat) => concat.asts.iter().for_each(|part| collect(part, open, cuts)),
+        Ast::Group(group) if open < DEPTH_MAX && !matches!(*group.ast, Ast::Alternation(_)) => {
+            collect(&group.ast, open + 1, cuts);
+            cuts.push(Cut { at: group.span.end.offset, open });
+        }
+        Ast::Empty(_) => {}
+        part => cuts.push(Cut { at: part.span().end.offset, open }),
+    }
+}
+
+/// How far the pattern up to `cut` matches, from the begin of the text; `None` outside if it does not compile,
+/// inside if it does not match.
+fn matched_bytes(pattern: &str, cut: Cut, text: &[u8]) -> Option<Option<usize>> {
+    let beginning = pattern.get(..cut.at)?;
+    let closing = ")".repeat(cut.open);
+    let regex = full_match(&format!("({beginning}{closing})(?s-u:.*)")).ok()?;
+    Some(regex.captures(text).map(|groups| groups.get(1).map_or(0, |group| group.end())))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(pattern: &str, text: &str, expected: Expect) {
+        let full = full_match(pattern).expect("regex");
+        assert!(!full.is_match(text.as_bytes()), "it matches");
+        let place = place(full.as_str(), text.as_bytes()).expect("a place");
+        let Place { text_offset, pattern_column, pattern_rest } = place;
+        let (good, bad) = text.split_at(text_offset);
+        let column = pattern_column.map(|column| column.to_string()).unwrap_or_default();
+        expected.assert_eq(&format!("{good}|{bad}  {column} {pattern_rest}"));
+    }
+
+    #[test]
+    fn the_place_is_where_the_longest_matching_beginning_ends() {
+        check(r"(\S+) (\d+) (.*)", "one two three", expect![[r#"one |two three  7 (\d+) (.*)"#]]);
+        check(
+            r#"(\S+)\s\[([^\]]+)\]\s"(\w+)""#,
+            r#"10.0.0.1 [now] GET "#,
+            expect![[r#"10.0.0.1 [now] |GET   22 "(\w+)""#]],
+        );
+        check(r"(\d+)", "12 apples", expect!["12| apples   "]);
+        check("abc", "xyz", expect!["|xyz  1 abc"]);
+        check("abc", "", expect!["|  1 abc"]);
+    }
+
+    #[test]
+    fn groups_are_looked_into_but_not_what_is_one_of_several_or_repeated() {
+        check(r"((\d+)-(\d+)) x", "12:34 x", expect![[r#"12|:34 x  7 -(\d+)) x"#]]);
+        check(r"a(b|c)d", "axd", expect!["a|xd  2 (b|c)d"]);
+        check(r"a(?:b-){2}c", "ab-bc", expect!["a|b-bc  2 (?:b-){2}c"]);
+        check(r"a|b", "c", expect!["|c  1 a|b"]);
+        check(r"(?i)ab(?-i:c)d", "ABCd", expect!["AB|Cd  7 (?-i:c)d"]);
+    }
+
+    #[test]
+    fn text_that_is_no_utf8_and_classes_that_need_unicode_work() {
+        check(r"([一-龥]+) (\d+)", "日本 x", expect![[r#"日本 |x  10 (\d+)"#]]);
+        let full = full_match(r"(\S+) (\d+)").unwrap();
+        let place = place(full.as_str(), b"\xff\xfe x").unwrap();
+        assert_eq!(place.text_offset, 3);
+    }
+
+    #[test]
+    fn the_access_log_of_a_generator_parts_from_the_documents_regex_after_the_address() {
+        check(
+            r#"\[([^\]]+)\]\s(\S+)\s-\s-\s"(\S+)\s(\S+)\s(\S+)"\s(\S+).*"#,
+            r#"10.0.0.1 - - [2018-11-13T17:05:09Z] "POST /a HTTP/2.0" 204 0"#,
+            expect![[r#"|10.0.0.1 - - [2018-11-13T17:05:09Z] "POST /a HTTP/2.0" 204 0  1 \[([^\]]+)\]\s(\"#]],
+        );
+    }
+}
