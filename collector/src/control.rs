@@ -1,11 +1,12 @@
-//! The conversation with the config server: heartbeats out, configs in.
+//! Where configs come from: the config server (heartbeats out, configs in), and files beside the collector.
 //!
 //! A server that cannot be reached is asked again for ever; what was received before goes on
-//! collecting, also after a restart. Called by `service`, which hands in what applies the configs.
+//! collecting, also after a restart. What is not about the server is in `between`. Called by `service`, which
+//! hands in what applies the configs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -22,16 +23,23 @@ use crate::instance_config::{HostPort, InstanceConfig};
 use crate::layout::Layout;
 use crate::pipeline::Pipeline;
 
+mod between;
 mod link;
+mod local;
+mod received;
 mod session;
 mod store;
 mod transport;
+mod trials;
 
 use link::{Beat, Link, Say};
+use local::LocalConfigs;
+use received::Received;
 pub use session::Agent;
 use session::{Answer, Change, Session};
 pub use store::RemoteConfigs;
 use transport::{TransportError, post};
+use trials::Trials;
 
 /// First pause after a failed heartbeat; doubles up to the heartbeat interval. Source: own choice.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -51,6 +59,9 @@ pub trait Collect {
 
     /// What is wrong at the moment, by pipeline name.
     fn troubles(&self) -> BTreeMap<String, String>;
+
+    /// Names of the pipelines that have read something.
+    fn reading(&self) -> BTreeSet<String>;
 }
 
 /// The agent's side of the protocol.
@@ -59,8 +70,13 @@ pub struct Control<'a, C> {
     layout: &'a Layout,
     instance: &'a InstanceConfig,
     store: RemoteConfigs,
+    received: Received,
     collect: &'a C,
     session: Session,
+    local: LocalConfigs,
+    /// When the local configs are looked at next.
+    scan_at: Instant,
+    trials: Trials,
     link: Link,
     /// Index of the server that answered last.
     preferred: usize,
@@ -78,13 +94,14 @@ enum Exchange {
 }
 
 impl<'a, C: Collect> Control<'a, C> {
-    /// Takes up the configs that an earlier run stored.
+    /// Takes up the configs that an earlier run stored. What the server sends is noted in `received`.
     pub fn new(
         agent: Agent,
         env: &'a Env,
         layout: &'a Layout,
         instance: &'a InstanceConfig,
         store: RemoteConfigs,
+        received: PathBuf,
         collect: &'a C,
     ) -> Self {
         let mut session = Session::new(agent);
@@ -92,6 +109,7 @@ impl<'a, C: Collect> Control<'a, C> {
         for problem in problems {
             warn!("{problem}");
         }
+        let received = Received::new(received, &stored);
         for config in stored {
             let name = config.name.clone();
             match session.restore(config, instance) {
@@ -104,8 +122,12 @@ impl<'a, C: Collect> Control<'a, C> {
             layout,
             instance,
             store,
+            received,
             collect,
             session,
+            local: LocalConfigs::new(layout.clone()),
+            scan_at: Instant::now(),
+            trials: Trials::new(layout.prefix().map(ToOwned::to_owned)),
             link: Link::new(),
             preferred: 0,
             notice: String::new(),
@@ -114,22 +136,25 @@ impl<'a, C: Collect> Control<'a, C> {
         }
     }
 
-    /// Applies the stored configs, then talks to the server until dropped. `ready` becomes true when
-    /// what should be collected is being collected: after the first successful exchange, or after
-    /// the first attempt if an earlier run left configs.
+    /// Applies the stored and the local configs, then talks to the server until dropped. `ready` becomes true
+    /// when what should be collected is being collected: after the first successful exchange, or after the
+    /// first attempt if an earlier run left configs or there are local ones.
     pub async fn run(mut self, ready: watch::Sender<bool>) -> Infallible {
-        let stored = self.session.pipelines();
-        let has_stored = !stored.is_empty();
-        self.collect.apply(stored);
+        self.scan();
+        self.apply();
+        self.write_received();
         if self.instance.config_servers.is_empty() {
-            error!("{}", NoConfigServer { instance: self.instance, stored: self.session.config_count() });
-            if has_stored {
-                tell_ready(&ready);
+            self.say_no_server();
+            loop {
+                if self.collects() {
+                    tell_ready(&ready);
+                }
+                self.rest(self.scan_at, false).await;
             }
-            return std::future::pending().await;
         }
         let mut failures = 0u32;
         let mut at_once = 0u32;
+        let mut was_early = false;
         loop {
             match self.exchange().await {
                 Exchange::Changed if at_once < AT_ONCE_MAX => {
@@ -143,19 +168,22 @@ impl<'a, C: Collect> Control<'a, C> {
                 }
                 Exchange::Failed => {
                     failures = failures.saturating_add(1);
-                    if has_stored {
+                    if self.collects() {
                         tell_ready(&ready);
                     }
                 }
             }
-            tokio::time::sleep(pause(failures, self.instance.heartbeat_interval, fastrand::f64())).await;
+            let pause = pause(failures, self.instance.heartbeat_interval, fastrand::f64());
+            // Every other time at most, so that a server that changes its mind all the time is not asked more.
+            let may_end_early = failures == 0 && !was_early;
+            was_early = self.rest(Instant::now() + pause, may_end_early).await;
         }
     }
 
     async fn exchange(&mut self) -> Exchange {
         let ids = GroupIds::read(self.env, self.layout);
         self.say_id_problems(&ids);
-        let request = self.session.heartbeat(&ids, &self.collect.troubles());
+        let request = self.session.heartbeat(&ids, &self.remarks());
         let answer: Result<HeartbeatResponse, String> = self.ask(HEARTBEAT_PATH, &request).await;
         let (beat, outcome) = match answer.map(|answer| self.session.receive(answer)) {
             Err(reason) => (Beat::Unreachable(reason), Exchange::Failed),
@@ -216,7 +244,15 @@ impl<'a, C: Collect> Control<'a, C> {
         let mut changed = false;
         for update in updates {
             let (name, version) = (&update.name, update.version);
-            match self.session.update(update, self.instance) {
+            let change = self.session.update(update, self.instance);
+            match &change {
+                Change::None => {}
+                Change::Removed => self.received.forget(name),
+                Change::Applied { .. } | Change::Failed { .. } => {
+                    self.received.note(name, version, &update.detail);
+                }
+            }
+            match change {
                 Change::None => continue,
                 Change::Applied { store, notice } => {
                     info!("config {name}: version {version} accepted{}", prefixed("; ", &notice));
@@ -246,14 +282,15 @@ impl<'a, C: Collect> Control<'a, C> {
         if !changed {
             return Exchange::Unchanged;
         }
-        self.collect.apply(self.session.pipelines());
+        self.apply();
+        self.write_received();
         Exchange::Changed
     }
 
     fn say(&mut self, beat: &Beat) {
         let servers = &self.instance.config_servers;
         let server = servers.get(self.preferred).map(HostPort::as_str).unwrap_or_default();
-        let holding = match self.session.pipelines().len() {
+        let holding = match self.running().len() {
             0 => "nothing is collected meanwhile".to_owned(),
             1 => "1 config goes on collecting".to_owned(),
             count => format!("{count} configs go on collecting"),
@@ -314,29 +351,6 @@ fn pause(failures: u32, interval: Duration, random: f64) -> Duration {
         Some(doublings) => RETRY_FIRST.saturating_mul(1 << doublings.min(16)).min(interval),
     };
     wanted.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
-}
-
-/// There is nobody to ask for configs.
-struct NoConfigServer<'a> {
-    instance: &'a InstanceConfig,
-    stored: usize,
-}
-
-impl fmt::Display for NoConfigServer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "no config server: the vendor's own config channel is not public, so this collector must be told \
-             a server of the open agent protocol. Put {{\"config_server_list\": [{{\"cluster\": \"…\", \
-             \"endpoint_list\": [\"host:port\"]}}]}} into {}; the file is looked at again every {} s. ",
-            self.instance.path.display(),
-            crate::service::CONFIG_RECHECK.as_secs(),
-        )?;
-        match self.stored {
-            0 => f.write_str("Nothing is collected until then"),
-            stored => write!(f, "{stored} stored configs go on collecting"),
-        }
-    }
 }
 
 #[cfg(test)]

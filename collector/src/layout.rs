@@ -139,6 +139,10 @@ impl Home {
     pub fn app_info(&self) -> PathBuf {
         self.directory.join("app_info.json")
     }
+    /// What the config server sent last, for people.
+    pub fn received_configs(&self) -> PathBuf {
+        self.directory.join("user_log_config.json")
+    }
     /// The main log; older ones are `ilogtail.LOG.1` and so on.
     pub fn log(&self) -> PathBuf {
         self.directory.join("ilogtail.LOG")

@@ -157,7 +157,8 @@ impl Process<'_> {
                 startup_time: self.startup_time,
                 tags: instance.agent_tags.clone(),
             };
-            let control = Control::new(agent, self.env, &self.layout, &instance, store, &data);
+            let received = self.home.received_configs();
+            let control = Control::new(agent, self.env, &self.layout, &instance, store, received, &data);
             let ending = match self.collect(control, &instance, vitals, &mut stop).await {
                 End::Stop(ending) => ending,
                 End::Broken => {

@@ -79,7 +79,7 @@ fn no_config_file_is_derived_waited_for_and_taken_up_when_it_comes() {
         WARN config file /etc/ilogtail/conf/cn-hangzhou-internet/ilogtail_config.json does not exist; its path means region cn-hangzhou, Internet, and nothing else is configured
         WARN no access key: logs cannot be signed; set default_access_key_id and default_access_key in /etc/ilogtail/conf/cn-hangzhou-internet/ilogtail_config.json or in the environment
         WARN read positions are kept in /tmp/logtail_check_point, which is lost when this container is replaced (files are then read again or, if large, from 1 MiB before their end); set check_point_path to a directory on a volume of the pod
-        ERROR no config server: the vendor's own config channel is not public, so this collector must be told a server of the open agent protocol. Put {"config_server_list": [{"cluster": "…", "endpoint_list": ["host:port"]}]} into /etc/ilogtail/conf/cn-hangzhou-internet/ilogtail_config.json; the file is looked at again every 10 s. Nothing is collected until then"#]].assert_eq(&messages.join("\n"));
+        ERROR no config server: the vendor's own config channel is not public, so this collector must be told a server of the open agent protocol, or have local configs (/usr/local/ilogtail/config/local). Put {"config_server_list": [{"cluster": "…", "endpoint_list": ["host:port"]}]} into /etc/ilogtail/conf/cn-hangzhou-internet/ilogtail_config.json; the file is looked at again every 10 s. Nothing is collected until then"#]].assert_eq(&messages.join("\n"));
     container.configure(&[&server.address.to_string()]);
     server.wait_for("a heartbeat", |_| true);
     assert_eq!(collector.stop().0, Some(0));

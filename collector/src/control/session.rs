@@ -66,6 +66,8 @@ pub struct Session {
     agent: Agent,
     sequence: u64,
     configs: BTreeMap<String, Held>,
+    /// Names that a local config has, and its file.
+    shadowed: BTreeMap<String, String>,
     /// Sent and not yet answered.
     asked: Option<Told>,
     /// Answered.
@@ -112,6 +114,7 @@ impl Session {
             agent,
             sequence: 0,
             configs: BTreeMap::new(),
+            shadowed: BTreeMap::new(),
             asked: None,
             told: None,
             server_remembers: 0,
@@ -121,7 +124,14 @@ impl Session {
 
     /// Everything that should collect now.
     pub fn pipelines(&self) -> Vec<Pipeline> {
-        self.configs.values().filter_map(|held| held.running.clone()).collect()
+        let configs = self.configs.iter().filter(|(name, _)| !self.shadowed.contains_key(*name));
+        configs.filter_map(|(_, held)| held.running.clone()).collect()
+    }
+
+    /// Local configs have these names, with the files that hold them; configs of the server with one of them do
+    /// not run.
+    pub fn shadow(&mut self, names: BTreeMap<String, String>) {
+        self.shadowed = names;
     }
 
     /// Number of configs that the server gave, whatever became of them.
@@ -283,6 +293,15 @@ impl Session {
 
     fn config_infos(&self, troubles: &BTreeMap<String, String>) -> Vec<ConfigInfo> {
         let infos = self.configs.iter().map(|(name, held)| {
+            if let Some(file) = self.shadowed.get(name) {
+                let message = format!(
+                    "not collected: {file} on this machine holds a config of the same name, which comes first; \
+                     rename one of the two, or remove that one"
+                );
+                let status = ConfigStatus::Failed.into();
+                let (name, version) = (name.clone(), held.version);
+                return ConfigInfo { name, version, status, message, ..ConfigInfo::default() };
+            }
             let trouble = troubles.get(name).filter(|_| held.running.is_some());
             let parts = [Some(&held.message), trouble];
             let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());

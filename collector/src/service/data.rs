@@ -1,6 +1,6 @@
 //! The engine as control sees it, and the clients that the engine asks for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -112,6 +112,11 @@ impl Collect for Data {
     fn troubles(&self) -> BTreeMap<String, String> {
         let running = self.engine.status().pipelines.into_iter();
         running.filter_map(|pipeline| Some((pipeline.name, pipeline.last_error?))).collect()
+    }
+
+    fn reading(&self) -> BTreeSet<String> {
+        let running = self.engine.status().pipelines.into_iter();
+        running.filter(|pipeline| pipeline.bytes_read > 0).map(|pipeline| pipeline.name).collect()
     }
 }
 

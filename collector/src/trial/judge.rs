@@ -14,7 +14,7 @@ use crate::events::{Event, Seen, Splitter};
 use crate::lines::{EVENT_BYTES_MAX, line_ends};
 use crate::parse::Parser;
 use crate::parse::time::Clock;
-use crate::pipeline::{Multiline, Parse, Pipeline, Records, Step, Unmatched};
+use crate::pipeline::{Multiline, Parse, Pipeline, Records, Step, TimeRule, Unmatched};
 use crate::shape::Shaper;
 
 /// What was found out.
@@ -115,7 +115,6 @@ pub struct Judge<'p> {
     parser: Parser,
     shaper: Shaper,
     clock: Option<Clock>,
-    time_field: Option<usize>,
     now: i64,
     report: Report,
     /// The last event that the regex does not match, and it.
@@ -125,13 +124,15 @@ pub struct Judge<'p> {
 impl<'p> Judge<'p> {
     /// `now` in Unix seconds, for times without a year.
     pub fn new(pipeline: &'p Pipeline, zone: &TimeZone, now: i64) -> Self {
-        let parser = Parser::new(&pipeline.parse);
-        let time_field = parser.time_field(&pipeline.time);
+        let parser = Parser::new(&pipeline.parse, zone);
         // A format that cannot be used is the data path's to report.
         let clock = Clock::new(&pipeline.time, zone).ok().flatten();
         let by = match &pipeline.parse {
             Parse::Simple { .. } => None,
             Parse::Regex { .. } => Some("regex"),
+            Parse::Json => Some("JSON mode"),
+            Parse::Delimiter(_) => Some("columns and quotes"),
+            Parse::Apsara { .. } => Some("apsara mode"),
         };
         let dropped = pipeline.unmatched == Unmatched::Discard;
         let has_filter = pipeline.steps.iter().any(|step| matches!(step, Step::Filter(_)));
@@ -139,7 +140,7 @@ impl<'p> Judge<'p> {
             unit: if matches!(pipeline.multiline, Multiline::SingleLine) { "lines" } else { "records" },
             matched: by.map(|by| Matched { count: 0, by, dropped, mismatch: None }),
             borders: border(pipeline).map(|(what, _)| Borders { what, count: 0, lines: 0 }),
-            times: clock.as_ref().and(time_field).map(|_| (0, 0)),
+            times: clock.as_ref().map(|_| (0, 0)),
             passed: has_filter.then_some((0, 0)),
             ..Report::default()
         };
@@ -149,7 +150,6 @@ impl<'p> Judge<'p> {
             parser,
             shaper: Shaper::new(pipeline),
             clock,
-            time_field,
             now,
             report,
             unmatched: None,
@@ -203,15 +203,20 @@ impl<'p> Judge<'p> {
         if let Some(matched) = &mut self.report.matched {
             matched.count += 1;
         }
-        if let (Some(clock), Some(index), Some((fits, of))) =
-            (&mut self.clock, self.time_field, &mut self.report.times)
+        let mut said = fields.stamp;
+        if let (Some(clock), Some((fits, of)), TimeRule::Field { key, .. }) =
+            (&mut self.clock, &mut self.report.times, &self.pipeline.time)
         {
             *of += 1;
-            *fits += usize::from(clock.read(fields.value(text, index), self.now).is_some());
+            let field = fields.position(key, 0);
+            if let Some(stamp) = field.and_then(|index| clock.read(fields.value(text, index), self.now)) {
+                *fits += 1;
+                said = Some(stamp);
+            }
         }
         if let Some((passed, of)) = &mut self.report.passed {
             *of += 1;
-            *passed += usize::from(self.shaper.shape(text, fields, 0).is_some());
+            *passed += usize::from(self.shaper.shape(text, fields, 0, said).is_some());
         }
     }
 

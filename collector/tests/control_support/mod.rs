@@ -65,6 +65,10 @@ impl Container {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     /// Where a path of the container really is.
     pub fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path.trim_start_matches('/'))
@@ -226,14 +230,16 @@ impl ConfigServer {
 
     /// Waits for a heartbeat that `wanted` accepts.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&HeartbeatRequest) -> bool) -> HeartbeatRequest {
+        let deadline = Instant::now() + HANG;
         let mut beats = self.shared.beats.lock().unwrap();
         loop {
             if let Some(beat) = beats.iter().find(|beat| wanted(beat)) {
                 return beat.clone();
             }
-            let (guard, timeout) = self.shared.news.wait_timeout(beats, HANG).unwrap();
-            beats = guard;
-            assert!(!timeout.timed_out(), "no heartbeat with {what}; the last one: {:#?}", beats.last());
+            let left = deadline.saturating_duration_since(Instant::now());
+            beats = self.shared.news.wait_timeout(beats, left).unwrap().0;
+            let is_late = Instant::now() >= deadline;
+            assert!(!is_late, "no heartbeat with {what}; the last one: {:#?}", beats.last());
         }
     }
 

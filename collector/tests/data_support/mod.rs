@@ -146,9 +146,13 @@ impl Sink {
         found.unwrap_or_else(|| panic!("{} of {n} logs arrived", self.values("store", "content").len()))
     }
 
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
     /// Makes clients that talk to this sink.
     pub fn clients(&self) -> impl Fn(&Destination) -> Result<Client, String> + Send + Sync + 'static {
-        let endpoint = format!("http://{}", self.addr);
+        let endpoint = self.endpoint();
         move |_| {
             let endpoint = endpoint.parse().map_err(|e| format!("{e}"))?;
             let mut config = ClientConfig::new(endpoint, AccessKey::new("id", "secret"));

@@ -185,3 +185,23 @@ fn configs_of_an_earlier_run_collect_at_once_and_are_reported_with_their_version
     assert_eq!(second.pipelines().len(), 1);
     assert_eq!(reported(&beat(&mut second)), [("c".into(), 5, ConfigStatus::Applied, String::new())]);
 }
+
+#[test]
+fn a_config_with_the_name_of_a_local_one_waits_and_says_which() {
+    let mut session = session();
+    session.update(&detail("c", 5, "a.log"), &instance());
+    session.update(&detail("d", 1, "d.log"), &instance());
+    session.shadow([("c".to_owned(), "/local/c.json".to_owned())].into());
+    let running: Vec<_> = session.pipelines().into_iter().map(|pipeline| pipeline.name).collect();
+    assert_eq!(running, ["d"]);
+    let reported = reported(&beat(&mut session));
+    assert_eq!((reported[0].1, reported[0].2), (5, ConfigStatus::Failed));
+    assert!(reported[0].3.starts_with("not collected: /local/c.json on this machine"), "{}", reported[0].3);
+    assert_eq!(
+        session.update(&detail("c", 5, "a.log"), &instance()),
+        Change::None,
+        "the server need not repeat it"
+    );
+    session.shadow(BTreeMap::new());
+    assert_eq!(session.pipelines().len(), 2);
+}
