@@ -8,6 +8,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use collector::layout::{Phase, RunState};
 use control_support::{CONFIG, Collector, ConfigServer, Container, config, eventually, reports, updates};
 use data_support::{Sink, append};
 use serde_json::{Value, json};
@@ -57,6 +58,8 @@ fn local_configs_alone_are_collected_changed_without_loss_and_removed() {
     put(&container, "user_local_config.json", &classic(&sink.endpoint(), "store"));
     let collector = container.start();
     collector.wait_for_log("no config server is named: local configs alone are collected (1)");
+    let run_state = container.path(&format!("{HOME}/run_state.json"));
+    eventually("readiness", || RunState::read(&run_state).filter(|state| state.phase == Phase::Ready));
     let arrived = |logstore: &str| sink.values(logstore, "content");
 
     let (done, written) = (AtomicBool::new(false), AtomicUsize::new(0));

@@ -82,8 +82,46 @@ fn matched_bytes(pattern: &str, cut: Cut, text: &[u8]) -> Option<Option<usize>> 
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// Expressions of a few parts, grouped at will.
+    fn any_pattern() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "a", "é", r"\d+", ".*", "[^é]*", "(a|é)", r"\b", "(?:1a)?", "^", "$", "(?i:A)", "b{2}",
+        ]);
+        let parts = prop::collection::vec((part, 0..4u8), 1..7);
+        parts.prop_map(|parts| {
+            let grouped = parts.into_iter().map(|(part, group)| match group {
+                0 => format!("({part}"),
+                1 => format!("{part})"),
+                _ => part.to_owned(),
+            });
+            grouped.collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn some_beginning_of_the_regex_matches_up_to_the_place_and_none_that_is_longer(
+            pattern in any_pattern(), text in "[aé1b ]{0,6}"
+        ) {
+            let full = match full_match(&pattern) {
+                Ok(full) if !full.is_match(text.as_bytes()) => full,
+                _ => return Ok(()),
+            };
+            let place = place(full.as_str(), text.as_bytes()).expect("a place");
+            let ast = ast::parse::Parser::new().parse(&pattern).expect("it compiles");
+            let mut cuts = Vec::new();
+            collect(&ast, 0, &mut cuts);
+            let matches = |cut: &&Cut| matched_bytes(&pattern, **cut, text.as_bytes()).expect("it compiles").is_some();
+            let longest = cuts.iter().filter(matches).map(|cut| cut.at).max().unwrap_or_default();
+            let column = pattern[..longest].chars().count() + 1;
+            let is_whole = longest == pattern.len();
+            prop_assert_eq!(place.pattern_column, (!is_whole).then_some(column));
+        }
+    }
 
     fn check(pattern: &str, text: &str, expected: Expect) {
         let full = full_match(pattern).expect("regex");

@@ -67,8 +67,8 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     ("merge_type", WithoutEffect("\"topic\"")),
     ("plugin", Detail("plugin")),
     // Directories are watched for ever.
-    ("preserve", Silent),
-    ("preserve_depth", Silent),
+    ("preserve", WithoutEffect("true")),
+    ("preserve_depth", WithoutEffect("")),
     ("priority", WithoutEffect("")),
     ("project_name", Own),
     ("raw_log", Detail("enableRawLog")),
@@ -149,7 +149,8 @@ fn unknown(table: &[(&str, Fate)], key: &str) -> String {
 
 fn asks_nothing(value: &Value, usual: &str) -> bool {
     let text = value.to_string();
-    text == usual || matches!(text.as_str(), "null" | "false" | "0" | "-1" | "\"\"" | "[]" | "{}")
+    text == usual
+        || usual != "true" && matches!(text.as_str(), "null" | "false" | "0" | "-1" | "\"\"" | "[]" | "{}")
 }
 
 /// The agent's name of a field of `inputDetail`.

@@ -105,10 +105,11 @@ fn configs_may_be_off_or_deleted() {
 #[test]
 fn what_has_no_effect_is_said_and_unknown_keys_with_what_may_be_meant() {
     let changes = json!({"merge_type": "logstore", "priority": 2, "delay_skip_bytes": 100, "docker_file": true,
-        "log_pathh": "/x", "tag": "", "advanced": {"tail_size_kb": 1, "exactly_once_concurrency": 8, "k8s": {},
+        "preserve": false, "log_pathh": "/x", "tag": "", "advanced": {"tail_size_kb": 1, "exactly_once_concurrency": 8, "k8s": {},
         "pass_tags_to_plugins": true}});
     let (_, notices) = runs(&with(&access(), changes));
     expect![[r#"
+        preserve: has no effect in this collector
         merge_type: has no effect in this collector
         priority: has no effect in this collector
         advanced.exactly_once_concurrency: has no effect in this collector
