@@ -119,6 +119,23 @@ fn begin_regexes_times_and_filters_are_tried_too() {
 }
 
 #[test]
+fn modes_without_a_regex_are_tried_too() {
+    let json = pipeline(
+        json!([{"Type": "processor_parse_json_native"},
+            {"Type": "processor_parse_timestamp_native", "SourceKey": "t", "SourceFormat": "%s"}]),
+        json!({}),
+    );
+    let lines = "{\"t\": 1700000000}\nno object\n{\"a\": 1, \"t\": \"noon\"}\n";
+    check(&json, &[("a.log", lines)], expect!["wrong 2 of 3 lines match JSON mode; those that do not are dropped (discardUnmatch); time format fits 1 of 2 (last lines of /l/a.log)"]);
+    let columns = pipeline(
+        json!([{"Type": "processor_parse_delimiter_native", "Separator": ",", "Keys": ["a", "b"],
+            "AllowingShortenedFields": false, "KeepingSourceWhenParseFail": true}]),
+        json!({}),
+    );
+    check(&columns, &[("a.log", "1,2\n3\n")], expect!["wrong 1 of 2 lines match columns and quotes (last lines of /l/a.log)"]);
+}
+
+#[test]
 fn a_record_that_began_before_the_sample_does_not_count() {
     let config = pipeline(
         json!([regex(r"(b)(.*)", &["a", "b"], false)]),
