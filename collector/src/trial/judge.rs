@@ -131,7 +131,7 @@ impl<'p> Judge<'p> {
             Parse::Simple { .. } => None,
             Parse::Regex { .. } => Some("regex"),
             Parse::Json => Some("JSON mode"),
-            Parse::Delimiter(_) => Some("columns and quotes"),
+            Parse::Delimiter(_) => Some("delimiter mode"),
             Parse::Apsara { .. } => Some("apsara mode"),
         };
         let dropped = pipeline.unmatched == Unmatched::Discard;

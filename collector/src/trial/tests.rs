@@ -126,13 +126,23 @@ fn modes_without_a_regex_are_tried_too() {
         json!({}),
     );
     let lines = "{\"t\": 1700000000}\nno object\n{\"a\": 1, \"t\": \"noon\"}\n";
-    check(&json, &[("a.log", lines)], expect!["wrong 2 of 3 lines match JSON mode; those that do not are dropped (discardUnmatch); time format fits 1 of 2 (last lines of /l/a.log)"]);
+    check(
+        &json,
+        &[("a.log", lines)],
+        expect![
+            "wrong 2 of 3 lines match JSON mode; those that do not are dropped (discardUnmatch); time format fits 1 of 2 (last lines of /l/a.log)"
+        ],
+    );
     let columns = pipeline(
         json!([{"Type": "processor_parse_delimiter_native", "Separator": ",", "Keys": ["a", "b"],
             "AllowingShortenedFields": false, "KeepingSourceWhenParseFail": true}]),
         json!({}),
     );
-    check(&columns, &[("a.log", "1,2\n3\n")], expect!["wrong 1 of 2 lines match columns and quotes (last lines of /l/a.log)"]);
+    check(
+        &columns,
+        &[("a.log", "1,2\n3\n")],
+        expect!["wrong 1 of 2 lines match delimiter mode (last lines of /l/a.log)"],
+    );
 }
 
 #[test]
