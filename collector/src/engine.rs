@@ -7,13 +7,16 @@
 //!
 //! Reading order: [`reader`] (the turn) → `changes` (what the file system did) → `files` and
 //! `resume` (which content is where) → `feed` (the hot path) → [`outbox`] and `delivery`
-//! (parcels, acknowledgements, checkpoint) → [`drain`].
+//! (parcels, acknowledgements, checkpoint) → [`drain`] → [`books`].
 
+pub mod books;
 mod changes;
 mod delivery;
 pub mod drain;
 mod feed;
 mod files;
+mod idle;
+mod leave;
 pub mod outbox;
 pub mod reader;
 mod resume;
@@ -193,6 +196,28 @@ impl Engine {
     /// acknowledged, or at the deadline. A later run goes on from there.
     pub async fn stop(&self, deadline: Instant) -> DrainReport {
         self.end(Until::EndOfFiles, deadline).await
+    }
+
+    /// For the end of the application, which said that it has written everything: as [`Self::drain`], but a
+    /// program that has a log file open still is waited for until `writers_until` only.
+    pub async fn finish(&self, writers_until: Instant, deadline: Instant) -> DrainReport {
+        self.end(Until::WritersAreGoneBy(writers_until), deadline).await
+    }
+
+    /// Returns when a pipeline runs whose directories can be read and are watched.
+    pub async fn ready(&self) {
+        self.board.ready().await;
+    }
+
+    /// Returns when all work seems to be done: log files were written, no program has one open for writing,
+    /// every log is acknowledged, and nothing has happened for `quiet`.
+    pub async fn idle(&self, quiet: Duration) {
+        let (done, idle) = tokio::sync::oneshot::channel();
+        self.mailbox.send(Command::WhenIdle { quiet, done });
+        if idle.await.is_err() {
+            // The thread died, or somebody else asked: not a reason to end.
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn end(&self, until: Until, deadline: Instant) -> DrainReport {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use collector::pipeline::{Multiline, Pipeline, full_match};
+use collector::pipeline::{self, Multiline, Parse, Pipeline, full_match};
 use data_rig::{Rig, groups_of, simple, simple_on, values_of};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -288,6 +288,29 @@ impl World {
         for (line, times) in before {
             assert_eq!(self.received[&line], times, "{line:?} came again although it was safe");
         }
+        self.check_account();
+    }
+
+    /// Every byte that was found has one fate, at any moment.
+    fn check_account(&self) {
+        let Some(reader) = &self.rig.reader else { return };
+        let account = reader.account();
+        for file in &account.by_file {
+            assert_eq!(file.bytes.sum(), file.bytes.discovered, "{file:?}");
+        }
+        assert_eq!(account.bytes.sum(), account.bytes.discovered, "{account:?}");
+    }
+
+    /// The back end is dead, and the grace period ends.
+    fn give_up(&mut self) {
+        self.start();
+        let (now, deadline) = (self.rig.now(), self.rig.mono + Duration::from_secs(2));
+        self.rig.reader.as_mut().expect("running").begin_drain(Until::WritersAreGone, deadline, now);
+        self.rig.wait_ms(3_000);
+        let report = self.rig.reader.as_ref().expect("running").drained().expect("the drain ends in time");
+        assert_eq!(report.account.bytes.sum(), report.account.bytes.discovered, "{report:?}");
+        let is_left = report.bytes_unread + report.account.bytes.unacknowledged > 0;
+        assert!(report.is_complete || is_left || self.writer.file.is_some(), "{report:?}");
     }
 
     /// Everything is taken, the writer ends, the collector drains.
@@ -302,6 +325,8 @@ impl World {
             self.rig.wait_ms(100);
             if let Some(report) = self.rig.reader.as_ref().expect("running").drained() {
                 assert!(report.is_complete, "{report}");
+                let bytes = report.account.bytes;
+                assert_eq!((bytes.sum(), bytes.unread, bytes.unacknowledged), (bytes.discovered, 0, 0));
                 return;
             }
         }
@@ -343,6 +368,19 @@ fn shift(logs: &Path) {
 
 fn run(polls: bool, pipeline: Pipeline, steps: &[Step]) {
     let mut world = World::new(polls, pipeline);
+    go_through(&mut world, steps);
+    world.finish();
+    world.check();
+}
+
+/// Ends with a server that takes nothing more.
+fn run_to_a_dead_end(pipeline: Pipeline, steps: &[Step]) {
+    let mut world = World::new(false, pipeline);
+    go_through(&mut world, steps);
+    world.give_up();
+}
+
+fn go_through(world: &mut World, steps: &[Step]) {
     for step in steps {
         world.run(step);
         let is_file_step = matches!(
@@ -357,8 +395,21 @@ fn run(polls: bool, pipeline: Pipeline, steps: &[Step]) {
             world.rig.turns(); // several changes of files may come in one turn
         }
     }
-    world.finish();
-    world.check();
+}
+
+/// Drops every second line, and filters some of the others.
+fn dropping() -> Pipeline {
+    Pipeline {
+        parse: Parse::Regex {
+            regex: full_match(r"(\d*[02468])(-.*)").expect("regex"),
+            keys: vec!["number".to_owned(), "rest".to_owned()],
+        },
+        steps: vec![pipeline::Step::Filter(vec![(
+            "number".to_owned(),
+            full_match(r"\d*[0248]").expect("regex"),
+        )])],
+        ..simple()
+    }
 }
 
 fn rotated_names_too() -> Pipeline {
@@ -395,6 +446,18 @@ proptest! {
     #[test]
     fn no_line_is_lost_by_polling_where_rotated_names_match_too(steps in prop::collection::vec(step(), 1..40)) {
         run(true, rotated_names_too(), &steps);
+    }
+
+    #[test]
+    fn accounts_add_up_where_lines_are_dropped_and_the_server_is_dead(
+        steps in prop::collection::vec(step(), 1..40),
+        in_records: bool,
+    ) {
+        let pipeline = match in_records {
+            true => Pipeline { multiline: multi_line().multiline, ..dropping() },
+            false => dropping(),
+        };
+        run_to_a_dead_end(pipeline, &steps);
     }
 
     #[test]

@@ -168,6 +168,9 @@ impl Reader {
             text.push_str(&format!("; and {more} more"));
         }
         let is_fine = text.is_empty();
+        if is_fine {
+            self.board.set_ready();
+        }
         let name = &running.config.name;
         if running.board.set_trouble(Trouble::Files, (!is_fine).then(|| text.clone())) {
             match is_fine {
@@ -273,6 +276,7 @@ impl Reader {
 
     fn touched(&mut self, dir: &Path, name: &OsStr, now: Now) {
         let path = dir.join(name);
+        self.idle.note_activity(now);
         match self.by_path.get(&path).cloned() {
             Some(keys) => {
                 for key in keys {

@@ -31,6 +31,7 @@ impl Reader {
     fn settle_part(&mut self, parcel: ParcelId, part: &Settled, lost: u32, now: Now) {
         let Some(file) = self.files.get_mut(&part.file) else { return };
         let moved = file.progress.confirm(parcel);
+        file.books.settled(part.source_bytes, part.logs, lost);
         if let Some(running) = self.pipelines.get(&file.pipeline) {
             let counters = &running.board.counters;
             counters.add(Counter::LogsSent, u64::from(part.logs - lost));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::books::Account;
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Tracked};
 use super::writers::{self, Writers};
@@ -25,6 +26,9 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 pub enum Until {
     /// The pod ends: read on until nobody has a log file open for writing.
     WritersAreGone,
+    /// The application says that it is done: a program that has a log file open still is waited for until this
+    /// moment, acknowledgements longer.
+    WritersAreGoneBy(Instant),
     /// Only the collector ends, and another one goes on later: what is there now is enough, and an
     /// unterminated line is left to the successor.
     EndOfFiles,
@@ -33,10 +37,12 @@ pub enum Until {
 /// The account given at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DrainReport {
+    /// Somebody gave it: false if the reader died, and nothing is known.
+    pub is_known: bool,
     /// Nothing remains: every byte was read and every log acknowledged.
     pub is_complete: bool,
-    /// Files followed when the drain ended or completed by it.
-    pub files: u64,
+    /// What became of every byte of all files, from the start on.
+    pub account: Account,
     /// Logs acknowledged since the engine started.
     pub logs_sent: u64,
     /// Logs read and sent, but not acknowledged in time.
@@ -52,7 +58,7 @@ impl std::fmt::Display for DrainReport {
         write!(
             f,
             "{} files, {} logs sent, {} not acknowledged, {} bytes unread",
-            self.files, self.logs_sent, self.logs_unacknowledged, self.bytes_unread
+            self.account.files, self.logs_sent, self.logs_unacknowledged, self.bytes_unread
         )?;
         if let Some(first) = self.still_written.first() {
             write!(f, ", {} still written to ({} first)", self.still_written.len(), first.display())?;
@@ -99,7 +105,16 @@ impl Reader {
         self.drain.as_ref()?.report.as_ref()
     }
 
-    fn list_again(&mut self, now: Now) {
+    /// What became of every byte so far.
+    pub fn account(&self) -> Account {
+        let mut accounts = self.accounts.clone();
+        for file in self.files.values() {
+            accounts.add(file.pipeline, file.at.shown.clone(), &file.account());
+        }
+        accounts.account()
+    }
+
+    pub(super) fn list_again(&mut self, now: Now) {
         let all: Vec<_> = self.pipelines.keys().copied().collect();
         for id in all {
             self.walk(id, now);
@@ -124,7 +139,7 @@ impl Reader {
             let is_complete = self.is_complete(key, until, since, now);
             all_complete &= is_complete;
             let at_end = self.files.get(&key).is_some_and(|f| f.at_end);
-            if until == Until::WritersAreGone && at_end && (is_complete || is_last_call) {
+            if until != Until::EndOfFiles && at_end && (is_complete || is_last_call) {
                 self.flush_pending(key, now);
             }
         }
@@ -151,7 +166,8 @@ impl Reader {
         let quiet = now.mono.saturating_duration_since(file.grew.max(since));
         let may_be = match until {
             Until::EndOfFiles => true,
-            Until::WritersAreGone => match writers::of(file.tail.file()) {
+            Until::WritersAreGoneBy(at) if at <= now.mono => true,
+            Until::WritersAreGone | Until::WritersAreGoneBy(_) => match writers::of(file.tail.file()) {
                 Writers::None => quiet >= SETTLE,
                 Writers::Some => false,
                 Writers::Unknown => quiet >= SETTLE_UNKNOWN,
@@ -163,14 +179,15 @@ impl Reader {
         may_be
             && match until {
                 Until::EndOfFiles => file.read_at == now.mono && file.at_end,
-                Until::WritersAreGone => file.was_just_read_to_its_end(now.mono),
+                Until::WritersAreGone | Until::WritersAreGoneBy(_) => file.was_just_read_to_its_end(now.mono),
             }
     }
 
     fn end_drain(&mut self, is_complete: bool, now: Now) {
         let report = DrainReport {
+            is_known: true,
             is_complete,
-            files: self.files.len() as u64,
+            account: self.account(),
             logs_sent: self.board.total(Counter::LogsSent),
             logs_unacknowledged: self.outbox.unsettled().1
                 + self

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Limits;
+use super::books::Held;
 use super::outbox::Outbox;
 use super::reader::{Now, Reader};
 use super::status::Trouble;
@@ -46,6 +47,7 @@ impl Reader {
                 (file.read_at, file.looked_at) = (now.mono, now.wall);
                 if new > 0 {
                     file.grew = now.mono;
+                    self.idle.note_activity(now);
                     self.hand_over(key, Take::WholeEvents, new, now);
                 }
                 if !at_end {
@@ -165,6 +167,7 @@ impl Feeder<'_> {
         self.report(new);
         self.file.open.is_none() && consumed > 0 && {
             let end = self.file.tail.bookmark();
+            self.file.books.passed(end.position);
             self.file.progress.skipped(end)
         }
     }
@@ -175,12 +178,12 @@ impl Feeder<'_> {
         if event.is_stray {
             self.tally.strays += u64::from(!event.is_cut); // a line is counted where it ends
             if self.running.splitter.discards_strays {
-                return;
+                return self.hold(Held::Dropped, event);
             }
         }
         self.tally.cut += u64::from(event.is_cut);
         if text.is_empty() && event.end > event.start {
-            return; // nothing but NUL bytes
+            return self.hold(Held::Dropped, event); // nothing but NUL bytes
         }
         self.tally.events += 1;
         let running = &mut *self.running;
@@ -194,7 +197,7 @@ impl Feeder<'_> {
                     self.tally.unmatched_sample = Some(sample(text));
                 }
                 if !running.keeps_raw {
-                    return;
+                    return self.hold(Held::Dropped, event);
                 }
                 (running.parser.raw(text), false)
             }
@@ -222,7 +225,7 @@ impl Feeder<'_> {
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
         let Some(shaped) = running.shaper.shape(text, fields, offset, said) else {
             self.tally.filtered += 1;
-            return;
+            return self.hold(Held::Filtered, event);
         };
         let group = match &mut self.file.open {
             Some(group) => group,
@@ -241,6 +244,11 @@ impl Feeder<'_> {
             let end = self.file.tail.bookmark_in(self.block, skipped + event.next);
             self.file.seal(self.outbox, end, self.now.mono);
         }
+    }
+
+    /// The event is not sent: its bytes are booked, with its line end.
+    fn hold(&mut self, held: Held, event: Event) {
+        self.file.books.hold(held, event.next - event.start, !event.is_cut);
     }
 
     /// Without the NUL bytes around the text: a hole left by a truncation (collector.md §3.1).

@@ -1,31 +1,21 @@
-//! The life of a generation: taken up, moved, replaced, left.
+//! The life of a generation: taken up, moved, replaced. How it ends is in `leave`.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use super::books::{Books, Start};
+use super::leave::LEFT_POLL_MIN;
 use super::reader::{Now, Reader};
 use super::resume::{Copied, Found};
 use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
-use super::writers::{self, Writers};
 use crate::checkpoint::Progress;
 use crate::discover::Located;
 use crate::events::Seen;
 use crate::metrics::Counter;
 use crate::tags::{self, PackIds};
 use crate::tail::{Bookmark, FileIdentity, FirstContact, Tail, open_log};
-
-/// How often a file that was renamed or deleted is asked for new bytes, at first and at most.
-const LEFT_POLL_MIN: Duration = Duration::from_millis(100);
-const LEFT_POLL_MAX: Duration = Duration::from_secs(5);
-/// Such a file without writers is left after this time without growth: a writer that opens it
-/// for every line may come back that soon.
-const LEFT_SETTLE: Duration = Duration::from_secs(1);
-/// The same where the kernel does not tell whether there are writers.
-const LEFT_SETTLE_UNKNOWN: Duration = Duration::from_secs(60);
 
 impl Reader {
     /// Takes up the file at `at`, which is not followed yet.
@@ -55,10 +45,11 @@ impl Reader {
         };
         let file = found.file;
         let started = match known {
-            Some((key, bookmark)) => {
-                Tail::from_position(file, identity, bookmark.position).map(|tail| (key, tail))
-            }
-            None => self.first_contact(id, at, file, &meta, existed).map(|tail| (self.new_key(), tail)),
+            Some((key, bookmark)) => Tail::from_position(file, identity, bookmark.position)
+                .map(|tail| (key, (tail, Start::AfterDelivered))),
+            None => self
+                .first_contact(id, at, file, &meta, existed)
+                .map(|tail| (self.new_key(), (tail, Start::AfterOld))),
         };
         match started {
             Ok((key, tail)) => self.follow(key, id, at.clone(), tail, now),
@@ -116,7 +107,7 @@ impl Reader {
         key
     }
 
-    fn follow(&mut self, key: FileKey, id: PipelineId, at: Located, tail: Tail, now: Now) {
+    fn follow(&mut self, key: FileKey, id: PipelineId, at: Located, (tail, start): (Tail, Start), now: Now) {
         let Some(running) = self.pipelines.get(&id) else { return };
         debug!(path = %at.real.display(), position = tail.position(), "file");
         let identity = tail.identity();
@@ -145,6 +136,7 @@ impl Reader {
             link_target,
             place,
             progress: Progress::new(tail.bookmark()),
+            books: Books::new(tail.position(), start),
             seen: Seen::nothing_before(tail.position()),
             tail,
             open: None,
@@ -159,6 +151,7 @@ impl Reader {
             is_released: false,
         };
         self.files.insert(key, file);
+        self.idle.note_activity(now);
         self.record(key, now);
         self.make_ready(key);
         if place == Place::Left {
@@ -232,98 +225,9 @@ impl Reader {
             self.retire_if_done(key, now);
         }
         let new = self.new_key();
-        self.follow(new, id, at.clone(), restarted, now);
+        self.follow(new, id, at.clone(), (restarted, Start::AfterDelivered), now);
         // The content may have been replaced more than once since the last look.
         self.take_up_unseen_of(id, &at, looked_at, now);
-    }
-
-    /// A file's timer ran out: see what it was set for.
-    pub(super) fn on_timer(&mut self, key: FileKey, now: Now) {
-        self.flush_if_quiet(key, now);
-        let Some(file) = self.files.get(&key) else { return };
-        if file.place == Place::Left {
-            self.step_left(key, now);
-        }
-    }
-
-    fn step_left(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        let quiet = now.mono.saturating_duration_since(file.grew);
-        let may_be_over = quiet >= LEFT_SETTLE
-            && match writers::of(file.tail.file()) {
-                Writers::None => true,
-                Writers::Some => false,
-                Writers::Unknown => quiet >= LEFT_SETTLE_UNKNOWN,
-            };
-        // What the last writer wrote before it went is there now, if it was not read yet.
-        self.feed(key, now);
-        let Some(file) = self.files.get(&key) else { return };
-        if file.place != Place::Left {
-            return;
-        }
-        if may_be_over && file.was_just_read_to_its_end(now.mono) {
-            self.flush_pending(key, now);
-            if let Some(file) = self.files.get(&key)
-                && file.is_settled()
-            {
-                return self.retire(key, now);
-            }
-        }
-        let poll = (quiet / 4).clamp(LEFT_POLL_MIN, LEFT_POLL_MAX);
-        self.set_timer(key, now.mono + poll);
-    }
-
-    /// Something of this file was acknowledged: perhaps it was the last that was waited for.
-    pub(super) fn retire_if_done(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        if !file.is_settled() {
-            return;
-        }
-        match file.place {
-            Place::Gone => self.retire(key, now),
-            _ if file.is_released => self.drop_file(key),
-            Place::Left => self.set_timer(key, now.mono),
-            Place::Here => {}
-        }
-    }
-
-    fn retire(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        let is_deleted = file.tail.metadata().is_ok_and(|m| m.nlink() == 0);
-        if file.place == Place::Gone || is_deleted {
-            self.store.remove(key.0);
-        } else {
-            self.store.finish(key.0);
-        }
-        self.request_save(now);
-        self.drop_file(key);
-    }
-
-    /// Reads this file no further; its checkpoint is kept, so that it can be taken up again.
-    pub(super) fn release(&mut self, key: FileKey) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        file.is_released = true;
-        if file.is_settled() {
-            self.drop_file(key);
-        }
-    }
-
-    fn drop_file(&mut self, key: FileKey) {
-        let Some(file) = self.files.remove(&key) else { return };
-        let identity = (file.pipeline, file.tail.identity());
-        if self.by_identity.get(&identity) == Some(&key) {
-            self.by_identity.remove(&identity);
-        }
-        forget_path(&mut self.by_path, &file.at.real, key);
-        if let Some(target) = &file.link_target {
-            forget_path(&mut self.by_path, target, key);
-        }
-        if let Some(at) = file.timer {
-            self.timers.remove(&(at, key));
-        }
-        if let Some(running) = self.pipelines.get(&file.pipeline) {
-            running.board.files.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        }
     }
 
     /// Gives the files of a pipeline to its new config, or releases them.
@@ -381,7 +285,7 @@ impl Reader {
     ) {
         match Tail::from_position(found.file, found.identity, position) {
             Ok(tail) => {
-                self.follow(key, id, at, tail, now);
+                self.follow(key, id, at, (tail, Start::AfterDelivered), now);
             }
             Err(e) => self.note_problem(id, &at.shown, &e),
         }

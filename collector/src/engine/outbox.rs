@@ -27,6 +27,8 @@ pub struct PackedGroup {
     pub compression: Compression,
     /// Bytes before compression.
     pub raw_bytes: usize,
+    /// Bytes of the log file that the logs were made of.
+    pub source_bytes: u64,
     pub logs: u32,
 }
 
@@ -67,6 +69,7 @@ pub struct LaneId(u32);
 pub struct Settled {
     pub file: FileKey,
     pub raw_bytes: usize,
+    pub source_bytes: u64,
     pub logs: u32,
 }
 
@@ -268,17 +271,17 @@ impl Outbox {
         self.lanes.keys().copied().collect()
     }
 
-    /// Puts the LogGroup `group` into the next parcel of the lane, which is sent when it is full or by
-    /// [`Self::post`].
+    /// Puts the LogGroup `group`, of so many logs from so many bytes, into the next parcel of the lane, which is
+    /// sent when it is full or by [`Self::post`].
     pub fn put(
         &mut self,
         lane_id: LaneId,
         file: FileKey,
         group: Vec<u8>,
-        logs: u32,
+        (logs, source_bytes): (u32, u64),
         now: Instant,
     ) -> ParcelId {
-        let packed = self.pack(lane_id, file, &group, logs);
+        let packed = PackedGroup { source_bytes, ..self.pack(lane_id, file, &group, logs) };
         self.keep_spare(group);
         let fresh = ParcelId(self.next_parcel);
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return fresh };
@@ -306,7 +309,7 @@ impl Outbox {
                 (Bytes::copy_from_slice(group), Compression::None)
             }
         };
-        PackedGroup { file, body, compression, raw_bytes: group.len(), logs }
+        PackedGroup { file, body, compression, raw_bytes: group.len(), source_bytes: 0, logs }
     }
 
     /// Sends the parcel that was being filled, if there is one.
@@ -318,7 +321,12 @@ impl Outbox {
         lane.under_way_bytes += body_bytes;
         lane.last_sent = Some(now);
         self.under_way_bytes += body_bytes;
-        let part = |g: &PackedGroup| Settled { file: g.file, raw_bytes: g.raw_bytes, logs: g.logs };
+        let part = |g: &PackedGroup| Settled {
+            file: g.file,
+            raw_bytes: g.raw_bytes,
+            source_bytes: g.source_bytes,
+            logs: g.logs,
+        };
         let parts = parcel.groups.iter().map(part).collect();
         self.under_way.insert(parcel.id, UnderWay { lane: lane_id, body_bytes, parts });
         self.carrier.carry(parcel);

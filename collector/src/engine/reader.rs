@@ -15,8 +15,10 @@ use jiff::tz::TimeZone;
 use tracing::{info, warn};
 
 use super::Limits;
+use super::books::Accounts;
 use super::changes::DirectoryUse;
 use super::drain::Drain;
+use super::idle::Idle;
 use super::outbox::{Carrier, Outbox};
 use super::status::{Board, Trouble};
 use super::tracked::{FileKey, PipelineId, Running, Tracked};
@@ -87,6 +89,9 @@ pub struct Reader {
     pub(super) store: Store,
     pub(super) block: Block,
     pub(super) drain: Option<Drain>,
+    pub(super) idle: Idle,
+    /// Of the files that are followed no longer.
+    pub(super) accounts: Accounts,
     pub(super) board: Arc<Board>,
     pub(super) next_key: u64,
     next_pipeline: u32,
@@ -124,6 +129,8 @@ impl Reader {
             store,
             block: Block::default(),
             drain: None,
+            idle: Idle::default(),
+            accounts: Accounts::default(),
             board,
             next_pipeline: 0,
             changes: Vec::new(),
@@ -166,6 +173,10 @@ impl Reader {
                     self.install(id, pipeline, now);
                 }
             }
+        }
+        self.idle.note_activity(now);
+        if self.pipelines.values().any(|running| running.problems.is_empty()) {
+            self.board.set_ready();
         }
         self.outbox.keep_lanes(&self.pipelines.values().map(|r| &r.config.destination).collect());
         self.forget_old_checkpoints(now);
@@ -246,6 +257,7 @@ impl Reader {
         self.send_what_is_due(now);
         self.unblock();
         self.step_drain(now);
+        self.step_idle(now);
         self.save_if_due(now);
         self.release_memory_if_idle(now);
         self.board.requests_under_way.store(self.outbox.unsettled().0 as u64, Ordering::Relaxed);
@@ -298,6 +310,7 @@ impl Reader {
             self.save_at,
             self.release_at,
             self.drain.as_ref().and_then(Drain::next_step),
+            self.idle.next_step(),
         ];
         let next = due.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now.mono))

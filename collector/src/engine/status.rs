@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::metrics::{Counter, Counters};
 
 /// State of one pipeline.
@@ -34,6 +36,7 @@ pub struct EngineStatus {
 /// Where the reader and the shipper write what [`EngineStatus`] shows.
 #[derive(Debug, Default)]
 pub struct Board {
+    is_ready: watch::Sender<bool>,
     pipelines: Mutex<BTreeMap<String, Arc<PipelineBoard>>>,
     pub requests_under_way: AtomicU64,
 }
@@ -99,6 +102,17 @@ impl Board {
     /// Shows `name` no longer.
     pub fn remove(&self, name: &str) {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// A pipeline runs whose directories can be read and are watched.
+    pub fn set_ready(&self) {
+        self.is_ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+    }
+
+    /// Waits for [`Self::set_ready`].
+    pub async fn ready(&self) {
+        // The sender lives as long as the board.
+        let _ = self.is_ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     /// Sum of a counter over all pipelines that run.

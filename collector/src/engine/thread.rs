@@ -24,7 +24,16 @@ const COALESCE: Duration = Duration::from_millis(5);
 pub enum Command {
     Apply(Vec<Pipeline>),
     News(News),
-    Drain { until: Until, deadline: Instant, done: oneshot::Sender<DrainReport> },
+    Drain {
+        until: Until,
+        deadline: Instant,
+        done: oneshot::Sender<DrainReport>,
+    },
+    /// Tells once that all work seems to be done.
+    WhenIdle {
+        quiet: Duration,
+        done: oneshot::Sender<()>,
+    },
     Stop,
 }
 
@@ -64,6 +73,7 @@ impl Mailbox {
 /// Runs until told to stop.
 pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
     let mut waiting: Option<oneshot::Sender<DrainReport>> = None;
+    let mut waiting_for_idle: Option<oneshot::Sender<()>> = None;
     let mut last_change: Option<Instant> = None;
     loop {
         let now = Now::real();
@@ -78,6 +88,10 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
                     reader.begin_drain(until, deadline, now);
                     waiting = Some(done);
                 }
+                Command::WhenIdle { quiet, done } => {
+                    reader.look_for_idle(quiet, now);
+                    waiting_for_idle = Some(done);
+                }
                 Command::Stop => return reader.save(now),
             }
         }
@@ -87,6 +101,11 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
         {
             // Nobody listens any more: the account is in the log.
             let _ = done.send(report.clone());
+        }
+        if reader.is_idle()
+            && let Some(done) = waiting_for_idle.take()
+        {
+            let _ = done.send(()); // nobody may listen any more
         }
         if let Err(e) = wait_for_news(&reader, &mut wake, wait, &mut last_change) {
             error!(error = %e, "waiting for changes failed; collection goes on by polling");

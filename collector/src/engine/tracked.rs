@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::tz::TimeZone;
 
+use super::books::{Books, Bytes, Lines};
 use super::outbox::{LaneId, Outbox};
 use super::status::PipelineBoard;
 use crate::checkpoint::Progress;
@@ -116,6 +117,7 @@ pub struct Tracked {
     /// Logs that are not in a parcel yet.
     pub open: Option<Group>,
     pub progress: Progress,
+    pub books: Books,
     pub footer: Footer,
     pub pack_ids: PackIds,
     /// What is known of the pending bytes.
@@ -143,8 +145,31 @@ impl Tracked {
         outbox.closed(self.lane, self.key, group.encoded_bytes());
         let logs = group.logs();
         let bytes = group.finish(&self.footer, &self.pack_ids.take());
-        let parcel = outbox.put(self.lane, self.key, bytes, logs, now);
+        let source_bytes = self.books.sent(end.position, logs);
+        let parcel = outbox.put(self.lane, self.key, bytes, (logs, source_bytes), now);
         self.progress.sent(parcel, end);
+    }
+
+    /// What became of its bytes so far.
+    pub fn account(&self) -> (Bytes, Lines) {
+        let position = self.tail.position();
+        let size = match self.place {
+            // The content that a truncated file has now is another generation.
+            Place::Gone => position,
+            _ => self.tail.metadata().map_or(position, |m| m.len()),
+        };
+        self.account_of(size)
+    }
+
+    /// The same in the end: what comes later is another generation.
+    pub fn last_account(&self) -> (Bytes, Lines) {
+        if self.is_released { self.account() } else { self.account_of(self.tail.position()) }
+    }
+
+    fn account_of(&self, size: u64) -> (Bytes, Lines) {
+        let position = self.tail.position();
+        let open = self.open.as_ref().map_or(0, Group::logs);
+        self.books.state(position, size, open, self.is_released)
     }
 
     /// Everything read was handed over and acknowledged.

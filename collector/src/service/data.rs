@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sls_api::sign::AccessKey;
@@ -10,6 +10,7 @@ use sls_client::{Client, ClientConfig};
 
 use crate::app_info;
 use crate::control::Collect;
+use crate::engine::books::Account;
 use crate::engine::{DrainReport, Engine, EngineConfig, EngineError, Limits};
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};
@@ -28,18 +29,22 @@ pub struct Data {
 pub struct Drained {
     /// Everything was read and acknowledged, and nobody can write more.
     pub complete: bool,
-    pub files: u64,
+    /// By an account that somebody gave; else nothing is known.
+    #[serde(skip)]
+    pub is_known: bool,
     pub logs_sent: u64,
     pub logs_unacknowledged: u64,
     pub bytes_unread: u64,
     /// Files that a program still had open.
     pub still_written: Vec<String>,
+    #[serde(flatten)]
+    pub account: Account,
 }
 
 impl Drained {
     /// Is nothing left behind of what was written so far?
     pub fn is_delivered(&self) -> bool {
-        self.complete || (self.logs_unacknowledged == 0 && self.bytes_unread == 0 && self.files > 0)
+        self.complete || (self.is_known && self.logs_unacknowledged == 0 && self.bytes_unread == 0)
     }
 }
 
@@ -47,11 +52,12 @@ impl From<DrainReport> for Drained {
     fn from(report: DrainReport) -> Self {
         Self {
             complete: report.is_complete,
-            files: report.files,
+            is_known: report.is_known,
             logs_sent: report.logs_sent,
             logs_unacknowledged: report.logs_unacknowledged,
             bytes_unread: report.bytes_unread,
             still_written: report.still_written.iter().map(|path| path.display().to_string()).collect(),
+            account: report.account,
         }
     }
 }
@@ -96,6 +102,21 @@ impl Data {
     /// For the end of the pod: everything that is still written is delivered too, until `deadline`.
     pub async fn drain(&self, deadline: Instant) -> Drained {
         self.engine.drain(deadline).await.into()
+    }
+
+    /// For the end of the application: whoever still writes is waited for until `writers_until`.
+    pub async fn finish(&self, writers_until: Instant, deadline: Instant) -> Drained {
+        self.engine.finish(writers_until, deadline).await.into()
+    }
+
+    /// Returns when the first config collects.
+    pub async fn ready(&self) {
+        self.engine.ready().await;
+    }
+
+    /// Returns when the application seems to have done its work.
+    pub async fn idle(&self, quiet: Duration) {
+        self.engine.idle(quiet).await;
     }
 
     /// For the end of this process alone: a successor goes on.
@@ -196,7 +217,8 @@ mod tests {
 
     #[test]
     fn everything_is_delivered_if_only_writers_remain() {
-        let report = DrainReport { files: 1, still_written: vec!["/l/a".into()], ..DrainReport::default() };
+        let report =
+            DrainReport { is_known: true, still_written: vec!["/l/a".into()], ..DrainReport::default() };
         assert!(Drained::from(report.clone()).is_delivered());
         assert!(!Drained::from(DrainReport { bytes_unread: 1, ..report.clone() }).is_delivered());
         assert!(!Drained::from(DrainReport { logs_unacknowledged: 1, ..report }).is_delivered());

@@ -120,6 +120,7 @@ mod tests {
             body: packed.bytes,
             compression,
             raw_bytes: packed.raw_size,
+            source_bytes: 0,
             logs: values.len() as u32,
         }
     }
