@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const USAGE: u8 = 2;
 
 const EXIT_CODES: &str = "\
 Exit codes of run:
-  0   everything that was written has been delivered
+  0   everything that was written has been delivered (or refused for good: the account says so)
   1   could not start (a collector runs already, no writable directory)
   4   stopped before everything was delivered; the line `drained {…}` on standard output says what is left
   78  ilogtail_config.json cannot be used
@@ -43,6 +43,10 @@ enum Verbs {
         /// exit_flushout_duration
         #[arg(long, value_parser = duration)]
         grace: Option<Duration>,
+        /// Directory in which `cornerstone` is made when the first config collects, and which holds `tombstone`
+        /// when the application has ended: then what is left is delivered, and this ends
+        #[arg(long, value_name = "DIR")]
+        tasksite: Option<PathBuf>,
         /// Leave the caller's session and log to ilogtail.LOG only; for `start`
         #[arg(long, hide = true)]
         daemon: bool,
@@ -78,7 +82,7 @@ fn init_script(program: &str, args: &[OsString]) -> ExitCode {
         _ => None,
     };
     let Some(verb) = verb else {
-        eprintln!("usage: {program}d start|stop|restart|status");
+        eprintln!("usage: {program}d start|stop|restart|status|start_and_block");
         return ExitCode::from(USAGE);
     };
     control(verb, program)
@@ -100,7 +104,9 @@ fn agent(args: &[OsString]) -> ExitCode {
     };
     match arguments.command {
         None => service::run(Env::of_process(), Options::default()),
-        Some(Verbs::Run { grace, daemon }) => service::run(Env::of_process(), Options { grace, daemon }),
+        Some(Verbs::Run { grace, tasksite, daemon }) => {
+            service::run(Env::of_process(), Options { grace, tasksite, daemon })
+        }
         Some(Verbs::Start) => control(Verb::Start, "ilogtail"),
         Some(Verbs::Stop) => control(Verb::Stop, "ilogtail"),
         Some(Verbs::Restart) => control(Verb::Restart, "ilogtail"),

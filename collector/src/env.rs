@@ -22,6 +22,10 @@ const USER_DEFINED_ID: &[&str] = &["ALIYUN_LOGTAIL_USER_DEFINED_ID", "LOONG_USER
 const ENV_TAGS: &[&str] = &["ALIYUN_LOG_ENV_TAGS", "LOONG_ENV_TAGS"];
 const LOG_LEVEL: &[&str] = &["LOGTAIL_LOG_LEVEL", "LOONG_LOG_LEVEL"];
 
+/// Variables that hold the name of the Job that the pod belongs to, where the manifest passes it on (ours), and
+/// what Kubernetes itself sets in the pods of an indexed Job.
+const JOB: &[&str] = &["ALIYUN_LOGTAIL_JOB_NAME", "LOONG_JOB_NAME", "_job_name_", "JOB_COMPLETION_INDEX"];
+
 /// Variables that hold the pod's address, by convention and by the document.
 const POD_IP: &[&str] = &["POD_IP", "_pod_ip_"];
 
@@ -87,6 +91,12 @@ impl Env {
     /// The pod's address where the manifest passes it on.
     pub fn pod_ip(&self) -> Option<IpAddr> {
         POD_IP.iter().find_map(|name| self.get(name)?.trim().parse().ok())
+    }
+
+    /// The variable that shows that the pod belongs to a Job, if one does. Without a label `job-name` the downward
+    /// API gives an empty value, so that one manifest serves pods of Jobs and others.
+    pub fn job_evidence(&self) -> Option<&'static str> {
+        JOB.iter().copied().find(|name| self.get(name).is_some())
     }
 
     /// The host name by the container runtime's convention.

@@ -1,8 +1,9 @@
-//! The init script: `ilogtaild start|stop|restart|status` (also as `loongcollectord`).
+//! The init script: `ilogtaild start|stop|restart|status|start_and_block` (also as `loongcollectord`).
 //!
 //! The document's liveness probe runs `status` every 30 s: it looks at two small files and starts
 //! nothing. `start` runs this executable again in the background and returns when it collects;
-//! `stop` returns when the process has drained and is gone. Called by `cli`.
+//! `stop` returns when the process has drained and is gone; `start_and_block` becomes the collector, so that its
+//! exit code is that of the container. Called by `cli`.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -41,6 +42,8 @@ pub enum Verb {
     Stop,
     Restart,
     Status,
+    /// An entry point (collector.md §1.3).
+    StartAndBlock,
 }
 
 impl Verb {
@@ -50,6 +53,7 @@ impl Verb {
             "stop" => Self::Stop,
             "restart" => Self::Restart,
             "status" => Self::Status,
+            "start_and_block" => Self::StartAndBlock,
             _ => return None,
         })
     }
@@ -66,6 +70,7 @@ pub fn run(verb: Verb, program: &str, layout: &Layout) -> u8 {
             code => Ok(code),
         }),
         Verb::Status => status(program, layout, &mut out),
+        Verb::StartAndBlock => become_collector(),
     };
     code.unwrap_or_else(|error| {
         eprintln!("{program}: {error}");
@@ -251,6 +256,11 @@ fn spawn(home: &Home) -> io::Result<Child> {
         .stdout(Stdio::null())
         .stderr(start_log)
         .spawn()
+}
+
+/// Only returns if it cannot be done.
+fn become_collector() -> io::Result<u8> {
+    Err(Command::new(std::env::current_exe()?).arg0("ilogtail").arg("run").exec())
 }
 
 fn wait_until_up(child: &mut Child, home: &Home) -> io::Result<Started> {

@@ -17,10 +17,12 @@ use crate::region::{self, Network, Place, UnknownRegion};
 
 mod address;
 mod keys;
+mod life;
 
 pub use address::{HostPort, InvalidAddress};
 use keys::Parameters;
 pub use keys::kind;
+pub use life::Life;
 
 /// Default and bounds of `heartbeat_interval`. Source: collector.md §5.3; bounds: own choice.
 pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
@@ -60,6 +62,8 @@ pub struct InstanceConfig {
     pub agent_tags: BTreeMap<String, String>,
     /// How long a stop drains.
     pub grace: Duration,
+    /// How the end is found and told.
+    pub life: Life,
     /// Requests in flight to the data endpoint.
     pub send_concurrency: Option<usize>,
     /// What the user should know; each text names the key and the remedy.
@@ -130,6 +134,7 @@ impl InstanceConfig {
             grace: parameters
                 .number("exit_flushout_duration", GRACE_MS)
                 .map_or(GRACE_DEFAULT, Duration::from_millis),
+            life: Life::read(&mut parameters, env),
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),

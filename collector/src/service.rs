@@ -1,16 +1,15 @@
 //! The foreground process: the only place that wires control and data and handles signals.
 //!
-//! Life: read the start parameters → claim the pid file → engine and control → SIGTERM → drain →
-//! exit code. Everything runs on one thread, so that a main loop that hangs stops the beat that
+//! Life: read the start parameters → claim the pid file → engine and control → SIGTERM, a tombstone or the
+//! end of all work → drain → account → exit code. Everything runs on one thread, so that a main loop that hangs stops the beat that
 //! `status` looks at. Called by `cli`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -19,19 +18,21 @@ use crate::control::{Agent, Control, RemoteConfigs};
 use crate::env::Env;
 use crate::identity::{Host, Instance};
 use crate::instance_config::{ConfigError, FILE_BYTES_MAX, HostPort, InstanceConfig};
-use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, RunStateFile, STATE_DIR_DEFAULT, StateDir};
+use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
 
+mod account;
 mod data;
+mod ending;
+mod tasksite;
+mod vitals;
 
-use data::{Data, Drained};
+use data::Data;
+use ending::{DRAIN_SLACK, Ending, StopSignals, end};
+use vitals::Vitals;
 
 /// Time between two looks at the config file while it names no config server. Source: own choice.
 pub const CONFIG_RECHECK: Duration = Duration::from_secs(10);
-
-/// What the drain may overrun its deadline before it is given up. Source: own choice; together with
-/// the default grace it stays below the kubelet's 30 s.
-const DRAIN_SLACK: Duration = Duration::from_secs(2);
 
 /// Exit codes, documented in `cli`.
 const FAILED: u8 = 1;
@@ -44,14 +45,20 @@ const INTERRUPTED: u8 = 130;
 pub struct Options {
     /// Longest time to drain; wins over the config.
     pub grace: Option<Duration>,
+    /// Directory of `cornerstone` and `tombstone`; wins over the config.
+    pub tasksite: Option<PathBuf>,
     /// This process was started in the background by `initd`.
     pub daemon: bool,
 }
 
-/// Runs until a signal; the value is the exit code.
+/// Runs until a signal, or until the application has done its work; the value is the exit code.
 pub fn run(env: Env, options: Options) -> ExitCode {
     ExitCode::from(try_run(&env, &options).unwrap_or_else(|failure| {
         error!("{}", failure.text);
+        account::give_failure(
+            &failure.text,
+            account::termination_log(None, &Layout::new(env.path_prefix())).as_deref(),
+        );
         if options.daemon {
             // For `start`, which shows it; the log file has it already.
             eprintln!("{}", failure.text);
@@ -144,6 +151,8 @@ impl Process<'_> {
                 warn!("{notice}");
             }
             let grace = self.options.grace.unwrap_or(instance.grace);
+            let termination_log =
+                account::termination_log(instance.life.termination_log.as_deref(), &self.layout);
             vitals.set_grace(grace);
             let state_dir = self.open_state_dir(&instance)?;
             let (host, identity) = self.identify(&instance, &state_dir);
@@ -159,7 +168,7 @@ impl Process<'_> {
             };
             let received = self.home.received_configs();
             let control = Control::new(agent, self.env, &self.layout, &instance, store, received, &data);
-            let ending = match self.collect(control, &instance, vitals, &mut stop).await {
+            let ending = match self.collect(control, &instance, &data, vitals, &mut stop).await {
                 End::Stop(ending) => ending,
                 End::Broken => {
                     std::mem::forget(data);
@@ -174,7 +183,7 @@ impl Process<'_> {
                     continue;
                 }
             };
-            let code = end(&data, ending, grace, vitals, &mut stop).await;
+            let code = end(&data, ending, grace, vitals, &mut stop, termination_log.as_deref()).await;
             vitals.enter(if code == 0 { Phase::Delivered } else { Phase::Undelivered });
             if code != 0 {
                 // Its thread may hang; the end of the process ends it.
@@ -189,11 +198,13 @@ impl Process<'_> {
         &self,
         control: Control<'_, Data>,
         instance: &InstanceConfig,
+        data: &Data,
         vitals: &mut Vitals,
         stop: &mut StopSignals,
     ) -> End {
         let (ready, mut became_ready) = watch::channel(false);
         let mut conversation = std::pin::pin!(control.run(ready));
+        let mut finished = std::pin::pin!(self.finished(instance, data));
         let mut beat = tokio::time::interval(BEAT_INTERVAL);
         let mut recheck = tokio::time::interval(CONFIG_RECHECK);
         let mut panicked = self.panicked.clone();
@@ -202,6 +213,7 @@ impl Process<'_> {
                 biased;
                 ending = stop.next() => return End::Stop(ending),
                 _ = panicked.wait_for(|panicked| *panicked) => return End::Broken,
+                ending = &mut finished => return End::Stop(ending),
                 never = &mut conversation => match never {},
                 Ok(()) = became_ready.changed() => vitals.enter(Phase::Ready),
                 _ = beat.tick() => vitals.beat(),
@@ -211,6 +223,31 @@ impl Process<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Returns when the application has ended, if it is known how to tell.
+    async fn finished(&self, instance: &InstanceConfig, data: &Data) -> Ending {
+        let life = &instance.life;
+        let site = self.options.tasksite.as_deref().or(life.tasksite.as_deref());
+        let tombstone = async {
+            let Some(site) = site.map(|site| self.layout.on_disk(site)) else {
+                return std::future::pending().await;
+            };
+            data.ready().await;
+            tasksite::lay_cornerstone(&site).await;
+            tasksite::find_tombstone(&site).await;
+        };
+        let idle = async {
+            let Some(quiet) = life.exit_after_quiet else { return std::future::pending().await };
+            info!(
+                "the collector ends by itself when nobody writes any more and nothing new came for {quiet:?}"
+            );
+            data.idle(quiet).await;
+        };
+        tokio::select! {
+            () = tombstone => Ending::Tombstone,
+            () = idle => Ending::Idle,
         }
     }
 
@@ -258,60 +295,6 @@ impl Process<'_> {
     }
 }
 
-/// Delivers what is left, at most for `grace`; the value is the exit code.
-async fn end(
-    data: &Data,
-    ending: Ending,
-    grace: Duration,
-    vitals: &mut Vitals,
-    stop: &mut StopSignals,
-) -> u8 {
-    vitals.enter(Phase::Draining);
-    let deadline = Instant::now() + grace;
-    let drain = async {
-        let limit = grace.as_secs_f32();
-        match ending {
-            Ending::Pod => {
-                info!("stopping: reading until nobody writes any more and all is sent, at most {limit} s");
-                data.drain(deadline).await
-            }
-            Ending::HandOver => {
-                info!("stopping for a successor: sending what is there, at most {limit} s");
-                data.hand_over(deadline).await
-            }
-        }
-    };
-    let drain = tokio::time::timeout_at((deadline + DRAIN_SLACK).into(), drain);
-    let mut drain = std::pin::pin!(drain);
-    let mut beat = tokio::time::interval(BEAT_INTERVAL);
-    loop {
-        tokio::select! {
-            drained = &mut drain => return match drained {
-                Ok(drained) => report(&drained),
-                Err(_) => {
-                    error!("the drain did not end in time; what is left is not known");
-                    NOT_DELIVERED
-                }
-            },
-            _ = stop.next() => {
-                error!("stopped by a second signal before everything was delivered");
-                return INTERRUPTED;
-            }
-            _ = beat.tick() => vitals.beat(),
-        }
-    }
-}
-
-/// One line for machines; the log has one for people.
-fn report(drained: &Drained) -> u8 {
-    match serde_json::to_string(drained) {
-        // A closed standard output is no reason to fail now.
-        Ok(json) => drop(writeln!(io::stdout(), "drained {json}")),
-        Err(error) => error!("the account of the drain cannot be printed: {error}"),
-    }
-    if drained.is_delivered() { 0 } else { NOT_DELIVERED }
-}
-
 /// Why collecting with one config ended.
 enum End {
     /// The config file names a config server now.
@@ -319,76 +302,6 @@ enum End {
     Stop(Ending),
     /// A thread or task has panicked: what it did is not done any more.
     Broken,
-}
-
-/// Who ends beside the collector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// SIGTERM, SIGINT: the pod. The other containers got the signal too and write their last lines.
-    Pod,
-    /// SIGUSR1, from `restart`: only this process.
-    HandOver,
-}
-
-/// What `status` looks at. A record that cannot be written shows as a hanging collector in time;
-/// there is nothing else to do about it.
-struct Vitals {
-    path: PathBuf,
-    file: RunStateFile,
-}
-
-impl Vitals {
-    fn open(path: PathBuf) -> Result<Self, Failure> {
-        let file = RunStateFile::create(&path, crate::instance_config::GRACE_DEFAULT).map_err(|error| {
-            Failure::new(format!("run state {} cannot be written: {error}", path.display()))
-        })?;
-        Ok(Self { path, file })
-    }
-
-    fn set_grace(&mut self, grace: Duration) {
-        self.file.set_grace(grace);
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        let written = self.file.enter(phase);
-        self.complain(written);
-    }
-
-    fn beat(&mut self) {
-        let written = self.file.beat();
-        self.complain(written);
-    }
-
-    fn complain(&self, written: io::Result<()>) {
-        if let Err(error) = written {
-            warn!("run state {} cannot be written: {error}", self.path.display());
-        }
-    }
-}
-
-/// The signals that end the collector.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-    hand_over: Signal,
-}
-
-impl StopSignals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hand_over: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    async fn next(&mut self) -> Ending {
-        tokio::select! {
-            _ = self.terminate.recv() => Ending::Pod,
-            _ = self.interrupt.recv() => Ending::Pod,
-            _ = self.hand_over.recv() => Ending::HandOver,
-        }
-    }
 }
 
 fn read_config(env: &Env, layout: &Layout) -> Result<InstanceConfig, ConfigError> {

@@ -77,7 +77,7 @@ fn unknown_verbs_are_a_usage_error() {
         let output = container.command("ilogtaild", args).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let usage = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(usage.trim(), "usage: ilogtaild start|stop|restart|status");
+        assert_eq!(usage.trim(), "usage: ilogtaild start|stop|restart|status|start_and_block");
     }
     assert_eq!(container.command("collector", &["fly"]).output().unwrap().status.code(), Some(2));
 }

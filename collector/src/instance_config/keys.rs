@@ -23,8 +23,12 @@ const USED: &[&str] = &[
     "working_hostname",
     "check_point_path",
     "shared_state_path",
+    "tasksite",
+    "termination_log",
     "ilogtail_tags",
     "exit_flushout_duration",
+    "exit_on_idle",
+    "exit_quiet_seconds",
     "send_request_concurrency",
 ];
 
@@ -126,6 +130,14 @@ impl<'e> Parameters<'e> {
                 self.notice(format!("{} must be a string, not {}; ignored", given.by, kind(&other)));
                 None
             }
+        }
+    }
+
+    /// A text, or a boolean as one.
+    pub fn word(&mut self, key: &str) -> Option<String> {
+        match self.given(key)?.value {
+            Value::Bool(value) => Some(value.to_string()),
+            _ => self.text(key),
         }
     }
 

@@ -108,9 +108,14 @@ impl Container {
 
     /// Starts the image's entry point.
     pub fn start(&self) -> Collector {
+        self.start_as("/usr/local/ilogtail/ilogtail", &[])
+    }
+
+    /// Starts the executable under a name of the image, in the foreground.
+    pub fn start_as(&self, name: &str, args: &[&str]) -> Collector {
         let (out, log) = (self.path("stdout"), self.path("stderr"));
         let child = self
-            .command("/usr/local/ilogtail/ilogtail", &[])
+            .command(name, args)
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&log).unwrap())
@@ -284,10 +289,15 @@ pub fn updates(beat: &HeartbeatRequest, configs: &[ConfigDetail]) -> HeartbeatRe
 
 /// A config in simple mode; its data endpoint refuses connections.
 pub fn config(name: &str, version: i64) -> ConfigDetail {
+    config_to(name, version, "127.0.0.1:1")
+}
+
+/// The same with another data endpoint.
+pub fn config_to(name: &str, version: i64, endpoint: &str) -> ConfigDetail {
     let detail = serde_json::json!({
         "inputs": [{"Type": "input_file", "FilePaths": [format!("/var/log/{name}.log")]}],
         "flushers": [{"Type": "flusher_sls", "Project": "k8s-nginx-sidecar-demo", "Logstore": "nginx-error",
-            "Region": "cn-hangzhou", "Endpoint": "127.0.0.1:1"}],
+            "Region": "cn-hangzhou", "Endpoint": endpoint}],
     });
     ConfigDetail {
         name: name.into(),

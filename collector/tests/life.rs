@@ -1,0 +1,238 @@
+//! The life of the sidecar with real processes: it says when it is ready, ends by itself, and accounts for every
+//! byte.
+
+mod control_support;
+mod data_support;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use control_support::{Collector, ConfigServer, Container, config, config_to, eventually, reports, updates};
+use data_support::{Fault, Sink};
+use rustix::process::Signal;
+use sls_api::agent::ConfigStatus;
+
+/// A server for configs, one for logs, and a container whose config `app` collects `/var/log/app.log`.
+struct Pod {
+    container: Container,
+    configs: ConfigServer,
+    sink: Sink,
+    /// The config is there.
+    is_configured: Arc<AtomicBool>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Pod {
+    fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let sink = runtime.block_on(Sink::start());
+        let is_configured = Arc::new(AtomicBool::new(true));
+        let (configured, endpoint) = (Arc::clone(&is_configured), sink.endpoint());
+        let configs = ConfigServer::start(move |beat| {
+            let configs = [config_to("app", 1, &endpoint)];
+            updates(beat, if configured.load(Ordering::SeqCst) { &configs } else { &[] })
+        });
+        let container = Container::new();
+        container.configure(&[&configs.address.to_string()]);
+        container.write("/dev/termination-log", ""); // as the kubelet does
+        Self { container, configs, sink, is_configured, _runtime: runtime }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.sink.values("nginx-error", "content")
+    }
+
+    fn wait_for_lines(&self, n: usize) {
+        eventually("the lines in the Logstore", || (self.lines().len() >= n).then_some(()));
+    }
+
+    /// What the kubelet would show: for people, for machines.
+    fn account(&self) -> (String, serde_json::Value) {
+        let message = self.container.read("/dev/termination-log");
+        let (text, json) = message.split_once('\n').unwrap_or_else(|| panic!("{message:?}"));
+        let account: serde_json::Value = serde_json::from_str(json).unwrap();
+        let sum = |value: &serde_json::Value| -> u64 {
+            let fates = value.as_object().unwrap().iter().filter(|(name, _)| *name != "discovered");
+            fates
+                .map(|(_, fate)| match fate {
+                    serde_json::Value::Object(reasons) => reasons.values().map(|n| n.as_u64().unwrap()).sum(),
+                    n => n.as_u64().unwrap(),
+                })
+                .sum()
+        };
+        assert_eq!(account["bytes"]["discovered"], sum(&account["bytes"]), "{account}");
+        for file in account["by_file"].as_array().unwrap() {
+            assert_eq!(file["bytes"]["discovered"], sum(&file["bytes"]), "{file}");
+        }
+        (text.to_owned(), account)
+    }
+
+    fn wait_until_collecting(&self) {
+        self.configs.wait_for("the config", |beat| reports(beat, "app", 1, ConfigStatus::Applied));
+    }
+
+    fn append(&self, path: &str, text: &str) {
+        let path = self.container.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+fn ended_well(collector: Collector) {
+    let (code, out) = collector.wait();
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.starts_with("drained {\"complete\":true"), "{out}");
+}
+
+#[test]
+fn the_cornerstone_comes_with_the_first_config_and_the_tombstone_ends_the_collector() {
+    let mut pod = Pod::new();
+    pod.is_configured.store(false, Ordering::SeqCst);
+    pod.container.set("ALIYUN_LOGTAIL_TASKSITE", "/tasksite");
+    let cornerstone = pod.container.path("/tasksite/cornerstone");
+    let collector = pod.container.start();
+    eventually("two heartbeats", || (pod.configs.beats().len() >= 2).then_some(()));
+    assert!(!cornerstone.exists(), "there is no config yet");
+    pod.is_configured.store(true, Ordering::SeqCst);
+    eventually("the cornerstone", || cornerstone.exists().then_some(()));
+    pod.append("/var/log/app.log", "1\n2\n3");
+    pod.container.write("/tasksite/tombstone", "");
+    ended_well(collector);
+    assert_eq!(pod.lines(), ["1", "2", "3"]);
+    let (text, account) = pod.account();
+    assert_eq!(text, "1 files, 3 lines sent, 0 lost, 0 bytes unread");
+    assert_eq!((&account["reason"], &account["bytes"]["acknowledged"]), (&"tombstone".into(), &5.into()));
+}
+
+#[test]
+fn a_tombstone_from_before_the_start_waits_for_the_config() {
+    let pod = Pod::new();
+    pod.is_configured.store(false, Ordering::SeqCst);
+    pod.append("/var/log/app.log", "1\n");
+    pod.container.write("/site/tombstone", "");
+    let collector = pod.container.start_as("collector", &["run", "--tasksite", "/site"]);
+    eventually("two heartbeats", || (pod.configs.beats().len() >= 2).then_some(()));
+    pod.is_configured.store(true, Ordering::SeqCst);
+    ended_well(collector);
+    assert_eq!(pod.lines(), ["1"]);
+}
+
+#[test]
+fn after_a_tombstone_a_dead_server_is_waited_for_until_a_signal_sets_a_deadline() {
+    let mut pod = Pod::new();
+    pod.sink.fail_always(Some(Fault::Refuse(503, "ServerBusy")));
+    pod.container.set("ALIYUN_LOGTAIL_TASKSITE", "/tasksite");
+    pod.container.set("exit_flushout_duration", "300");
+    pod.append("/var/log/app.log", "1\n");
+    pod.container.write("/tasksite/tombstone", "");
+    let collector = pod.container.start();
+    collector.wait_for_log("sending the rest");
+    let (code, out) = collector.stop();
+    assert_eq!(code, Some(4), "{out}");
+    let (text, account) = pod.account();
+    assert_eq!(text, "1 files, 0 lines sent, 0 lost, 0 bytes unread, 1 not acknowledged");
+    assert_eq!(account["bytes"]["unacknowledged"], 2);
+}
+
+#[test]
+fn a_pods_collector_ends_when_the_writer_is_gone_and_all_is_acknowledged() {
+    let mut pod = Pod::new();
+    pod.container.set("JOB_COMPLETION_INDEX", "0");
+    pod.container.set("ALIYUN_LOGTAIL_EXIT_QUIET_SECONDS", "1");
+    let collector = pod.container.start_as("/etc/init.d/ilogtaild", &["start_and_block"]);
+    pod.append("/var/log/app.log", "1\n");
+    let mut writer =
+        std::fs::OpenOptions::new().append(true).open(pod.container.path("/var/log/app.log")).unwrap();
+    pod.wait_for_lines(1);
+    writer.write_all(b"2\n3").unwrap();
+    pod.wait_for_lines(2);
+    assert!(pod.container.initd("status").status.success());
+    drop(writer);
+    ended_well(collector);
+    assert_eq!(pod.lines(), ["1", "2", "3"]);
+    let (text, account) = pod.account();
+    assert_eq!(text, "1 files, 3 lines sent, 0 lost, 0 bytes unread");
+    assert_eq!((&account["reason"], &account["complete"]), (&"idle".into(), &true.into()));
+}
+
+#[test]
+fn start_and_block_passes_a_failure_on() {
+    let pod = Pod::new();
+    pod.container.write(control_support::CONFIG, "{ nonsense");
+    let (code, _) = pod.container.start_as("/etc/init.d/ilogtaild", &["start_and_block"]).wait();
+    assert_eq!(code, Some(78));
+}
+
+#[test]
+fn a_pod_that_ends_is_read_to_the_end_of_files_that_came_after_the_signal() {
+    let pod = Pod::new();
+    pod.append("/var/log/app.log", "1\n");
+    let writer =
+        std::fs::OpenOptions::new().append(true).open(pod.container.path("/var/log/app.log")).unwrap();
+    let collector = pod.container.start();
+    pod.wait_for_lines(1);
+    collector.signal(Signal::TERM);
+    collector.wait_for_log("reading until nobody writes any more");
+    std::fs::rename(pod.container.path("/var/log/app.log"), pod.container.path("/var/log/app.log.1"))
+        .unwrap();
+    (&writer).write_all(b"2\n").unwrap();
+    pod.append("/var/log/app.log", "3\n4");
+    drop(writer);
+    ended_well(collector);
+    let mut lines = pod.lines();
+    lines.sort();
+    assert_eq!(lines, ["1", "2", "3", "4"]);
+    let (text, _) = pod.account();
+    assert_eq!(text, "1 files, 4 lines sent, 0 lost, 0 bytes unread");
+}
+
+#[test]
+fn without_any_grace_the_account_comes_at_once() {
+    let pod = Pod::new();
+    pod.container.write("/var/log/app.log", "");
+    pod.sink.fail_always(Some(Fault::Hang));
+    let collector = pod.container.start_as("collector", &["run", "--grace", "0"]);
+    pod.wait_until_collecting();
+    pod.append("/var/log/app.log", "1\n");
+    eventually("a request", || (pod.sink.requests() > 0).then_some(()));
+    let (code, out) = collector.stop();
+    assert_eq!(code, Some(4), "{out}");
+    let (text, account) = pod.account();
+    assert_eq!(text, "1 files, 0 lines sent, 0 lost, 0 bytes unread, 1 not acknowledged");
+    assert_eq!(account["reason"], "signal");
+}
+
+#[test]
+fn without_any_grace_and_work_the_end_is_clean() {
+    let pod = Pod::new();
+    let collector = pod.container.start_as("collector", &["run", "--grace", "0"]);
+    pod.wait_until_collecting();
+    let (code, out) = collector.stop();
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(pod.account().0, "0 files, 0 lines sent, 0 lost, 0 bytes unread");
+}
+
+#[test]
+fn a_collector_that_cannot_start_says_why_where_the_kubelet_looks() {
+    let container = Container::new();
+    container.write("/dev/termination-log", "");
+    container.write(control_support::CONFIG, "{ nonsense");
+    let (code, _) = container.start().wait();
+    assert_eq!(code, Some(78));
+    let message = container.read("/dev/termination-log");
+    assert!(message.contains("is not JSON"), "{message}");
+}
+
+#[test]
+fn no_file_is_made_where_the_kubelet_made_none() {
+    let server = ConfigServer::start(|beat| updates(beat, &[config("app", 1)]));
+    let container = Container::new();
+    container.configure(&[&server.address.to_string()]);
+    let collector = container.start();
+    server.wait_for("the config", |beat| reports(beat, "app", 1, ConfigStatus::Applied));
+    collector.stop();
+    assert!(!container.path("/dev").exists());
+}
