@@ -18,6 +18,7 @@ mod files;
 mod idle;
 mod leave;
 pub mod outbox;
+mod problems;
 pub mod reader;
 mod resume;
 pub mod status;

@@ -239,7 +239,10 @@ impl Process<'_> {
             tasksite::find_tombstone(&site).await;
         };
         let idle = async {
-            let Some(quiet) = life.exit_after_quiet else { return std::future::pending().await };
+            // Whoever makes a tombstone, or has started this by the init script, ends it.
+            let somebody_ends_it = site.is_some() || self.options.daemon;
+            let quiet = life.exit_after_quiet.filter(|_| life.exit_is_asked || !somebody_ends_it);
+            let Some(quiet) = quiet else { return std::future::pending().await };
             info!(
                 "the collector ends by itself when nobody writes any more and nothing new came for {quiet:?}"
             );

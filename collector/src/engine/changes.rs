@@ -6,10 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::problems::unreadable;
 use super::reader::{Now, Reader};
-use super::status::Trouble;
 use super::tracked::{FileKey, PipelineId, Place, Tracked};
 use crate::discover::{Located, Matcher, Visitor, is_absent};
 use crate::tail::FileIdentity;
@@ -18,8 +18,6 @@ use crate::watch::{Change, WatchError, Watcher};
 /// First and longest time until an unreadable directory or file is tried again.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// Troubles of files that a status message names; more are counted.
-const PROBLEMS_SHOWN_MAX: usize = 3;
 /// Renamed names that are remembered while their rename is followed; see [`Reader::take_in`].
 const CANDIDATES_MAX: usize = 1_000;
 
@@ -75,27 +73,6 @@ impl Visitor for Listing<'_> {
         );
         self.problems.insert(PathBuf::new(), message);
     }
-}
-
-/// What to tell about something that cannot be read.
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
-    let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            let uid = rustix::process::geteuid().as_raw();
-            format!(
-                "let uid {uid} read it (and search the directories above it), or run the collector \
-                 with the user or group of the writer, for instance by securityContext.fsGroup"
-            )
-        }
-        io::ErrorKind::NotADirectory => {
-            "logPath must name a directory, filePattern the files in it".to_owned()
-        }
-        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-            "raise the limit of open files (ulimit -n) of the collector".to_owned()
-        }
-        _ => "it is tried again".to_owned(),
-    };
-    format!("cannot read {}: {error}; {remedy}", path.display())
 }
 
 impl Reader {
@@ -155,29 +132,6 @@ impl Reader {
         }
         self.walk_at.insert(id, now.mono + wait);
         self.show_problems(id);
-    }
-
-    /// Brings the status and the log up to date with the problems of a pipeline's files.
-    pub(super) fn show_problems(&mut self, id: PipelineId) {
-        let Some(running) = self.pipelines.get(&id) else { return };
-        let mut all: Vec<&str> = running.problems.values().map(String::as_str).collect();
-        let more = all.len().saturating_sub(PROBLEMS_SHOWN_MAX);
-        all.truncate(PROBLEMS_SHOWN_MAX);
-        let mut text = all.join("; ");
-        if more > 0 {
-            text.push_str(&format!("; and {more} more"));
-        }
-        let is_fine = text.is_empty();
-        if is_fine {
-            self.board.set_ready();
-        }
-        let name = &running.config.name;
-        if running.board.set_trouble(Trouble::Files, (!is_fine).then(|| text.clone())) {
-            match is_fine {
-                true => info!(pipeline = name, "all files can be read again"),
-                false => warn!(pipeline = name, problem = text, "some files are not collected"),
-            }
-        }
     }
 
     fn use_directories(&mut self, id: PipelineId, directories: Vec<(Located, bool)>) {
@@ -382,19 +336,6 @@ impl Reader {
         let (id, path) = (file.pipeline, file.at.real.clone());
         let there = std::fs::metadata(&path).ok().map(|meta| FileIdentity::of(&meta));
         self.detach_all_at(id, &path, there, now);
-    }
-
-    pub(super) fn note_problem(&mut self, id: PipelineId, shown: &Path, error: &io::Error) {
-        let Some(running) = self.pipelines.get_mut(&id) else { return };
-        running.problems.insert(shown.to_owned(), unreadable(shown, error));
-        self.show_problems(id);
-    }
-
-    pub(super) fn note_success(&mut self, id: PipelineId, shown: &Path) {
-        let Some(running) = self.pipelines.get_mut(&id) else { return };
-        if running.problems.remove(shown).is_some() {
-            self.show_problems(id);
-        }
     }
 
     pub(super) fn look_at_all_files_of(&mut self, id: PipelineId) {

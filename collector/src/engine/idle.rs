@@ -74,7 +74,7 @@ impl Reader {
         if self.drain.is_some() || self.idle.next_step().is_none_or(|at| now.mono < at) {
             return;
         }
-        let has_begun = self.has_recent_content();
+        let has_begun = self.idle.watch.as_ref().is_some_and(|w| w.has_begun) || self.has_recent_content();
         let look = self.look_at_work();
         let Some(watch) = &mut self.idle.watch else { return };
         watch.has_begun |= has_begun || look == Look::Writing;

@@ -19,6 +19,9 @@ pub struct Life {
     pub tasksite: Option<PathBuf>,
     /// End when all work seems to be done, after so long without anything new.
     pub exit_after_quiet: Option<Duration>,
+    /// Because the config says so, not because the pod belongs to a Job: then also where somebody else is to end
+    /// the collector.
+    pub exit_is_asked: bool,
     /// File for the account at the end; `None`: where the kubelet looks by default, if it does.
     pub termination_log: Option<PathBuf>,
 }
@@ -28,24 +31,27 @@ impl Life {
         let quiet = parameters
             .number("exit_quiet_seconds", EXIT_QUIET_SECONDS)
             .map_or(EXIT_QUIET_DEFAULT, Duration::from_secs);
+        let (exits, exit_is_asked) = exits_on_idle(parameters, env);
         Self {
             tasksite: parameters.text("tasksite").map(PathBuf::from),
-            exit_after_quiet: exits_on_idle(parameters, env).then_some(quiet),
+            exit_after_quiet: exits.then_some(quiet),
+            exit_is_asked,
             termination_log: parameters.text("termination_log").map(PathBuf::from),
         }
     }
 }
 
-fn exits_on_idle(parameters: &mut Parameters<'_>, env: &Env) -> bool {
+/// Whether, and whether it was asked for.
+fn exits_on_idle(parameters: &mut Parameters<'_>, env: &Env) -> (bool, bool) {
     let word = parameters.word("exit_on_idle").unwrap_or_default();
     match word.to_ascii_lowercase().as_str() {
-        "true" => true,
-        "false" => false,
-        "auto" | "" => env.job_evidence().is_some(),
+        "true" => (true, true),
+        "false" => (false, false),
+        "auto" | "" => (env.job_evidence().is_some(), false),
         _ => {
             parameters
                 .notice(format!("exit_on_idle must be auto, true or false, not {word:?}; auto is used"));
-            env.job_evidence().is_some()
+            (env.job_evidence().is_some(), false)
         }
     }
 }

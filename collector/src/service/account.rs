@@ -74,7 +74,8 @@ pub fn give(reason: &str, drained: &Drained, termination_log: Option<&Path>) {
 
 /// Tells why the collector could not run.
 pub fn give_failure(text: &str, termination_log: Option<&Path>) {
-    let end = text.floor_char_boundary(MESSAGE_BYTES_MAX);
+    let cuts = (0..=MESSAGE_BYTES_MAX.min(text.len())).rev();
+    let end = cuts.into_iter().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     if let Some(path) = termination_log {
         // The log has it in any case.
         let _ = write(path, text.get(..end).unwrap_or_default().as_bytes());
