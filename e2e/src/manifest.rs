@@ -138,6 +138,19 @@ pub fn set_sidecar_env(object: &mut DynamicObject, name: &str, value: &str) -> R
     Ok(())
 }
 
+/// Sets an environment variable of the sidecar to a label of its pod.
+///
+/// # Errors
+/// The object has no such container.
+pub fn set_sidecar_env_from_label(object: &mut DynamicObject, name: &str, label: &str) -> Result<()> {
+    set_sidecar_env(object, name, "")?;
+    let env = container(containers(object)?, SIDECAR)?["env"].as_array_mut();
+    let entry = env.and_then(|env| env.last_mut()).context("the sidecar has no env")?;
+    let field = format!("metadata.labels['{label}']");
+    *entry = json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": field}}});
+    Ok(())
+}
+
 /// Keeps the nodes from pulling images that were loaded into them: where the tag is `latest` and the
 /// manifest is silent, Kubernetes would. Returns what was changed, if anything was.
 pub fn use_loaded_images(object: &mut DynamicObject) -> Option<String> {

@@ -54,6 +54,14 @@ const LOG_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where programs are looked for when neither image nor manifest sets `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Bytes of a termination message, its last ones. The kubelet's number.
+const TERMINATION_MESSAGE_BYTES_MAX: usize = 4096;
+
+/// The file that is the container's termination log, in the container's directory.
+pub fn termination_log(directory: &Path) -> PathBuf {
+    directory.join("termination-log")
+}
+
 /// Starts containers, all with the same isolation.
 #[derive(Clone, Debug)]
 pub struct Runtime {
@@ -307,6 +315,13 @@ impl Container {
         if let Ok(byte) = u8::try_from(signal.as_raw()) {
             self.control.lock().await.write_all(&[byte]).await.ok();
         }
+    }
+
+    /// What the container left in its termination log; nothing if it left nothing.
+    pub fn termination_message(&self) -> Option<String> {
+        let bytes = std::fs::read(termination_log(self.spec.parent()?)).ok()?;
+        let end = bytes.get(bytes.len().saturating_sub(TERMINATION_MESSAGE_BYTES_MAX)..).unwrap_or_default();
+        Some(String::from_utf8_lossy(end).into_owned()).filter(|message| !message.is_empty())
     }
 
     /// A handle to wait for the end with, which does not keep the container alive.

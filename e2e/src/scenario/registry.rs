@@ -4,8 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    Context, Load, Names, collector_kill, configs, deletion, density, latency, memory, network_cut,
-    operator_restart, pod_deletion, roles, rolling_update, scaling, schema, sidecar_job, sls_restart,
+    Context, Load, Names, collector_kill, configs, deletion, density, job_completes, latency, memory,
+    network_cut, operator_restart, pod_deletion, roles, rolling_update, scaling, schema, sidecar_job,
+    sls_restart,
 };
 use crate::bed::{Bed, Need};
 use crate::report::Report;
@@ -16,6 +17,7 @@ pub enum Scenario {
     SidecarJob,
     Scaling,
     ConfigDeletion,
+    JobCompletes,
     RollingUpdate,
     PodDeletion,
     CollectorKill,
@@ -42,10 +44,11 @@ pub struct Listed {
 
 impl Scenario {
     /// All, in the order in which they are started and reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SidecarJob,
         Self::Scaling,
         Self::ConfigDeletion,
+        Self::JobCompletes,
         Self::RollingUpdate,
         Self::PodDeletion,
         Self::CollectorKill,
@@ -67,6 +70,7 @@ impl Scenario {
             Self::SidecarJob => "sidecar-job",
             Self::Scaling => "scaling",
             Self::ConfigDeletion => "config-deletion",
+            Self::JobCompletes => "job-completes",
             Self::RollingUpdate => "rolling-update",
             Self::PodDeletion => "pod-deletion",
             Self::CollectorKill => "collector-kill",
@@ -88,6 +92,9 @@ impl Scenario {
             }
             Self::Scaling => "a Deployment goes 1 → 3 → 1 → 0 while it writes",
             Self::ConfigDeletion => "a deleted AliyunLogConfig takes its config away and leaves the logs",
+            Self::JobCompletes => {
+                "the document's Job with a sidecar that ends by itself: it completes, and every line is there"
+            }
             Self::RollingUpdate => "a Deployment's template changes while it writes: old and new replicas",
             Self::PodDeletion => "a writing pod is deleted with a grace period: its last lines arrive",
             Self::CollectorKill => {
@@ -159,6 +166,7 @@ impl Scenario {
             Self::SidecarJob => sidecar_job::run(ctx, load, report).await,
             Self::Scaling => scaling::run(ctx, load.per_second, report).await,
             Self::ConfigDeletion => deletion::run(ctx, report).await,
+            Self::JobCompletes => job_completes::run(ctx, report).await,
             Self::RollingUpdate => rolling_update::run(ctx, report).await,
             Self::PodDeletion => pod_deletion::run(ctx, report).await,
             Self::CollectorKill => collector_kill::run(ctx, bed, report).await,

@@ -77,6 +77,10 @@ impl Job {
         Ok(Self { object, pod, writer: ctx.writer() })
     }
 
+    pub fn name(&self) -> String {
+        self.object.name_any()
+    }
+
     /// Waits for the writer's end and returns what it says it wrote.
     ///
     /// # Errors

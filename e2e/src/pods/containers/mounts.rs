@@ -34,11 +34,18 @@ pub fn enter_root(spec: &ShimSpec, mut warn: impl FnMut(String) -> io::Result<()
     let root =
         rustix::fs::open(&spec.root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty())
             .map_err(|error| at("open the root", &spec.root, error))?;
-    for bind in &spec.binds {
+    let (in_dev, elsewhere): (Vec<&Bind>, Vec<&Bind>) =
+        spec.binds.iter().partition(|bind| bind.target.starts_with("/dev"));
+    for bind in elsewhere {
         make_bind(&root, bind)?;
     }
     proc(&spec.root, &mut warn)?;
     devices(&spec.root)?;
+    for bind in in_dev {
+        // The mount point that was laid out lies below the new `/dev`.
+        make_mount_point(&spec.root, bind)?;
+        make_bind(&root, bind)?;
+    }
     let sys = Bind { source: "/sys".into(), target: "/sys".into(), read_only: true };
     if let Err(error) = make_bind(&root, &sys) {
         warn(error.to_string())?;
@@ -46,6 +53,15 @@ pub fn enter_root(spec: &ShimSpec, mut warn: impl FnMut(String) -> io::Result<()
     rustix::system::sethostname(spec.hostname.as_bytes())
         .map_err(|error| at("set the host name", Path::new(&spec.hostname), error))?;
     pivot(&spec.root)
+}
+
+fn make_mount_point(root: &Path, bind: &Bind) -> io::Result<()> {
+    let place = within(root, &bind.target);
+    if bind.source.is_dir() {
+        return std::fs::create_dir_all(place);
+    }
+    place.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    File::options().create(true).append(true).open(place).map(drop)
 }
 
 fn make_bind(root: &OwnedFd, bind: &Bind) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! Called by the worker in a task of its own, as it asks the API server and waits for the shim.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +17,18 @@ use super::env::{self, Addresses};
 use super::manifest::{ContainerManifest, Manifest};
 use super::sources::Sources;
 use super::volumes::{self, Volumes};
+use crate::pods::containers::rootfs::VolumeMount;
 use crate::pods::containers::spec::{Mode, PREFIX_VARIABLE};
-use crate::pods::containers::{Container, ContainerConfig, StartError};
+use crate::pods::containers::{self, Container, ContainerConfig, StartError};
 use crate::pods::expand::expand;
 use crate::pods::image::{self, Image};
 use crate::pods::logs::LogWriter;
 
 /// Longest run of a `postStart` hook, which Kubernetes does not bound. A guess.
 const POST_START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Default of `terminationMessagePath`. Source: Kubernetes API reference, Container.
+const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Everything needed to start a container.
 pub struct Job {
@@ -106,7 +110,7 @@ impl Job {
         let spec = &self.container().spec;
         let given = env::environment(&self.pod, spec, &self.addresses, &sources)
             .map_err(|error| config_error(error.to_string()))?;
-        let mounts =
+        let mut mounts =
             volumes::mounts(spec, volumes, &given).map_err(|error| config_error(error.to_string()))?;
         let expanded = |words: &Option<Vec<String>>| {
             words.as_ref().map(|words| words.iter().map(|word| expand(word, &given)).collect())
@@ -118,13 +122,13 @@ impl Job {
             .log()
             .map_err(|error| config_error(format!("cannot create the container's log: {error}")))?;
         let name = self.pod.name_any();
+        let containers = self.instance.directory.join("containers");
+        let directory = containers.join(&spec.name).join(self.instance.number.to_string());
+        let message = termination_log(&directory, spec)
+            .map_err(|error| config_error(format!("cannot create the termination log: {error}")))?;
+        mounts.push(message);
         let config = ContainerConfig {
-            directory: self
-                .instance
-                .directory
-                .join("containers")
-                .join(&spec.name)
-                .join(self.instance.number.to_string()),
+            directory,
             pod_name: &name,
             pod_ip: &self.addresses.pod_ip,
             image,
@@ -200,6 +204,15 @@ impl Job {
     fn say(&self, reason: &'static str, message: String) {
         self.node.recorder.normal(&self.pod, reason, message);
     }
+}
+
+/// An empty file, mounted where the container is to leave its termination message.
+fn termination_log(directory: &Path, spec: &core::Container) -> std::io::Result<VolumeMount> {
+    std::fs::create_dir_all(directory)?;
+    let source = containers::termination_log(directory);
+    std::fs::write(&source, "")?;
+    let target = spec.termination_message_path.as_deref().unwrap_or(TERMINATION_LOG);
+    Ok(VolumeMount { source, target: PathBuf::from(target), read_only: false })
 }
 
 fn held(reason: &'static str, message: String) -> NotStarted {

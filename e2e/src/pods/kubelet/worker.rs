@@ -210,8 +210,8 @@ impl Worker {
         match happening {
             Happening::Started { index, instance, result } => self.started(index, instance, result),
             Happening::Ended { index, instance, exit } if self.is_present(index, instance) => {
-                self.live.remove(&index);
-                self.ended(index, exit);
+                let message = self.live.remove(&index).and_then(|live| live.container.termination_message());
+                self.ended(index, exit, message);
             }
             Happening::Probed { index, instance, kind, result } if self.is_present(index, instance) => {
                 self.probed(index, kind, result);
@@ -258,7 +258,7 @@ impl Worker {
         }
     }
 
-    fn ended(&mut self, index: usize, exit: Exit) {
+    fn ended(&mut self, index: usize, exit: Exit, message: Option<String>) {
         let now = now();
         let state = &mut self.state.containers[index];
         let Phase::Running(running) = &state.phase else { return };
@@ -267,7 +267,7 @@ impl Worker {
             code: exit.code(),
             signal: exit.signal(),
             reason: if exit.code() == 0 { "Completed" } else { "Error" },
-            message: None,
+            message,
             started: Some(running.since.time),
             finished: now.time,
             id: running.id.clone(),
