@@ -182,6 +182,11 @@ impl Engine {
         self.mailbox.send(Command::Apply(pipelines));
     }
 
+    /// Where the state is shown, for who looks at it on its own.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
     /// The state of the pipelines that run.
     pub fn status(&self) -> EngineStatus {
         self.board.status()

@@ -24,6 +24,7 @@ use crate::logging;
 mod account;
 mod data;
 mod ending;
+mod probe;
 mod tasksite;
 mod vitals;
 
@@ -159,6 +160,10 @@ impl Process<'_> {
             let store = self.open_store(&state_dir)?;
             let data = Data::start(self.env, &self.layout, &instance, &state_dir, &host, &identity)
                 .map_err(Failure::new)?;
+            let _probes = match instance.life.probe_port {
+                Some(port) => probe::Probes::serve(port, data.board()).await,
+                None => None,
+            };
             let agent = Agent {
                 instance_id: identity.instance_id,
                 ip: host.ip.to_string(),

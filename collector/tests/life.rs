@@ -158,6 +158,35 @@ fn a_pods_collector_ends_when_the_writer_is_gone_and_all_is_acknowledged() {
     assert_eq!((&account["reason"], &account["complete"]), (&"idle".into(), &true.into()));
 }
 
+/// Status code and body.
+fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    use std::io::Read;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: pod\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+#[test]
+fn probes_tell_when_it_collects_and_what() {
+    let mut pod = Pod::new();
+    pod.is_configured.store(false, Ordering::SeqCst);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    pod.container.set("HTTP_PROBE_PORT", &port.to_string());
+    let collector = pod.container.start();
+    let (code, _) = eventually("an answer", || get(port, "/liveness"));
+    assert_eq!(code, 200);
+    assert_eq!(get(port, "/readyz").unwrap().0, 503);
+    pod.is_configured.store(true, Ordering::SeqCst);
+    eventually("readiness", || get(port, "/readyz").filter(|(code, _)| *code == 200));
+    pod.append("/var/log/app.log", "1\n2\n");
+    let sent = "collector_logs_sent_total{config=\"app\"} 2\n";
+    eventually("the lines in the metrics", || get(port, "/metrics").filter(|(_, text)| text.contains(sent)));
+    collector.stop();
+}
+
 #[test]
 fn start_and_block_passes_a_failure_on() {
     let pod = Pod::new();

@@ -109,6 +109,10 @@ impl Board {
         self.is_ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
 
+    pub fn is_ready(&self) -> bool {
+        *self.is_ready.borrow()
+    }
+
     /// Waits for [`Self::set_ready`].
     pub async fn ready(&self) {
         // The sender lives as long as the board.

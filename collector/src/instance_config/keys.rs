@@ -29,6 +29,7 @@ const USED: &[&str] = &[
     "exit_flushout_duration",
     "exit_on_idle",
     "exit_quiet_seconds",
+    "http_probe_port",
     "send_request_concurrency",
 ];
 

@@ -1,5 +1,5 @@
-//! When the collector ends by itself, and where it tells of its end. All of it is ours: the vendor's agent is
-//! ended by a shell script around it.
+//! When the collector ends by itself, and where it tells of its life and end. All of it but the port of probes is
+//! ours: the vendor's agent is ended by a shell script around it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use crate::env::Env;
 pub const EXIT_QUIET_DEFAULT: Duration = Duration::from_secs(10);
 const EXIT_QUIET_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
 
+const PROBE_PORT: std::ops::RangeInclusive<u64> = 1..=65_535;
+
 /// How the end is found and told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
@@ -22,6 +24,8 @@ pub struct Life {
     /// Because the config says so, not because the pod belongs to a Job: then also where somebody else is to end
     /// the collector.
     pub exit_is_asked: bool,
+    /// Port for probes and metrics by HTTP; `None`: there are none.
+    pub probe_port: Option<u16>,
     /// File for the account at the end; `None`: where the kubelet looks by default, if it does.
     pub termination_log: Option<PathBuf>,
 }
@@ -36,6 +40,9 @@ impl Life {
             tasksite: parameters.text("tasksite").map(PathBuf::from),
             exit_after_quiet: exits.then_some(quiet),
             exit_is_asked,
+            probe_port: parameters
+                .number("http_probe_port", PROBE_PORT)
+                .and_then(|port| u16::try_from(port).ok()),
             termination_log: parameters.text("termination_log").map(PathBuf::from),
         }
     }

@@ -1,7 +1,7 @@
 //! The engine as control sees it, and the clients that the engine asks for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -11,6 +11,7 @@ use sls_client::{Client, ClientConfig};
 use crate::app_info;
 use crate::control::Collect;
 use crate::engine::books::Account;
+use crate::engine::status::Board;
 use crate::engine::{DrainReport, Engine, EngineConfig, EngineError, Limits};
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};
@@ -107,6 +108,11 @@ impl Data {
     /// For the end of the application: whoever still writes is waited for until `writers_until`.
     pub async fn finish(&self, writers_until: Instant, deadline: Instant) -> Drained {
         self.engine.finish(writers_until, deadline).await.into()
+    }
+
+    /// What the engine shows of itself.
+    pub fn board(&self) -> Arc<Board> {
+        self.engine.board()
     }
 
     /// Returns when the first config collects.

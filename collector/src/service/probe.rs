@@ -1,0 +1,174 @@
+//! HTTP for probes and metrics: `/liveness`, `/readyz` and `/metrics`, if a port is given.
+//!
+//! Source: the vendor's image has `/liveness` at HTTP_PROBE_PORT 7953 (collector.md §1.3); the others are ours. A
+//! request is read up to the end of its head, answered, and the connection closed: no probe needs more of HTTP.
+//! Called by `service`.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::engine::status::Board;
+
+/// Longest head of a request, in bytes. Source: own choice; those of probes and scrapers have a few hundred.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Longest time for a request and its answer. Source: own choice, beyond the time-outs of probes.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+/// Requests at the same time; more wait. Source: own choice.
+const REQUESTS_MAX: usize = 8;
+/// Pause after a connection that could not be taken (too many open files).
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers until it is dropped.
+pub struct Probes(JoinHandle<()>);
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Probes {
+    /// Listens on all addresses, since the kubelet asks at the pod's. A port that is taken is no reason not to
+    /// collect: the log says so.
+    pub async fn serve(port: u16, board: Arc<Board>) -> Option<Self> {
+        match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await {
+            Ok(listener) => {
+                info!("/liveness, /readyz and /metrics are at port {port}");
+                Some(Self(tokio::spawn(answer_all(listener, board))))
+            }
+            Err(error) => {
+                warn!(
+                    "no probes by HTTP: port {port} cannot be used: {error}; set HTTP_PROBE_PORT to another"
+                );
+                None
+            }
+        }
+    }
+}
+
+async fn answer_all(listener: TcpListener, board: Arc<Board>) {
+    let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let board = Arc::clone(&board);
+                tokio::spawn(async move {
+                    // Who hangs up or is too slow gets no answer.
+                    let _ = tokio::time::timeout(REQUEST_TIME_MAX, answer(stream, &board)).await;
+                    drop(place);
+                });
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if head.len() >= HEAD_BYTES_MAX || stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let response = respond(&String::from_utf8_lossy(line), board);
+    stream.write_all(response.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The whole answer to a request line.
+fn respond(line: &str, board: &Board) -> String {
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let path = target.split('?').next().unwrap_or_default();
+    let (status, body) = match (method, path) {
+        ("GET" | "HEAD", "/liveness") => ("200 OK", "ilogtail is running\n".to_owned()),
+        ("GET" | "HEAD", "/readyz") if board.is_ready() => ("200 OK", "collecting\n".to_owned()),
+        ("GET" | "HEAD", "/readyz") => ("503 Service Unavailable", "no config collects yet\n".to_owned()),
+        ("GET" | "HEAD", "/metrics") => ("200 OK", metrics(board)),
+        ("GET" | "HEAD", _) => ("404 Not Found", "there are /liveness, /readyz and /metrics\n".to_owned()),
+        _ => ("405 Method Not Allowed", "only GET and HEAD\n".to_owned()),
+    };
+    let length = body.len();
+    let sent = if method == "HEAD" { "" } else { body.as_str() };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{sent}"
+    )
+}
+
+/// The counters in the text form of Prometheus.
+fn metrics(board: &Board) -> String {
+    let status = board.status();
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, samples: Vec<(String, u64)>| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# TYPE collector_{name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(text, "collector_{name}{labels} {value}");
+        }
+    };
+    family("ready", "gauge", vec![(String::new(), u64::from(board.is_ready()))]);
+    family("requests_under_way", "gauge", vec![(String::new(), status.requests_under_way)]);
+    let labels: Vec<String> =
+        status.pipelines.iter().map(|p| format!("{{config=\"{}\"}}", escaped(&p.name))).collect();
+    let all = || labels.iter().cloned().zip(&status.pipelines);
+    family("files", "gauge", all().map(|(label, p)| (label, p.files)).collect());
+    family("failing", "gauge", all().map(|(label, p)| (label, u64::from(p.last_error.is_some()))).collect());
+    let counters = status.pipelines.first().map(|p| p.counters.as_slice()).unwrap_or_default();
+    for (index, (name, _)) in counters.iter().enumerate() {
+        let value = |counters: &[(&str, u64)]| counters.get(index).map_or(0, |(_, value)| *value);
+        let samples = all().map(|(label, p)| (label, value(&p.counters))).collect();
+        family(&format!("{name}_total"), "counter", samples);
+    }
+    text
+}
+
+/// A label's value as the text form wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Counter;
+
+    #[test]
+    fn metrics_are_in_prometheus_text_form() {
+        let board = Board::default();
+        board.pipeline("a\"b").counters.add(Counter::LogsSent, 3);
+        board.pipeline("c").counters.add(Counter::LogsSent, 4);
+        let text = respond("GET /metrics?x=1 HTTP/1.1", &board);
+        let samples = "# TYPE collector_logs_sent_total counter\n\
+                       collector_logs_sent_total{config=\"a\\\"b\"} 3\ncollector_logs_sent_total{config=\"c\"} 4\n";
+        assert!(text.contains(samples), "{text}");
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        assert!(text.contains(&format!("content-length: {}\r\n", body.len())), "{text}");
+        assert!(!metrics(&Board::default()).contains("logs_sent"), "nothing collects");
+    }
+
+    #[test]
+    fn ready_is_said_when_it_is_so() {
+        let board = Board::default();
+        assert!(respond("GET /readyz HTTP/1.1", &board).starts_with("HTTP/1.1 503 "));
+        board.set_ready();
+        assert!(respond("GET /readyz HTTP/1.1", &board).starts_with("HTTP/1.1 200 "));
+        assert!(respond("GET /liveness HTTP/1.1", &board).ends_with("\r\n\r\nilogtail is running\n"));
+        assert!(respond("HEAD /liveness HTTP/1.1", &board).ends_with("\r\n\r\n"));
+        assert!(respond("GET / HTTP/1.1", &board).starts_with("HTTP/1.1 404 "));
+        assert!(respond("POST /metrics HTTP/1.1", &board).starts_with("HTTP/1.1 405 "));
+        assert!(respond("", &board).starts_with("HTTP/1.1 405 "));
+    }
+}
