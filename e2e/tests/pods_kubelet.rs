@@ -62,6 +62,29 @@ async fn two_containers_share_an_empty_dir() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_container_leaves_in_its_termination_log_is_in_its_status() {
+    for isolation in [Isolation::Auto, Isolation::Prefix] {
+        let bench = Bench::start_with(|config| config.isolation = isolation).await;
+        let write = |path: &str| format!("echo done > {}", bench.path(path));
+        let spec = json!({
+            "restartPolicy": "Never",
+            "containers": [
+                sh("default", &write("/dev/termination-log")),
+                with(sh("own", &write("/tmp/last-words")), json!({"terminationMessagePath": "/tmp/last-words"})),
+                sh("silent", "true"),
+            ],
+        });
+        bench.create::<Pod>(pod("demo", spec)).await;
+        let pod = bench.wait_for_phase("demo", "Succeeded").await;
+        let message = |container: &str| state_of(&pod, container).terminated.unwrap().message;
+        assert_eq!(message("default").as_deref(), Some("done\n"));
+        assert_eq!(message("own").as_deref(), Some("done\n"));
+        assert_eq!(message("silent"), None);
+        bench.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_is_the_manifests() {
     let bench = Bench::start().await;
     bench.create::<ConfigMap>(json!({"metadata": {"name": "cm"}, "data": {"KEY": "from-config-map"}})).await;
