@@ -188,6 +188,19 @@ fn probes_tell_when_it_collects_and_what() {
 }
 
 #[test]
+fn around_the_init_script_a_shell_ends_the_collector_and_stop_returns_when_all_is_delivered() {
+    let mut pod = Pod::new();
+    pod.container.set("JOB_COMPLETION_INDEX", "0");
+    assert!(pod.container.initd("start").status.success());
+    pod.append("/var/log/app.log", "1\n2");
+    assert!(pod.container.initd("stop").status.success());
+    assert_eq!(pod.lines(), ["1", "2"]);
+    assert_eq!(pod.account().0, "1 files, 2 lines sent, 0 lost, 0 bytes unread");
+    let log = pod.container.read("/usr/local/ilogtail/ilogtail.LOG");
+    assert!(!log.contains("ends by itself"), "{log}");
+}
+
+#[test]
 fn start_and_block_passes_a_failure_on() {
     let pod = Pod::new();
     pod.container.write(control_support::CONFIG, "{ nonsense");
