@@ -25,7 +25,7 @@ use crate::query::log_view::{GroupView, LogView};
 use crate::query::matcher::{Matcher, Options};
 use crate::query::rows;
 use crate::query::search::Search;
-use crate::query::source::{Indexes, LogSource, Span};
+use crate::query::source::{Indexes, LogSource, Order, Span};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, ReadTarget};
 use crate::store::projects::{self, ProjectId};
@@ -193,7 +193,7 @@ impl Study<'_> {
         let summaries = &app.store.summaries;
         let mut logs = Logs { db, target, project, now, since: Some(since), until: None, summaries, state };
         let mut failed = None;
-        let everything = Span { from: 0, to: i64::MAX, topic: None, newest_first: false };
+        let everything = Span { from: 0, to: i64::MAX, topic: None, order: Order::OldestFirst };
         logs.scan(everything, &mut |block, content| {
             let read = content.group().and_then(|group| {
                 let group = GroupView::parse(group).map_err(|error| error.to_string())?;

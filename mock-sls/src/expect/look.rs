@@ -20,7 +20,7 @@ use crate::query::request::Page;
 use crate::query::rows;
 use crate::query::run::{self, LogsRequest};
 use crate::query::search::{Flow, Scan, Search, Taken, Visitor};
-use crate::query::source::{Block, Cancel, Indexes, Place};
+use crate::query::source::{Block, Cancel, Indexes, Order, Place};
 use crate::query::summary::{RowSet, Summary};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, LogstoreId};
@@ -121,7 +121,7 @@ impl Seen {
             return self.answer(&mut logs, app, (selector, wanted), &indexes, cancel);
         }
         let search = Search::new(&selector.search, &indexes, Options::default())?;
-        let scan = Scan { window: selector.window, topic: "", newest_first: false };
+        let scan = Scan { window: selector.window, topic: "", order: Order::OldestFirst };
         search.run(&mut logs, &scan, cancel, &mut Counting { seen: self, wanted })?;
         Ok(())
     }

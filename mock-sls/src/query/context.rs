@@ -16,7 +16,7 @@ use super::{
     QueryError,
     log_view::{DamagedGroup, GroupView, LogView},
     rows,
-    source::{Block, Cancel, LogSource, Place, Span},
+    source::{Block, Cancel, LogSource, Order, Place, Span},
 };
 
 /// Logs on either side. Source: document "GetContextLogs".
@@ -145,7 +145,7 @@ fn visit(
     visit: &mut dyn FnMut(&Block, &GroupView<'_>) -> Visited,
 ) -> Result<(), QueryError> {
     let mut failed = None;
-    let span = Span { from, to, topic: None, newest_first: false };
+    let span = Span { from, to, topic: None, order: Order::OldestFirst };
     source
         .scan(span, &mut |block, content| {
             if cancel.is_cancelled() {

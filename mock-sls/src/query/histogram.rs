@@ -11,7 +11,7 @@ use super::{
     parse,
     request::Window,
     search::{Flow, Scan, Search, Taken, Visitor},
-    source::{Block, Cancel, Indexes, LogSource},
+    source::{Block, Cancel, Indexes, LogSource, Order},
     statement::{self, Tail},
     summary::{RowSet, Summary},
 };
@@ -57,7 +57,7 @@ pub fn histograms(
     let options = Options { phrases: Phrases::AsWords, ..Options::default() };
     let search = Search::new(&expr, indexes, options)?;
     let mut counter = Counter::new(&request.window, request.interval)?;
-    let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
+    let scan = Scan { window: request.window, topic: request.topic, order: Order::Any };
     search.run(source, &scan, cancel, &mut counter)?;
     Ok(counter.finish())
 }

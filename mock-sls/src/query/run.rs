@@ -18,7 +18,7 @@ use super::{
     request::{Page, Window},
     rows,
     search::{Flow, Scan, Scanned, Search, Taken, Visitor},
-    source::{Block, Cancel, Indexes, LogSource, Place, Span},
+    source::{Block, Cancel, Indexes, LogSource, Order, Place, Span},
     spl::{self, Pipeline},
     sql,
     statement::{self, Tail},
@@ -92,7 +92,7 @@ fn page(
 ) -> Result<LogsReply, QueryError> {
     let Page { offset, lines, reverse } = request.page;
     let mut first = FirstLogs { reach: request.page.reach(), reverse, heap: BinaryHeap::new() };
-    let scan = Scan { window: request.window, topic: request.topic, newest_first: reverse };
+    let scan = Scan { window: request.window, topic: request.topic, order: Order::of_pages(reverse) };
     let scanned = match lines {
         0 => Scanned::default(),
         _ => search.run(source, &scan, cancel, &mut first)?,
@@ -282,7 +282,7 @@ fn analyse(
     };
     let mut scanned = Scanned::default();
     let result = plan.execute(cancel, |table, shift| {
-        let scan = Scan { window: request.window.earlier(shift), topic: request.topic, newest_first: false };
+        let scan = Scan { window: request.window.earlier(shift), topic: request.topic, order: table.order() };
         let more = search.run(source, &scan, cancel, &mut Feed { table })?;
         scanned.logs += more.logs;
         scanned.bytes += more.bytes;
@@ -312,7 +312,7 @@ fn piped(
     let window = (request.window.from(), request.window.end());
     let session = sql::Session::new(request.logstore, request.now, window, request.settings);
     let Page { offset, lines, reverse } = request.page;
-    let scan = Scan { window: request.window, topic: request.topic, newest_first: false };
+    let scan = Scan { window: request.window, topic: request.topic, order: Order::OldestFirst };
     let mut found = Piped { rows: spl::LogRows::default(), places: Vec::new() };
     let scanned = search.run(source, &scan, cancel, &mut found)?;
     let mut rows = found.rows.into_rows();

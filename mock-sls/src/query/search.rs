@@ -11,7 +11,7 @@ use super::{
     log_view::{DamagedGroup, GroupView, LogView},
     matcher::{Matcher, Options, Verdict},
     request::Window,
-    source::{Block, Cancel, Content, Indexes, LogSource, Span},
+    source::{Block, Cancel, Content, Indexes, LogSource, Order, Span},
     summary::{RowSet, Summary},
 };
 
@@ -30,8 +30,8 @@ pub struct Scan<'t> {
     pub window: Window,
     /// Only this topic; empty for all.
     pub topic: &'t str,
-    /// Latest block first.
-    pub newest_first: bool,
+    /// In which order of blocks.
+    pub order: Order,
 }
 
 impl<'t> Scan<'t> {
@@ -41,7 +41,7 @@ impl<'t> Scan<'t> {
             from: self.window.from(),
             to: self.window.end(),
             topic: Some(self.topic).filter(|topic| !topic.is_empty()),
-            newest_first: self.newest_first,
+            order: self.order,
         }
     }
 }

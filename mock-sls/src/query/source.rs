@@ -12,9 +12,9 @@ use super::{QueryError, index::IndexConfig, request::Window, sql::ExternalTable,
 
 /// Blocks of logs of one Logstore.
 pub trait LogSource {
-    /// Visits the blocks that may have logs in `[from, to)` Unix seconds until `visit` breaks:
-    /// in order of their earliest log, or with `newest_first` of their latest log, descending. A source of what
-    /// came since some moment has the order of arrival instead, and cannot give pages.
+    /// Visits the blocks that may have logs in `[from, to)` Unix seconds until `visit` breaks, in the order of
+    /// the span. A source of what came since some moment has the order of arrival instead, and cannot give
+    /// pages.
     ///
     /// # Errors
     /// A text for people when the logs cannot be read.
@@ -68,8 +68,26 @@ pub struct Span<'t> {
     pub to: i64,
     /// Only this topic.
     pub topic: Option<&'t str>,
-    /// Latest block first.
-    pub newest_first: bool,
+    /// In which order.
+    pub order: Order,
+}
+
+/// An order of blocks. Those that are equal in it come in the order of arrival, or against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Whichever costs least.
+    Any,
+    /// By their earliest log.
+    OldestFirst,
+    /// By their latest log, descending.
+    NewestFirst,
+}
+
+impl Order {
+    /// Of pages of logs.
+    pub fn of_pages(reverse: bool) -> Self {
+        if reverse { Self::NewestFirst } else { Self::OldestFirst }
+    }
 }
 
 /// Logs that were written together.

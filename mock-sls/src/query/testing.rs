@@ -135,7 +135,7 @@ impl LogSource for Bed {
         };
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.sort_by_key(|&at| times(&self.groups[at].0).0);
-        if span.newest_first {
+        if span.order == source::Order::NewestFirst {
             order.sort_by_key(|&at| std::cmp::Reverse(times(&self.groups[at].0).1));
         }
         for at in order {

@@ -11,6 +11,7 @@ use sls_api::log_group::{LogGroup, LogTag};
 use super::logstores::ReadTarget;
 use crate::error::ApiError;
 use crate::front::BODY_BYTES_MAX;
+use crate::query::source::Order;
 
 /// Tag with the sender's address, on Logstores with `appendMeta`.
 const CLIENT_IP_TAG: &str = "__client_ip__";
@@ -67,23 +68,26 @@ pub(super) const META_COLUMNS: &str =
 /// stop. A block also holds logs outside of the window; `f` leaves them out. What is in a block is not read,
 /// see [`Blocks::read`].
 ///
-/// Blocks come by their earliest log, or with `newest_first` by their latest log in falling
-/// order; blocks that are equal in this come in the order of arrival, or against it.
 pub fn scan(
     db: &Connection,
     target: ReadTarget,
     from: i64,
     to: i64,
     topic: Option<&str>,
-    newest_first: bool,
+    order: Order,
     f: &mut dyn FnMut(&BlockMeta) -> ControlFlow<()>,
 ) -> Result<(), ApiError> {
-    let order = if newest_first { "time_max DESC, id DESC" } else { "time_min, id" };
+    let order = match order {
+        // That of the index.
+        Order::Any => "",
+        Order::OldestFirst => "ORDER BY time_min, id",
+        Order::NewestFirst => "ORDER BY time_max DESC, id DESC",
+    };
     let sql = format!(
         "SELECT {META_COLUMNS} FROM blocks INDEXED BY blocks_by_time \
          WHERE logstore_id = ?1 AND time_max >= ?2 AND time_min < ?3 \
          AND time_min >= ?2 - (SELECT block_seconds_max FROM logstores WHERE id = ?1) \
-         AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 ORDER BY {order}"
+         AND (?4 IS NULL OR topic = ?4) AND cursor >= ?5 {order}"
     );
     let mut query = db.prepare_cached(&sql)?;
     let mut rows = query.query((target.id.0, from, to, topic, target.oldest))?;

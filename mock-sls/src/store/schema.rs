@@ -55,6 +55,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
+    use crate::query::source::Order;
     use crate::store::blocks;
     use crate::store::logstores::{LogstoreId, ReadTarget};
 
@@ -76,7 +77,7 @@ mod tests {
         for (id, found) in [(1, 1), (2, 0)] {
             let target = ReadTarget { id: LogstoreId(id), oldest: 0 };
             let mut seen = 0;
-            blocks::scan(&db, target, 90, 91, None, false, &mut |_| {
+            blocks::scan(&db, target, 90, 91, None, Order::Any, &mut |_| {
                 seen += 1;
                 ControlFlow::Continue(())
             })

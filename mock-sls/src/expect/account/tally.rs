@@ -15,7 +15,7 @@ use crate::query::QueryError;
 use crate::query::log_view::GroupView;
 use crate::query::matcher;
 use crate::query::search::Search;
-use crate::query::source::{Block, Content, LogSource, Span};
+use crate::query::source::{Block, Content, LogSource, Order, Span};
 use crate::store::arrived::Positions;
 use crate::store::logstores::{self, LogstoreId};
 use crate::store::projects;
@@ -99,7 +99,7 @@ impl Tally {
         let from = self.positions.clone();
         let summaries = &app.store.summaries;
         let mut logs = Logs { db, target, project, now, since: Some(&from), until: None, summaries, state };
-        let all = Span { from: 0, to: i64::MAX, topic: None, newest_first: false };
+        let all = Span { from: 0, to: i64::MAX, topic: None, order: Order::OldestFirst };
         let mut failed = None;
         logs.scan(all, &mut |block, content| {
             if cancel.is_cancelled() {

@@ -57,7 +57,7 @@ impl LogSource for Logs<'_> {
         span: Span<'_>,
         visit: &mut dyn FnMut(&Block, &mut dyn Content) -> ControlFlow<()>,
     ) -> Result<(), String> {
-        let Span { from, to, topic, newest_first } = span;
+        let Span { from, to, topic, order } = span;
         let mut blocks = blocks::Blocks::new(self.db).map_err(|error| error.to_string())?;
         let mut each = |meta: &BlockMeta| {
             if self.until.is_some_and(|until| meta.cursor > until) {
@@ -75,7 +75,7 @@ impl LogSource for Logs<'_> {
         };
         let read = match self.since {
             Some(positions) => arrived(self.db, self.target, positions, topic, &mut each),
-            None => blocks::scan(self.db, self.target, from, to, topic, newest_first, &mut each),
+            None => blocks::scan(self.db, self.target, from, to, topic, order, &mut each),
         };
         read.map_err(|error| error.to_string())
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::query::{
     QueryError,
     log_view::LogView,
-    source::{Cancel, Indexes},
+    source::{Cancel, Indexes, Order},
     summary::{RowSet, Summary},
 };
 
@@ -165,6 +165,11 @@ impl Plan {
 }
 
 impl Table<'_> {
+    /// In which order it wants blocks: where a statement takes rows with weights, none shows.
+    pub fn order(&self) -> Order {
+        if self.fold.is_some() { Order::Any } else { Order::OldestFirst }
+    }
+
     /// Adds a log that was written under the index of `generation`.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::query::{
     matcher::Options,
     request::Window,
     search::{Flow, Scan, Search, Visitor},
-    source::{Block, Cancel, Indexes, LogSource},
+    source::{Block, Cancel, Indexes, LogSource, Order},
     spl::csv_row,
 };
 
@@ -73,7 +73,7 @@ impl ExternalTable {
         let generations = Generations::of(indexes, &schema, &all);
         let mut reader = Reader { schema: &schema, generations, rows: Vec::new(), bytes: 0 };
         let search = Search::new(&SearchExpr::All, indexes, Options::default())?;
-        let scan = Scan { window, topic: "", newest_first: false };
+        let scan = Scan { window, topic: "", order: Order::OldestFirst };
         search.run(source, &scan, cancel, &mut reader)?;
         let rows = reader.rows;
         let columns = schema.columns.iter().map(|column| (column.name.clone(), column.ty.clone()));

@@ -8,6 +8,7 @@ use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::ops::indexes::Index;
 
 use super::*;
+use crate::query::source::Order;
 use crate::store::blocks::{Blocks, pull, scan};
 use crate::store::logstores;
 use crate::store::testing::{at, block, with_logstore};
@@ -37,11 +38,11 @@ fn scanned(
     target: WriteTarget,
     window: (i64, i64),
     topic: Option<&str>,
-    newest_first: bool,
+    order: Order,
 ) -> String {
     let mut seen = Vec::new();
     let mut blocks = Blocks::new(db).unwrap();
-    scan(db, all(target), window.0, window.1, topic, newest_first, &mut |meta| {
+    scan(db, all(target), window.0, window.1, topic, order, &mut |meta| {
         let group = LogGroup::decode(blocks.read(meta).unwrap()).unwrap();
         assert_eq!(group.logs.len(), meta.log_count as usize);
         seen.push(format!("{}@{}", group.topic.unwrap_or_default(), meta.index_generation));
@@ -58,13 +59,13 @@ fn a_scan_finds_the_blocks_of_a_window_in_either_order() {
         put(tx, target, "wide", &[10, 90]);
         put(tx, target, "early", &[20]);
         put(tx, target, "early-too", &[20]);
-        let all = |newest_first| scanned(tx, target, (0, 100), None, newest_first);
-        assert_eq!(all(false), "wide@0 early@0 early-too@0 late@0");
-        assert_eq!(all(true), "wide@0 late@0 early-too@0 early@0");
-        assert_eq!(scanned(tx, target, (20, 21), None, false), "wide@0 early@0 early-too@0");
-        assert_eq!(scanned(tx, target, (60, 61), None, false), "wide@0 late@0");
-        assert_eq!(scanned(tx, target, (91, 100), None, false), "");
-        assert_eq!(scanned(tx, target, (0, 100), Some("late"), false), "late@0");
+        let all = |order| scanned(tx, target, (0, 100), None, order);
+        assert_eq!(all(Order::OldestFirst), "wide@0 early@0 early-too@0 late@0");
+        assert_eq!(all(Order::NewestFirst), "wide@0 late@0 early-too@0 early@0");
+        assert_eq!(scanned(tx, target, (20, 21), None, Order::OldestFirst), "wide@0 early@0 early-too@0");
+        assert_eq!(scanned(tx, target, (60, 61), None, Order::OldestFirst), "wide@0 late@0");
+        assert_eq!(scanned(tx, target, (91, 100), None, Order::OldestFirst), "");
+        assert_eq!(scanned(tx, target, (0, 100), Some("late"), Order::Any), "late@0");
     });
 }
 
@@ -87,7 +88,7 @@ fn a_scan_stops_when_told() {
         put(tx, target, "a", &[1]);
         put(tx, target, "b", &[2]);
         let mut seen = 0;
-        scan(tx, all(target), 0, 100, None, false, &mut |_| {
+        scan(tx, all(target), 0, 100, None, Order::Any, &mut |_| {
             seen += 1;
             ControlFlow::Break(())
         })
@@ -105,7 +106,7 @@ fn blocks_carry_the_index_generation_they_were_written_under() {
         indexes::set(tx, target.id, None, at(2)).unwrap();
         indexes::set(tx, target.id, Some(&Index::default()), at(3)).unwrap();
         put(tx, target, "third", &[3]);
-        assert_eq!(scanned(tx, target, (0, 100), None, false), "before@0 first@1 third@3");
+        assert_eq!(scanned(tx, target, (0, 100), None, Order::OldestFirst), "before@0 first@1 third@3");
         assert_eq!(indexes::get(tx, target.id).unwrap().unwrap().generation, 3);
     });
 }
