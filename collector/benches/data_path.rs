@@ -141,6 +141,7 @@ fn pipeline(directory: &Path, form: Form, parse: Parse) -> Pipeline {
         unmatched: Unmatched::KeepRaw,
         steps: Vec::new(),
         raw_key: None,
+        shards: Default::default(),
         destination: Destination {
             project: "bench-project".parse().expect("project"),
             logstore: "bench".parse().expect("Logstore"),

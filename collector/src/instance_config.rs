@@ -66,6 +66,8 @@ pub struct InstanceConfig {
     pub life: Life,
     /// Requests in flight to the data endpoint.
     pub send_concurrency: Option<usize>,
+    /// Names of the tags that the environment gives every log (`ALIYUN_LOG_ENV_TAGS`).
+    pub env_tags: Vec<String>,
     /// What the user should know; each text names the key and the remedy.
     pub notices: Vec<String>,
 }
@@ -138,6 +140,7 @@ impl InstanceConfig {
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),
+            env_tags: env.env_tags().into_iter().map(|(name, _)| name).collect(),
             notices: Vec::new(),
         };
         config.notices = parameters.into_notices();

@@ -36,6 +36,18 @@ pub struct Pipeline {
     /// Key under which the whole event is sent beside its fields (`enableRawLog`).
     pub raw_key: Option<String>,
     pub destination: Destination,
+    pub shards: Shards,
+}
+
+/// How the logs of a pipeline find their shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Shards {
+    /// The server chooses.
+    #[default]
+    Any,
+    /// The MD5 of the values of these tags, joined with `_` (`ShardHashKeys`). `__source__` and
+    /// `__topic__` are names too.
+    ByTags(Vec<String>),
 }
 
 /// Which files belong to the pipeline. Paths are as the config names them (no path prefix).

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::instance_config::InstanceConfig;
 use crate::pipeline::Pipeline;
+use crate::tags;
 
 mod flusher;
 mod global;
@@ -108,9 +109,11 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
         root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
     let global = global::read(root.section("global", &mut findings), &mut findings);
     let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
+    let has_inode = input.as_ref().is_some_and(|(input, _)| input.position_meta.inode);
+    let is_tag = |name: &str| tags::may_be_tag(name, &global.topic, has_inode, &instance.env_tags);
     let destination = root
         .only_plugin("flushers", &mut findings)
-        .and_then(|plugin| flusher::read(plugin, instance, &mut findings));
+        .and_then(|plugin| flusher::read(plugin, instance, is_tag, &mut findings));
     for aggregator in root.plugins("aggregators", &mut findings) {
         let field = format!("{}.Type", aggregator.path());
         findings.problem(field, "aggregators are not supported by this collector; remove it");
@@ -122,7 +125,9 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);
     match (input, processing, destination) {
-        (Some((input, multiline)), Some(processing), Some(destination)) if findings.problems.is_empty() => {
+        (Some((input, multiline)), Some(processing), Some((destination, shards)))
+            if findings.problems.is_empty() =>
+        {
             let Processing { parsing, time, steps, .. } = processing;
             let pipeline = Pipeline {
                 name: name.to_owned(),
@@ -137,6 +142,7 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
                 steps,
                 raw_key: parsing.raw_key,
                 destination,
+                shards,
             };
             Ok(Accepted { pipeline: Some(pipeline), notices: findings.notices })
         }

@@ -1,14 +1,21 @@
-//! What a LogGroup says about where its logs come from: tags, topic, pack ids.
+//! What a LogGroup says about where its logs come from: tags, topic, pack ids, and the shard that follows.
 //!
 //! Pure; called by `engine` when a file is first read and for each group. Names and rules:
 //! collector.md §2.3.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
+
+use sls_api::sign::md5_hex;
 
 use crate::fingerprint::Fingerprint;
 use crate::pack::Footer;
-use crate::pipeline::{Pipeline, TopicRule};
+use crate::pipeline::{Pipeline, Shards, TopicRule};
+
+/// What `ShardHashKeys` calls the source and the topic, which are no tags (the console's names).
+const SOURCE: &str = "__source__";
+const TOPIC: &str = "__topic__";
 
 /// Longest `__path__` value. Source: LoongCollector cuts there (collector.md §2.3).
 pub const PATH_TAG_BYTES_MAX: usize = 511;
@@ -27,13 +34,27 @@ pub struct Host {
     pub machine_uuid: String,
 }
 
-/// The common fields of all groups of a file of `config` that is shown as `path`.
-pub fn footer(host: &Host, config: &Pipeline, path: &Path, inode: u64) -> Footer {
-    let inode = config.input.position_meta.inode.then(|| inode.to_string());
-    footer_of(host, &config.topic, path, inode.as_deref())
+/// What all groups of a file have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Common {
+    pub footer: Footer,
+    /// Decides the shard, if the config says how.
+    pub hash_key: Option<Arc<str>>,
 }
 
-fn footer_of(host: &Host, topic_rule: &TopicRule, path: &Path, inode: Option<&str>) -> Footer {
+/// The common part of all groups of a file of `config` that is shown as `path`.
+pub fn common(host: &Host, config: &Pipeline, path: &Path, inode: u64) -> Common {
+    let inode = config.input.position_meta.inode.then(|| inode.to_string());
+    common_of(host, &config.topic, &config.shards, path, inode.as_deref())
+}
+
+fn common_of(
+    host: &Host,
+    topic_rule: &TopicRule,
+    shards: &Shards,
+    path: &Path,
+    inode: Option<&str>,
+) -> Common {
     let path_text = String::from_utf8_lossy(path.as_os_str().as_bytes());
     let path_tag = truncated(&path_text, PATH_TAG_BYTES_MAX);
     let topic = topic(topic_rule, &path_text);
@@ -47,7 +68,43 @@ fn footer_of(host: &Host, topic_rule: &TopicRule, path: &Path, inode: Option<&st
     }
     tags.extend(host.env_tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
     tags.extend(topic.tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
-    Footer::new(topic.text.as_bytes(), &host.source_ip, &host.machine_uuid, tags)
+    let hash_key = match shards {
+        Shards::Any => None,
+        Shards::ByTags(names) => {
+            let value = |name: &String| match name.as_str() {
+                SOURCE => host.source_ip.as_bytes(),
+                TOPIC => topic.text.as_bytes(),
+                name => tags.iter().find(|(key, _)| *key == name).map_or(&b""[..], |(_, value)| value),
+            };
+            let values: Vec<&[u8]> = names.iter().map(value).collect();
+            Some(md5_hex(&values.join(&b'_')).into())
+        }
+    };
+    let footer = Footer::new(topic.text.as_bytes(), &host.source_ip, &host.machine_uuid, tags);
+    Common { footer, hash_key }
+}
+
+/// True if groups of files that are read like this may have a tag `name` (or it names source or topic).
+/// `env_tags` are the names of the environment's.
+pub fn may_be_tag(name: &str, topic: &TopicRule, has_inode: bool, env_tags: &[String]) -> bool {
+    match name {
+        SOURCE | TOPIC | "__hostname__" | "__path__" | "__user_defined_id__" => true,
+        "__inode__" => has_inode,
+        _ => env_tags.iter().any(|tag| tag == name) || topic_tags(topic).iter().any(|tag| tag == name),
+    }
+}
+
+/// Names of the tags that a topic brings along.
+fn topic_tags(rule: &TopicRule) -> Vec<String> {
+    let TopicRule::Path(regex) = rule else { return Vec::new() };
+    let names: Vec<Option<&str>> = regex.capture_names().skip(1).collect();
+    if matches!(names.as_slice(), [None]) {
+        return Vec::new();
+    }
+    let name = |(i, name): (usize, &Option<&str>)| {
+        name.map_or_else(|| format!("__topic_{}__", i + 1), str::to_owned)
+    };
+    names.iter().enumerate().map(name).collect()
 }
 
 fn truncated(text: &str, bytes_max: usize) -> &str {
@@ -68,27 +125,22 @@ fn topic(rule: &TopicRule, path: &str) -> Topic {
     match rule {
         TopicRule::None => Topic::default(),
         TopicRule::Fixed(text) => Topic { text: text.clone(), tags: Vec::new() },
-        TopicRule::Path(regex) => path_topic(regex, without_rotation_suffix(path)),
+        TopicRule::Path(regex) => path_topic(rule, regex, without_rotation_suffix(path)),
     }
 }
 
 /// One unnamed group: its text. Otherwise all texts joined by `_`, each one also a tag.
-fn path_topic(regex: &regex::bytes::Regex, path: &str) -> Topic {
+fn path_topic(rule: &TopicRule, regex: &regex::bytes::Regex, path: &str) -> Topic {
     let Some(captures) = regex.captures(path.as_bytes()) else { return Topic::default() };
     let text = |i: usize| {
         captures.get(i).map_or(String::new(), |m| String::from_utf8_lossy(m.as_bytes()).into_owned())
     };
-    let named = regex.capture_names().skip(1).any(|name| name.is_some());
-    let groups = regex.captures_len() - 1;
-    if groups == 1 && !named {
+    let names = topic_tags(rule);
+    if names.is_empty() {
         return Topic { text: text(1), tags: Vec::new() };
     }
-    let tags: Vec<(String, String)> = regex
-        .capture_names()
-        .enumerate()
-        .skip(1)
-        .map(|(i, name)| (name.map_or_else(|| format!("__topic_{i}__"), str::to_owned), text(i)))
-        .collect();
+    let tags: Vec<(String, String)> =
+        names.into_iter().enumerate().map(|(i, name)| (name, text(i + 1))).collect();
     let joined: Vec<&str> = tags.iter().map(|(_, v)| v.as_str()).collect();
     Topic { text: joined.join("_"), tags }
 }
@@ -134,7 +186,8 @@ mod tests {
     use crate::pipeline::full_match;
 
     fn group(host: &Host, rule: &TopicRule, path: &str) -> LogGroup {
-        let bytes = Group::default().finish(&footer_of(host, rule, Path::new(path), None), "AB-0");
+        let bytes = Group::default()
+            .finish(&common_of(host, rule, &Shards::Any, Path::new(path), None).footer, "AB-0");
         LogGroup::decode(&bytes[..]).expect("a LogGroup")
     }
 
@@ -197,6 +250,36 @@ mod tests {
         check_topic(&rule(r"/(\w+)/a[.]\d"), "/x/a.9", "x");
         check_topic(&rule(r"/(\w+)/(x)?a"), "/bob/a", "bob_ __topic_1__=bob __topic_2__=");
         check_topic(&rule(r"/(\w+)"), "/x/y", "");
+    }
+
+    #[test]
+    fn the_shard_follows_from_the_values_of_tags_joined() {
+        let rule = TopicRule::Path(full_match(r"/(?<user>\w+)/(\w+)").expect("regex"));
+        let key = |names: &[&str], inode| {
+            let shards = Shards::ByTags(names.iter().map(|n| (*n).to_owned()).collect());
+            common_of(&host(), &rule, &shards, Path::new("/bob/x"), inode).hash_key.expect("a key")
+        };
+        let md5 = |text: &str| Arc::from(md5_hex(text.as_bytes()));
+        assert_eq!(key(&["__source__"], None), md5("10.0.0.9"));
+        assert_eq!(key(&["_pod_name_", "__topic__", "user"], None), md5("pod-1_bob_x_bob"));
+        assert_eq!(key(&["__path__", "__inode__"], Some("7")), md5("/bob/x_7"));
+        assert_eq!(key(&["_unset_", "__user_defined_id__"], None), md5("_"), "tags without a value");
+        assert_eq!(common_of(&host(), &rule, &Shards::Any, Path::new("/x"), None).hash_key, None);
+    }
+
+    #[test]
+    fn only_tags_that_a_group_may_have_are_known() {
+        let env = ["_pod_name_".to_owned()];
+        let topic = |regex: &str| TopicRule::Path(full_match(regex).expect("regex"));
+        let may = |name: &str, topic: &TopicRule| may_be_tag(name, topic, false, &env);
+        for name in ["__source__", "__topic__", "__hostname__", "__path__", "_pod_name_"] {
+            assert!(may(name, &TopicRule::None), "{name}");
+        }
+        for name in ["", "content", "__inode__", "_pod_ip_", "user", "__topic_1__", "__pack_id__"] {
+            assert!(!may(name, &topic("/(a)")), "{name}");
+        }
+        assert!(may_be_tag("__inode__", &TopicRule::None, true, &env));
+        assert!(may("user", &topic("/(?<user>a)")) && may("__topic_2__", &topic("/(?<user>a)(b)")));
     }
 
     #[test]

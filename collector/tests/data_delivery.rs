@@ -6,9 +6,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use collector::pipeline::{
-    Delimiter, Multiline, Overflow, Parse, TimeRule, TopicRule, Unmatched, full_match,
+    Delimiter, Multiline, Overflow, Parse, Shards, TimeRule, TopicRule, Unmatched, full_match,
 };
 use data_support::{Bench, Fault, destination, eventually, far, regex, simple};
+use sls_api::sign::md5_hex;
 
 fn lines(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|i| format!("line {i}")).collect()
@@ -51,6 +52,25 @@ async fn a_group_says_where_its_logs_come_from() {
     assert!(tag("__pack_id__").is_some_and(|id| id.ends_with("-0")));
     assert_eq!(groups[0].topic.as_deref(), Some("a"));
     assert_eq!(groups[0].source.as_deref(), Some("10.0.0.9"));
+}
+
+#[tokio::test]
+async fn logs_of_each_file_go_to_the_shard_of_its_tags() {
+    let bench = Bench::new().await;
+    let names = ["_pod_name_", "__path__"].map(str::to_owned).to_vec();
+    let mut pipeline = collector::pipeline::Pipeline { shards: Shards::ByTags(names), ..simple() };
+    pipeline.input.file_pattern = "*.log".to_owned();
+    let engine = bench.start(vec![pipeline]);
+    bench.append("a.log", "x\n");
+    bench.append("b.log", "y\n");
+    bench.sink.wait_for(2).await;
+    let mut keys = bench.sink.keys();
+    keys.sort();
+    let key = |path: &str| Some(md5_hex(format!("pod-1_{path}").as_bytes()));
+    let mut expected = [key("/logs/a.log"), key("/logs/b.log")];
+    expected.sort();
+    assert_eq!(keys, expected);
+    assert!(engine.drain(far()).await.is_complete);
 }
 
 #[tokio::test]

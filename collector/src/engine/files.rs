@@ -131,7 +131,7 @@ impl Reader {
             key,
             pipeline: id,
             lane: running.lane,
-            footer: tags::footer(&self.settings.host, &running.config, &at.shown, identity.inode),
+            common: tags::common(&self.settings.host, &running.config, &at.shown, identity.inode),
             at,
             link_target,
             place,
@@ -238,7 +238,7 @@ impl Reader {
             if running.matcher.matches_path(&file.at.shown) {
                 file.lane = running.lane;
                 file.seen = Seen::nothing_before(file.tail.position());
-                file.set_footer(&self.settings.host, &running.config);
+                file.set_common(&self.settings.host, &running.config);
             } else {
                 released.push(file.key);
             }

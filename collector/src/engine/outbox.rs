@@ -4,6 +4,10 @@
 //! [`Carrier`]; the engine is told of the outcome and gives it to [`Outbox::settle`]. A lane that
 //! has no room stops the reading of its files (back-pressure), never drops. Called by `engine` only.
 
+mod parcel;
+
+pub use parcel::{Carrier, Outcome, PackedGroup, Parcel, Route};
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,47 +22,6 @@ use crate::pipeline::Destination;
 
 /// Buffers kept for the next groups, each up to the size of a full group.
 const SPARE_BUFFERS_MAX: usize = 2;
-
-/// A LogGroup of one file, compressed.
-#[derive(Debug, Clone)]
-pub struct PackedGroup {
-    pub file: FileKey,
-    pub body: Bytes,
-    pub compression: Compression,
-    /// Bytes before compression.
-    pub raw_bytes: usize,
-    /// Bytes of the log file that the logs were made of.
-    pub source_bytes: u64,
-    pub logs: u32,
-}
-
-/// One request under way.
-#[derive(Debug, Clone)]
-pub struct Parcel {
-    pub id: ParcelId,
-    pub destination: Arc<Destination>,
-    /// At least one. Parcels with groups of the same file must arrive in the order in which they
-    /// were given.
-    pub groups: Vec<PackedGroup>,
-}
-
-/// What became of a parcel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Acknowledged,
-    /// Refused for good; `logs_lost` of its logs are gone (some may have been delivered).
-    Refused {
-        logs_lost: u32,
-    },
-}
-
-/// Takes parcels to the server; reports each one's outcome to the engine, at some time.
-pub trait Carrier: Send {
-    fn carry(&mut self, parcel: Parcel);
-
-    /// Nothing more will come for this destination, and nothing is under way.
-    fn forget(&mut self, _destination: &Destination) {}
-}
 
 /// Names a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -272,28 +235,32 @@ impl Outbox {
     }
 
     /// Puts the LogGroup `group`, of so many logs from so many bytes, into the next parcel of the lane, which is
-    /// sent when it is full or by [`Self::post`].
+    /// sent when it is full or by [`Self::post`]; one whose route names a key travels alone and at once.
     pub fn put(
         &mut self,
         lane_id: LaneId,
         file: FileKey,
-        group: Vec<u8>,
-        (logs, source_bytes): (u32, u64),
+        route: Route,
+        (group, logs, source_bytes): (Vec<u8>, u32, u64),
         now: Instant,
     ) -> ParcelId {
         let packed = PackedGroup { source_bytes, ..self.pack(lane_id, file, &group, logs) };
         self.keep_spare(group);
+        if route != Route::Any {
+            self.post(lane_id, now); // what came before goes before
+        }
         let fresh = ParcelId(self.next_parcel);
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return fresh };
         let destination = &lane.destination;
+        let is_alone = route != Route::Any;
         let parcel = lane.filling.get_or_insert_with(|| {
             self.next_parcel += 1;
-            Parcel { id: fresh, destination: Arc::clone(destination), groups: Vec::new() }
+            Parcel { id: fresh, destination: Arc::clone(destination), route, groups: Vec::new() }
         });
         let id = parcel.id;
         parcel.groups.push(packed);
         let raw_bytes: usize = parcel.groups.iter().map(|g| g.raw_bytes).sum();
-        if raw_bytes >= self.limits.group_text_bytes_max {
+        if is_alone || raw_bytes >= self.limits.group_text_bytes_max {
             self.post(lane_id, now);
         }
         id

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::tz::TimeZone;
 
 use super::books::{Books, Bytes, Lines};
-use super::outbox::{LaneId, Outbox};
+use super::outbox::{LaneId, Outbox, Route};
 use super::status::PipelineBoard;
 use crate::checkpoint::Progress;
 use crate::discover::{Located, Matcher};
 use crate::events::{Seen, Splitter};
-use crate::pack::{Footer, Group};
+use crate::pack::Group;
 use crate::parse::Parser;
 use crate::parse::time::{Clock, TimeFormatError};
 use crate::pipeline::{Pipeline, Unmatched};
 use crate::shape::Shaper;
-use crate::tags::{self, Host, PackIds};
+use crate::tags::{self, Common, Host, PackIds};
 use crate::tail::{Bookmark, Tail};
 
 /// Names a tracked generation in this process; also its key in the checkpoint.
@@ -118,7 +118,7 @@ pub struct Tracked {
     pub open: Option<Group>,
     pub progress: Progress,
     pub books: Books,
-    pub footer: Footer,
+    pub common: Common,
     pub pack_ids: PackIds,
     /// What is known of the pending bytes.
     pub seen: Seen,
@@ -144,9 +144,10 @@ impl Tracked {
         let Some(group) = self.open.take() else { return };
         outbox.closed(self.lane, self.key, group.encoded_bytes());
         let logs = group.logs();
-        let bytes = group.finish(&self.footer, &self.pack_ids.take());
+        let bytes = group.finish(&self.common.footer, &self.pack_ids.take());
         let source_bytes = self.books.sent(end.position, logs);
-        let parcel = outbox.put(self.lane, self.key, bytes, (logs, source_bytes), now);
+        let route = self.common.hash_key.clone().map_or(Route::Any, Route::Key);
+        let parcel = outbox.put(self.lane, self.key, route, (bytes, logs, source_bytes), now);
         self.progress.sent(parcel, end);
     }
 
@@ -187,8 +188,8 @@ impl Tracked {
         !self.is_released && self.place != Place::Gone
     }
 
-    /// The common fields of this file's groups, after a change of the pipeline.
-    pub fn set_footer(&mut self, host: &Host, config: &Pipeline) {
-        self.footer = tags::footer(host, config, &self.at.shown, self.tail.identity().inode);
+    /// What this file's groups have in common, after a change of the pipeline.
+    pub fn set_common(&mut self, host: &Host, config: &Pipeline) {
+        self.common = tags::common(host, config, &self.at.shown, self.tail.identity().inode);
     }
 }

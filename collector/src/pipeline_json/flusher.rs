@@ -5,10 +5,15 @@ use sls_api::codec::Compression;
 use super::Findings;
 use super::section::{Plugin, Section};
 use crate::instance_config::InstanceConfig;
-use crate::pipeline::Destination;
+use crate::pipeline::{Destination, Shards};
 
-/// `None` after a problem.
-pub fn read(plugin: Plugin, instance: &InstanceConfig, findings: &mut Findings) -> Option<Destination> {
+/// `None` after a problem. `is_tag` says whether groups may have a tag of this name.
+pub fn read(
+    plugin: Plugin,
+    instance: &InstanceConfig,
+    is_tag: impl Fn(&str) -> bool,
+    findings: &mut Findings,
+) -> Option<(Destination, Shards)> {
     let Plugin { kind, mut section } = plugin;
     if kind != "flusher_sls" {
         let message = format!("{kind} is not supported by this collector; use flusher_sls");
@@ -24,18 +29,34 @@ pub fn read(plugin: Plugin, instance: &InstanceConfig, findings: &mut Findings) 
         findings.problem(section.field("TelemetryType"), message);
     }
     let place = place(&mut section, instance, findings);
-    section
-        .without_effect(&["ShardHashKeys", "MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
+    let shards = shards(&mut section, is_tag, findings);
+    section.without_effect(&["MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
     section.finish(findings);
     let (region, endpoint) = place?;
-    Some(Destination {
+    let destination = Destination {
         project: project?,
         logstore: logstore?,
         region,
         endpoint: Some(endpoint),
         compression: compression?,
-    })
+    };
+    Some((destination, shards))
+}
+
+/// `ShardHashKeys`: a name that no group has would send all logs to one shard.
+fn shards(section: &mut Section, is_tag: impl Fn(&str) -> bool, findings: &mut Findings) -> Shards {
+    let names = section.texts("ShardHashKeys", findings);
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_tag(name)) {
+        findings.problem(
+            section.field(&format!("ShardHashKeys[{index}]")),
+            format!(
+                "no log has a tag {name:?}; use __source__, __topic__, __hostname__, __path__, a name of \
+                 ALIYUN_LOG_ENV_TAGS or one that the topic's expression gives"
+            ),
+        );
+    }
+    if names.is_empty() { Shards::Any } else { Shards::ByTags(names) }
 }
 
 fn name<T>(section: &mut Section, key: &str, findings: &mut Findings) -> Option<T>

@@ -351,9 +351,21 @@ fn what_has_no_effect_is_a_notice_only() {
         inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod
         set dockerFile to false
         inputs[0].Colour: is not known and has no effect
-        check its spelling
-        flushers[0].ShardHashKeys: has no effect in this collector"#]]
+        check its spelling"#]]
     .assert_eq(&accepted.notice_text().replace("; ", "\n"));
+}
+
+#[test]
+fn logs_are_divided_by_tags_that_they_have_and_by_no_others() {
+    let mut config = valid();
+    config["flushers"][0]["ShardHashKeys"] = json!(["__source__", "__path__"]);
+    let accepted = parse("c", 7, config.to_string().as_bytes(), &instance()).unwrap();
+    let names = vec!["__source__".to_owned(), "__path__".to_owned()];
+    assert_eq!(accepted.pipeline.unwrap().shards, crate::pipeline::Shards::ByTags(names));
+    config["flushers"][0]["ShardHashKeys"] = json!(["__path__", "content"]);
+    let invalid = parse("c", 7, config.to_string().as_bytes(), &instance()).unwrap_err();
+    expect![[r#"flushers[0].ShardHashKeys[1]: no log has a tag "content"; use __source__, __topic__, __hostname__, __path__, a name of ALIYUN_LOG_ENV_TAGS or one that the topic's expression gives"#]]
+        .assert_eq(&invalid.to_string());
 }
 
 /// The wire meets here: what the server side makes of the document's configs, this side reads.
@@ -410,8 +422,7 @@ fn the_translation_of_classic_configs_is_understood() {
             topic Fixed("web"), unmatched KeepRaw
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod; set dockerFile to false
-            notice: processors[3].SourceKey: masks "rest" only: the text is still in "line", beside the fields
-            notice: flushers[0].ShardHashKeys: has no effect in this collector"#]],
+            notice: processors[3].SourceKey: masks "rest" only: the text is still in "line", beside the fields"#]],
     );
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sls_api::NoQuery;
 use sls_api::ops::InLogstore;
-use sls_api::ops::logs::PutLogs;
+use sls_api::ops::logs::{PutByKeyQuery, PutLogs, PutLogsByKey};
 use sls_client::retry::backoff;
 use sls_client::{Client, ClientError};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -18,7 +18,7 @@ use super::piece::Piece;
 use super::verdict::MALFORMED_TRIES_MAX;
 use super::{Clients, News, Report, Trouble, Verdict, judge};
 use crate::checkpoint::ParcelId;
-use crate::engine::outbox::{Outcome, Parcel};
+use crate::engine::outbox::{Outcome, Parcel, Route};
 use crate::engine::tracked::FileKey;
 use crate::pipeline::Destination;
 
@@ -28,6 +28,7 @@ struct Job {
     parcel: ParcelId,
     files: Vec<FileKey>,
     destination: Arc<Destination>,
+    route: Route,
     pieces: VecDeque<Piece>,
     malformed_tries: u32,
     logs_lost: u32,
@@ -209,10 +210,13 @@ impl Lane {
 
 async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
     let path = InLogstore { logstore: job.destination.logstore.clone() };
-    let result = match job.pieces.front() {
-        None => Ok(()),
-        Some(piece) => {
-            client.send::<PutLogs>(Some(&job.destination.project), &path, &NoQuery {}, &piece.body()).await
+    let project = Some(&job.destination.project);
+    let result = match (job.pieces.front(), &job.route) {
+        (None, _) => Ok(()),
+        (Some(piece), Route::Any) => client.send::<PutLogs>(project, &path, &NoQuery {}, &piece.body()).await,
+        (Some(piece), Route::Key(key)) => {
+            let query = PutByKeyQuery { key: key.to_string(), seqid: None };
+            client.send::<PutLogsByKey>(project, &path, &query, &piece.body()).await
         }
     };
     (job, result)
@@ -224,6 +228,7 @@ impl Job {
             parcel: parcel.id,
             files: parcel.groups.iter().map(|g| g.file).collect(),
             destination: parcel.destination,
+            route: parcel.route,
             pieces: VecDeque::from([Piece::new(parcel.groups)]),
             malformed_tries: 0,
             logs_lost: 0,

@@ -256,6 +256,7 @@ pub fn simple() -> Pipeline {
         unmatched: Unmatched::Discard,
         steps: Vec::new(),
         raw_key: None,
+        shards: Default::default(),
         destination: Destination {
             project: "project-1".parse().expect("project"),
             logstore: "store".parse().expect("Logstore"),

@@ -38,6 +38,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Inner {
     groups: Vec<(String, LogGroup)>,
+    /// The hash key of every request that was taken.
+    keys: Vec<Option<String>>,
     faults: VecDeque<Fault>,
     standing: Option<Fault>,
     requests: usize,
@@ -93,7 +95,10 @@ impl Sink {
             match fault {
                 Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
                 Some(Fault::Hang) => return Err(Fault::Hang),
-                _ => inner.groups.extend(groups.into_iter().map(|group| (request.logstore(), group))),
+                _ => {
+                    inner.keys.push(request.parameter("key").map(str::to_owned));
+                    inner.groups.extend(groups.into_iter().map(|group| (request.logstore(), group)));
+                }
             }
             match fault {
                 Some(fault) => Err(fault),
@@ -127,6 +132,11 @@ impl Sink {
 
     pub fn groups(&self) -> Vec<LogGroup> {
         self.with(|inner| inner.groups.iter().map(|(_, group)| group.clone()).collect())
+    }
+
+    /// The hash keys of the requests that were taken, in the order of arrival.
+    pub fn keys(&self) -> Vec<Option<String>> {
+        self.with(|inner| inner.keys.clone())
     }
 
     /// The values of field `key` of all logs of a Logstore, in the order of arrival.
@@ -175,6 +185,14 @@ impl Request {
 
     fn logstore(&self) -> String {
         self.head.split('/').nth(2).expect("a Logstore in the path").to_owned()
+    }
+
+    /// A parameter of the route by hash key.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let target = self.head.split(' ').nth(1).expect("a target");
+        let (path, query) = target.split_once('?')?;
+        assert!(path.ends_with("/shards/route"), "{target}");
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn log_groups(&self) -> Vec<LogGroup> {
@@ -305,6 +323,7 @@ pub fn simple() -> Pipeline {
         unmatched: Unmatched::Discard,
         steps: Vec::new(),
         raw_key: None,
+        shards: Default::default(),
         destination: destination("store"),
     }
 }

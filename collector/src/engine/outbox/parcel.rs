@@ -1,0 +1,61 @@
+//! What is handed to the server's side, and how its fate comes back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sls_api::codec::Compression;
+
+use crate::checkpoint::ParcelId;
+use crate::engine::tracked::FileKey;
+use crate::pipeline::Destination;
+
+/// A LogGroup of one file, compressed.
+#[derive(Debug, Clone)]
+pub struct PackedGroup {
+    pub file: FileKey,
+    pub body: Bytes,
+    pub compression: Compression,
+    /// Bytes before compression.
+    pub raw_bytes: usize,
+    /// Bytes of the log file that the logs were made of.
+    pub source_bytes: u64,
+    pub logs: u32,
+}
+
+/// One request under way.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    pub id: ParcelId,
+    pub destination: Arc<Destination>,
+    pub route: Route,
+    /// At least one; exactly one if the route names a key. Parcels with groups of the same file must
+    /// arrive in the order in which they were given.
+    pub groups: Vec<PackedGroup>,
+}
+
+/// What became of a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Acknowledged,
+    /// Refused for good; `logs_lost` of its logs are gone (some may have been delivered).
+    Refused {
+        logs_lost: u32,
+    },
+}
+
+/// Takes parcels to the server; reports each one's outcome to the engine, at some time.
+pub trait Carrier: Send {
+    fn carry(&mut self, parcel: Parcel);
+
+    /// Nothing more will come for this destination, and nothing is under way.
+    fn forget(&mut self, _destination: &Destination) {}
+}
+
+/// How a parcel finds its shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// The server chooses.
+    Any,
+    /// The shard that owns this hash key.
+    Key(Arc<str>),
+}
