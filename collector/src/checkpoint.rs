@@ -4,12 +4,14 @@
 //! only the contiguous part counts. [`Store`] keeps the result in one file: a version line, then one
 //! record a line, each with its checksum; records are appended and the file is rewritten (aside,
 //! then renamed) when it has grown. After kill -9 at any moment the last whole record of each
-//! generation counts. Called by `engine` only.
+//! generation counts. [`Ranges`] is what exactly-once delivery adds to it. Called by `engine` only.
 
 mod entry;
+mod ranges;
 mod store;
 
 pub use entry::Entry;
+pub use ranges::{Numbers, Range, Ranges};
 pub use store::{LoadProblem, Store, StoreError};
 
 use std::collections::VecDeque;
@@ -44,6 +46,11 @@ impl Progress {
     /// Everything before this was acknowledged.
     pub fn acked(&self) -> Bookmark {
         self.acked
+    }
+
+    /// Everything before this was handed over.
+    pub fn handed_over(&self) -> Bookmark {
+        self.outstanding.back().map_or(self.acked, |last| last.end)
     }
 
     /// True if everything handed over was acknowledged.

@@ -6,8 +6,8 @@
 //! [`Engine::stop`] to end.
 //!
 //! Reading order: [`reader`] (the turn) → `changes` (what the file system did) → `files` and
-//! `resume` (which content is where) → `feed` (the hot path) → [`outbox`] and `delivery`
-//! (parcels, acknowledgements, checkpoint) → [`drain`] → [`books`].
+//! `resume` (which content is where) → `feed` (the hot path), `replay` (the same again after a restart) →
+//! [`outbox`] and `delivery` (parcels, acknowledgements, checkpoint) → [`drain`] → [`books`].
 
 pub mod books;
 mod changes;
@@ -20,6 +20,7 @@ mod leave;
 pub mod outbox;
 mod problems;
 pub mod reader;
+mod replay;
 mod resume;
 pub mod status;
 mod thread;

@@ -4,6 +4,7 @@
 //! counts equal, paths absolute); the data path never sees raw JSON. Called by `pipeline_json`
 //! (which builds it) and by `engine` (which runs it).
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,19 @@ pub enum Shards {
     /// The MD5 of the values of these tags, joined with `_` (`ShardHashKeys`). `__source__` and
     /// `__topic__` are names too.
     ByTags(Vec<String>),
+    /// Each file has so many hash keys of its own, and numbers its parts for a server that refuses what
+    /// it has already (`EnableExactlyOnce`).
+    ExactlyOnce(NonZeroU16),
+}
+
+impl Shards {
+    /// Hash keys of a file whose parts are numbered; 0 if they are not.
+    pub fn keys(&self) -> u16 {
+        match self {
+            Self::ExactlyOnce(keys) => keys.get(),
+            Self::Any | Self::ByTags(_) => 0,
+        }
+    }
 }
 
 /// Which files belong to the pipeline. Paths are as the config names them (no path prefix).

@@ -109,31 +109,30 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
         root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
     let global = global::read(root.section("global", &mut findings), &mut findings);
     let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
-    let has_inode = input.as_ref().is_some_and(|(input, _)| input.position_meta.inode);
+    let has_inode = input.as_ref().is_some_and(|input| input.files.position_meta.inode);
+    let exactly_once = input.as_ref().and_then(|input| input.exactly_once);
     let is_tag = |name: &str| tags::may_be_tag(name, &global.topic, has_inode, &instance.env_tags);
     let destination = root
         .only_plugin("flushers", &mut findings)
-        .and_then(|plugin| flusher::read(plugin, instance, is_tag, &mut findings));
+        .and_then(|plugin| flusher::read(plugin, instance, is_tag, exactly_once, &mut findings));
     for aggregator in root.plugins("aggregators", &mut findings) {
         let field = format!("{}.Type", aggregator.path());
         findings.problem(field, "aggregators are not supported by this collector; remove it");
     }
     if let Some(processing) = &processing {
-        let offset_key = input.as_ref().and_then(|(input, _)| input.position_meta.offset_key.as_deref());
+        let offset_key = input.as_ref().and_then(|input| input.files.position_meta.offset_key.as_deref());
         names::check(processing, offset_key, &mut findings);
     }
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);
     match (input, processing, destination) {
-        (Some((input, multiline)), Some(processing), Some((destination, shards)))
-            if findings.problems.is_empty() =>
-        {
+        (Some(input), Some(processing), Some((destination, shards))) if findings.problems.is_empty() => {
             let Processing { parsing, time, steps, .. } = processing;
             let pipeline = Pipeline {
                 name: name.to_owned(),
                 version,
-                input,
-                multiline,
+                input: input.files,
+                multiline: input.multiline,
                 parse: parsing.parse,
                 time,
                 topic: global.topic,

@@ -69,7 +69,7 @@ fn common_of(
     tags.extend(host.env_tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
     tags.extend(topic.tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
     let hash_key = match shards {
-        Shards::Any => None,
+        Shards::Any | Shards::ExactlyOnce(_) => None,
         Shards::ByTags(names) => {
             let value = |name: &String| match name.as_str() {
                 SOURCE => host.source_ip.as_bytes(),

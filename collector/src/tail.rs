@@ -114,6 +114,21 @@ impl Tail {
         Self::from_position(file, identity, offset + skip)
     }
 
+    /// The same, to come back to.
+    ///
+    /// # Errors
+    /// The process has too many open files.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let Self { identity, signature, position, .. } = *self;
+        let (before, carry) = (self.before.clone(), self.carry.clone());
+        Ok(Self { file: self.file.try_clone()?, identity, signature, position, before, carry })
+    }
+
+    /// What was handed over last had no newline.
+    pub fn is_mid_line(&self) -> bool {
+        self.before.last().is_some_and(|byte| *byte != b'\n')
+    }
+
     pub fn identity(&self) -> FileIdentity {
         self.identity
     }

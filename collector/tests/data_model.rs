@@ -4,17 +4,21 @@
 //! Real files in a temporary directory, a carrier in memory, time of the test's own: nothing waits.
 
 mod data_rig;
+mod data_writer;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, OpenOptions};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use collector::pipeline::{self, Multiline, Parse, Pipeline, full_match};
+use collector::engine::outbox::Route;
+use collector::pipeline::{self, Multiline, Parse, Pipeline, Shards, full_match};
 use data_rig::{Rig, groups_of, simple, simple_on, values_of};
+use data_writer::{Writer, inode, same_file, shift};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -71,63 +75,6 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The application's side: what it wrote, and what of it must arrive.
-struct Writer {
-    path: PathBuf,
-    file: Option<File>,
-    next: usize,
-    /// The unterminated text at the end of the file that is open.
-    begun: Option<String>,
-    lines: Vec<String>,
-    /// The lines in every file that has a name, by inode.
-    on_disk: BTreeMap<u64, Vec<String>>,
-}
-
-impl Writer {
-    fn file(&mut self) -> &mut File {
-        self.file.get_or_insert_with(|| {
-            OpenOptions::new().create(true).append(true).open(&self.path).expect("open the log")
-        })
-    }
-
-    fn text(&mut self, width: usize) -> String {
-        self.next += 1;
-        format!("{}-{}", self.next, "x".repeat(width))
-    }
-
-    fn append(&mut self, lines: usize, width: usize) {
-        for _ in 0..lines {
-            let text = self.text(width);
-            let line = match self.begun.take() {
-                Some(begun) => begun + &text,
-                None => text.clone(),
-            };
-            self.file().write_all(format!("{text}\n").as_bytes()).expect("write");
-            self.note_line(line);
-        }
-    }
-
-    fn note_line(&mut self, line: String) {
-        let inode = inode(&self.file().metadata().expect("stat"));
-        self.on_disk.entry(inode).or_default().push(line.clone());
-        self.lines.push(line);
-    }
-
-    fn begin(&mut self, width: usize) {
-        let text = self.text(width);
-        self.file().write_all(text.as_bytes()).expect("write");
-        self.begun = Some(self.begun.take().unwrap_or_default() + &text);
-    }
-
-    /// The file is written no further: its unterminated end is a line of its own.
-    fn close(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            self.note_line(begun);
-        }
-        self.file = None;
-    }
-}
-
 struct World {
     rig: Rig,
     pipeline: Pipeline,
@@ -139,6 +86,8 @@ struct World {
     beyond_recall: BTreeSet<String>,
     /// An acknowledgement was lost, so that lines may come twice.
     may_repeat: bool,
+    /// The last number of each hash key: what comes again under one is not taken.
+    numbers: HashMap<Arc<str>, i64>,
 }
 
 impl World {
@@ -158,6 +107,7 @@ impl World {
             safe: BTreeSet::new(),
             beyond_recall: BTreeSet::new(),
             may_repeat: false,
+            numbers: HashMap::new(),
         };
         world.start();
         world
@@ -182,8 +132,10 @@ impl World {
     /// The server takes the oldest request. (The shipper sends those of one file in their order.)
     fn take(&mut self, answered: bool) {
         let Some(parcel) = self.rig.carried.front() else { return };
-        for line in groups_of(&parcel).iter().flat_map(values_of) {
-            *self.received.entry(line).or_default() += 1;
+        if self.is_new(&parcel.route) {
+            for line in groups_of(&parcel).iter().flat_map(values_of) {
+                *self.received.entry(line).or_default() += 1;
+            }
         }
         if answered {
             self.rig.carried.pop();
@@ -191,6 +143,15 @@ impl World {
         } else {
             self.may_repeat = true;
         }
+    }
+
+    /// What a server does that checks numbers.
+    fn is_new(&mut self, route: &Route) -> bool {
+        let Route::Numbered { key, numbers, .. } = route else { return true };
+        let last = self.numbers.entry(Arc::clone(key)).or_insert(i64::MIN);
+        let is_new = numbers.last() > *last;
+        *last = numbers.last().max(*last);
+        is_new
     }
 
     fn take_all(&mut self) {
@@ -340,29 +301,10 @@ impl World {
         assert!(missing.is_empty(), "missing: {missing:?}");
         let foreign: Vec<_> = self.received.keys().filter(|l| !wanted.contains_key(l)).collect();
         assert!(foreign.is_empty(), "never written: {foreign:?}");
-        if !self.may_repeat {
+        if !self.may_repeat || self.pipeline.shards.keys() > 0 {
             let repeated: Vec<_> = self.received.iter().filter(|(_, n)| **n > 1).collect();
             assert!(repeated.is_empty(), "repeated: {repeated:?}");
         }
-    }
-}
-
-fn inode(meta: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(meta)
-}
-
-fn same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let open = file.metadata().expect("stat");
-    fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (open.dev(), open.ino()))
-}
-
-/// `a.log.1` → `a.log.2` and so on.
-fn shift(logs: &Path) {
-    let name = |n: usize| logs.join(format!("a.log.{n}"));
-    let last = (1..).find(|n| !name(*n).exists()).expect("a free number");
-    for n in (1..last).rev() {
-        fs::rename(name(n), name(n + 1)).expect("rename");
     }
 }
 
@@ -421,6 +363,10 @@ fn multi_line() -> Pipeline {
     Pipeline { multiline: Multiline::begin(full_match(r"\d+-.*").expect("regex")), ..simple() }
 }
 
+fn numbered(keys: u16, pipeline: Pipeline) -> Pipeline {
+    Pipeline { shards: Shards::ExactlyOnce(NonZeroU16::new(keys).expect("keys")), ..pipeline }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/data_model.seeds"))),
@@ -458,6 +404,21 @@ proptest! {
             false => dropping(),
         };
         run_to_a_dead_end(pipeline, &steps);
+    }
+
+    #[test]
+    fn no_line_is_lost_or_repeated_with_numbers(steps in prop::collection::vec(step(), 1..40)) {
+        run(false, numbered(2, simple()), &steps);
+    }
+
+    #[test]
+    fn no_line_is_lost_or_repeated_with_numbers_by_polling(steps in prop::collection::vec(step(), 1..40)) {
+        run(true, numbered(1, simple()), &steps);
+    }
+
+    #[test]
+    fn no_event_is_lost_or_repeated_with_numbers_in_multi_line_mode(steps in prop::collection::vec(step(), 1..40)) {
+        run(false, numbered(3, multi_line()), &steps);
     }
 
     #[test]

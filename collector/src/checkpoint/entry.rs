@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::ranges::Ranges;
 use crate::tail::{Bookmark, FileIdentity, Mark, Signature};
 
 /// The last known state of one generation of one file.
@@ -30,6 +31,9 @@ pub struct Entry {
     /// The file was read to its end and left; it is kept so that it is not read again.
     #[serde(default)]
     pub is_finished: bool,
+    /// What was sent under numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<Ranges>,
 }
 
 impl Entry {
@@ -55,6 +59,7 @@ impl Entry {
             signature_hash: at.signature.hash(),
             updated_us: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64),
             is_finished: false,
+            ranges: None,
         }
     }
 

@@ -118,7 +118,7 @@ pub enum Start {
 }
 
 /// The books of one generation.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Books {
     skipped: Skipped,
     lines: Lines,

@@ -86,7 +86,7 @@ impl Reader {
 
     /// Notes the acknowledged position of a file for the next save.
     pub(super) fn record(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
+        let Some(file) = self.files.get_mut(&key) else { return };
         let name = match self.pipelines.get(&file.pipeline) {
             Some(running) => running.config.name.clone(),
             None => match self.store.get(key.0) {
@@ -94,14 +94,18 @@ impl Reader {
                 None => return,
             },
         };
-        self.store.put(Entry::new(
-            key.0,
-            &name,
-            (&file.at.real, &file.at.shown),
-            file.tail.identity(),
-            file.progress.acked(),
-            self.seen_until,
-        ));
+        let mut at = file.progress.acked();
+        if let Some(ranges) = &mut file.ranges {
+            ranges.acknowledged(at.position);
+            if ranges.has_open() {
+                // The head of the file is known better than when reading was here.
+                at.signature = file.tail.bookmark().signature;
+            }
+        }
+        let (paths, identity) = ((&*file.at.real, &*file.at.shown), file.tail.identity());
+        let mut entry = Entry::new(key.0, &name, paths, identity, at, self.seen_until);
+        entry.ranges.clone_from(&file.ranges);
+        self.store.put(entry);
         self.request_save(now);
     }
 
@@ -113,6 +117,24 @@ impl Reader {
     pub(super) fn save_if_due(&mut self, now: Now) {
         if self.save_at.is_some_and(|at| at <= now.mono) {
             self.save(now);
+        }
+    }
+
+    /// Sends numbered parcels once the checkpoint on disk knows their ends and numbers. Without one
+    /// they wait: what is sent then could not be sent in the same way again.
+    pub(super) fn release_numbered(&mut self, now: Now) {
+        let files = self.outbox.held_files();
+        if files.is_empty() {
+            return;
+        }
+        for key in files {
+            self.record(key, now);
+        }
+        if !self.store_failing || self.save_at.is_some_and(|at| at <= now.mono) {
+            self.save(now);
+        }
+        if !self.store_failing {
+            self.outbox.release_held();
         }
     }
 

@@ -38,6 +38,9 @@ impl Reader {
         if !self.outbox.may_read(file.lane) {
             return self.outbox.block(file.lane, key);
         }
+        if !file.replay.is_empty() {
+            return self.replay(key, now);
+        }
         let pause = now.mono.saturating_duration_since(file.read_at);
         let checks_head = file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0;
         match file.tail.read(&mut self.block, self.settings.limits.block_bytes, checks_head) {
@@ -49,6 +52,7 @@ impl Reader {
                     file.grew = now.mono;
                     self.idle.note_activity(now);
                     self.hand_over(key, Take::WholeEvents, new, now);
+                    self.bound_range(key, now);
                 }
                 if !at_end {
                     self.make_ready(key);
@@ -86,7 +90,7 @@ impl Reader {
         }
     }
 
-    fn hand_over(&mut self, key: FileKey, take: Take, new: usize, now: Now) {
+    pub(super) fn hand_over(&mut self, key: FileKey, take: Take, new: usize, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let Some(running) = self.pipelines.get_mut(&file.pipeline) else { return };
         let mut feeder = Feeder {
@@ -114,7 +118,7 @@ impl Reader {
 
 /// How much of the pending bytes is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Take {
+pub(super) enum Take {
     WholeEvents,
     Everything,
 }
@@ -237,10 +241,11 @@ impl Feeder<'_> {
         let before = group.encoded_bytes();
         group.push(said.unwrap_or(collected), shaped.pairs());
         self.outbox.grew(group.encoded_bytes() - before);
-        if group.logs() >= self.limits.group_logs_max
+        let is_full = group.logs() >= self.limits.group_logs_max
             || group.text_bytes() >= self.limits.group_text_bytes_max
-            || group.encoded_bytes() >= ENCODED_PER_TEXT_MAX * self.limits.group_text_bytes_max
-        {
+            || group.encoded_bytes() >= ENCODED_PER_TEXT_MAX * self.limits.group_text_bytes_max;
+        // What is sent again ends where it ended before.
+        if is_full && self.file.replay.is_empty() {
             let end = self.file.tail.bookmark_in(self.block, skipped + event.next);
             self.file.seal(self.outbox, end, self.now.mono);
         }

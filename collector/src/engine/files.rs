@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::books::{Books, Start};
 use super::leave::LEFT_POLL_MIN;
@@ -127,6 +127,8 @@ impl Reader {
         if let Some(target) = &link_target {
             self.by_path.entry(target.clone()).or_default().push(key);
         }
+        let mut ranges = self.store.get(key.0).and_then(|entry| entry.ranges.clone());
+        let replay = ranges.as_mut().map(|r| r.resume(tail.file(), tail.position())).unwrap_or_default();
         let file = Tracked {
             key,
             pipeline: id,
@@ -137,11 +139,14 @@ impl Reader {
             place,
             progress: Progress::new(tail.bookmark()),
             books: Books::new(tail.position(), start),
+            keys: running.config.shards.keys(),
+            ranges,
+            replay,
             seen: Seen::nothing_before(tail.position()),
+            is_mid_line: tail.is_mid_line(),
             tail,
             open: None,
             pack_ids,
-            is_mid_line: false,
             at_end: false,
             read_at: now.mono,
             looked_at: now.wall,
@@ -247,30 +252,6 @@ impl Reader {
             self.release(key);
         }
         self.look_at_all_files_of(id);
-    }
-
-    /// Reads the rest of a truncated file's content from the copy that was made of it, if there is one.
-    fn continue_in_copy(&mut self, key: FileKey, now: Now) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
-        let bookmark = file.tail.read_bookmark();
-        let id = file.pipeline;
-        let Some(copy) = self.find_content(id, &file.at, &bookmark) else { return false };
-        let Some(file) = self.files.get_mut(&key) else { return false };
-        if copy.size > bookmark.position {
-            warn!(
-                path = %file.at.shown.display(), copy = %copy.path.display(),
-                "truncated before it was read to its end; the rest is read from the copy"
-            );
-        }
-        file.tail.continue_in(copy.file, copy.identity);
-        file.at.real.clone_from(&copy.path);
-        file.place = Place::Left;
-        self.by_identity.insert((id, copy.identity), key);
-        self.by_path.entry(copy.path).or_default().push(key);
-        self.record(key, now);
-        self.make_ready(key);
-        self.set_timer(key, now.mono + LEFT_POLL_MIN);
-        true
     }
 
     /// Takes up a file at a known position under a name that does not match (any more).

@@ -78,6 +78,8 @@ pub struct Outbox {
     open_bytes: usize,
     next_lane: u32,
     next_parcel: u64,
+    /// Numbered parcels, which may not be sent before the checkpoint knows of them.
+    held: Vec<Parcel>,
     scratch: Vec<u8>,
     spare: Vec<Vec<u8>>,
 }
@@ -94,6 +96,7 @@ impl Outbox {
             open_bytes: 0,
             next_lane: 0,
             next_parcel: 0,
+            held: Vec::new(),
             scratch: Vec::new(),
             spare: Vec::new(),
         }
@@ -296,7 +299,22 @@ impl Outbox {
         };
         let parts = parcel.groups.iter().map(part).collect();
         self.under_way.insert(parcel.id, UnderWay { lane: lane_id, body_bytes, parts });
-        self.carrier.carry(parcel);
+        match parcel.route {
+            Route::Numbered { .. } => self.held.push(parcel),
+            Route::Any | Route::Key(_) => self.carrier.carry(parcel),
+        }
+    }
+
+    /// The files of the parcels that wait for [`Self::release_held`].
+    pub fn held_files(&self) -> BTreeSet<FileKey> {
+        self.held.iter().flat_map(|parcel| &parcel.groups).map(|group| group.file).collect()
+    }
+
+    /// The checkpoint on disk says what is in these parcels: they may be sent.
+    pub fn release_held(&mut self) {
+        for parcel in self.held.drain(..) {
+            self.carrier.carry(parcel);
+        }
     }
 
     /// [`Self::post`] for all lanes: the end of a turn.

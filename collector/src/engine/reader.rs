@@ -257,6 +257,7 @@ impl Reader {
         self.send_what_is_due(now);
         self.unblock();
         self.step_drain(now);
+        self.release_numbered(now);
         self.step_idle(now);
         self.save_if_due(now);
         self.release_memory_if_idle(now);

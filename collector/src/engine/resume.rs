@@ -9,10 +9,11 @@ use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use tracing::info;
+use tracing::{info, warn};
 
+use super::leave::LEFT_POLL_MIN;
 use super::reader::{Now, Reader};
-use super::tracked::{FileKey, PipelineId};
+use super::tracked::{FileKey, PipelineId, Place};
 use crate::checkpoint::Entry;
 use crate::discover::Located;
 use crate::tail::{Bookmark, FileIdentity, open_log};
@@ -103,6 +104,30 @@ impl Reader {
             }
         }
         found.into_iter().max_by_key(|f| f.size)
+    }
+
+    /// Reads the rest of a truncated file's content from the copy that was made of it, if there is one.
+    pub(super) fn continue_in_copy(&mut self, key: FileKey, now: Now) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        let bookmark = file.tail.read_bookmark();
+        let id = file.pipeline;
+        let Some(copy) = self.find_content(id, &file.at, &bookmark) else { return false };
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        if copy.size > bookmark.position {
+            warn!(
+                path = %file.at.shown.display(), copy = %copy.path.display(),
+                "truncated before it was read to its end; the rest is read from the copy"
+            );
+        }
+        file.tail.continue_in(copy.file, copy.identity);
+        file.at.real.clone_from(&copy.path);
+        file.place = Place::Left;
+        self.by_identity.insert((id, copy.identity), key);
+        self.by_path.entry(copy.path).or_default().push(key);
+        self.record(key, now);
+        self.make_ready(key);
+        self.set_timer(key, now.mono + LEFT_POLL_MIN);
+        true
     }
 
     /// What the checkpoint says of a pipeline.

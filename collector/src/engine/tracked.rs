@@ -1,6 +1,6 @@
 //! One generation of one file as the engine follows it, and the settings of one pipeline at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::books::{Books, Bytes, Lines};
 use super::outbox::{LaneId, Outbox, Route};
 use super::status::PipelineBoard;
-use crate::checkpoint::Progress;
+use crate::checkpoint::{Progress, Range, Ranges};
 use crate::discover::{Located, Matcher};
 use crate::events::{Seen, Splitter};
 use crate::pack::Group;
@@ -118,6 +118,12 @@ pub struct Tracked {
     pub open: Option<Group>,
     pub progress: Progress,
     pub books: Books,
+    /// Hash keys of this file whose parts are numbered; 0 if they are not.
+    pub keys: u16,
+    /// The parts that were numbered.
+    pub ranges: Option<Ranges>,
+    /// Those which are read again, as they were before a restart, before anything else.
+    pub replay: VecDeque<Range>,
     pub common: Common,
     pub pack_ids: PackIds,
     /// What is known of the pending bytes.
@@ -146,7 +152,7 @@ impl Tracked {
         let logs = group.logs();
         let bytes = group.finish(&self.common.footer, &self.pack_ids.take());
         let source_bytes = self.books.sent(end.position, logs);
-        let route = self.common.hash_key.clone().map_or(Route::Any, Route::Key);
+        let route = self.route(end);
         let parcel = outbox.put(self.lane, self.key, route, (bytes, logs, source_bytes), now);
         self.progress.sent(parcel, end);
     }
@@ -173,6 +179,19 @@ impl Tracked {
         self.books.state(position, size, open, self.is_released)
     }
 
+    /// How the part up to `end` finds its shard.
+    fn route(&mut self, end: Bookmark) -> Route {
+        let range = match self.replay.pop_front() {
+            Some(again) => again,
+            None if self.keys > 0 => {
+                self.ranges.get_or_insert_with(|| Ranges::new(fastrand::u128(..))).bind(end, self.keys)
+            }
+            None => return self.common.hash_key.clone().map_or(Route::Any, Route::Key),
+        };
+        let key = self.ranges.get_or_insert_with(|| Ranges::new(fastrand::u128(..))).hash_key(range);
+        Route::Numbered { key, slot: range.key, numbers: range.numbers() }
+    }
+
     /// Everything read was handed over and acknowledged.
     pub fn is_settled(&self) -> bool {
         self.open.is_none() && self.progress.is_settled()
@@ -190,6 +209,7 @@ impl Tracked {
 
     /// What this file's groups have in common, after a change of the pipeline.
     pub fn set_common(&mut self, host: &Host, config: &Pipeline) {
+        self.keys = config.shards.keys();
         self.common = tags::common(host, config, &self.at.shown, self.tail.identity().inode);
     }
 }

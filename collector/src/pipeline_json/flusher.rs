@@ -1,5 +1,7 @@
 //! `flushers[0]` (flusher_sls).
 
+use std::num::NonZeroU16;
+
 use sls_api::codec::Compression;
 
 use super::Findings;
@@ -7,11 +9,13 @@ use super::section::{Plugin, Section};
 use crate::instance_config::InstanceConfig;
 use crate::pipeline::{Destination, Shards};
 
-/// `None` after a problem. `is_tag` says whether groups may have a tag of this name.
+/// `None` after a problem. `is_tag` says whether groups may have a tag of this name; `exactly_once` is what the
+/// input says of it.
 pub fn read(
     plugin: Plugin,
     instance: &InstanceConfig,
     is_tag: impl Fn(&str) -> bool,
+    exactly_once: Option<NonZeroU16>,
     findings: &mut Findings,
 ) -> Option<(Destination, Shards)> {
     let Plugin { kind, mut section } = plugin;
@@ -29,7 +33,7 @@ pub fn read(
         findings.problem(section.field("TelemetryType"), message);
     }
     let place = place(&mut section, instance, findings);
-    let shards = shards(&mut section, is_tag, findings);
+    let shards = shards(&mut section, is_tag, exactly_once, findings);
     section.without_effect(&["MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
     section.finish(findings);
@@ -45,7 +49,12 @@ pub fn read(
 }
 
 /// `ShardHashKeys`: a name that no group has would send all logs to one shard.
-fn shards(section: &mut Section, is_tag: impl Fn(&str) -> bool, findings: &mut Findings) -> Shards {
+fn shards(
+    section: &mut Section,
+    is_tag: impl Fn(&str) -> bool,
+    exactly_once: Option<NonZeroU16>,
+    findings: &mut Findings,
+) -> Shards {
     let names = section.texts("ShardHashKeys", findings);
     for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_tag(name)) {
         findings.problem(
@@ -56,7 +65,17 @@ fn shards(section: &mut Section, is_tag: impl Fn(&str) -> bool, findings: &mut F
             ),
         );
     }
-    if names.is_empty() { Shards::Any } else { Shards::ByTags(names) }
+    match exactly_once {
+        Some(keys) => {
+            if !names.is_empty() {
+                let message = "has no effect beside EnableExactlyOnce, which gives each file keys of its own";
+                findings.notice(section.field("ShardHashKeys"), message);
+            }
+            Shards::ExactlyOnce(keys)
+        }
+        None if names.is_empty() => Shards::Any,
+        None => Shards::ByTags(names),
+    }
 }
 
 fn name<T>(section: &mut Section, key: &str, findings: &mut Findings) -> Option<T>

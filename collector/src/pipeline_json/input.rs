@@ -1,5 +1,6 @@
 //! `inputs[0]` (input_file): which files, and how they are read.
 
+use std::num::NonZeroU16;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -18,10 +19,22 @@ const TAIL_SIZE_KB_MAX: i64 = 100 * 1024 * 1024;
 /// Default of `FlushTimeoutSecs`. Source: collector.md §2.2 (60 s, 5 s in older versions).
 const FLUSH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// Most hash keys of a file. Source: collector.md §3.3.
+const EXACTLY_ONCE_MAX: i64 = 512;
+
 /// Largest depth (API range, collector.md §2.1).
 const DEPTH_MAX: u32 = 1000;
 
-pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multiline)> {
+/// What an input says.
+pub struct Input {
+    pub files: FileInput,
+    pub multiline: Multiline,
+    /// `EnableExactlyOnce`: hash keys of each file.
+    pub exactly_once: Option<NonZeroU16>,
+}
+
+/// `None` after a problem.
+pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
     let Plugin { kind, mut section } = plugin;
     if kind != "input_file" {
         findings.problem(
@@ -54,10 +67,11 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
     ]);
     let position_meta = position_meta(&mut section, findings);
     section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
-    section.without_effect(&["EnableExactlyOnce", "Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], findings);
+    section.without_effect(&["Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], findings);
+    let exactly_once = exactly_once(&mut section, findings);
     section.finish(findings);
     let (directory, file_pattern) = place?;
-    let input = FileInput {
+    let files = FileInput {
         directory,
         file_pattern,
         max_depth: depth,
@@ -67,7 +81,17 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<(FileInput, Multi
         encoding,
         position_meta,
     };
-    Some((input, multiline?))
+    Some(Input { files, multiline: multiline?, exactly_once })
+}
+
+/// `EnableExactlyOnce` is a number; 0 is off.
+fn exactly_once(section: &mut Section, findings: &mut Findings) -> Option<NonZeroU16> {
+    let keys = section.integer("EnableExactlyOnce", findings)?;
+    if !(0..=EXACTLY_ONCE_MAX).contains(&keys) {
+        let message = format!("must be 0 (off) to {EXACTLY_ONCE_MAX}; the nearest of these is used");
+        findings.notice(section.field("EnableExactlyOnce"), message);
+    }
+    u16::try_from(keys.clamp(0, EXACTLY_ONCE_MAX)).ok().and_then(NonZeroU16::new)
 }
 
 /// `MaxDirSearchDepth`; negative means without limit.

@@ -22,11 +22,14 @@ use crate::engine::outbox::{Outcome, Parcel, Route};
 use crate::engine::tracked::FileKey;
 use crate::pipeline::Destination;
 
+/// What is sent one after the other: the logs of a file, or of one of its hash keys.
+type Slot = (FileKey, u16);
+
 /// A parcel with what is left of it to send: several pieces after a split.
 #[derive(Debug)]
 struct Job {
     parcel: ParcelId,
-    files: Vec<FileKey>,
+    slots: Vec<Slot>,
     destination: Arc<Destination>,
     route: Route,
     pieces: VecDeque<Piece>,
@@ -42,8 +45,8 @@ pub struct Lane {
     report: Report,
     client: Option<Client>,
     queue: VecDeque<Job>,
-    /// Files with a parcel under way.
-    busy: HashSet<FileKey>,
+    /// Those with a parcel under way.
+    busy: HashSet<Slot>,
     under_way: JoinSet<(Job, Result<(), ClientError>)>,
     /// Failures in a row; while there are any, one request at a time finds out whether it works.
     failures: u32,
@@ -110,17 +113,17 @@ impl Lane {
                 self.queue.push_front(job);
                 return;
             };
-            self.busy.extend(&job.files);
+            self.busy.extend(&job.slots);
             self.under_way.spawn(put(client, job));
         }
     }
 
-    /// The first job that overtakes no other of the same file.
+    /// The first job that overtakes no other of the same slot.
     fn next_job(&mut self) -> Option<Job> {
-        let mut before: HashSet<FileKey> = self.busy.clone();
+        let mut before: HashSet<Slot> = self.busy.clone();
         let next = self.queue.iter().position(|job| {
-            let is_free = job.files.iter().all(|file| !before.contains(file));
-            before.extend(&job.files);
+            let is_free = job.slots.iter().all(|slot| !before.contains(slot));
+            before.extend(&job.slots);
             is_free
         });
         self.queue.remove(next?)
@@ -137,16 +140,13 @@ impl Lane {
     }
 
     fn ended(&mut self, mut job: Job, result: Result<(), ClientError>) {
-        for file in &job.files {
-            self.busy.remove(file);
+        for slot in &job.slots {
+            self.busy.remove(slot);
         }
         match result {
-            Ok(()) => {
-                self.succeeded();
-                job.pieces.pop_front();
-                job.malformed_tries = 0;
-            }
+            Ok(()) => self.took_first(&mut job),
             Err(error) => match judge(&error) {
+                Verdict::Arrived => self.took_first(&mut job),
                 Verdict::CorrectClock { server_time } if self.trouble != Some(Trouble::Clock) => {
                     if let Some(client) = &self.client {
                         client.correct_clock(server_time);
@@ -183,6 +183,12 @@ impl Lane {
         }
     }
 
+    fn took_first(&mut self, job: &mut Job) {
+        self.succeeded();
+        job.pieces.pop_front();
+        job.malformed_tries = 0;
+    }
+
     fn succeeded(&mut self) {
         self.failures = 0;
         if self.trouble.take().is_some() {
@@ -214,8 +220,8 @@ async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
     let result = match (job.pieces.front(), &job.route) {
         (None, _) => Ok(()),
         (Some(piece), Route::Any) => client.send::<PutLogs>(project, &path, &NoQuery {}, &piece.body()).await,
-        (Some(piece), Route::Key(key)) => {
-            let query = PutByKeyQuery { key: key.to_string(), seqid: None };
+        (Some(piece), Route::Key(key) | Route::Numbered { key, .. }) => {
+            let query = PutByKeyQuery { key: key.to_string(), seqid: piece.sequence_id() };
             client.send::<PutLogsByKey>(project, &path, &query, &piece.body()).await
         }
     };
@@ -224,12 +230,19 @@ async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
 
 impl Job {
     fn new(parcel: Parcel) -> Self {
+        let (slot, numbers) = match parcel.route {
+            Route::Numbered { slot, numbers, .. } => (slot, Some(numbers)),
+            Route::Any | Route::Key(_) => (0, None),
+        };
+        let slots = parcel.groups.iter().map(|g| (g.file, slot)).collect();
+        let whole = Piece::new(parcel.groups);
+        let whole = numbers.map_or(whole.clone(), |numbers| whole.numbered(numbers));
         Self {
             parcel: parcel.id,
-            files: parcel.groups.iter().map(|g| g.file).collect(),
+            slots,
             destination: parcel.destination,
             route: parcel.route,
-            pieces: VecDeque::from([Piece::new(parcel.groups)]),
+            pieces: VecDeque::from([whole]),
             malformed_tries: 0,
             logs_lost: 0,
         }

@@ -5,6 +5,7 @@ use sls_api::codec::{self, Compression, RAW_BYTES_MAX};
 use sls_api::log_group::SlsCompressType;
 use sls_api::ops::logs::CompressedLogs;
 
+use crate::checkpoint::Numbers;
 use crate::engine::outbox::PackedGroup;
 use crate::pack;
 
@@ -19,11 +20,23 @@ const COMPRESS_TYPE: u8 = 0x18;
 #[derive(Debug, Clone)]
 pub struct Piece {
     groups: Vec<PackedGroup>,
+    /// Of numbered logs.
+    numbers: Option<Numbers>,
 }
 
 impl Piece {
     pub fn new(groups: Vec<PackedGroup>) -> Self {
-        Self { groups }
+        Self { groups, numbers: None }
+    }
+
+    /// The same under numbers.
+    pub fn numbered(self, numbers: Numbers) -> Self {
+        Self { numbers: Some(numbers), ..self }
+    }
+
+    /// Under which the server takes it once.
+    pub fn sequence_id(&self) -> Option<i64> {
+        self.numbers.map(Numbers::last)
     }
 
     /// Number of logs.
@@ -62,6 +75,13 @@ impl Piece {
 
     /// Two pieces with the same logs in the same order; `None` if there is but one log.
     pub fn halves(&self) -> Option<(Self, Self)> {
+        let (first, second) = self.unnumbered_halves()?;
+        let Some(numbers) = self.numbers else { return Some((first, second)) };
+        let (of_first, of_second) = numbers.halves()?;
+        Some((first.numbered(of_first), second.numbered(of_second)))
+    }
+
+    fn unnumbered_halves(&self) -> Option<(Self, Self)> {
         if let [one] = self.groups.as_slice() {
             let group = codec::decompress(&one.body, one.compression, one.raw_bytes, RAW_BYTES_MAX).ok()?;
             let (first, second) = pack::split(&group)?;

@@ -34,6 +34,8 @@ pub enum Verdict {
     Again(Trouble),
     /// Sign with this time from now on and send it again at once.
     CorrectClock { server_time: i64 },
+    /// It had arrived before: the server knows its number. Source: collector.md §3.3.
+    Arrived,
     /// Send it in two halves.
     Split,
     /// Send it again a few times, then give it up: no later moment will make it readable.
@@ -46,6 +48,7 @@ pub fn judge(error: &ClientError) -> Verdict {
     if let ClientError::Api { status, code, .. } = error {
         match code.as_str() {
             code::POST_BODY_TOO_LARGE => return Verdict::Split,
+            code::INVALID_SEQUENCE_ID => return Verdict::Arrived,
             code::POST_BODY_INVALID
             | code::INVALID_ENCODING
             | code::POST_BODY_UNCOMPRESS_ERROR
@@ -129,6 +132,7 @@ mod tests {
         check(400, "SomethingNew", Again(Trouble::Refused));
         check(400, "RequestTimeExpired", CorrectClock { server_time: 7 });
         check(400, "PostBodyTooLarge", Split);
+        check(400, "InvalidSequenceId", Verdict::Arrived);
         check(413, "BadResponse", Split);
         check(400, "PostBodyInvalid", GiveUpSoon);
         check(400, "InvalidEncoding", GiveUpSoon);

@@ -35,6 +35,11 @@ impl Block {
         &self.bytes[self.data_start..self.end]
     }
 
+    /// Takes bytes off the end, so that `len` bytes of data are left.
+    pub fn cut(&mut self, len: usize) {
+        self.end = self.end.min(self.data_start + len);
+    }
+
     /// Gives memory back beyond `bytes_max` (after an unusually long event, or when idle).
     pub fn shrink(&mut self, bytes_max: usize) {
         if self.bytes.len() > bytes_max {

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use super::{MARK_BYTES_MAX, SIGNATURE_BYTES_MAX, read_full_at};
 use crate::fingerprint::Fingerprint;
 
 /// Hash of the first `len` bytes of a file; grows until it covers [`SIGNATURE_BYTES_MAX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     len: u16,
     hash: Fingerprint,
@@ -57,7 +59,7 @@ impl Signature {
 }
 
 /// Hash of the bytes right before a position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     pub len: u8,
     pub hash: u64,
@@ -73,7 +75,7 @@ impl Mark {
 }
 
 /// A place in a generation that a reader may return to: position, the bytes before it, the head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookmark {
     pub position: u64,
     pub mark: Mark,

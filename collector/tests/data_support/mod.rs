@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -40,10 +40,28 @@ struct Inner {
     groups: Vec<(String, LogGroup)>,
     /// The hash key of every request that was taken.
     keys: Vec<Option<String>>,
+    /// The last sequence id of each Logstore and hash key.
+    sequences: HashMap<(String, String), i64>,
+    /// Requests refused for their sequence id.
+    refused: usize,
+    logs: usize,
     faults: VecDeque<Fault>,
     standing: Option<Fault>,
     requests: usize,
     refuse_above_logs: Option<usize>,
+}
+
+impl Inner {
+    /// False if the request has a sequence id that is not larger than the last one of its key.
+    fn advance(&mut self, request: &Request) -> bool {
+        let Some(id) = request.parameter("seqid") else { return true };
+        let id: i64 = id.parse().expect("a number");
+        let key = request.parameter("key").expect("a key").to_owned();
+        let last = self.sequences.entry((request.logstore(), key)).or_insert(i64::MIN);
+        let is_new = id > *last;
+        *last = id.max(*last);
+        is_new
+    }
 }
 
 /// The sink; clones share it.
@@ -95,8 +113,13 @@ impl Sink {
             match fault {
                 Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
                 Some(Fault::Hang) => return Err(Fault::Hang),
+                _ if !inner.advance(request) => {
+                    inner.refused += 1;
+                    return Ok(refusal(400, "InvalidSequenceId"));
+                }
                 _ => {
                     inner.keys.push(request.parameter("key").map(str::to_owned));
+                    inner.logs += logs;
                     inner.groups.extend(groups.into_iter().map(|group| (request.logstore(), group)));
                 }
             }
@@ -132,6 +155,16 @@ impl Sink {
 
     pub fn groups(&self) -> Vec<LogGroup> {
         self.with(|inner| inner.groups.iter().map(|(_, group)| group.clone()).collect())
+    }
+
+    /// How many logs were taken.
+    pub fn logs(&self) -> usize {
+        self.with(|inner| inner.logs)
+    }
+
+    /// How many requests were refused because they had arrived before.
+    pub fn refused(&self) -> usize {
+        self.with(|inner| inner.refused)
     }
 
     /// The hash keys of the requests that were taken, in the order of arrival.

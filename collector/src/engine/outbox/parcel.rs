@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sls_api::codec::Compression;
 
-use crate::checkpoint::ParcelId;
+use crate::checkpoint::{Numbers, ParcelId};
 use crate::engine::tracked::FileKey;
 use crate::pipeline::Destination;
 
@@ -58,4 +58,7 @@ pub enum Route {
     Any,
     /// The shard that owns this hash key.
     Key(Arc<str>),
+    /// The same, with numbers that a server takes once. `slot` tells the keys of one file apart: parcels
+    /// of one slot must arrive in their order, those of different ones need not.
+    Numbered { key: Arc<str>, slot: u16, numbers: Numbers },
 }

@@ -379,3 +379,27 @@ fn files_are_utf8_or_gbk() {
         check_part(&config, expected, |pipeline| format!("{:?}", pipeline.input.encoding));
     }
 }
+
+#[test]
+fn exactly_once_goes_before_tags_and_has_1_to_512_keys() {
+    for (keys, expected) in [
+        (0, expect![[r#"ByTags(["__path__"])"#]]),
+        (
+            4,
+            expect![
+                "ExactlyOnce(4) flushers[0].ShardHashKeys: has no effect beside EnableExactlyOnce, which gives each file keys of its own"
+            ],
+        ),
+        (
+            600,
+            expect![
+                "ExactlyOnce(512) inputs[0].EnableExactlyOnce: must be 0 (off) to 512; the nearest of these is used; flushers[0].ShardHashKeys: has no effect beside EnableExactlyOnce, which gives each file keys of its own"
+            ],
+        ),
+    ] {
+        let mut config = valid();
+        config["inputs"][0]["EnableExactlyOnce"] = keys.into();
+        config["flushers"][0]["ShardHashKeys"] = json!(["__path__"]);
+        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.shards));
+    }
+}

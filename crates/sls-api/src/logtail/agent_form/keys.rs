@@ -95,7 +95,7 @@ pub(super) const ADVANCED: &[(&str, Fate)] = &[
     ("enable_log_position_meta", Own),
     ("enable_precise_timestamp", WithoutEffect("")),
     ("enable_root_path_collection", WithoutEffect("")),
-    ("exactly_once_concurrency", WithoutEffect("")),
+    ("exactly_once_concurrency", Own),
     ("extract_partial_fields", Own),
     (
         "filter_expression",

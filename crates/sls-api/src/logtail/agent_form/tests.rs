@@ -112,7 +112,6 @@ fn what_has_no_effect_is_said_and_unknown_keys_with_what_may_be_meant() {
         preserve: has no effect in this collector
         merge_type: has no effect in this collector
         priority: has no effect in this collector
-        advanced.exactly_once_concurrency: has no effect in this collector
         advanced.pass_tags_to_plugins: is not known and has no effect: did you mean pass_tags_to_plugin?
         delay_skip_bytes: has no effect in this collector
         log_pathh: is not known and has no effect: did you mean log_path?

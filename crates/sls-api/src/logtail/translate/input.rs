@@ -94,6 +94,9 @@ fn add_advanced(advanced: Fields<'_>, input: &mut Map<String, Value>) -> Result<
     if advanced.flag("enable_log_position_meta")? == Some(true) {
         input.insert("AppendingLogPositionMeta".into(), json!(true));
     }
+    if let Some(keys @ 1..) = advanced.number("exactly_once_concurrency")? {
+        input.insert("EnableExactlyOnce".into(), json!(keys));
+    }
     let Some(lists) = advanced.object("blacklist")? else {
         return Ok(());
     };

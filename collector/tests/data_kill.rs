@@ -1,0 +1,110 @@
+//! The collector as a process of its own, killed (-9) again and again while a writer rotates its file at
+//! full speed, with exactly-once delivery: nothing is lost, and nothing comes twice.
+//!
+//! `COLLECTOR_KILLS` says how often; `just kills` asks for a hundred.
+
+mod control_support;
+mod data_support;
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use control_support::{CONFIG, Container, eventually};
+use data_support::{Fault, Sink};
+use serde_json::json;
+
+/// Unless the environment says another number.
+const KILLS: usize = 20;
+const ROTATE_EVERY: Duration = Duration::from_millis(25);
+/// The writer waits while this many lines were not received: what it writes must fit in a test's memory.
+const AHEAD_MAX: usize = 100_000;
+
+/// Writes numbered lines and renames the file until `done`; returns how many there are.
+fn write_and_rotate(path: &Path, sink: &Sink, done: &AtomicBool) -> usize {
+    let open = || OpenOptions::new().create(true).append(true).open(path).expect("open");
+    let (mut file, mut next, mut generation) = (open(), 0, 0);
+    while !done.load(Ordering::Relaxed) {
+        let rotate_at = Instant::now() + ROTATE_EVERY;
+        while Instant::now() < rotate_at {
+            if next > sink.logs() + AHEAD_MAX {
+                std::thread::sleep(Duration::from_millis(1)); // not full speed, but not for ever
+                continue;
+            }
+            let burst: String =
+                (next..next + 100).map(|i| format!("{i} {:x}\n", fastrand::u128(..))).collect();
+            file.write_all(burst.as_bytes()).expect("write");
+            next += 100;
+        }
+        generation += 1;
+        fs::rename(path, PathBuf::from(format!("{}.{generation}", path.display()))).expect("rename");
+        file = open();
+    }
+    next
+}
+
+/// A container whose collector sends `/var/log/a.log` exactly once.
+fn container(sink: &Sink) -> Container {
+    let mut container = Container::new();
+    container.unset("ALIYUN_LOGTAIL_USER_DEFINED_ID");
+    container.unset("ALIYUN_LOGTAIL_USER_ID");
+    let keys = json!({"default_access_key_id": "id", "default_access_key": "hidden-secret",
+        "check_point_path": "/state"});
+    container.write(CONFIG, keys.to_string());
+    container.write("/var/log/a.log", "");
+    let config = json!({"metrics": {"lines": {
+        "enable": true, "version": 1, "project_name": "demo-project", "category": "store",
+        "region": "cn-hangzhou", "defaultEndpoint": sink.endpoint(),
+        "log_type": "common_reg_log", "log_path": "/var/log", "file_pattern": "a.log", "max_depth": 0,
+        "regex": ["(.*)"], "keys": ["content"], "log_begin_reg": ".*", "topic_format": "none",
+        "advanced": {"exactly_once_concurrency": 4},
+    }}});
+    container.write("/usr/local/ilogtail/user_local_config.json", config.to_string());
+    container
+}
+
+#[test]
+fn kill_9_at_any_time_loses_nothing_and_repeats_nothing() {
+    let kills = std::env::var("COLLECTOR_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sink = runtime.block_on(Sink::start());
+    let container = container(&sink);
+    let path = container.path("/var/log/a.log");
+    let done = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write_and_rotate(&path, &sink, &done));
+        for _ in 0..kills {
+            let before = sink.requests();
+            let collector = container.start();
+            eventually("requests", || (sink.requests() > before + fastrand::usize(..8)).then_some(()));
+            sink.fail_next([Fault::TakeAndDrop, Fault::Refuse(500, "InternalServerError")]);
+            std::thread::sleep(Duration::from_micros(fastrand::u64(..30_000))); // any time
+            drop(collector); // kills it
+        }
+        done.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer ends")
+    });
+    let collector = container.start();
+    eventually("all lines", || (sink.logs() >= written).then_some(()));
+    let (code, out) = collector.stop();
+    assert_eq!(code, Some(0), "{out}");
+
+    let mut times: BTreeMap<usize, usize> = BTreeMap::new();
+    for value in sink.values("store", "content") {
+        let number = value.split(' ').next().and_then(|n| n.parse().ok());
+        *times.entry(number.unwrap_or_else(|| panic!("a torn line: {value:?}"))).or_default() += 1;
+    }
+    let missing: Vec<usize> = (0..written).filter(|i| !times.contains_key(i)).collect();
+    let repeated: Vec<_> = times.iter().filter(|(_, n)| **n > 1).collect();
+    println!("figure: {kills} kills, {written} lines, {} requests refused as known", sink.refused());
+    assert!(missing.is_empty(), "{} of {written} are missing, from {:?} on", missing.len(), missing.first());
+    assert!(
+        repeated.is_empty(),
+        "{} of {written} came again, from {:?} on",
+        repeated.len(),
+        repeated.first()
+    );
+}
