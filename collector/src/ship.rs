@@ -5,6 +5,7 @@
 //! bounds what is handed over, so queues here need no bound of their own. Called by `engine`.
 
 mod lane;
+mod pace;
 mod piece;
 mod verdict;
 
@@ -59,8 +60,8 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// Must be called inside a tokio runtime. `concurrency` requests of one destination may be under
-    /// way at the same time.
+    /// Must be called inside a tokio runtime. At most `concurrency` requests of one destination are
+    /// under way at the same time; fewer while they fail.
     pub fn start(clients: Arc<dyn Clients>, concurrency: usize, report: Report) -> Self {
         let runtime = tokio::runtime::Handle::current();
         Self { clients, concurrency, report, runtime, lanes: HashMap::new() }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::pace::{Halvings, Pace};
 use super::piece::Piece;
 use super::verdict::MALFORMED_TRIES_MAX;
 use super::{Clients, News, Report, Trouble, Verdict, judge};
@@ -35,20 +36,22 @@ struct Job {
     pieces: VecDeque<Piece>,
     malformed_tries: u32,
     logs_lost: u32,
+    /// When the request under way began.
+    begun: Halvings,
 }
 
 /// See the module.
 pub struct Lane {
     destination: Arc<Destination>,
     clients: Arc<dyn Clients>,
-    concurrency: usize,
+    pace: Pace,
     report: Report,
     client: Option<Client>,
     queue: VecDeque<Job>,
     /// Those with a parcel under way.
     busy: HashSet<Slot>,
     under_way: JoinSet<(Job, Result<(), ClientError>)>,
-    /// Failures in a row; while there are any, one request at a time finds out whether it works.
+    /// Failures in a row, those of one moment counted once.
     failures: u32,
     paused_until: Option<Instant>,
     trouble: Option<Trouble>,
@@ -65,7 +68,7 @@ impl Lane {
         Self {
             destination,
             clients,
-            concurrency: concurrency.max(1),
+            pace: Pace::new(concurrency),
             report,
             client: None,
             queue: VecDeque::new(),
@@ -106,14 +109,14 @@ impl Lane {
         if self.paused_until.is_some() {
             return;
         }
-        let at_once = if self.failures > 0 { 1 } else { self.concurrency };
-        while self.under_way.len() < at_once {
-            let Some(job) = self.next_job() else { return };
+        while self.under_way.len() < self.pace.at_once() {
+            let Some(mut job) = self.next_job() else { return };
             let Some(client) = self.client() else {
                 self.queue.push_front(job);
                 return;
             };
             self.busy.extend(&job.slots);
+            job.begun = self.pace.begin();
             self.under_way.spawn(put(client, job));
         }
     }
@@ -133,7 +136,7 @@ impl Lane {
         if self.client.is_none() {
             match self.clients.client(&self.destination) {
                 Ok(client) => self.client = Some(client),
-                Err(reason) => self.failed(Trouble::Auth, &reason),
+                Err(reason) => self.failed(self.pace.begin(), Trouble::Auth, &reason),
             }
         }
         self.client.clone()
@@ -153,17 +156,17 @@ impl Lane {
                     }
                     self.trouble = Some(Trouble::Clock);
                 }
-                Verdict::CorrectClock { .. } => self.failed(Trouble::Clock, &error.to_string()),
+                Verdict::CorrectClock { .. } => self.failed(job.begun, Trouble::Clock, &error.to_string()),
                 Verdict::Again(trouble) => {
                     if trouble == Trouble::Auth {
                         self.client = None; // the next one may have other credentials
                     }
-                    self.failed(trouble, &error.to_string());
+                    self.failed(job.begun, trouble, &error.to_string());
                 }
                 Verdict::Split => job.split_first(&error),
                 Verdict::GiveUpSoon => {
                     job.malformed_tries += 1;
-                    self.failed(Trouble::Malformed, &error.to_string());
+                    self.failed(job.begun, Trouble::Malformed, &error.to_string());
                     if job.malformed_tries >= MALFORMED_TRIES_MAX {
                         job.drop_first(&error);
                     }
@@ -190,6 +193,7 @@ impl Lane {
     }
 
     fn succeeded(&mut self) {
+        self.pace.succeeded();
         self.failures = 0;
         if self.trouble.take().is_some() {
             info!(project = %self.destination.project, logstore = %self.destination.logstore, "sending works again");
@@ -197,7 +201,9 @@ impl Lane {
         }
     }
 
-    fn failed(&mut self, trouble: Trouble, what: &str) {
+    /// A request that began at `begun` failed.
+    fn failed(&mut self, begun: Halvings, trouble: Trouble, what: &str) {
+        let is_first = self.pace.failed(begun);
         let (base, cap) = trouble.waits();
         if self.trouble != Some(trouble) {
             self.failures = 0; // another trouble: its waits begin anew
@@ -209,7 +215,7 @@ impl Lane {
             (self.report)(News::Trouble(Arc::clone(&self.destination), Some(message)));
         }
         let wait: Duration = backoff(self.failures, self.seed, base, cap);
-        self.failures = self.failures.saturating_add(1);
+        self.failures = self.failures.saturating_add(u32::from(is_first));
         self.paused_until = Some(Instant::now() + wait);
     }
 }
@@ -245,6 +251,7 @@ impl Job {
             pieces: VecDeque::from([whole]),
             malformed_tries: 0,
             logs_lost: 0,
+            begun: Halvings::default(),
         }
     }
 
