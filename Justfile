@@ -46,6 +46,10 @@ crd:
 api-table:
     UPDATE_EXPECT=1 cargo test --quiet --package mock-sls --test ops reference::
 
+# The collector killed N times while its file is rotated at full speed, with exactly-once delivery.
+kills n="100":
+    COLLECTOR_KILLS={{n}} cargo test --package collector --test data_kill -- --nocapture
+
 # The example N times in a row; stops at the first run that is not green.
 e2e-repeat n="20":
     cargo build --package e2e

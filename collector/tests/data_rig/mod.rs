@@ -48,6 +48,10 @@ impl Carried {
         self.0.lock().expect("carrier").clear();
     }
 
+    pub fn all(&self) -> Vec<Parcel> {
+        self.0.lock().expect("carrier").iter().cloned().collect()
+    }
+
     pub fn len(&self) -> usize {
         self.0.lock().expect("carrier").len()
     }

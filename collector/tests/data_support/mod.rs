@@ -105,6 +105,11 @@ impl Sink {
         self.with(|inner| {
             inner.requests += 1;
             let fault = inner.faults.pop_front().or(inner.standing);
+            if inner.refuse_above_logs.is_none()
+                && let Some(Fault::Refuse(status, code)) = fault
+            {
+                return Ok(refusal(status, code)); // unread: an outage has many of them
+            }
             let groups = request.log_groups();
             let logs: usize = groups.iter().map(|g| g.logs.len()).sum();
             if inner.refuse_above_logs.is_some_and(|max| logs > max) {
