@@ -11,7 +11,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use control_support::{CONFIG, Container, eventually};
 use data_support::{Fault, Sink};
@@ -19,17 +19,17 @@ use serde_json::json;
 
 /// Unless the environment says another number.
 const KILLS: usize = 20;
-const ROTATE_EVERY: Duration = Duration::from_millis(25);
+const LINES_PER_FILE: usize = 3_000;
 /// The writer waits while this many lines were not received: what it writes must fit in a test's memory.
-const AHEAD_MAX: usize = 100_000;
+const AHEAD_MAX: usize = 20_000;
 
 /// Writes numbered lines and renames the file until `done`; returns how many there are.
 fn write_and_rotate(path: &Path, sink: &Sink, done: &AtomicBool) -> usize {
     let open = || OpenOptions::new().create(true).append(true).open(path).expect("open");
     let (mut file, mut next, mut generation) = (open(), 0, 0);
     while !done.load(Ordering::Relaxed) {
-        let rotate_at = Instant::now() + ROTATE_EVERY;
-        while Instant::now() < rotate_at {
+        let rotate_at = next + LINES_PER_FILE;
+        while next < rotate_at && !done.load(Ordering::Relaxed) {
             if next > sink.logs() + AHEAD_MAX {
                 std::thread::sleep(Duration::from_millis(1)); // not full speed, but not for ever
                 continue;
@@ -66,6 +66,15 @@ fn container(sink: &Sink) -> Container {
     container
 }
 
+/// Ends the writer also when the test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn kill_9_at_any_time_loses_nothing_and_repeats_nothing() {
     let kills = std::env::var("COLLECTOR_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
@@ -76,6 +85,7 @@ fn kill_9_at_any_time_loses_nothing_and_repeats_nothing() {
     let done = AtomicBool::new(false);
     let written = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_and_rotate(&path, &sink, &done));
+        let ends = Ends(&done);
         for _ in 0..kills {
             let before = sink.requests();
             let collector = container.start();
@@ -84,7 +94,7 @@ fn kill_9_at_any_time_loses_nothing_and_repeats_nothing() {
             std::thread::sleep(Duration::from_micros(fastrand::u64(..30_000))); // any time
             drop(collector); // kills it
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         writer.join().expect("the writer ends")
     });
     let collector = container.start();
