@@ -18,6 +18,7 @@ mod files;
 mod idle;
 mod leave;
 pub mod outbox;
+mod pace;
 mod problems;
 pub mod reader;
 mod replay;
@@ -28,6 +29,7 @@ pub mod tracked;
 pub mod writers;
 
 use std::io;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -50,6 +52,8 @@ use crate::watch::Watcher;
 pub struct Limits {
     /// Bytes read from a file at once. Source: 64 KiB to 512 KiB measured alike (performance.md §3).
     pub block_bytes: usize,
+    /// Bytes read from all files in a second, and so sent; `None`: no limit.
+    pub read_bytes_per_second: Option<NonZeroU64>,
     /// A longer event is sent in pieces.
     pub event_bytes_max: usize,
     /// Bytes of log text in one request. Source: Logtail's batch size (collector.md §3.3).
@@ -88,6 +92,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             block_bytes: 256 * 1024,
+            read_bytes_per_second: None,
             event_bytes_max: EVENT_BYTES_MAX,
             group_text_bytes_max: 512 * 1024,
             group_logs_max: 4000,
@@ -122,6 +127,8 @@ pub struct EngineConfig {
     pub user_defined_id: String,
     /// One tag each; an empty value for a variable that is not set.
     pub env_tags: Vec<(String, String)>,
+    /// Further tags, until [`Engine::set_file_tags`].
+    pub file_tags: Vec<(String, String)>,
     pub machine_uuid: String,
     pub limits: Limits,
 }
@@ -167,6 +174,7 @@ impl Engine {
                 hostname: config.hostname,
                 user_defined_id: config.user_defined_id,
                 env_tags: config.env_tags,
+                file_tags: config.file_tags,
                 machine_uuid: config.machine_uuid,
             },
             zone: jiff::tz::TimeZone::system(),
@@ -181,6 +189,11 @@ impl Engine {
     /// Runs exactly these pipelines from now on. One whose version is unchanged is not disturbed.
     pub fn apply(&self, pipelines: Vec<Pipeline>) {
         self.mailbox.send(Command::Apply(pipelines));
+    }
+
+    /// Other tags for the logs that are sent from now on.
+    pub fn set_file_tags(&self, tags: Vec<(String, String)>) {
+        self.mailbox.send(Command::FileTags(tags));
     }
 
     /// Where the state is shown, for who looks at it on its own.

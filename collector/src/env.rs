@@ -20,6 +20,7 @@ const CONFIG: &[&str] = &["ALIYUN_LOGTAIL_CONFIG", "LOONG_CONFIG"];
 const USER_ID: &[&str] = &["ALIYUN_LOGTAIL_USER_ID", "LOONG_USER_ID"];
 const USER_DEFINED_ID: &[&str] = &["ALIYUN_LOGTAIL_USER_DEFINED_ID", "LOONG_USER_DEFINED_ID"];
 const ENV_TAGS: &[&str] = &["ALIYUN_LOG_ENV_TAGS", "LOONG_ENV_TAGS"];
+const FILE_TAGS: &[&str] = &["ALIYUN_LOG_FILE_TAGS", "LOONG_FILE_TAGS"];
 const LOG_LEVEL: &[&str] = &["LOGTAIL_LOG_LEVEL", "LOONG_LOG_LEVEL"];
 
 /// Variables that hold the name of the Job that the pod belongs to, where the manifest passes it on (ours), and
@@ -56,6 +57,11 @@ impl Env {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Names of the variables that are set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str())
+    }
+
     fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))
     }
@@ -86,6 +92,11 @@ impl Env {
             }
         }
         tags
+    }
+
+    /// The file of further tags of every log, as the container sees it. Source: collector.md §1.4.
+    pub fn file_tags(&self) -> Option<PathBuf> {
+        self.first(FILE_TAGS).map(|path| PathBuf::from(path.trim()))
     }
 
     /// The pod's address where the manifest passes it on.

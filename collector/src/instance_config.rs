@@ -16,13 +16,17 @@ use crate::env::Env;
 use crate::region::{self, Network, Place, UnknownRegion};
 
 mod address;
+mod catalog;
 mod keys;
 mod life;
+mod reading;
+mod variables;
 
 pub use address::{HostPort, InvalidAddress};
 use keys::Parameters;
 pub use keys::kind;
 pub use life::Life;
+pub use reading::Reading;
 
 /// Default and bounds of `heartbeat_interval`. Source: collector.md §5.3; bounds: own choice.
 pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
@@ -64,6 +68,8 @@ pub struct InstanceConfig {
     pub grace: Duration,
     /// How the end is found and told.
     pub life: Life,
+    /// How files are read.
+    pub reading: Reading,
     /// Requests in flight to the data endpoint.
     pub send_concurrency: Option<usize>,
     /// Names of the tags that the environment gives every log (`ALIYUN_LOG_ENV_TAGS`).
@@ -137,6 +143,7 @@ impl InstanceConfig {
                 .number("exit_flushout_duration", GRACE_MS)
                 .map_or(GRACE_DEFAULT, Duration::from_millis),
             life: Life::read(&mut parameters, env),
+            reading: Reading::read(&mut parameters),
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),
@@ -144,6 +151,7 @@ impl InstanceConfig {
             notices: Vec::new(),
         };
         config.notices = parameters.into_notices();
+        config.notices.extend(variables::notices(env));
         config.add_own_notices();
         Ok(config)
     }

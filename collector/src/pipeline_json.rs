@@ -105,8 +105,12 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     if root.boolean("enable", &mut findings) == Some(false) {
         return Ok(Accepted { pipeline: None, notices: Vec::new() });
     }
-    let input =
-        root.only_plugin("inputs", &mut findings).and_then(|plugin| input::read(plugin, &mut findings));
+    let input = root.only_plugin("inputs", &mut findings).and_then(|mut plugin| {
+        if let Some(kb) = instance.reading.tail_kb {
+            plugin.section.set_default("TailSizeKB", kb.into());
+        }
+        input::read(plugin, &mut findings)
+    });
     let global = global::read(root.section("global", &mut findings), &mut findings);
     let processing = processors::read(root.plugins("processors", &mut findings), &mut findings);
     let has_inode = input.as_ref().is_some_and(|input| input.files.position_meta.inode);

@@ -24,12 +24,14 @@ use crate::logging;
 mod account;
 mod data;
 mod ending;
+mod file_tags;
 mod probe;
 mod tasksite;
 mod vitals;
 
 use data::Data;
 use ending::{DRAIN_SLACK, Ending, StopSignals, end};
+use file_tags::FileTags;
 use vitals::Vitals;
 
 /// Time between two looks at the config file while it names no config server. Source: own choice.
@@ -158,7 +160,12 @@ impl Process<'_> {
             let state_dir = self.open_state_dir(&instance)?;
             let (host, identity) = self.identify(&instance, &state_dir);
             let store = self.open_store(&state_dir)?;
-            let data = Data::start(self.env, &self.layout, &instance, &state_dir, &host, &identity)
+            let file_tags = self.env.file_tags().map(|path| {
+                let on_disk = self.layout.on_disk(&path);
+                FileTags::open(path, on_disk)
+            });
+            let tags = file_tags.as_ref().map_or(&[][..], FileTags::tags);
+            let data = Data::start(self.env, &self.layout, &instance, &state_dir, &host, &identity, tags)
                 .map_err(Failure::new)?;
             let _probes = match instance.life.probe_port {
                 Some(port) => probe::Probes::serve(port, data.board()).await,
@@ -173,7 +180,7 @@ impl Process<'_> {
             };
             let received = self.home.received_configs();
             let control = Control::new(agent, self.env, &self.layout, &instance, store, received, &data);
-            let ending = match self.collect(control, &instance, &data, vitals, &mut stop).await {
+            let ending = match self.collect(control, &instance, &data, file_tags, vitals, &mut stop).await {
                 End::Stop(ending) => ending,
                 End::Broken => {
                     std::mem::forget(data);
@@ -204,12 +211,19 @@ impl Process<'_> {
         control: Control<'_, Data>,
         instance: &InstanceConfig,
         data: &Data,
+        file_tags: Option<FileTags>,
         vitals: &mut Vitals,
         stop: &mut StopSignals,
     ) -> End {
         let (ready, mut became_ready) = watch::channel(false);
         let mut conversation = std::pin::pin!(control.run(ready));
         let mut finished = std::pin::pin!(self.finished(instance, data));
+        let mut tags = std::pin::pin!(async {
+            match file_tags {
+                Some(file_tags) => file_tags.follow(data).await,
+                None => std::future::pending().await,
+            }
+        });
         let mut beat = tokio::time::interval(BEAT_INTERVAL);
         let mut recheck = tokio::time::interval(CONFIG_RECHECK);
         let mut panicked = self.panicked.clone();
@@ -220,6 +234,7 @@ impl Process<'_> {
                 _ = panicked.wait_for(|panicked| *panicked) => return End::Broken,
                 ending = &mut finished => return End::Stop(ending),
                 never = &mut conversation => match never {},
+                never = &mut tags => match never {},
                 Ok(()) = became_ready.changed() => vitals.enter(Phase::Ready),
                 _ = beat.tick() => vitals.beat(),
                 _ = recheck.tick(), if instance.config_servers.is_empty() => {

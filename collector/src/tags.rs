@@ -31,6 +31,8 @@ pub struct Host {
     pub user_defined_id: String,
     /// One tag per name in ALIYUN_LOG_ENV_TAGS; a variable that is not set has an empty value.
     pub env_tags: Vec<(String, String)>,
+    /// Tags of the file that ALIYUN_LOG_FILE_TAGS names.
+    pub file_tags: Vec<(String, String)>,
     pub machine_uuid: String,
 }
 
@@ -66,7 +68,7 @@ fn common_of(
     if !host.user_defined_id.is_empty() {
         tags.push(("__user_defined_id__", host.user_defined_id.as_bytes()));
     }
-    tags.extend(host.env_tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
+    tags.extend(host.env_tags.iter().chain(&host.file_tags).map(|(k, v)| (k.as_str(), v.as_bytes())));
     tags.extend(topic.tags.iter().map(|(k, v)| (k.as_str(), v.as_bytes())));
     let hash_key = match shards {
         Shards::Any | Shards::ExactlyOnce(_) => None,
@@ -200,6 +202,7 @@ mod tests {
                 ("_pod_name_".to_owned(), "pod-1".to_owned()),
                 ("_unset_".to_owned(), String::new()),
             ],
+            file_tags: vec![("team".to_owned(), "web".to_owned())],
             machine_uuid: "u".to_owned(),
         }
     }
@@ -215,6 +218,7 @@ mod tests {
                 "__path__=/var/log/nginx/access.log",
                 "_pod_name_=pod-1",
                 "_unset_=",
+                "team=web",
                 "__pack_id__=AB-0",
             ]
         );

@@ -38,6 +38,9 @@ impl Reader {
         if !self.outbox.may_read(file.lane) {
             return self.outbox.block(file.lane, key);
         }
+        if self.pace.wait().is_some() {
+            return self.make_ready(key);
+        }
         if !file.replay.is_empty() {
             return self.replay(key, now);
         }
@@ -50,6 +53,7 @@ impl Reader {
                 (file.read_at, file.looked_at) = (now.mono, now.wall);
                 if new > 0 {
                     file.grew = now.mono;
+                    self.pace.spend(new);
                     self.idle.note_activity(now);
                     self.hand_over(key, Take::WholeEvents, new, now);
                     self.bound_range(key, now);

@@ -116,7 +116,7 @@ impl Reader {
 
     fn look_at_work(&self) -> Look {
         let is_unreadable = self.pipelines.values().any(|running| !running.problems.is_empty());
-        let is_sent = self.outbox.unsettled().0 == 0 && self.ready.is_empty();
+        let is_sent = self.outbox.unsettled().0 == 0 && self.ready.is_empty() && self.paced.is_empty();
         let mut look = if is_unreadable || !is_sent { Look::Busy } else { Look::Done };
         for file in self.files.values().filter(|file| file.is_read()) {
             match writers::of(file.tail.file()) {

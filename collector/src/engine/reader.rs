@@ -20,6 +20,7 @@ use super::changes::DirectoryUse;
 use super::drain::Drain;
 use super::idle::Idle;
 use super::outbox::{Carrier, Outbox};
+use super::pace::Pace;
 use super::status::{Board, Trouble};
 use super::tracked::{FileKey, PipelineId, Running, Tracked};
 use crate::checkpoint::Store;
@@ -86,6 +87,9 @@ pub struct Reader {
     pub(super) timers: BTreeSet<(Instant, FileKey)>,
     pub(super) ready: VecDeque<FileKey>,
     pub(super) outbox: Outbox,
+    pub(super) pace: Pace,
+    /// Files to be read as soon as the pace allows it; not in `ready`, so that what was read goes out meanwhile.
+    pub(super) paced: VecDeque<FileKey>,
     pub(super) store: Store,
     pub(super) block: Block,
     pub(super) drain: Option<Drain>,
@@ -113,6 +117,8 @@ impl Reader {
     ) -> Self {
         Self {
             outbox: Outbox::new(settings.limits.clone(), carrier),
+            pace: Pace::new(settings.limits.read_bytes_per_second),
+            paced: VecDeque::new(),
             next_key: store.unused_generation(),
             settings,
             pipelines: BTreeMap::new(),
@@ -225,6 +231,16 @@ impl Reader {
         self.forget_directories_of(id);
     }
 
+    /// Logs that are in no request yet carry them too.
+    pub fn set_file_tags(&mut self, tags: Vec<(String, String)>) {
+        self.settings.host.file_tags = tags;
+        for file in self.files.values_mut() {
+            if let Some(running) = self.pipelines.get(&file.pipeline) {
+                file.set_footer(&self.settings.host, &running.config);
+            }
+        }
+    }
+
     fn seal_pipeline(&mut self, id: PipelineId, now: Now) {
         for file in self.files.values_mut().filter(|f| f.pipeline == id) {
             let end = file.tail.bookmark();
@@ -235,9 +251,14 @@ impl Reader {
     /// Does what there is to do; says how long the next turn may wait (`None`: for a change).
     pub fn turn(&mut self, now: Now) -> Option<Duration> {
         self.take_in_changes(now);
+        self.pace.advance(now.mono);
+        if self.pace.wait().is_none() {
+            self.ready.append(&mut self.paced);
+        }
         self.run_timers(now);
         let mut blocks = 0;
         while blocks < BLOCKS_PER_TURN_MAX
+            && self.pace.wait().is_none()
             && let Some(key) = self.ready.pop_front()
         {
             blocks += 1;
@@ -250,6 +271,9 @@ impl Reader {
             {
                 self.seal(waiting, now);
             }
+        }
+        if self.pace.wait().is_some() {
+            self.paced.append(&mut self.ready);
         }
         if blocks > 0 {
             self.release_at = Some(now.mono + RELEASE_MEMORY_AFTER);
@@ -301,10 +325,13 @@ impl Reader {
     }
 
     fn wait(&self, now: Now) -> Option<Duration> {
-        if !self.ready.is_empty() {
-            return Some(Duration::ZERO);
-        }
+        let pace = match self.pace.wait() {
+            _ if self.ready.is_empty() && self.paced.is_empty() => None,
+            None => return Some(Duration::ZERO),
+            Some(wait) => Some(now.mono + wait),
+        };
         let due = [
+            pace,
             self.timers.first().map(|(at, _)| *at),
             self.walk_at.values().min().copied(),
             self.outbox.next_due(),

@@ -23,6 +23,8 @@ const COALESCE: Duration = Duration::from_millis(5);
 /// What the reader is told from outside.
 pub enum Command {
     Apply(Vec<Pipeline>),
+    /// Name and value of each.
+    FileTags(Vec<(String, String)>),
     News(News),
     Drain {
         until: Until,
@@ -80,6 +82,7 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
         for command in mailbox.take() {
             match command {
                 Command::Apply(pipelines) => reader.apply(pipelines, now),
+                Command::FileTags(tags) => reader.set_file_tags(tags),
                 Command::News(News::Settled(parcel, outcome)) => reader.settle(parcel, &outcome, now),
                 Command::News(News::Trouble(destination, problem)) => {
                     reader.note_sending(&destination, problem.as_deref());

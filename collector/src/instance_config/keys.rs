@@ -7,65 +7,8 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 use sls_api::sign::Secret;
 
+use super::catalog::{self, Standing};
 use crate::env::Env;
-use sls_api::nearest::nearest;
-
-/// Keys with an effect here.
-const USED: &[&str] = &[
-    "config_server_list",
-    "data_servers",
-    "data_server_list",
-    "primary_region",
-    "default_access_key_id",
-    "default_access_key",
-    "heartbeat_interval",
-    "working_ip",
-    "working_hostname",
-    "check_point_path",
-    "shared_state_path",
-    "tasksite",
-    "termination_log",
-    "ilogtail_tags",
-    "exit_flushout_duration",
-    "exit_on_idle",
-    "exit_quiet_seconds",
-    "http_probe_port",
-    "send_request_concurrency",
-];
-
-/// Keys of the vendor's agent that are accepted and have no effect. Source: collector.md §1.4, §1.6.
-const WITHOUT_EFFECT: &[&str] = &[
-    "accept_multi_config",
-    "batch_send_interval",
-    "batch_send_metric_size",
-    "bind_interface",
-    "buffer_file_num",
-    "buffer_file_path",
-    "buffer_file_size",
-    "bytes_per_sec",
-    "check_point_dump_interval",
-    "cpu_usage_limit",
-    "data_server_port",
-    "default_tail_limit_kb",
-    "discard_old_data",
-    "docker_file_cache_path",
-    "enable_full_drain_mode",
-    "enable_log_time_auto_adjust",
-    "host_path_blacklist",
-    "inotify_black_list",
-    "max_bytes_per_sec",
-    "max_multi_config",
-    "max_read_buffer_size",
-    "mem_usage_limit",
-    "no_inotify",
-    "process_thread_count",
-    "streamlog_open",
-    "sys_conf_dir",
-    "user_config_file_path",
-];
-
-/// Keys that name the vendor's own config servers, whose protocol is not public.
-const CLOSED_CHANNEL: &[&str] = &["config_server_address", "config_servers", "config_server_address_list"];
 
 /// Kind of a JSON value, for messages; never its content, which may be a secret.
 pub fn kind(value: &Value) -> &'static str {
@@ -197,31 +140,19 @@ impl<'e> Parameters<'e> {
         map
     }
 
+    /// Each key of the file that does nothing, once.
     fn notice_other_keys(&mut self) {
-        let mut without_effect = Vec::new();
-        let mut notices = Vec::new();
         for key in self.object.keys() {
-            let key = key.as_str();
-            if USED.contains(&key) {
-                continue;
-            }
-            if WITHOUT_EFFECT.contains(&key) {
-                without_effect.push(key);
-            } else if CLOSED_CHANNEL.contains(&key) {
-                notices.push(format!(
-                    "{key} names the vendor's own config servers, whose protocol is not public; \
-                     name a server of the open agent protocol in config_server_list"
-                ));
-            } else {
-                let hint = nearest(key, USED.iter().chain(WITHOUT_EFFECT).copied())
-                    .map(|near| format!(", did you mean {near}?"))
-                    .unwrap_or_default();
-                notices.push(format!("unknown key {key:?} is ignored{hint}"));
+            match catalog::key(key) {
+                Some(Standing::Honoured(_)) => {}
+                Some(Standing::NoEffect(why)) => self.notices.push(catalog::without_effect(key, why)),
+                None => {
+                    let hint = catalog::nearest_key(key)
+                        .map(|near| format!(", did you mean {near}?"))
+                        .unwrap_or_default();
+                    self.notices.push(format!("unknown key {key:?} is ignored{hint}"));
+                }
             }
         }
-        if !without_effect.is_empty() {
-            notices.push(format!("accepted without effect in this version: {}", without_effect.join(", ")));
-        }
-        self.notices.extend(notices);
     }
 }

@@ -215,10 +215,11 @@ fn every_wrong_value_is_named_and_the_rest_is_used() {
             region cn-hangzhou, Internet
             config server ok:1
             data server of cn-beijing: ["e.test"]
-            notice: config_server_address names the vendor's own config servers, whose protocol is not public; name a server of the open agent protocol in config_server_list
+            notice: config_server_address has no effect: the protocol of the vendor's own config servers is not public; name a server of the open agent protocol in config_server_list
             notice: unknown key "hearbeat_interval" is ignored, did you mean heartbeat_interval?
             notice: unknown key "colour" is ignored
-            notice: accepted without effect in this version: cpu_usage_limit, mem_usage_limit
+            notice: cpu_usage_limit has no effect: the container's own limit decides; the collector never restarts itself for it
+            notice: mem_usage_limit has no effect: the container's own limit decides; the collector never restarts itself for it
             notice: config_server_list[1] must be an object, not a string; ignored
             notice: config_server_list[0].endpoint_list[2] must be an address, not a number; ignored
             notice: config_server_list[0].endpoint_list[0]: "no-port" is not host:port; ignored

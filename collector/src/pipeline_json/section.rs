@@ -44,6 +44,13 @@ impl Section {
         }
     }
 
+    /// What a field is that is not given.
+    pub fn set_default(&mut self, key: &str, value: Value) {
+        if self.object.get(key).is_none_or(Value::is_null) {
+            self.object.insert(key.to_owned(), value);
+        }
+    }
+
     /// `null` means "not given".
     fn take(&mut self, key: &str) -> Option<Value> {
         self.object.remove(key).filter(|value| !value.is_null())

@@ -75,10 +75,15 @@ impl Data {
         state_dir: &StateDir,
         host: &Host,
         identity: &Instance,
+        file_tags: &[(String, String)],
     ) -> Result<Self, EngineError> {
         let mut limits = Limits::default();
         if let Some(concurrency) = instance.send_concurrency {
             limits.lane_concurrency = concurrency;
+        }
+        limits.read_bytes_per_second = instance.reading.bytes_per_second;
+        if let Some(bytes) = instance.reading.event_bytes_max {
+            limits.event_bytes_max = bytes;
         }
         let ids: Vec<String> = GroupIds::read(env, layout).user_defined_ids.into_iter().collect();
         let config = EngineConfig {
@@ -88,6 +93,7 @@ impl Data {
             hostname: host.hostname.clone(),
             user_defined_id: ids.join(","),
             env_tags: env.env_tags(),
+            file_tags: file_tags.to_vec(),
             machine_uuid: identity.uuid.clone(),
             limits,
         };
@@ -108,6 +114,11 @@ impl Data {
     /// For the end of the application: whoever still writes is waited for until `writers_until`.
     pub async fn finish(&self, writers_until: Instant, deadline: Instant) -> Drained {
         self.engine.finish(writers_until, deadline).await.into()
+    }
+
+    /// Other tags of the file that ALIYUN_LOG_FILE_TAGS names.
+    pub fn set_file_tags(&self, tags: Vec<(String, String)>) {
+        self.engine.set_file_tags(tags);
     }
 
     /// What the engine shows of itself.

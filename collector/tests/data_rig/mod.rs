@@ -114,6 +114,7 @@ impl Rig {
                 hostname: "pod-1".to_owned(),
                 user_defined_id: "group-1".to_owned(),
                 env_tags: vec![("_unset_".to_owned(), String::new())],
+                file_tags: Vec::new(),
                 machine_uuid: "uuid-1".to_owned(),
             },
             limits: self.limits.clone(),

@@ -403,3 +403,17 @@ fn exactly_once_goes_before_tags_and_has_1_to_512_keys() {
         check_part(&config, expected, |pipeline| format!("{:?}", pipeline.shards));
     }
 }
+
+#[test]
+fn the_instance_says_where_reading_begins_if_the_config_does_not() {
+    let mut instance = instance();
+    instance.reading.tail_kb = Some(7);
+    for (own, expected) in [("", 7), (r#""TailSizeKB": null,"#, 7), (r#""TailSizeKB": 2,"#, 2)] {
+        let json = format!(
+            r#"{{"inputs":[{{"Type":"input_file",{own}"FilePaths":["/l/a"]}}],
+                "flushers":[{{"Type":"flusher_sls","Project":"project","Logstore":"store"}}]}}"#
+        );
+        let accepted = parse("c", 1, json.as_bytes(), &instance).unwrap();
+        assert_eq!(accepted.pipeline.unwrap().input.tail_bytes, expected * 1024, "{own}");
+    }
+}

@@ -1,0 +1,77 @@
+//! How files are read, where a config does not say it itself.
+
+use std::num::NonZeroU64;
+
+use super::Parameters;
+use crate::lines::EVENT_BYTES_MAX;
+
+/// Bounds of `max_bytes_per_sec`; above [`UNLIMITED_ABOVE`] there is no limit. Source: collector.md §1.6 for the
+/// latter; the lowest value: own choice.
+const BYTES_PER_SECOND: std::ops::RangeInclusive<u64> = 1024..=u64::MAX;
+const UNLIMITED_ABOVE: u64 = 20 * 1024 * 1024;
+
+/// Bounds of `max_read_buffer_size`. Source: the default is the vendor's and the longest text that a request is
+/// made for (collector.md §1.6); the lowest value: own choice.
+const EVENT_BYTES: std::ops::RangeInclusive<u64> = 1024..=EVENT_BYTES_MAX as u64;
+
+/// Bounds of `default_tail_limit_kb`. Source: as `TailSizeKB` of configs.
+const TAIL_KB: std::ops::RangeInclusive<u64> = 0..=100 * 1024 * 1024;
+
+/// See the module; `None` is the default each time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Bytes read from files in a second.
+    pub bytes_per_second: Option<NonZeroU64>,
+    /// A longer event is sent in pieces.
+    pub event_bytes_max: Option<usize>,
+    /// KiB before the end of an old file where reading begins, for configs that do not say it.
+    pub tail_kb: Option<u64>,
+}
+
+impl Reading {
+    pub(super) fn read(parameters: &mut Parameters<'_>) -> Self {
+        let limit = parameters.number("max_bytes_per_sec", BYTES_PER_SECOND);
+        Self {
+            bytes_per_second: limit.filter(|limit| *limit <= UNLIMITED_ABOVE).and_then(NonZeroU64::new),
+            event_bytes_max: parameters
+                .number("max_read_buffer_size", EVENT_BYTES)
+                .and_then(|bytes| usize::try_from(bytes).ok()),
+            tail_kb: parameters.number("default_tail_limit_kb", TAIL_KB),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance_config::InstanceConfig;
+
+    fn reading(file: &str) -> (Reading, Vec<String>) {
+        let path = std::path::Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
+        let config = InstanceConfig::parse(path, Some(file.as_bytes()), &crate::env::Env::default()).unwrap();
+        let notices = config.notices.into_iter().filter(|notice| notice.contains("max_")).collect();
+        (config.reading, notices)
+    }
+
+    #[test]
+    fn above_20_mib_a_second_there_is_no_limit() {
+        let limit = |n: u64| reading(&format!(r#"{{"max_bytes_per_sec": {n}}}"#)).0.bytes_per_second;
+        assert_eq!(limit(2_097_152), NonZeroU64::new(2_097_152), "the value of the vendor's older samples");
+        assert_eq!(limit(20_971_520), NonZeroU64::new(20_971_520));
+        assert_eq!(limit(20_971_521), None);
+        assert_eq!(reading("{}").0, Reading::default());
+    }
+
+    #[test]
+    fn an_event_may_not_be_longer_than_a_request_takes() {
+        let (of_file, notices) = reading(r#"{"max_read_buffer_size": 1048576}"#);
+        assert_eq!(of_file.event_bytes_max, None);
+        assert_eq!(
+            notices,
+            [
+                "max_read_buffer_size must be a whole number from 1024 to 524288, not 1048576; the default is used"
+            ]
+        );
+        assert_eq!(reading(r#"{"max_read_buffer_size": 65536}"#).0.event_bytes_max, Some(65536));
+    }
+}
