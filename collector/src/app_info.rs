@@ -13,11 +13,12 @@ use crate::layout;
 /// Version that heartbeats and `app_info.json` carry.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The file's content, in the vendor's order and spelling.
+/// The file's content, in the vendor's order and spelling; `host_id` is of the vendor's own machines only.
 #[derive(Debug, Serialize)]
 struct AppInfo<'a> {
     #[serde(rename = "UUID")]
     uuid: &'a str,
+    compiler: &'a str,
     hostname: &'a str,
     instance_id: &'a str,
     ip: String,
@@ -26,20 +27,26 @@ struct AppInfo<'a> {
     version: &'a str,
 }
 
+/// Name, release, build and machine of the system.
+pub fn os_detail() -> String {
+    let uname = rustix::system::uname();
+    [uname.sysname(), uname.release(), uname.version(), uname.machine()]
+        .map(|part| part.to_string_lossy())
+        .join("; ")
+}
+
 /// Writes the file as a whole.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn write(path: &Path, host: &Host, instance: &Instance, now: &jiff::Zoned) -> io::Result<()> {
-    let uname = rustix::system::uname();
     let info = AppInfo {
         uuid: &instance.uuid,
+        compiler: env!("COLLECTOR_COMPILER"),
         hostname: &host.hostname,
         instance_id: &instance.instance_id,
         ip: host.ip.to_string(),
-        os: [uname.sysname(), uname.release(), uname.version(), uname.machine()]
-            .map(|part| part.to_string_lossy())
-            .join("; "),
+        os: os_detail(),
         update_time: now.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         version: VERSION,
     };
@@ -61,8 +68,12 @@ mod tests {
         write(&path, &host, &instance, &"2026-01-02T03:04:05+08[+08]".parse().unwrap()).unwrap();
         let info: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let keys: Vec<_> = info.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["UUID", "hostname", "instance_id", "ip", "os", "update_time", "version"]);
+        assert_eq!(
+            keys,
+            ["UUID", "compiler", "hostname", "instance_id", "ip", "os", "update_time", "version"]
+        );
         assert_eq!((&info["ip"], &info["update_time"]), (&"10.0.0.7".into(), &"2026-01-02 03:04:05".into()));
+        assert!(info["compiler"].as_str().unwrap().starts_with("rustc "), "{info}");
         assert_eq!(info["instance_id"], instance.instance_id);
     }
 }

@@ -147,6 +147,10 @@ impl Home {
     pub fn log(&self) -> PathBuf {
         self.directory.join("ilogtail.LOG")
     }
+    /// How the collector does, a line a minute.
+    pub fn status_log(&self) -> PathBuf {
+        self.directory.join("ilogtail_status.LOG")
+    }
     /// What a daemon writes to its standard error before it logs to [`Self::log`].
     pub fn start_log(&self) -> PathBuf {
         self.directory.join("ilogtail_start.LOG")

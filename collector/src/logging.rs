@@ -1,6 +1,6 @@
 //! Logs for people: standard error and `ilogtail.LOG`.
 //!
-//! The file is bounded: it is renamed to `.1`, `.2` … as it fills. Called by `service` once.
+//! Each file is bounded: it is renamed to `.1`, `.2` … as it fills. Called by `service`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,17 +13,16 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Size at which the file is renamed, in bytes, and how many older ones are kept. The vendor keeps
-/// 10 of 20 MB (collector.md §1.5); a container's own layer should not be filled like that.
-const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024;
-const OLDER_FILES: usize = 3;
+/// Size at which a file is renamed, in bytes, and how many there are with the older ones. Source: collector.md §1.5.
+const FILE_BYTES_MAX: u64 = 20 * 1024 * 1024;
+const FILES_MAX: usize = 10;
 
 /// Sends logs to `file`, if there is one, and to standard error if asked or if there is no file.
 ///
 /// # Errors
 /// When the file cannot be opened; logs then still go to standard error.
 pub fn init(level: LevelFilter, file: Option<&Path>, to_stderr: bool) -> io::Result<()> {
-    let opened = file.map(|file| RotatingFile::open(file, FILE_BYTES_MAX)).transpose();
+    let opened = file.map(RotatingFile::open).transpose();
     let (file, error) = match opened {
         Ok(file) => (file, None),
         Err(error) => (None, Some(error)),
@@ -41,7 +40,7 @@ pub fn init(level: LevelFilter, file: Option<&Path>, to_stderr: bool) -> io::Res
 
 /// A file that is renamed away when it is full.
 #[derive(Debug)]
-struct RotatingFile {
+pub struct RotatingFile {
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -49,7 +48,15 @@ struct RotatingFile {
 }
 
 impl RotatingFile {
-    fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
+    /// Goes on with the file that is there.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, FILE_BYTES_MAX)
+    }
+
+    fn open_with(path: &Path, bytes_max: u64) -> io::Result<Self> {
         let file = append_to(path)?;
         let bytes = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, bytes, bytes_max })
@@ -62,7 +69,7 @@ impl RotatingFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        for number in (1..OLDER_FILES).rev() {
+        for number in (1..FILES_MAX - 1).rev() {
             // The older ones need not exist yet.
             let _ = fs::rename(self.older(number), self.older(number + 1));
         }
@@ -101,15 +108,15 @@ mod tests {
     fn a_full_file_is_renamed_and_the_oldest_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ilogtail.LOG");
-        let mut log = RotatingFile::open(&path, 10).unwrap();
-        for number in 0..6 {
+        let mut log = RotatingFile::open_with(&path, 10).unwrap();
+        for number in 0..12 {
             log.write_all(format!("line {number}..\n").as_bytes()).unwrap();
         }
         let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        assert_eq!(read("ilogtail.LOG"), "line 5..\n");
-        assert_eq!(read("ilogtail.LOG.1"), "line 4..\n");
-        assert_eq!(read("ilogtail.LOG.3"), "line 2..\n");
-        assert!(!dir.path().join("ilogtail.LOG.4").exists());
+        assert_eq!(read("ilogtail.LOG"), "line 11..\n");
+        assert_eq!(read("ilogtail.LOG.1"), "line 10..\n");
+        assert_eq!(read("ilogtail.LOG.9"), "line 2..\n");
+        assert!(!dir.path().join("ilogtail.LOG.10").exists());
     }
 
     #[test]
@@ -117,7 +124,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ilogtail.LOG");
         for text in ["one\n", "two\n"] {
-            RotatingFile::open(&path, 100).unwrap().write_all(text.as_bytes()).unwrap();
+            RotatingFile::open_with(&path, 100).unwrap().write_all(text.as_bytes()).unwrap();
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
     }

@@ -15,8 +15,9 @@ use tracing::{error, info, warn};
 
 use crate::app_info;
 use crate::control::{Agent, Control, RemoteConfigs};
+use crate::engine::Limits;
 use crate::env::Env;
-use crate::identity::{Host, Instance};
+use crate::identity::{GroupIds, Host, Instance};
 use crate::instance_config::{ConfigError, FILE_BYTES_MAX, HostPort, InstanceConfig};
 use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
@@ -26,12 +27,14 @@ mod data;
 mod ending;
 mod file_tags;
 mod probe;
+mod status_log;
 mod tasksite;
 mod vitals;
 
 use data::Data;
 use ending::{DRAIN_SLACK, Ending, StopSignals, end};
 use file_tags::FileTags;
+use status_log::About;
 use vitals::Vitals;
 
 /// Time between two looks at the config file while it names no config server. Source: own choice.
@@ -171,6 +174,7 @@ impl Process<'_> {
                 Some(port) => probe::Probes::serve(port, data.board()).await,
                 None => None,
             };
+            let about = self.about(&instance, &host, &identity);
             let agent = Agent {
                 instance_id: identity.instance_id,
                 ip: host.ip.to_string(),
@@ -180,7 +184,10 @@ impl Process<'_> {
             };
             let received = self.home.received_configs();
             let control = Control::new(agent, self.env, &self.layout, &instance, store, received, &data);
-            let ending = match self.collect(control, &instance, &data, file_tags, vitals, &mut stop).await {
+            let ending = match self
+                .collect(control, &instance, &data, (file_tags, about), vitals, &mut stop)
+                .await
+            {
                 End::Stop(ending) => ending,
                 End::Broken => {
                     std::mem::forget(data);
@@ -211,7 +218,7 @@ impl Process<'_> {
         control: Control<'_, Data>,
         instance: &InstanceConfig,
         data: &Data,
-        file_tags: Option<FileTags>,
+        (file_tags, about): (Option<FileTags>, About),
         vitals: &mut Vitals,
         stop: &mut StopSignals,
     ) -> End {
@@ -224,6 +231,8 @@ impl Process<'_> {
                 None => std::future::pending().await,
             }
         });
+        let status_file = self.home.status_log();
+        let mut status = std::pin::pin!(status_log::write(&status_file, about, data.board()));
         let mut beat = tokio::time::interval(BEAT_INTERVAL);
         let mut recheck = tokio::time::interval(CONFIG_RECHECK);
         let mut panicked = self.panicked.clone();
@@ -235,6 +244,7 @@ impl Process<'_> {
                 ending = &mut finished => return End::Stop(ending),
                 never = &mut conversation => match never {},
                 never = &mut tags => match never {},
+                never = &mut status => match never {},
                 Ok(()) = became_ready.changed() => vitals.enter(Phase::Ready),
                 _ = beat.tick() => vitals.beat(),
                 _ = recheck.tick(), if instance.config_servers.is_empty() => {
@@ -307,6 +317,21 @@ impl Process<'_> {
             warn!("{} cannot be written: {error}", app_info.display());
         }
         (host, identity)
+    }
+
+    fn about(&self, instance: &InstanceConfig, host: &Host, identity: &Instance) -> About {
+        let ids = GroupIds::read(self.env, &self.layout).user_defined_ids;
+        About {
+            hostname: host.hostname.clone(),
+            instance_id: identity.instance_id.clone(),
+            ip: host.ip.to_string(),
+            uuid: identity.uuid.clone(),
+            user_defined_id: ids.into_iter().collect::<Vec<_>>().join(","),
+            region: instance.place.as_ref().map(|place| place.region.clone()).unwrap_or_default(),
+            send_request_concurrency: instance.send_concurrency.unwrap_or(Limits::default().lane_concurrency),
+            startup_time: self.startup_time,
+            env_tags: self.env.env_tags().into_iter().map(|(name, _)| name).collect(),
+        }
     }
 
     /// Beside the positions if those outlive the container, else where the vendor's agent has them.

@@ -278,3 +278,32 @@ fn no_file_is_made_where_the_kubelet_made_none() {
     collector.stop();
     assert!(!container.path("/dev").exists());
 }
+
+#[test]
+fn the_files_that_support_asks_for_tell_of_the_same_collector() {
+    let pod = Pod::new();
+    let _collector = pod.container.start();
+    pod.wait_until_collecting();
+    let line = eventually("a line of the status", || {
+        let text = pod.container.read("/usr/local/ilogtail/ilogtail_status.LOG");
+        text.split_once('\n').map(|(line, _)| line.to_owned())
+    });
+    let status: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let info: serde_json::Value =
+        serde_json::from_str(&pod.container.read("/usr/local/ilogtail/app_info.json")).unwrap();
+    for (of_status, of_info) in [
+        ("instance_id", "instance_id"),
+        ("uuid", "UUID"),
+        ("ip", "ip"),
+        ("hostname", "hostname"),
+        ("version", "version"),
+        ("os_detail", "os"),
+    ] {
+        assert!(info[of_info].is_string(), "{info}");
+        assert_eq!(status[of_status], info[of_info], "{of_status}");
+    }
+    if cfg!(target_os = "linux") {
+        assert!(status["memory"].as_u64().unwrap() > 0, "{line}");
+        assert!(status["detail_metric"]["open_fd"].as_u64().unwrap() > 0, "{line}");
+    }
+}
