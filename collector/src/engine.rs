@@ -54,6 +54,8 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Bytes read from all files in a second, and so sent; `None`: no limit.
     pub read_bytes_per_second: Option<NonZeroU64>,
+    /// Logs that say a time longer ago are dropped; `None`: none are.
+    pub discard_older_than: Option<Duration>,
     /// A longer event is sent in pieces.
     pub event_bytes_max: usize,
     /// Bytes of log text in one request. Source: Logtail's batch size (collector.md §3.3).
@@ -93,6 +95,7 @@ impl Default for Limits {
         Self {
             block_bytes: 256 * 1024,
             read_bytes_per_second: None,
+            discard_older_than: None,
             event_bytes_max: EVENT_BYTES_MAX,
             group_text_bytes_max: 512 * 1024,
             group_logs_max: 4000,

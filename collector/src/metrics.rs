@@ -44,6 +44,8 @@ counters! {
     NulBytes = "nul_bytes_skipped",
     /// Events that a filter of the config held back.
     Filtered = "filtered_events",
+    /// Events dropped because they are old, where `discard_old_data` asks for it.
+    Outdated = "outdated_events",
     /// Logs that the server refused for good.
     LogsDropped = "logs_dropped",
     /// Truncations and overwrites noticed.

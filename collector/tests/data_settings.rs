@@ -3,8 +3,10 @@
 mod data_rig;
 
 use std::num::NonZeroU64;
+use std::time::{Duration, SystemTime};
 
-use collector::engine::Limits;
+use collector::engine::{Limits, Until};
+use collector::pipeline::{Parse, Pipeline, TimeRule, full_match};
 use data_rig::{Rig, simple};
 
 /// Bytes that were read after so many milliseconds, of a file that has more.
@@ -48,5 +50,39 @@ fn new_tags_of_the_file_go_with_the_next_request() {
         let reader = rig.reader.as_mut().expect("a reader");
         reader.set_file_tags(vec![("team".to_owned(), team.to_owned())]);
         assert_eq!(tag(&mut rig, "b\n"), [team]);
+    }
+}
+
+#[test]
+fn old_logs_are_dropped_where_it_is_asked_for_and_booked_as_dropped() {
+    let pipeline = Pipeline {
+        parse: Parse::Regex {
+            regex: full_match(r"(\d+) (.*)").expect("regex"),
+            keys: vec!["time".to_owned(), "message".to_owned()],
+        },
+        time: TimeRule::Field {
+            key: "time".to_owned(),
+            format: "%s".to_owned(),
+            offset_seconds: None,
+            year: None,
+            precise: None,
+        },
+        ..simple()
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    let lines = format!("{} old\n{} late\n{now} new\n", now - 50_000, now - 40_000);
+    for (age, expected, dropped) in [(None, 3, 0), (Some(Duration::from_secs(43_200)), 2, 1)] {
+        let mut rig = Rig::new();
+        rig.limits.discard_older_than = age;
+        rig.start(vec![pipeline.clone()]);
+        rig.append("a.log", &lines);
+        rig.wait_ms(5_000);
+        let logs: usize = rig.take().iter().map(|group| group.logs.len()).sum();
+        assert_eq!((logs, rig.counter("outdated_events")), (expected, dropped));
+        assert_eq!(rig.status().last_error.is_some(), dropped > 0, "{:?}", rig.status().last_error);
+        let (_, report) = rig.drain(Until::EndOfFiles);
+        let bytes = &report.account.bytes;
+        assert_eq!(bytes.discovered, lines.len() as u64);
+        assert_eq!(bytes.dropped, dropped * format!("{now} old\n").len() as u64);
     }
 }

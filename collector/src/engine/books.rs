@@ -30,7 +30,7 @@ pub struct Bytes {
     /// Of logs that the server refused for good.
     pub refused: u64,
     /// Of events that the parser did not match, of lines that belong to no record, and NUL bytes, where the
-    /// config has them dropped.
+    /// config has them dropped; of old logs, where `discard_old_data` asks for it.
     pub dropped: u64,
     /// Of events that a filter of the config held back.
     pub filtered: u64,

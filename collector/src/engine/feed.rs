@@ -136,6 +136,7 @@ struct Tally {
     cut: u64,
     strays: u64,
     filtered: u64,
+    outdated: u64,
     nul_bytes: u64,
     unmatched_sample: Option<String>,
     bad_time_sample: Option<String>,
@@ -230,6 +231,12 @@ impl Feeder<'_> {
                 }
             }
         }
+        if let Some(age) = self.limits.discard_older_than
+            && said.is_some_and(|said| u64::from(said.seconds) + age.as_secs() < self.now.unix_seconds())
+        {
+            self.tally.outdated += 1;
+            return self.hold(Held::Dropped, event);
+        }
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
         let Some(shaped) = running.shaper.shape(text, fields, offset, said) else {
             self.tally.filtered += 1;
@@ -284,6 +291,7 @@ impl Feeder<'_> {
             (Counter::Cut, tally.cut),
             (Counter::Strays, tally.strays),
             (Counter::Filtered, tally.filtered),
+            (Counter::Outdated, tally.outdated),
             (Counter::NulBytes, tally.nul_bytes),
         ] {
             if n > 0 {
@@ -294,7 +302,9 @@ impl Feeder<'_> {
     }
 
     fn report_parsing(&mut self) {
-        let has_problem = self.tally.unmatched_sample.is_some() || self.tally.bad_time_sample.is_some();
+        let has_problem = self.tally.unmatched_sample.is_some()
+            || self.tally.bad_time_sample.is_some()
+            || self.tally.outdated > 0;
         if self.running.parse_report_at.is_some_and(|at| self.now.mono < at) {
             return;
         }
@@ -319,11 +329,13 @@ impl Feeder<'_> {
                 };
                 format!("{parser} of {path}; they are {fate}; one of them: {sample}")
             }
-            (None, sample) => format!(
+            (None, Some(sample)) => format!(
                 "timeFormat does not fit times in {path}; those logs carry the time of collection; \
-                 one of the times: {}",
-                sample.as_deref().unwrap_or_default()
+                 one of the times: {sample}"
             ),
+            (None, None) => {
+                format!("old logs of {path} are dropped, because discard_old_data is true in this collector")
+            }
         };
         warn!(pipeline = self.running.config.name, problem, "parsing");
         self.running.board.set_trouble(Trouble::Parsing, Some(problem));

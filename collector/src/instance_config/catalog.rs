@@ -79,7 +79,7 @@ pub const KEYS: &[Setting] = &[
         "default_tail_limit_kb",
         Honoured("how far before the end of old files reading begins, where a config does not say; 1024"),
     ),
-    ("discard_old_data", NoEffect("logs are sent whatever their age")),
+    ("discard_old_data", Honoured("drop logs whose time is more than 12 hours ago; only if it is `true`")),
     ("docker_config_update_interval", NO_CONTAINERS),
     ("docker_file_cache_path", NO_CONTAINERS),
     ("dynamic_plugins", NoEffect("there are no plugins to load")),

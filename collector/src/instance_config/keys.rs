@@ -85,6 +85,19 @@ impl<'e> Parameters<'e> {
         }
     }
 
+    /// On if it is `true`; anything else than a boolean is off, with a notice.
+    pub fn switch(&mut self, key: &str) -> bool {
+        let word = self.word(key).unwrap_or_default();
+        match word.to_ascii_lowercase().as_str() {
+            "true" => true,
+            "false" | "" => false,
+            _ => {
+                self.notice(format!("{key} must be true or false, not {word:?}; false is used"));
+                false
+            }
+        }
+    }
+
     pub fn secret(&mut self, key: &str) -> Option<Secret> {
         self.text(key).map(Secret::from)
     }

@@ -1,6 +1,7 @@
 //! How files are read, where a config does not say it itself.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use super::Parameters;
 use crate::lines::EVENT_BYTES_MAX;
@@ -17,6 +18,9 @@ const EVENT_BYTES: std::ops::RangeInclusive<u64> = 1024..=EVENT_BYTES_MAX as u64
 /// Bounds of `default_tail_limit_kb`. Source: as `TailSizeKB` of configs.
 const TAIL_KB: std::ops::RangeInclusive<u64> = 0..=100 * 1024 * 1024;
 
+/// Age of logs that `discard_old_data` drops. Source: collector.md §1.6 (12 h; on by default there, off here).
+const OLD_AGE: Duration = Duration::from_secs(12 * 3600);
+
 /// See the module; `None` is the default each time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -26,6 +30,8 @@ pub struct Reading {
     pub event_bytes_max: Option<usize>,
     /// KiB before the end of an old file where reading begins, for configs that do not say it.
     pub tail_kb: Option<u64>,
+    /// Logs whose time is longer ago are dropped.
+    pub discard_older_than: Option<Duration>,
 }
 
 impl Reading {
@@ -36,6 +42,7 @@ impl Reading {
             event_bytes_max: parameters
                 .number("max_read_buffer_size", EVENT_BYTES)
                 .and_then(|bytes| usize::try_from(bytes).ok()),
+            discard_older_than: parameters.switch("discard_old_data").then_some(OLD_AGE),
             tail_kb: parameters.number("default_tail_limit_kb", TAIL_KB),
         }
     }
@@ -60,6 +67,15 @@ mod tests {
         assert_eq!(limit(20_971_520), NonZeroU64::new(20_971_520));
         assert_eq!(limit(20_971_521), None);
         assert_eq!(reading("{}").0, Reading::default());
+    }
+
+    #[test]
+    fn old_logs_are_dropped_only_if_that_is_asked_for() {
+        let age = |file: &str| reading(file).0.discard_older_than;
+        assert_eq!(age("{}"), None);
+        assert_eq!(age(r#"{"discard_old_data": false}"#), None);
+        assert_eq!(age(r#"{"discard_old_data": "TRUE"}"#), Some(OLD_AGE));
+        assert_eq!(age(r#"{"discard_old_data": 1}"#), None);
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Data {
             limits.lane_concurrency = concurrency;
         }
         limits.read_bytes_per_second = instance.reading.bytes_per_second;
+        limits.discard_older_than = instance.reading.discard_older_than;
         if let Some(bytes) = instance.reading.event_bytes_max {
             limits.event_bytes_max = bytes;
         }
