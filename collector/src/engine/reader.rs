@@ -236,7 +236,7 @@ impl Reader {
         self.settings.host.file_tags = tags;
         for file in self.files.values_mut() {
             if let Some(running) = self.pipelines.get(&file.pipeline) {
-                file.set_footer(&self.settings.host, &running.config);
+                file.set_common(&self.settings.host, &running.config);
             }
         }
     }
