@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sls_api::error::code;
+use sls_api::nearest::nearest;
 
 use super::Invalid;
-use sls_api::nearest::nearest;
 
 /// Longest delay, ms (own choice: longer than clients wait).
 pub const DELAY_MS_MAX: u64 = 600_000;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-
 use sls_api::nearest::distance;
 
 use super::{Counts, LOGS_MAX, Study, indexed};
