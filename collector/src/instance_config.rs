@@ -74,6 +74,8 @@ pub struct InstanceConfig {
     pub send_concurrency: Option<usize>,
     /// Names of the tags that the environment gives every log (`ALIYUN_LOG_ENV_TAGS`).
     pub env_tags: Vec<String>,
+    /// The file of further tags, whose names are not known here (`ALIYUN_LOG_FILE_TAGS`).
+    pub file_tags: Option<PathBuf>,
     /// What the user should know; each text names the key and the remedy.
     pub notices: Vec<String>,
 }
@@ -148,6 +150,7 @@ impl InstanceConfig {
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),
             env_tags: env.env_tags().into_iter().map(|(name, _)| name).collect(),
+            file_tags: env.file_tags(),
             notices: Vec::new(),
         };
         config.notices = parameters.into_notices();

@@ -87,7 +87,7 @@ fn common_of(
 }
 
 /// True if groups of files that are read like this may have a tag `name` (or it names source or topic).
-/// `env_tags` are the names of the environment's.
+/// `env_tags` are the names of the environment's; those of the file of tags are not known beforehand.
 pub fn may_be_tag(name: &str, topic: &TopicRule, has_inode: bool, env_tags: &[String]) -> bool {
     match name {
         SOURCE | TOPIC | "__hostname__" | "__path__" | "__user_defined_id__" => true,

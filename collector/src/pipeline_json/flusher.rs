@@ -1,6 +1,7 @@
 //! `flushers[0]` (flusher_sls).
 
 use std::num::NonZeroU16;
+use std::path::Path;
 
 use sls_api::codec::Compression;
 
@@ -33,7 +34,7 @@ pub fn read(
         findings.problem(section.field("TelemetryType"), message);
     }
     let place = place(&mut section, instance, findings);
-    let shards = shards(&mut section, is_tag, exactly_once, findings);
+    let shards = shards(&mut section, instance, is_tag, exactly_once, findings);
     section.without_effect(&["MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
     section.finish(findings);
@@ -51,20 +52,12 @@ pub fn read(
 /// `ShardHashKeys`: a name that no group has would send all logs to one shard.
 fn shards(
     section: &mut Section,
+    instance: &InstanceConfig,
     is_tag: impl Fn(&str) -> bool,
     exactly_once: Option<NonZeroU16>,
     findings: &mut Findings,
 ) -> Shards {
     let names = section.texts("ShardHashKeys", findings);
-    for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_tag(name)) {
-        findings.problem(
-            section.field(&format!("ShardHashKeys[{index}]")),
-            format!(
-                "no log has a tag {name:?}; use __source__, __topic__, __hostname__, __path__, a name of \
-                 ALIYUN_LOG_ENV_TAGS or one that the topic's expression gives"
-            ),
-        );
-    }
     match exactly_once {
         Some(keys) => {
             if !names.is_empty() {
@@ -74,8 +67,31 @@ fn shards(
             Shards::ExactlyOnce(keys)
         }
         None if names.is_empty() => Shards::Any,
-        None => Shards::ByTags(names),
+        None => {
+            for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_tag(name)) {
+                let field = section.field(&format!("ShardHashKeys[{index}]"));
+                match &instance.file_tags {
+                    Some(file) => findings.notice(field, unless_in(file, name)),
+                    None => findings.problem(
+                        field,
+                        format!(
+                            "no log has a tag {name:?}; use __source__, __topic__, __hostname__, __path__, a name of \
+                             ALIYUN_LOG_ENV_TAGS or one that the topic's expression gives"
+                        ),
+                    ),
+                }
+            }
+            Shards::ByTags(names)
+        }
     }
+}
+
+/// What the file says may change at any time.
+fn unless_in(file: &Path, name: &str) -> String {
+    format!(
+        "no log has a tag {name:?} unless {} (ALIYUN_LOG_FILE_TAGS) gives it; without it the name counts as empty",
+        file.display()
+    )
 }
 
 fn name<T>(section: &mut Section, key: &str, findings: &mut Findings) -> Option<T>
