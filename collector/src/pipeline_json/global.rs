@@ -7,6 +7,9 @@ use super::regex_check::compile;
 use super::section::Section;
 use crate::pipeline::TopicRule;
 
+/// Longest topic, in bytes. Source: data model document.
+const TOPIC_BYTES_MAX: usize = 128;
+
 /// What `global` says.
 pub struct Global {
     pub topic: TopicRule,
@@ -38,14 +41,14 @@ fn topic(global: &mut Section, findings: &mut Findings) -> TopicRule {
             TopicRule::None
         }
         // A machine group may have no topic.
-        "machine_group_topic" => TopicRule::Fixed(format),
+        "machine_group_topic" => fixed(global, &format, findings),
         "custom" => {
             // LoongCollector takes the prefix of the classic form here too.
             let text = format.strip_prefix(CONSTANT_TOPIC).unwrap_or(&format);
             if text.is_empty() {
                 findings.problem(global.field("TopicFormat"), "is missing: write the topic");
             }
-            TopicRule::Fixed(text.to_owned())
+            fixed(global, text, findings)
         }
         "filepath" => match compile(&format) {
             Ok(regex) if regex.captures_len() > 1 => TopicRule::Path(regex),
@@ -68,4 +71,13 @@ fn topic(global: &mut Section, findings: &mut Findings) -> TopicRule {
             TopicRule::None
         }
     }
+}
+
+/// A topic that is the same for all groups: one that is too long would have each of them refused.
+fn fixed(global: &Section, text: &str, findings: &mut Findings) -> TopicRule {
+    if text.len() > TOPIC_BYTES_MAX {
+        let message = format!("has {} bytes, at most {TOPIC_BYTES_MAX}; write a shorter topic", text.len());
+        findings.problem(global.field("TopicFormat"), message);
+    }
+    TopicRule::Fixed(text.to_owned())
 }

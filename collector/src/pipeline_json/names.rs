@@ -1,7 +1,9 @@
-//! The names of a log's own fields: no two may be the same, or a query sees only one of them.
+//! The names of a log's own fields: no two may be the same, or a query sees only one of them; and none may be
+//! longer than the server takes, or it refuses every group.
 
 use super::Findings;
 use super::processors::Processing;
+use crate::parse::NAME_BYTES_MAX;
 use crate::pipeline::{Parse, TimeRule};
 
 /// Holds the keys of the parser, of the events that it does not match, of the source, of the precise time and
@@ -14,6 +16,10 @@ pub fn check(processing: &Processing, offset_key: Option<&str>, findings: &mut F
     let mut check = |key: &str, taken: &[(&str, &str)], place: String, what: &str| {
         if let Some((_, owner)) = taken.iter().find(|(name, _)| *name == key) {
             findings.problem(place, format!("{key:?} is {owner} too; give {what} a name of its own"));
+        } else if key.len() > NAME_BYTES_MAX {
+            let message =
+                format!("has {} bytes, at most {NAME_BYTES_MAX}; give {what} a shorter name", key.len());
+            findings.problem(place, message);
         }
     };
     taken.extend(parsing.raw_log_key().map(|key| (key, "the key of events that do not match")));

@@ -317,6 +317,36 @@ fn no_two_fields_of_a_log_have_one_name() {
 }
 
 #[test]
+fn names_and_topics_that_a_server_would_refuse_are_problems() {
+    let with_bytes = |bytes: usize| {
+        let name = |first: &str| first.repeat(bytes);
+        let mut config = valid();
+        config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
+        config["processors"][0]["RenamedSourceKey"] = name("r").into();
+        config["processors"].as_array_mut().unwrap().push(json!({"Type": "processor_parse_timestamp_native",
+            "SourceKey": "time", "SourceFormat": "%s", "PreciseTimestampKey": name("p")}));
+        config["inputs"][0]["FileOffsetKey"] = name("o").into();
+        config["global"] = json!({"TopicType": "custom", "TopicFormat": name("t")});
+        config
+    };
+    check_part(&with_bytes(128), expect!["accepted"], |_| "accepted".to_owned());
+    check_part(
+        &with_bytes(129),
+        expect![
+            "global.TopicFormat: has 129 bytes, at most 128; write a shorter topic; processors[0].RenamedSourceKey: has 129 bytes, at most 128; give the source a shorter name; processors[1].PreciseTimestampKey: has 129 bytes, at most 128; give the time a shorter name; inputs[0].FileOffsetKey: has 129 bytes, at most 128; give the offset a shorter name"
+        ],
+        |_| "accepted".to_owned(),
+    );
+    let mut config = valid();
+    config["global"] = json!({"TopicType": "machine_group_topic", "TopicFormat": "t".repeat(129)});
+    check_part(
+        &config,
+        expect!["global.TopicFormat: has 129 bytes, at most 128; write a shorter topic"],
+        |_| "accepted".to_owned(),
+    );
+}
+
+#[test]
 fn a_topic_is_constant_or_captured_from_the_path() {
     for (global, expected) in [
         (json!({"TopicType": "none"}), expect!["None"]),
