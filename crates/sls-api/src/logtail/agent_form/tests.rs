@@ -183,3 +183,46 @@ fn no_key_is_in_a_table_twice() {
         assert!(table.windows(2).all(|pair| pair[0].0 < pair[1].0), "not in order");
     }
 }
+
+/// What the translation reads has an effect: whoever sets it must not be told otherwise.
+#[test]
+fn a_key_of_advanced_has_an_effect_where_the_translation_reads_it() {
+    let is_read = |key: &str| {
+        let mut detail = json!({"logType": "delimiter_log", "logPath": "/l", "filePattern": "a.log",
+            "separator": ",", "key": ["t"], "timeKey": "t", "timeFormat": "%s",
+            "advanced": {"enable_precise_timestamp": true}});
+        detail["advanced"][key] = json!([[]]); // what no key may be
+        let destination = Destination {
+            project: "project".parse().unwrap(),
+            logstore: "store".parse().unwrap(),
+            region: String::new(),
+            endpoint: String::new(),
+        };
+        pipeline_of("file", detail.as_object().unwrap(), None, None, &destination).is_err()
+    };
+    for (key, fate) in ADVANCED {
+        match fate {
+            Fate::Own => assert!(is_read(key), "{key} is not read"),
+            Fate::WithoutEffect(_) | Fate::Refused(_) => assert!(!is_read(key), "{key} is read"),
+            Fate::Silent | Fate::Detail(_) => {}
+        }
+    }
+    let read = [
+        "blacklist",
+        "enable_log_position_meta",
+        "enable_precise_timestamp",
+        "enable_timestamp_nanosecond",
+        "exactly_once_concurrency",
+        "extract_partial_fields",
+        "force_multiconfig",
+        "precise_timestamp_key",
+        "precise_timestamp_unit",
+        "raw_log_tag",
+        "specified_year",
+        "tail_size_kb",
+    ];
+    for key in read {
+        assert!(is_read(key), "{key} is not read");
+        assert!(ADVANCED.iter().any(|(known, _)| *known == key), "{key} is not in the table");
+    }
+}
