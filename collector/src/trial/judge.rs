@@ -174,6 +174,10 @@ impl<'p> Judge<'p> {
             if Instant::now() >= deadline {
                 break;
             }
+            if event.is_stray && self.splitter.discards_strays {
+                self.report.events += 1; // dropped, whatever the parser would make of it
+                continue;
+            }
             let text = data.get(event.start..event.end).unwrap_or_default();
             self.try_event(&self.pipeline.input.encoding.decode(text));
         }

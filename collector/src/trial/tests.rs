@@ -146,6 +146,28 @@ fn modes_without_a_regex_are_tried_too() {
 }
 
 #[test]
+fn a_line_of_no_record_matches_nothing_where_such_are_discarded() {
+    let config = |treatment: &str| {
+        pipeline(
+            json!([regex(r"(?s)(\S)(.*)", &["a", "b"], false)]),
+            json!({"Mode": "custom", "StartPattern": "b.*", "ContinuePattern": " .*",
+                "UnmatchedContentTreatment": treatment}),
+        )
+    };
+    let text = "b 1\n  x\nstray\nb 2\n";
+    check(
+        &config("discard"),
+        &[("a.log", text)],
+        expect![""],
+    );
+    check(
+        &config("single_line"),
+        &[("a.log", text)],
+        expect![""],
+    );
+}
+
+#[test]
 fn a_record_that_began_before_the_sample_does_not_count() {
     let config = pipeline(
         json!([regex(r"(b)(.*)", &["a", "b"], false)]),
