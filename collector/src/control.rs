@@ -21,6 +21,7 @@ use crate::env::Env;
 use crate::identity::GroupIds;
 use crate::instance_config::{HostPort, InstanceConfig};
 use crate::layout::Layout;
+use crate::lines::EVENT_BYTES_MAX;
 use crate::pipeline::Pipeline;
 
 mod between;
@@ -127,7 +128,10 @@ impl<'a, C: Collect> Control<'a, C> {
             session,
             local: LocalConfigs::new(layout.clone()),
             scan_at: Instant::now(),
-            trials: Trials::new(layout.prefix().map(ToOwned::to_owned)),
+            trials: Trials::new(
+                layout.prefix().map(ToOwned::to_owned),
+                instance.reading.event_bytes_max.unwrap_or(EVENT_BYTES_MAX),
+            ),
             link: Link::new(),
             preferred: 0,
             notice: String::new(),

@@ -56,13 +56,14 @@ impl fmt::Display for NoLines {
     }
 }
 
-/// Tries `pipeline` on the ends of the files that it matches, which are looked up below `root`.
-pub fn run(pipeline: &Pipeline, root: Option<&Path>) -> Outcome {
+/// Tries `pipeline` on the ends of the files that it matches, which are looked up below `root`. Events longer than
+/// `event_bytes_max` are cut, as they are where they are collected.
+pub fn run(pipeline: &Pipeline, root: Option<&Path>, event_bytes_max: usize) -> Outcome {
     let deadline = Instant::now() + TIME_MAX;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let files = sample::find(&pipeline.input, root);
-    let mut judge = Judge::new(pipeline, &TimeZone::system(), now);
+    let mut judge = Judge::new(pipeline, event_bytes_max, &TimeZone::system(), now);
     let mut bytes_left = BYTES_MAX;
     for file in files.iter().take(FILES_MAX) {
         let wanted = EVENTS_MAX.saturating_sub(judge.events());

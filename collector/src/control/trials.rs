@@ -16,9 +16,10 @@ use crate::trial::{self, Outcome};
 const TRIES_MAX: u32 = 20;
 
 /// Trials and their outcomes, by config name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Trials {
     root: Option<PathBuf>,
+    event_bytes_max: usize,
     tried: BTreeMap<String, Tried>,
     job: Option<JoinHandle<Vec<(String, Tried)>>>,
 }
@@ -39,9 +40,9 @@ pub struct News {
 }
 
 impl Trials {
-    /// Files are looked up below `root`.
-    pub fn new(root: Option<PathBuf>) -> Self {
-        Self { root, ..Self::default() }
+    /// Files are looked up below `root`; longer events than `event_bytes_max` are cut.
+    pub fn new(root: Option<PathBuf>, event_bytes_max: usize) -> Self {
+        Self { root, event_bytes_max, tried: BTreeMap::new(), job: None }
     }
 
     /// Forgets configs that do not run any more, and tries those that are new, or of which something was read
@@ -63,10 +64,10 @@ impl Trials {
         if due.is_empty() {
             return;
         }
-        let root = self.root.clone();
+        let (root, event_bytes_max) = (self.root.clone(), self.event_bytes_max);
         self.job = Some(tokio::task::spawn_blocking(move || {
             let tried = due.iter().map(|pipeline| {
-                let outcome = trial::run(pipeline, root.as_deref());
+                let outcome = trial::run(pipeline, root.as_deref(), event_bytes_max);
                 (pipeline.name.clone(), Tried { version: pipeline.version, outcome, tries: 1 })
             });
             tried.collect()

@@ -11,7 +11,7 @@ use super::EVENTS_MAX;
 use super::mismatch::{self, Place};
 use super::sample::Sample;
 use crate::events::{Event, Seen, Splitter};
-use crate::lines::{EVENT_BYTES_MAX, line_ends};
+use crate::lines::line_ends;
 use crate::parse::Parser;
 use crate::parse::time::Clock;
 use crate::pipeline::{Multiline, Parse, Pipeline, Records, Step, TimeRule, Unmatched};
@@ -122,8 +122,8 @@ pub struct Judge<'p> {
 }
 
 impl<'p> Judge<'p> {
-    /// `now` in Unix seconds, for times without a year.
-    pub fn new(pipeline: &'p Pipeline, zone: &TimeZone, now: i64) -> Self {
+    /// `now` in Unix seconds, for times without a year; longer events than `event_bytes_max` are cut.
+    pub fn new(pipeline: &'p Pipeline, event_bytes_max: usize, zone: &TimeZone, now: i64) -> Self {
         let parser = Parser::new(&pipeline.parse, zone);
         // A format that cannot be used is the data path's to report.
         let clock = Clock::new(&pipeline.time, zone).ok().flatten();
@@ -146,7 +146,7 @@ impl<'p> Judge<'p> {
         };
         Self {
             pipeline,
-            splitter: Splitter::new(&pipeline.multiline, pipeline.input.encoding, EVENT_BYTES_MAX),
+            splitter: Splitter::new(&pipeline.multiline, pipeline.input.encoding, event_bytes_max),
             parser,
             shaper: Shaper::new(pipeline),
             clock,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::env::Env;
 use crate::instance_config::InstanceConfig;
+use crate::lines::EVENT_BYTES_MAX;
 
 /// A config of `/l/a.log` with these processors and this `Multiline`.
 fn pipeline(processors: Value, multiline: Value) -> Pipeline {
@@ -27,12 +28,17 @@ fn regex(regex: &str, keys: &[&str], keeps: bool) -> Value {
 
 /// Tries a config on files.
 fn check(pipeline: &Pipeline, files: &[(&str, &str)], expected: Expect) {
+    check_cut(pipeline, EVENT_BYTES_MAX, files, expected);
+}
+
+/// The same where events may have so many bytes.
+fn check_cut(pipeline: &Pipeline, event_bytes_max: usize, files: &[(&str, &str)], expected: Expect) {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("l")).unwrap();
     for (name, text) in files {
         fs::write(dir.path().join("l").join(name), text).unwrap();
     }
-    let shown = match run(pipeline, Some(dir.path())) {
+    let shown = match run(pipeline, Some(dir.path()), event_bytes_max) {
         Outcome::NoLines(why) => why.to_string(),
         Outcome::Tried(report) => format!("{} {report}", if report.is_fine() { "fine" } else { "wrong" }),
     };
@@ -165,6 +171,14 @@ fn a_line_of_no_record_matches_nothing_where_such_are_discarded() {
         &[("a.log", text)],
         expect![""],
     );
+}
+
+#[test]
+fn events_are_cut_where_they_will_be() {
+    let config = pipeline(json!([regex(r"(a+)(b)", &["a", "b"], true)]), json!({}));
+    let file = ("a.log", &*("a".repeat(2000) + "b\n"));
+    check(&config, &[file], expect!["fine 1 of 1 lines match regex (last lines of /l/a.log)"]);
+    check_cut(&config, 1024, &[file], expect![""]);
 }
 
 #[test]
