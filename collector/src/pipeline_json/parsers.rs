@@ -1,5 +1,7 @@
 //! The native parsers: regex, JSON, delimiter, apsara.
 
+use sls_api::logtail::extra_column;
+
 use super::Findings;
 use super::processors::zone;
 use super::regex_check::compile;
@@ -72,12 +74,6 @@ impl Parsing {
         };
         may_more || self.named().any(|(_, named)| named == key)
     }
-}
-
-/// N of `__column<N>__`.
-fn extra_column(key: &str) -> Option<usize> {
-    let digits = key.strip_prefix("__column")?.strip_suffix("__")?;
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// Reads the parser of this name, one of [`PARSERS`]; `None` after a problem.

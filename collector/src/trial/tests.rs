@@ -176,7 +176,8 @@ fn a_line_of_no_record_matches_nothing_where_such_are_discarded() {
 #[test]
 fn events_are_cut_where_they_will_be() {
     let config = pipeline(json!([regex(r"(a+)(b)", &["a", "b"], true)]), json!({}));
-    let file = ("a.log", &*("a".repeat(2000) + "b\n"));
+    let line = "a".repeat(2000) + "b\n";
+    let file = ("a.log", line.as_str());
     check(&config, &[file], expect!["fine 1 of 1 lines match regex (last lines of /l/a.log)"]);
     check_cut(&config, 1024, &[file], expect![""]);
 }

@@ -8,6 +8,7 @@
 
 mod agent_form;
 mod check;
+mod columns;
 mod complete;
 mod deliver;
 mod fields;
@@ -16,6 +17,7 @@ mod translate;
 
 pub use agent_form::{AgentConfig, from_agent_form};
 pub use check::{Problem, Severity, check_input_detail};
+pub use columns::extra_column;
 pub use complete::complete_input_detail;
 pub use deliver::{Delivery, deliver_pipeline};
 pub use regex_shape::{RegexError, capture_groups};

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Known, Report};
+use crate::logtail::extra_column;
 use crate::logtail::regex_shape::{capture_groups, ends_in_stray_blank, stray_blank};
 use crate::logtail::translate::{DROPPED_COLUMN, SIMPLE_REGEX, UNPARSED_KEY};
 
@@ -76,7 +77,7 @@ fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
 
 /// Whether this names a column beyond those of `key`, counted from 0, of which there may be any number, or one
 /// without `autoExtend`, or none that is sent with `extract_partial_fields`.
-fn is_extra_column(fields: Known<'_>, key: &str) -> bool {
+pub(super) fn is_extra_column(fields: Known<'_>, key: &str) -> bool {
     if fields.text("logType") != Some("delimiter_log") {
         return false;
     }
@@ -84,12 +85,9 @@ fn is_extra_column(fields: Known<'_>, key: &str) -> bool {
     if advanced.and_then(|advanced| advanced.get("extract_partial_fields")) == Some(&Value::Bool(true)) {
         return false;
     }
-    let column = key.strip_prefix("__column").and_then(|rest| rest.strip_suffix("__"));
     let named = fields.texts("key").unwrap_or_default().len();
     let extends = fields.flag("autoExtend").unwrap_or(true);
-    column
-        .and_then(|digits| digits.parse::<usize>().ok())
-        .is_some_and(|column| if extends { column >= named } else { column == named })
+    extra_column(key).is_some_and(|column| if extends { column >= named } else { column == named })
 }
 
 fn mask(path: &str, entry: &Value, report: &mut Report) {

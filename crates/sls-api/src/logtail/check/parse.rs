@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Known, Report, begin, keys};
+use super::{Known, Report, begin, filter, keys};
 use crate::logtail::{
     regex_shape::{self, capture_groups},
     translate::{DROPPED_COLUMN, LOG_TYPES, LogType, SIMPLE_REGEX, TIME_KEY},
@@ -142,8 +142,10 @@ fn time(fields: Known<'_>, log_type: LogType, report: &mut Report) {
         return;
     };
     let keys = fields.texts("key");
-    let is_missing = log_type != LogType::Json && !keys.unwrap_or_default().contains(&key);
-    if is_missing {
+    let is_made = log_type == LogType::Json
+        || keys.unwrap_or_default().contains(&key)
+        || filter::is_extra_column(fields, key);
+    if !is_made {
         report.warning(
             "timeFormat",
             format!(

@@ -352,6 +352,28 @@ fn times_need_their_field() {
 }
 
 #[test]
+fn a_time_may_be_in_a_column_beyond_those_named() {
+    let time = |key: &str, extends: bool| {
+        json!({"logType": "delimiter_log", "separator": ",", "key": ["a", "b"], "timeFormat": "%s", "timeKey": key,
+            "autoExtend": extends})
+    };
+    check(time("__column3__", true), expect![[""]]);
+    check(time("__column2__", false), expect![[""]]);
+    check(
+        time("__column3__", false),
+        expect![[r#"
+            Warning timeFormat: there is no field "__column3__" in key, so the time of collection is used: add it, or set timeKey
+        "#]],
+    );
+    check(
+        time("__column+3__", true),
+        expect![[r#"
+            Warning timeFormat: there is no field "__column+3__" in key, so the time of collection is used: add it, or set timeKey
+        "#]],
+    );
+}
+
+#[test]
 fn delimited_logs_need_separator_and_columns() {
     check(
         json!({"logType": "delimiter_log", "quote": "''"}),
