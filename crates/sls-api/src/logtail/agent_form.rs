@@ -162,9 +162,10 @@ impl<'a> Reader<'a> {
         if let Some(columns) = self.value("column_keys") {
             self.detail.insert("key".to_owned(), columns.clone());
         }
-        let is_one_character =
-            self.text("delimiter_separator").is_some_and(|text| text == "\\t" || text.chars().count() == 1);
-        if is_one_character {
+        // Beside a longer one, counted in bytes, a quote has no effect.
+        let is_one_byte =
+            self.text("delimiter_separator").is_some_and(|text| text == "\\t" || text.len() == 1);
+        if is_one_byte {
             self.detail.entry("quote").or_insert_with(|| json!("\""));
         }
     }

@@ -84,6 +84,15 @@ fn delimited_columns_have_keys_of_their_own() {
 }
 
 #[test]
+fn a_separator_of_several_bytes_gets_no_quote_that_is_then_warned_of() {
+    let entry = json!({"project_name": "project", "category": "store", "log_type": "delimiter_log",
+        "log_path": "/l", "file_pattern": "a.csv", "delimiter_separator": "§", "column_keys": ["a", "b"]});
+    let (pipeline, notices) = runs(&entry);
+    assert_eq!(lines(&notices), "");
+    assert_eq!(pipeline["processors"][0]["Quote"], "\u{1}");
+}
+
+#[test]
 fn the_agents_own_defaults_hold() {
     let entry = json!({"project_name": "project", "category": "store", "log_type": "json_log",
         "log_path": "/l", "file_pattern": "a.log"});
