@@ -9,6 +9,7 @@ mod filter;
 mod keys;
 mod known;
 mod parse;
+mod raw_log;
 mod values;
 
 use serde_json::{Map, Value};
@@ -64,6 +65,7 @@ pub fn check_input_detail(detail: &Map<String, Value>) -> Vec<Problem> {
     values::check(fields, &mut report);
     parse::check(fields, &mut report);
     filter::check(fields, &mut report);
+    raw_log::check(fields, &mut report);
     report.0
 }
 

@@ -8,7 +8,7 @@ mod input;
 mod processors;
 mod topic;
 
-pub(super) use processors::{DROPPED_COLUMN, SIMPLE_REGEX, TIME_KEY, UNPARSED_KEY};
+pub(super) use processors::{DROPPED_COLUMN, RAW_KEY, SIMPLE_REGEX, SOURCE_KEY, TIME_KEY, UNPARSED_KEY};
 pub use topic::CONSTANT as CONSTANT_TOPIC;
 
 use serde_json::{Map, Value, json};

@@ -54,7 +54,7 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
 
 /// The fields that a filter or mask sees, where the config names them all. The text and the offset that are
 /// sent beside them are not among them.
-fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
+pub(super) fn parsed_keys<'a>(fields: Known<'a>) -> Option<Vec<&'a str>> {
     let keeps_unmatched = fields.flag("discardUnmatch") == Some(false);
     match fields.text("logType") {
         Some("common_reg_log") => {

@@ -122,11 +122,76 @@ fn suspicious_key_names_are_warnings_and_unusable_ones_errors() {
         nginx(json!({"regex": "(.)(.)(.)(.)(.)(.)",
                      "key": ["a", "a", " b", "", "x,y", "__time__"]})),
         expect![[r#"
-            Warning key[1]: the name "a" is there twice: queries see only one of them
+            Error key[1]: the name "a" is there twice: queries see only one of them; use another
             Warning key[2]: the name " b" contains a blank: remove it, or write '_'
             Error key[3]: is an empty name: name the field
             Warning key[4]: the name "x,y" contains a comma: write each name for itself
             Warning key[5]: the name "__time__" is reserved by the service: use another
+        "#]],
+    );
+}
+
+#[test]
+fn a_name_that_is_suspicious_and_there_twice_is_an_error_too() {
+    check(
+        nginx(json!({"regex": "(.)(.)", "key": ["x y", "x y"]})),
+        expect![[r#"
+            Warning key[0]: the name "x y" contains a blank: remove it, or write '_'
+            Error key[1]: the name "x y" is there twice: queries see only one of them; use another
+        "#]],
+    );
+    check(
+        json!({"logType": "delimiter_log", "separator": ",", "key": ["a", "_", "_"]}),
+        expect![[""]],
+    );
+}
+
+#[test]
+fn the_text_of_an_event_needs_a_name_of_its_own() {
+    let kept = |more: Value| {
+        let mut detail = nginx(json!({"regex": "(.)(.)", "key": ["a", "__raw__"], "enableRawLog": true}));
+        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        detail
+    };
+    let tagged = |tag: &str| json!({"raw_log_tag": tag});
+    check(
+        kept(json!({})),
+        expect![[r#"
+            Error advanced.raw_log_tag: the text of an event would be sent as "__raw__", which is another field's name: give it one of its own
+        "#]],
+    );
+    check(
+        kept(json!({"advanced": tagged("a")})),
+        expect![[r#"
+            Error advanced.raw_log_tag: the text of an event would be sent as "a", which is another field's name: give it one of its own
+        "#]],
+    );
+    check(
+        kept(json!({"advanced": tagged("__raw_log__"), "discardUnmatch": false})),
+        expect![[r#"
+            Error advanced.raw_log_tag: the text of an event would be sent as "__raw_log__", which is another field's name: give it one of its own
+        "#]],
+    );
+    check(
+        kept(json!({"logType": "json_log", "key": null, "regex": null, "advanced": tagged("__raw_log__"),
+            "discardUnmatch": false})),
+        expect![[r#"
+            Error advanced.raw_log_tag: the text of an event would be sent as "__raw_log__", which is another field's name: give it one of its own
+        "#]],
+    );
+    check(
+        kept(json!({"advanced": tagged(&"x".repeat(129))})),
+        expect![[r#"
+            Error advanced.raw_log_tag: is 129 bytes long: use at most 128
+        "#]],
+    );
+    check(kept(json!({"advanced": tagged("__raw_log__")})), expect![[""]]);
+    check(kept(json!({"advanced": tagged("line")})), expect![[""]]);
+    check(kept(json!({"enableRawLog": false})), expect![[""]]);
+    check(
+        kept(json!({"key": ["a", "__raw_log__"], "discardUnmatch": false})),
+        expect![[r#"
+            Error key[1]: "__raw_log__" is the field of lines that do not match, which discardUnmatch: false keeps: use another
         "#]],
     );
 }
@@ -220,6 +285,12 @@ fn choices_and_ranges_are_checked() {
             Warning dockerFile: a sidecar reads the directory that it shares with the application, not other containers' files: write false
             Warning delaySkipBytes: lines are skipped once the collector is 5 bytes behind: write 0 to lose none
         "#]],
+    );
+    check(
+        nginx(json!({"topicFormat": format!("customized://{}", "t".repeat(129))})),
+        expect![[r#"
+        Error topicFormat: the topic is 129 bytes long: use at most 128
+    "#]],
     );
     check(
         json!({"logType": "common-reg-log"}),

@@ -11,6 +11,8 @@ use crate::nearest::nearest;
 const MAX_DEPTH: std::ops::RangeInclusive<i64> = -1..=1000;
 /// Levels that are watched with `preserve: false`. Source: API document.
 const PRESERVE_DEPTH: std::ops::RangeInclusive<i64> = 1..=3;
+/// Longest topic, in bytes. Source: data model document.
+const TOPIC_BYTES_MAX: usize = 128;
 
 pub(super) fn check(fields: Known<'_>, report: &mut Report) {
     paths(fields, report);
@@ -89,6 +91,11 @@ fn topic(fields: Known<'_>, report: &mut Report) {
     if matches!(format, "none" | "default" | "group_topic") || format.starts_with(CONSTANT_TOPIC) {
         if format == CONSTANT_TOPIC {
             report.error("topicFormat", format!("{format:?} names no topic: write customized://TOPIC"));
+        }
+        let bytes = format.strip_prefix(CONSTANT_TOPIC).map_or(0, str::len);
+        if bytes > TOPIC_BYTES_MAX {
+            let message = format!("the topic is {bytes} bytes long: use at most {TOPIC_BYTES_MAX}");
+            report.error("topicFormat", message);
         }
         return;
     }

@@ -6,11 +6,11 @@ use super::{LogType, TranslateError};
 use crate::logtail::fields::Fields;
 
 /// Field that holds an event before it is parsed.
-const SOURCE_KEY: &str = "content";
+pub(in crate::logtail) const SOURCE_KEY: &str = "content";
 /// Field that holds an event that could not be parsed.
 pub(in crate::logtail) const UNPARSED_KEY: &str = "__raw_log__";
 /// Field that holds the text of a parsed event, when asked for.
-const RAW_KEY: &str = "__raw__";
+pub(in crate::logtail) const RAW_KEY: &str = "__raw__";
 /// Field that `timeFormat` is about when `timeKey` is not set. Source: guess, after the console,
 /// which asks for a field of this name in regex mode.
 pub(in crate::logtail) const TIME_KEY: &str = "time";
