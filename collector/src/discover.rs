@@ -82,6 +82,10 @@ pub trait Visitor {
     fn problem(&mut self, at: &Located, error: io::Error);
     /// More than [`DIRECTORIES_MAX`] directories match.
     fn too_many(&mut self);
+    /// False ends the walk, before it is at its end.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// The compiled form of a [`FileInput`].
@@ -192,6 +196,9 @@ impl<V: Visitor> Walk<'_, V> {
         };
         self.ancestors.push(identity);
         for entry in entries {
+            if !self.visitor.goes_on() {
+                break;
+            }
             match entry {
                 Ok(entry) => self.entry(dir, &entry, matched, depth),
                 Err(e) => self.visitor.problem(dir, e),

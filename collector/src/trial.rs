@@ -29,6 +29,9 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// Time for one config; what was tried until then counts. Source: own choice.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Time of it for looking up files, so that some is left for what is in them. Source: own choice.
+const WALK_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// How a trial went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -59,10 +62,11 @@ impl fmt::Display for NoLines {
 /// Tries `pipeline` on the ends of the files that it matches, which are looked up below `root`. Events longer than
 /// `event_bytes_max` are cut, as they are where they are collected.
 pub fn run(pipeline: &Pipeline, root: Option<&Path>, event_bytes_max: usize) -> Outcome {
-    let deadline = Instant::now() + TIME_MAX;
+    let start = Instant::now();
+    let deadline = start + TIME_MAX;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let files = sample::find(&pipeline.input, root);
+    let files = sample::find(&pipeline.input, root, start + WALK_TIME_MAX);
     let mut judge = Judge::new(pipeline, event_bytes_max, &TimeZone::system(), now);
     let mut bytes_left = BYTES_MAX;
     for file in files.iter().take(FILES_MAX) {
@@ -75,7 +79,7 @@ pub fn run(pipeline: &Pipeline, root: Option<&Path>, event_bytes_max: usize) -> 
         bytes_left = bytes_left.saturating_sub(sample.data.len());
         judge.take(&file.shown, &sample, wanted, deadline);
     }
-    match judge.report() {
+    match judge.report(deadline) {
         Some(report) => Outcome::Tried(report),
         None => Outcome::NoLines(NoLines {
             wanted: pipeline.input.directory.join(&pipeline.input.file_pattern),

@@ -183,12 +183,13 @@ impl<'p> Judge<'p> {
         }
     }
 
-    /// What was found; none if there was no event.
-    pub fn report(mut self) -> Option<Report> {
+    /// What was found; none if there was no event. Where the regex parts from the last event is left out if it cannot
+    /// be told until the deadline.
+    pub fn report(mut self, deadline: Instant) -> Option<Report> {
         if let Some((regex, text)) = &self.unmatched
             && let Some(matched) = &mut self.report.matched
         {
-            matched.mismatch = mismatch::place(regex, text).map(|place| {
+            matched.mismatch = mismatch::place(regex, text, deadline).map(|place| {
                 let (line, column) = line_and_column(text, place.text_offset);
                 (line, column, place)
             });

@@ -1,5 +1,7 @@
 //! Where a text and a regex part: the longest beginning of the regex that some beginning of the text matches.
 
+use std::time::Instant;
+
 use regex_syntax::ast::{self, Ast};
 
 use crate::pipeline::full_match;
@@ -22,8 +24,9 @@ pub struct Place {
 }
 
 /// Finds the place for a regex made by [`full_match`] that does not match `text`. None where it cannot be told:
-/// beginnings of a valid regex are valid too, but for the rarest syntax.
-pub fn place(full: &str, text: &[u8]) -> Option<Place> {
+/// beginnings of a valid regex are valid too, but for the rarest syntax. Nor is it told after the deadline; a
+/// beginning that is being tried then is tried to its end.
+pub fn place(full: &str, text: &[u8], deadline: Instant) -> Option<Place> {
     let pattern = full.strip_prefix(r"\A(?:")?.strip_suffix(r")\z")?;
     let ast = ast::parse::Parser::new().parse(pattern).ok()?;
     let mut cuts = vec![Cut { at: 0, open: 0 }];
@@ -34,6 +37,9 @@ pub fn place(full: &str, text: &[u8]) -> Option<Place> {
     let mut end = cuts.len();
     let mut text_offset = 0;
     while end - known > 1 {
+        if Instant::now() >= deadline {
+            return None;
+        }
         let middle = known + (end - known) / 2;
         match matches(cuts.get(middle)?)? {
             Some(bytes) => (known, text_offset) = (middle, bytes),
@@ -81,6 +87,8 @@ fn matched_bytes(pattern: &str, cut: Cut, text: &[u8]) -> Option<Option<usize>> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use expect_test::{Expect, expect};
     use proptest::prelude::*;
 
@@ -111,7 +119,7 @@ mod tests {
                 Ok(full) if !full.is_match(text.as_bytes()) => full,
                 _ => return Ok(()),
             };
-            let place = place(full.as_str(), text.as_bytes()).expect("a place");
+            let place = place(full.as_str(), text.as_bytes(), later()).expect("a place");
             let ast = ast::parse::Parser::new().parse(&pattern).expect("it compiles");
             let mut cuts = Vec::new();
             collect(&ast, 0, &mut cuts);
@@ -123,10 +131,15 @@ mod tests {
         }
     }
 
+    /// A time that no test here comes to.
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(3600)
+    }
+
     fn check(pattern: &str, text: &str, expected: Expect) {
         let full = full_match(pattern).expect("regex");
         assert!(!full.is_match(text.as_bytes()), "it matches");
-        let place = place(full.as_str(), text.as_bytes()).expect("a place");
+        let place = place(full.as_str(), text.as_bytes(), later()).expect("a place");
         let Place { text_offset, pattern_column, pattern_rest } = place;
         let (good, bad) = text.split_at(text_offset);
         let column = pattern_column.map(|column| column.to_string()).unwrap_or_default();
@@ -156,10 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn no_place_is_looked_for_after_the_deadline() {
+        let full = full_match(r"(\d+) (\d+)").expect("regex");
+        assert_eq!(place(full.as_str(), b"1 x", Instant::now()), None);
+    }
+
+    #[test]
     fn text_that_is_no_utf8_and_classes_that_need_unicode_work() {
         check(r"([一-龥]+) (\d+)", "日本 x", expect![[r#"日本 |x  10 (\d+)"#]]);
         let full = full_match(r"(\S+) (\d+)").unwrap();
-        let place = place(full.as_str(), b"\xff\xfe x").unwrap();
+        let place = place(full.as_str(), b"\xff\xfe x", later()).unwrap();
         assert_eq!(place.text_offset, 3);
     }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -26,16 +26,19 @@ pub struct Sample {
     pub position: u64,
 }
 
-/// Files with something in them, the youngest first.
-pub fn find(input: &FileInput, root: Option<&Path>) -> Vec<Located> {
-    let mut found = Found(Vec::new());
+/// Files with something in them, the youngest first of those that are found until the deadline.
+pub fn find(input: &FileInput, root: Option<&Path>, deadline: Instant) -> Vec<Located> {
+    let mut found = Found { files: Vec::new(), deadline };
     Matcher::new(input).walk(root, &mut found);
-    let mut files = found.0;
+    let mut files = found.files;
     files.sort_by(|a, b| (Reverse(a.0), &a.1).cmp(&(Reverse(b.0), &b.1)));
     files.into_iter().map(|(_, file)| file).collect()
 }
 
-struct Found(Vec<(SystemTime, Located)>);
+struct Found {
+    files: Vec<(SystemTime, Located)>,
+    deadline: Instant,
+}
 
 impl Visitor for Found {
     fn directory(&mut self, _: &Located, _: bool) {}
@@ -44,9 +47,9 @@ impl Visitor for Found {
         let modified =
             fs::metadata(&file.real).ok().filter(|meta| meta.len() > 0).map(|meta| meta.modified());
         if let Some(modified) = modified
-            && self.0.len() < CANDIDATES_MAX
+            && self.files.len() < CANDIDATES_MAX
         {
-            self.0.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), file.clone()));
+            self.files.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), file.clone()));
         }
     }
 
@@ -54,6 +57,10 @@ impl Visitor for Found {
     fn problem(&mut self, _: &Located, _: io::Error) {}
 
     fn too_many(&mut self) {}
+
+    fn goes_on(&self) -> bool {
+        Instant::now() < self.deadline
+    }
 }
 
 /// The last lines of a file, as many as `lines_wanted` or what `bytes_max` holds of them; more lines are
@@ -101,7 +108,11 @@ fn whole_lines(mut data: Vec<u8>, position: u64) -> Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::encoding::Encoding;
+    use crate::pipeline::PositionMeta;
 
     #[test]
     fn only_whole_lines_are_taken() {
@@ -113,6 +124,28 @@ mod tests {
         assert_eq!(sample("a\nb\nc", 7), ("b\n".into(), 9));
         assert_eq!(sample("abc", 0), (String::new(), 0));
         assert_eq!(sample("abc", 5), (String::new(), 5));
+    }
+
+    #[test]
+    fn files_are_looked_up_until_the_deadline() {
+        let dir = tempfile::tempdir().unwrap();
+        for at in ["l/a/b", "l/c"] {
+            fs::create_dir_all(dir.path().join(at)).unwrap();
+            fs::write(dir.path().join(at).join("a.log"), "x\n").unwrap();
+        }
+        let input = FileInput {
+            directory: "/l".into(),
+            file_pattern: "*.log".into(),
+            max_depth: 9,
+            tail_existing: false,
+            tail_bytes: 0,
+            flush_timeout: Duration::from_secs(1),
+            encoding: Encoding::Utf8,
+            position_meta: PositionMeta::default(),
+        };
+        let now = Instant::now();
+        assert_eq!(find(&input, Some(dir.path()), now + Duration::from_secs(3600)).len(), 2);
+        assert_eq!(find(&input, Some(dir.path()), now), []);
     }
 
     #[test]
