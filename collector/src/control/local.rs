@@ -333,6 +333,10 @@ fn list(directory: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read_whole(path: &Path, metadata: &Metadata) -> io::Result<Vec<u8>> {
+    if !metadata.is_file() {
+        // A pipe would be waited for, and all else of the runtime with it.
+        return Err(io::Error::other("it is no file"));
+    }
     if metadata.len() > FILE_BYTES_MAX {
         let text = format!("{} bytes are more than {FILE_BYTES_MAX}", metadata.len());
         return Err(io::Error::other(text));

@@ -274,3 +274,17 @@ fn a_directory_that_cannot_be_listed_keeps_its_configs() {
         a of config/local/a.json: a.log
     "#]].assert_eq(&bed.scan());
 }
+
+#[test]
+fn a_pipe_in_the_place_of_the_file_is_not_waited_for() {
+    let mut bed = Bed::new();
+    bed.write("config/local/a.json", pipeline("a.log").to_string());
+    let pipe = bed.path("user_local_config.json");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    expect![[r#"
+        changed
+        Info("config a of /usr/local/ilogtail/config/local/a.json accepted")
+        Error("local config /usr/local/ilogtail/user_local_config.json: it cannot be read (it is no file); nothing of it is collected. Correct the file: it is looked at again every 10 s")
+        a of config/local/a.json: a.log
+    "#]].assert_eq(&bed.scan());
+}
