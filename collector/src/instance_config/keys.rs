@@ -87,15 +87,18 @@ impl<'e> Parameters<'e> {
 
     /// On if it is `true`; anything else than a boolean is off, with a notice.
     pub fn switch(&mut self, key: &str) -> bool {
-        let word = self.word(key).unwrap_or_default();
-        match word.to_ascii_lowercase().as_str() {
-            "true" => true,
-            "false" | "" => false,
-            _ => {
-                self.notice(format!("{key} must be true or false, not {word:?}; false is used"));
-                false
-            }
-        }
+        let Some(given) = self.given(key) else { return false };
+        let found = match &given.value {
+            Value::Bool(value) => return *value,
+            Value::String(word) => match word.trim().to_ascii_lowercase().as_str() {
+                "true" => return true,
+                "false" | "" => return false,
+                _ => format!("{word:?}"),
+            },
+            other => kind(other).to_owned(),
+        };
+        self.notice(format!("{} must be true or false, not {found}; false is used", given.by));
+        false
     }
 
     pub fn secret(&mut self, key: &str) -> Option<Secret> {

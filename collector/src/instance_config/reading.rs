@@ -79,6 +79,24 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_that_is_neither_on_nor_off_says_who_gave_it_and_what_is_wanted() {
+        let notices = |file: &str, variables: &[(&str, &str)]| {
+            let path = std::path::Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
+            let env = variables.iter().copied().collect();
+            let config = InstanceConfig::parse(path, Some(file.as_bytes()), &env).unwrap();
+            config.notices.into_iter().filter(|notice| notice.contains("DISCARD") || notice.contains("discard"))
+        };
+        assert_eq!(
+            notices(r#"{"discard_old_data": 1}"#, &[]).collect::<Vec<_>>(),
+            ["discard_old_data must be true or false, not a number; false is used"]
+        );
+        assert_eq!(
+            notices("{}", &[("LOONG_DISCARD_OLD_DATA", "yes")]).collect::<Vec<_>>(),
+            ["environment variable LOONG_DISCARD_OLD_DATA must be true or false, not \"yes\"; false is used"]
+        );
+    }
+
+    #[test]
     fn an_event_may_not_be_longer_than_a_request_takes() {
         let (of_file, notices) = reading(r#"{"max_read_buffer_size": 1048576}"#);
         assert_eq!(of_file.event_bytes_max, None);
