@@ -14,7 +14,7 @@ use crate::shape::OFFSET_KEY;
 const TAIL_SIZE_KB_DEFAULT: u64 = 1024;
 
 /// Largest `TailSizeKB`, in KiB. Source: guess (the vendor's bound was not looked up).
-const TAIL_SIZE_KB_MAX: i64 = 100 * 1024 * 1024;
+const TAIL_SIZE_KB_MAX: u64 = 100 * 1024 * 1024;
 
 /// Default of `FlushTimeoutSecs`. Source: collector.md §2.2 (60 s, 5 s in older versions).
 const FLUSH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
@@ -48,8 +48,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
     let depth = depth(&mut section, findings);
     let place = file_place(&mut section, depth, findings);
     let multiline = multiline::read(section.section("Multiline", findings), findings);
-    let tail_kb = section.integer("TailSizeKB", findings).unwrap_or(TAIL_SIZE_KB_DEFAULT as i64);
-    let tail_kb = u64::try_from(tail_kb.min(TAIL_SIZE_KB_MAX)).unwrap_or(TAIL_SIZE_KB_DEFAULT);
+    let tail_kb = tail_kb(&mut section, findings);
     let flush_timeout = flush_timeout(&mut section, findings);
     let encoding = encoding(&mut section, findings);
     if section.boolean("EnableContainerDiscovery", findings) == Some(true) {
@@ -82,6 +81,18 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
         position_meta,
     };
     Some(Input { files, multiline: multiline?, exactly_once })
+}
+
+/// `TailSizeKB`.
+fn tail_kb(section: &mut Section, findings: &mut Findings) -> u64 {
+    let Some(kb) = section.integer("TailSizeKB", findings) else { return TAIL_SIZE_KB_DEFAULT };
+    let (used, wanted) = match u64::try_from(kb) {
+        Ok(kb) if kb <= TAIL_SIZE_KB_MAX => return kb,
+        Ok(_) => (TAIL_SIZE_KB_MAX, format!("at most {TAIL_SIZE_KB_MAX}")),
+        Err(_) => (TAIL_SIZE_KB_DEFAULT, "0 or more".to_owned()),
+    };
+    findings.notice(section.field("TailSizeKB"), format!("must be {wanted}; {used} is used"));
+    used
 }
 
 /// `EnableExactlyOnce` is a number; 0 is off.

@@ -447,3 +447,16 @@ fn the_instance_says_where_reading_begins_if_the_config_does_not() {
         assert_eq!(accepted.pipeline.unwrap().input.tail_bytes, expected * 1024, "{own}");
     }
 }
+
+#[test]
+fn a_place_to_begin_that_there_cannot_be_is_a_notice() {
+    for (kb, expected) in [
+        (0, expect!["0"]),
+        (-1, expect!["1048576 inputs[0].TailSizeKB: must be 0 or more; 1024 is used"]),
+        (i64::MAX, expect!["107374182400 inputs[0].TailSizeKB: must be at most 104857600; 104857600 is used"]),
+    ] {
+        let mut config = valid();
+        config["inputs"][0]["TailSizeKB"] = kb.into();
+        check_part(&config, expected, |pipeline| pipeline.input.tail_bytes.to_string());
+    }
+}
