@@ -10,7 +10,7 @@ use sls_api::sign::md5_hex;
 
 use crate::pack::{Key, Stamp};
 use crate::parse::{Fields, Span};
-use crate::pipeline::{Mask, MaskBy, Pipeline, Step, TimeRule, TimeUnit};
+use crate::pipeline::{Mask, MaskBy, Parse, Pipeline, Step, TimeRule, TimeUnit};
 
 /// Content field of an event's offset in its file. Source: collector.md §2.3.
 pub const OFFSET_KEY: &str = "__file_offset__";
@@ -20,6 +20,8 @@ pub const OFFSET_KEY: &str = "__file_offset__";
 pub struct Shaper {
     steps: Vec<RunningStep>,
     extras: Vec<Extra>,
+    /// Events may name fields as the extras are named.
+    may_clash: bool,
     changes: Changes,
 }
 
@@ -75,7 +77,9 @@ impl Shaper {
             _ => None,
         };
         let offset = config.input.position_meta.offset_key.as_deref().map(|key| (key, What::Offset));
-        Self::of(&config.steps, [raw, time, offset].into_iter().flatten())
+        // Names that the config itself gives differ: see `pipeline_json::names`.
+        let may_clash = !matches!(config.parse, Parse::Simple { .. } | Parse::Regex { .. });
+        Self { may_clash, ..Self::of(&config.steps, [raw, time, offset].into_iter().flatten()) }
     }
 
     fn of<'k>(steps: &[Step], extras: impl IntoIterator<Item = (&'k str, What)>) -> Self {
@@ -90,7 +94,12 @@ impl Shaper {
             number: String::new(),
             is_sent: false,
         });
-        Self { steps: steps.collect(), extras: extras.collect(), changes: Changes::default() }
+        Self {
+            steps: steps.collect(),
+            extras: extras.collect(),
+            may_clash: true,
+            changes: Changes::default(),
+        }
     }
 
     /// What is sent of `event`, which stands at `offset` of its file and says that it is of the time `said`;
@@ -103,10 +112,15 @@ impl Shaper {
         said: Option<Stamp>,
     ) -> Option<Shaped<'a>> {
         self.changes.clear();
-        let passes = self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes));
+        if !self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes)) {
+            return None;
+        }
         for extra in &mut self.extras {
             // Fields that the event has go first: a query would see only one of two.
-            extra.is_sent = fields.keys.iter().all(|key| key.name() != extra.key.name());
+            extra.is_sent = !self.may_clash || fields.keys.iter().all(|key| key.name() != extra.key.name());
+            if !extra.is_sent {
+                continue;
+            }
             let number = match extra.what {
                 What::Event => continue,
                 What::Offset => offset,
@@ -121,7 +135,7 @@ impl Shaper {
             extra.number.clear();
             let _ = write!(extra.number, "{number}"); // writing to a String cannot fail
         }
-        passes.then_some(Shaped { event, fields, shaper: self })
+        Some(Shaped { event, fields, shaper: self })
     }
 }
 

@@ -17,6 +17,8 @@ enum Role {
     Last,
     /// The record ended before this line.
     After,
+    /// The same, and the next one begins with it.
+    Begins,
     /// Neither continues nor ends the record, which therefore was none.
     Breaks,
 }
@@ -108,11 +110,17 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
             let next = self.splitter.encoding.cut(self.data, self.line, self.splitter.bytes_max);
             let text = self.splitter.encoding.decode(self.data.get(self.line..next).unwrap_or_default());
             let is_rest = self.in_line;
-            if self.in_record && matches!(self.role(&text, is_rest), Role::After) {
-                self.close_before_line(false);
-                self.in_record = false;
+            if self.in_record {
+                match self.role(&text, is_rest) {
+                    Role::Within | Role::Last | Role::Breaks => {}
+                    Role::Begins => self.close_before_line(false),
+                    Role::After => {
+                        self.close_before_line(false);
+                        self.in_record = false;
+                    }
+                }
             }
-            if !is_rest && self.begins(&text) {
+            if !self.in_record && !is_rest && self.begins(&text) {
                 self.open();
             }
             let is_stray = !self.in_record && !self.is_begin_unknown;
@@ -141,6 +149,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
                     self.start = next;
                     self.in_record = matches!(self.records, Records::End(_));
                 }
+                Role::Begins => self.close_before_line(false),
                 Role::After => {
                     self.close_before_line(false);
                     self.in_record = false;
@@ -189,7 +198,7 @@ impl<'a, F: FnMut(Event)> Joiner<'a, F> {
     /// Of the rest of a line only its end can be judged: what it begins with was handed over.
     fn role(&self, text: &[u8], is_rest: bool) -> Role {
         match self.records {
-            Records::Start(start) if !is_rest && start.is_match(text) => Role::After,
+            Records::Start(start) if !is_rest && start.is_match(text) => Role::Begins,
             Records::Start(_) => Role::Within,
             Records::StartContinue { continuation, .. } if is_rest || continuation.is_match(text) => {
                 Role::Within
