@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use sls_api::sign::AccessKey;
 
 use crate::env::Env;
+use crate::json_file::{self, NotJson};
 use crate::region::{self, Network, Place, UnknownRegion};
 
 mod address;
@@ -202,11 +203,11 @@ impl InstanceConfig {
 }
 
 fn parse_object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, ConfigError> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
-        ConfigError::NotJson { path: path.to_owned(), line: error.line(), column: error.column(), reason }
+    let value = json_file::parse(bytes).map_err(|NotJson { line, column, reason }| ConfigError::NotJson {
+        path: path.to_owned(),
+        line,
+        column,
+        reason,
     })?;
     match value {
         Value::Object(object) => Ok(object),

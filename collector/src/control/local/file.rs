@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use sls_api::logtail::{AgentConfig, from_agent_form};
 
 use crate::instance_config::{InstanceConfig, kind};
+use crate::json_file::{self, NotJson};
 use crate::pipeline::Pipeline;
 use crate::pipeline_json;
 
@@ -46,7 +47,6 @@ pub struct Content {
 /// # Errors
 /// The place in the file and the reason.
 pub fn content(path: &Path, form: Form, bytes: &[u8]) -> Result<Content, String> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let value = if is_json { json(bytes)? } else { yaml(bytes)? };
     let Value::Object(mut object) = value else {
@@ -75,15 +75,13 @@ pub fn content(path: &Path, form: Form, bytes: &[u8]) -> Result<Content, String>
 }
 
 fn json(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or_default();
-        format!("it is not JSON: {reason} at line {}, column {}", error.line(), error.column())
+    json_file::parse(bytes).map_err(|NotJson { line, column, reason }| {
+        format!("it is not JSON: {reason} at line {line}, column {column}")
     })
 }
 
 fn yaml(bytes: &[u8]) -> Result<Value, String> {
-    serde_saphyr::from_slice(bytes).map_err(|error| {
+    serde_saphyr::from_slice(json_file::without_mark(bytes)).map_err(|error| {
         let error = error.without_snippet();
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default();
@@ -109,15 +107,13 @@ pub fn read(name: &str, version: i64, entry: &Value, instance: &InstanceConfig) 
     }
     match from_agent_form(object) {
         Ok(AgentConfig::Runs { pipeline: form, notices }) => {
-            let notices =
-                notices.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-            pipeline(name, version, &form, instance, notices.collect())
+            let notices = notices.iter().map(ToString::to_string).collect();
+            pipeline(name, version, &form, instance, notices)
         }
         Ok(AgentConfig::Disabled) => Ok(Read::Disabled),
         Ok(AgentConfig::Deleted) => Ok(Read::Deleted),
         Err(problems) => {
-            let texts = problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-            Err(texts.collect::<Vec<_>>().join("; "))
+            Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         }
     }
 }

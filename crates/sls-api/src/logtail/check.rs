@@ -12,6 +12,8 @@ mod parse;
 mod raw_log;
 mod values;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, WrongType};
@@ -25,6 +27,12 @@ pub struct Problem {
     pub message: String,
     /// Whether the config can work at all.
     pub severity: Severity,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
 }
 
 /// Weight of a [`Problem`].
