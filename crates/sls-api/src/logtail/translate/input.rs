@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::processors::advanced;
 use super::{LogType, TranslateError};
 use crate::logtail::fields::Fields;
 
@@ -42,8 +43,8 @@ pub(super) fn input_file(fields: Fields<'_>, log_type: LogType) -> Result<Value,
     if !exclude_dirs.is_empty() {
         input.insert("ExcludeDirs".into(), json!(exclude_dirs));
     }
-    if let Some(advanced) = fields.object("advanced")? {
-        add_advanced(Fields::inside(advanced, "advanced."), &mut input)?;
+    if let Some(advanced) = advanced(fields)? {
+        add_advanced(advanced, &mut input)?;
     }
     Ok(Value::Object(input))
 }

@@ -91,11 +91,8 @@ fn delimiter(fields: Fields<'_>) -> Result<Value, TranslateError> {
 fn with_raw_log(mut parser: Value, fields: Fields<'_>) -> Result<Value, TranslateError> {
     let keep_failed = !fields.flag("discardUnmatch")?.unwrap_or(true);
     let keep_all = fields.flag("enableRawLog")?.unwrap_or(false);
-    let advanced = fields.object("advanced")?.map(|a| Fields::inside(a, "advanced."));
-    let raw_key = match advanced {
-        Some(advanced) => advanced.text("raw_log_tag")?.unwrap_or(RAW_KEY),
-        None => RAW_KEY,
-    };
+    let tag = advanced(fields)?.map(|advanced| advanced.text("raw_log_tag")).transpose()?;
+    let raw_key = tag.flatten().unwrap_or(RAW_KEY);
     parser["KeepingSourceWhenParseFail"] = json!(keep_failed);
     parser["KeepingSourceWhenParseSucceed"] = json!(keep_all);
     parser["RenamedSourceKey"] = json!(if keep_all { raw_key } else { UNPARSED_KEY });
@@ -135,7 +132,7 @@ fn timestamp(fields: Fields<'_>, log_type: LogType) -> Result<Option<Value>, Tra
     Ok(Some(processor))
 }
 
-fn advanced(fields: Fields<'_>) -> Result<Option<Fields<'_>>, TranslateError> {
+pub(super) fn advanced(fields: Fields<'_>) -> Result<Option<Fields<'_>>, TranslateError> {
     Ok(fields.object("advanced")?.map(|advanced| Fields::inside(advanced, "advanced.")))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::TranslateError;
+use super::processors::advanced;
 use crate::logtail::fields::Fields;
 
 /// Prefix of a constant topic in `topicFormat` of the classic form.
@@ -28,8 +29,8 @@ pub(super) fn global(fields: Fields<'_>) -> Result<Option<Value>, TranslateError
             set("TopicFormat", constant.unwrap_or(format));
         }
     }
-    if let Some(advanced) = fields.object("advanced")?
-        && Fields::inside(advanced, "advanced.").flag("enable_timestamp_nanosecond")? == Some(true)
+    if let Some(advanced) = advanced(fields)?
+        && advanced.flag("enable_timestamp_nanosecond")? == Some(true)
     {
         global.insert("EnableTimestampNanosecond".to_owned(), json!(true));
     }
