@@ -22,7 +22,7 @@ pub mod fingerprint;
 pub mod identity;
 pub mod initd;
 pub mod instance_config;
-mod json_file;
+pub mod json_file;
 pub mod layout;
 pub mod lines;
 pub mod logging;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use collector::layout::{Phase, RunState};
-use control_support::{CONFIG, Collector, ConfigServer, Container, config, eventually, reports, updates};
+use control_support::{Collector, ConfigServer, Container, config, eventually, reports, updates};
 use data_support::{Sink, append};
 use serde_json::{Value, json};
 use sls_api::agent::{ConfigDetail, ConfigStatus, HeartbeatRequest};
@@ -48,12 +48,7 @@ fn stop(collector: Collector) {
 fn local_configs_alone_are_collected_changed_without_loss_and_removed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let sink = runtime.block_on(Sink::start());
-    let mut container = Container::new();
-    container.unset("ALIYUN_LOGTAIL_USER_DEFINED_ID");
-    container.unset("ALIYUN_LOGTAIL_USER_ID");
-    let keys = json!({"default_access_key_id": "id", "default_access_key": "hidden-secret",
-        "check_point_path": "/state"});
-    container.write(CONFIG, keys.to_string());
+    let container = Container::without_server();
     container.write("/var/log/a.log", "");
     put(&container, "user_local_config.json", &classic(&sink.endpoint(), "store"));
     let collector = container.start();

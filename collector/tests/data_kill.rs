@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use control_support::{CONFIG, Container, eventually};
+use control_support::{Container, eventually};
 use data_support::{Fault, Sink};
 use serde_json::json;
 
@@ -48,12 +48,7 @@ fn write_and_rotate(path: &Path, sink: &Sink, done: &AtomicBool) -> usize {
 
 /// A container whose collector sends `/var/log/a.log` exactly once.
 fn container(sink: &Sink) -> Container {
-    let mut container = Container::new();
-    container.unset("ALIYUN_LOGTAIL_USER_DEFINED_ID");
-    container.unset("ALIYUN_LOGTAIL_USER_ID");
-    let keys = json!({"default_access_key_id": "id", "default_access_key": "hidden-secret",
-        "check_point_path": "/state"});
-    container.write(CONFIG, keys.to_string());
+    let container = Container::without_server();
     container.write("/var/log/a.log", "");
     let config = json!({"metrics": {"lines": {
         "enable": true, "version": 1, "project_name": "demo-project", "category": "store",

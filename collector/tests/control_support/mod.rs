@@ -60,6 +60,17 @@ impl Container {
         this
     }
 
+    /// One that is told of no config server and of no group, and has an access key.
+    pub fn without_server() -> Self {
+        let mut this = Self::new();
+        this.unset("ALIYUN_LOGTAIL_USER_DEFINED_ID");
+        this.unset("ALIYUN_LOGTAIL_USER_ID");
+        let keys = serde_json::json!({"default_access_key_id": "id", "default_access_key": "hidden-secret",
+            "check_point_path": "/state"});
+        this.write(CONFIG, keys.to_string());
+        this
+    }
+
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
