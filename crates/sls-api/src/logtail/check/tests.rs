@@ -10,11 +10,16 @@ fn check(detail: Value, want: Expect) {
     want.assert_eq(&check_input_detail(detail).iter().map(line).collect::<String>());
 }
 
-fn nginx(more: Value) -> Value {
-    let mut detail = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx",
-                            "filePattern": "access.log", "dockerFile": false});
+/// `detail` with these keys changed.
+fn with(mut detail: Value, more: Value) -> Value {
     detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     detail
+}
+
+fn nginx(more: Value) -> Value {
+    let detail = json!({"logType": "common_reg_log", "logPath": "/var/log/nginx",
+                        "filePattern": "access.log", "dockerFile": false});
+    with(detail, more)
 }
 
 /// The access config as published.
@@ -148,11 +153,8 @@ fn a_name_that_is_suspicious_and_there_twice_is_an_error_too() {
 
 #[test]
 fn the_text_of_an_event_needs_a_name_of_its_own() {
-    let kept = |more: Value| {
-        let mut detail = nginx(json!({"regex": "(.)(.)", "key": ["a", "__raw__"], "enableRawLog": true}));
-        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        detail
-    };
+    let detail = nginx(json!({"regex": "(.)(.)", "key": ["a", "__raw__"], "enableRawLog": true}));
+    let kept = |more: Value| with(detail.clone(), more);
     let tagged = |tag: &str| json!({"raw_log_tag": tag});
     check(
         kept(json!({})),
@@ -316,12 +318,11 @@ fn filters_that_would_drop_everything_are_errors() {
 #[test]
 fn steps_on_names_with_underscores_need_a_field_that_they_see() {
     let steps = |more: Value| {
-        let mut detail = nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "enableRawLog": true,
+        let detail = nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "enableRawLog": true,
             "advanced": {"enable_log_position_meta": true}, "filterKey": ["__raw__", "__raw_log__"],
             "filterRegex": [".*", ".*"],
             "sensitive_keys": [{"key": "__file_offset__", "type": "md5", "regex_content": "x"}]}));
-        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        detail
+        with(detail, more)
     };
     check(
         steps(json!({})),
@@ -349,26 +350,22 @@ fn steps_on_names_with_underscores_need_a_field_that_they_see() {
     );
     // What columns or members there are beyond those named only the agent sees.
     let others = json!({"filterKey": ["__column3__"], "filterRegex": [".*"], "sensitive_keys": []});
-    let mut delimited = nginx(json!({"logType": "delimiter_log", "separator": ",", "key": ["a"]}));
-    delimited.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-    check(delimited, expect![[""]]);
-    let mut json_log = nginx(json!({"logType": "json_log"}));
-    json_log.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-    check(json_log, expect![[""]]);
+    let delimited = nginx(json!({"logType": "delimiter_log", "separator": ",", "key": ["a"]}));
+    check(with(delimited, others.clone()), expect![[""]]);
+    check(with(nginx(json!({"logType": "json_log"})), others), expect![[""]]);
 }
 
 #[test]
 fn columns_that_no_line_can_have_are_no_names_of_fields() {
-    let with = |more: Value| {
-        let mut detail =
+    let columns = |more: Value| {
+        let detail =
             nginx(json!({"logType": "delimiter_log", "separator": ",", "key": ["a", "_", "b", "_"],
             "filterKey": ["_", "__column1__", "__column4__", "__column5__", "__raw_log__"],
             "filterRegex": [".*", ".*", ".*", ".*", ".*"]}));
-        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        detail
+        with(detail, more)
     };
     check(
-        with(json!({})),
+        columns(json!({})),
         expect![[r#"
         Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
         Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
@@ -376,7 +373,7 @@ fn columns_that_no_line_can_have_are_no_names_of_fields() {
     "#]],
     );
     check(
-        with(json!({"discardUnmatch": false, "advanced": {"extract_partial_fields": true}})),
+        columns(json!({"discardUnmatch": false, "advanced": {"extract_partial_fields": true}})),
         expect![[r#"
             Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
             Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
@@ -385,7 +382,7 @@ fn columns_that_no_line_can_have_are_no_names_of_fields() {
         "#]],
     );
     check(
-        with(json!({"autoExtend": false, "discardUnmatch": false})),
+        columns(json!({"autoExtend": false, "discardUnmatch": false})),
         expect![[r#"
         Error filterKey[0]: no field is named "_", so every log would be dropped: use one of key
         Error filterKey[1]: no field is named "__column1__", so every log would be dropped: use one of key
