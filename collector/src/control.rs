@@ -294,7 +294,7 @@ impl<'a, C: Collect> Control<'a, C> {
     fn say(&mut self, beat: &Beat) {
         let servers = &self.instance.config_servers;
         let server = servers.get(self.preferred).map(HostPort::as_str).unwrap_or_default();
-        let holding = match self.running().len() {
+        let holding = match self.running().count() {
             0 => "nothing is collected meanwhile".to_owned(),
             1 => "1 config goes on collecting".to_owned(),
             count => format!("{count} configs go on collecting"),

@@ -5,9 +5,16 @@ use std::time::Instant;
 
 use tracing::{error, info, warn};
 
-use super::local::{SCAN_INTERVAL, Say};
+use super::local::{LocalConfigs, SCAN_INTERVAL, Say};
+use super::session::Session;
 use super::{Collect, Control};
 use crate::pipeline::Pipeline;
+
+/// The local configs, and those of the server that have no name of one.
+fn running<'a>(local: &'a LocalConfigs, session: &'a Session) -> impl Iterator<Item = &'a Pipeline> {
+    let local = local.in_force().into_values().filter_map(|(pipeline, _)| pipeline);
+    local.chain(session.pipelines())
+}
 
 impl<C: Collect> Control<'_, C> {
     /// Rests until a point in time, looking after the local configs and the trials. With `may_end_early` it ends
@@ -64,24 +71,22 @@ impl<C: Collect> Control<'_, C> {
 
     /// Has what is in force collect, and tried if it is new.
     pub(super) fn apply(&mut self) {
-        let running = self.running();
-        self.trials.start(running.clone(), &self.collect.reading());
-        self.collect.apply(running);
+        self.start_trials();
+        self.collect.apply(self.running().cloned().collect());
     }
 
     fn start_trials(&mut self) {
-        self.trials.start(self.running(), &self.collect.reading());
+        self.trials.start(running(&self.local, &self.session), &self.collect.reading());
     }
 
-    /// The local configs, and those of the server that have no name of one.
-    pub(super) fn running(&self) -> Vec<Pipeline> {
-        let local = self.local.in_force().into_values().filter_map(|(pipeline, _)| pipeline.cloned());
-        local.chain(self.session.pipelines()).collect()
+    /// See [`running`].
+    pub(super) fn running(&self) -> impl Iterator<Item = &Pipeline> {
+        running(&self.local, &self.session)
     }
 
     /// Whether anything is to be collected.
     pub(super) fn collects(&self) -> bool {
-        !self.running().is_empty()
+        self.running().next().is_some()
     }
 
     /// What is to be told of configs that run: how they were tried, and what is wrong at the moment.

@@ -123,9 +123,9 @@ impl Session {
     }
 
     /// Everything that should collect now.
-    pub fn pipelines(&self) -> Vec<Pipeline> {
+    pub fn pipelines(&self) -> impl Iterator<Item = &Pipeline> {
         let configs = self.configs.iter().filter(|(name, _)| !self.shadowed.contains_key(*name));
-        configs.filter_map(|(_, held)| held.running.clone()).collect()
+        configs.filter_map(|(_, held)| held.running.as_ref())
     }
 
     /// Local configs have these names, with the files that hold them; configs of the server with one of them do

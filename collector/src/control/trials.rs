@@ -47,7 +47,12 @@ impl Trials {
 
     /// Forgets configs that do not run any more, and tries those that are new, or of which something was read
     /// (`reading`) since there was nothing to try them on.
-    pub fn start(&mut self, running: Vec<Pipeline>, reading: &BTreeSet<String>) {
+    pub fn start<'a>(
+        &mut self,
+        running: impl Iterator<Item = &'a Pipeline>,
+        reading: &BTreeSet<String>,
+    ) {
+        let running: Vec<&Pipeline> = running.collect();
         let names: BTreeSet<&str> = running.iter().map(|pipeline| pipeline.name.as_str()).collect();
         self.tried.retain(|name, _| names.contains(name.as_str()));
         if self.job.is_some() {
@@ -60,7 +65,7 @@ impl Trials {
             }
             _ => true,
         };
-        let due: Vec<Pipeline> = running.into_iter().filter(is_due).collect();
+        let due: Vec<Pipeline> = running.into_iter().filter(|pipeline| is_due(pipeline)).cloned().collect();
         if due.is_empty() {
             return;
         }

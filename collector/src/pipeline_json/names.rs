@@ -23,11 +23,8 @@ pub fn check(processing: &Processing, offset_key: Option<&str>, findings: &mut F
         }
     };
     taken.extend(parsing.raw_log_key().map(|key| (key, "the key of events that do not match")));
-    let (owner, what) = match parsing.parse {
-        _ if path.is_empty() => ("the key of the event", "the event"),
-        Parse::Delimiter(_) => ("one of Keys", "the column"),
-        _ => ("one of Keys", "the group"),
-    };
+    let owner = if path.is_empty() { "the key of the event" } else { "one of Keys" };
+    let what = if matches!(parsing.parse, Parse::Delimiter(_)) { "the column" } else { "the group" };
     for (index, key) in parsing.named() {
         check(key, &taken, format!("{path}.Keys[{index}]"), what);
     }

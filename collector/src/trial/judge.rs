@@ -117,8 +117,8 @@ pub struct Judge<'p> {
     clock: Option<Clock>,
     now: i64,
     report: Report,
-    /// The last event that the regex does not match, and it.
-    unmatched: Option<(String, Vec<u8>)>,
+    /// The last event that the regex does not match.
+    unmatched: Option<Vec<u8>>,
 }
 
 impl<'p> Judge<'p> {
@@ -186,10 +186,11 @@ impl<'p> Judge<'p> {
     /// What was found; none if there was no event. Where the regex parts from the last event is left out if it cannot
     /// be told until the deadline.
     pub fn report(mut self, deadline: Instant) -> Option<Report> {
-        if let Some((regex, text)) = &self.unmatched
+        if let Some(text) = &self.unmatched
+            && let Parse::Regex { regex, .. } = &self.pipeline.parse
             && let Some(matched) = &mut self.report.matched
         {
-            matched.mismatch = mismatch::place(regex, text, deadline).map(|place| {
+            matched.mismatch = mismatch::place(regex.as_str(), text, deadline).map(|place| {
                 let (line, column) = line_and_column(text, place.text_offset);
                 (line, column, place)
             });
@@ -200,8 +201,10 @@ impl<'p> Judge<'p> {
     fn try_event(&mut self, text: &[u8]) {
         self.report.events += 1;
         let Some(fields) = self.parser.parse(text) else {
-            if let Parse::Regex { regex, .. } = &self.pipeline.parse {
-                self.unmatched = Some((regex.as_str().to_owned(), text.to_vec()));
+            if matches!(self.pipeline.parse, Parse::Regex { .. }) {
+                let unmatched = self.unmatched.get_or_insert_default();
+                unmatched.clear();
+                unmatched.extend_from_slice(text);
             }
             return;
         };

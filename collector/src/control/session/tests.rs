@@ -102,7 +102,7 @@ fn an_update_is_applied_once_and_reported() {
     assert!(matches!(session.update(&detail("c", 5, "a.log"), &instance()), Change::Applied { .. }));
     assert_eq!(session.update(&detail("c", 5, "a.log"), &instance()), Change::None);
     assert_eq!(reported(&beat(&mut session)), [("c".into(), 5, ConfigStatus::Applied, String::new())]);
-    let files: Vec<_> = session.pipelines().into_iter().map(|pipeline| pipeline.input.file_pattern).collect();
+    let files: Vec<_> = session.pipelines().map(|pipeline| pipeline.input.file_pattern.clone()).collect();
     assert_eq!(files, ["a.log"]);
 }
 
@@ -111,7 +111,7 @@ fn any_other_version_is_an_update_also_a_lower_one() {
     let mut session = session();
     session.update(&detail("c", 5, "a.log"), &instance());
     assert!(matches!(session.update(&detail("c", 4, "b.log"), &instance()), Change::Applied { .. }));
-    assert_eq!(session.pipelines()[0].input.file_pattern, "b.log");
+    assert_eq!(session.pipelines().next().unwrap().input.file_pattern, "b.log");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_failed_update_is_reported_and_the_old_version_goes_on() {
         message.contains("inputs: is missing") && message.ends_with("version 1 goes on collecting"),
         "{message}"
     );
-    assert_eq!(session.pipelines().len(), 1);
+    assert_eq!(session.pipelines().count(), 1);
     assert_eq!(reported(&beat(&mut session)), [("c".into(), 2, ConfigStatus::Failed, message)]);
     assert_eq!(session.update(&bad, &instance()), Change::None, "the same bad version is not tried again");
     assert!(matches!(session.update(&detail("c", 3, "c.log"), &instance()), Change::Applied { .. }));
@@ -138,7 +138,7 @@ fn version_minus_one_deletes() {
     let delete = ConfigDetail { name: "c".into(), version: VERSION_DELETED, ..ConfigDetail::default() };
     assert_eq!(session.update(&delete, &instance()), Change::Removed);
     assert_eq!(session.update(&delete, &instance()), Change::None);
-    assert!(session.pipelines().is_empty() && reported(&beat(&mut session)).is_empty());
+    assert!(session.pipelines().next().is_none() && reported(&beat(&mut session)).is_empty());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn configs_of_an_earlier_run_collect_at_once_and_are_reported_with_their_version
     let Change::Applied { store, .. } = first.update(&detail("c", 5, "a.log"), &instance()) else { panic!() };
     let mut second = session();
     second.restore(store, &instance()).unwrap();
-    assert_eq!(second.pipelines().len(), 1);
+    assert_eq!(second.pipelines().count(), 1);
     assert_eq!(reported(&beat(&mut second)), [("c".into(), 5, ConfigStatus::Applied, String::new())]);
 }
 
@@ -192,7 +192,7 @@ fn a_config_with_the_name_of_a_local_one_waits_and_says_which() {
     session.update(&detail("c", 5, "a.log"), &instance());
     session.update(&detail("d", 1, "d.log"), &instance());
     session.shadow([("c".to_owned(), "/local/c.json".to_owned())].into());
-    let running: Vec<_> = session.pipelines().into_iter().map(|pipeline| pipeline.name).collect();
+    let running: Vec<_> = session.pipelines().map(|pipeline| pipeline.name.clone()).collect();
     assert_eq!(running, ["d"]);
     let reported = reported(&beat(&mut session));
     assert_eq!((reported[0].1, reported[0].2), (5, ConfigStatus::Failed));
@@ -203,5 +203,5 @@ fn a_config_with_the_name_of_a_local_one_waits_and_says_which() {
         "the server need not repeat it"
     );
     session.shadow(BTreeMap::new());
-    assert_eq!(session.pipelines().len(), 2);
+    assert_eq!(session.pipelines().count(), 2);
 }
