@@ -47,11 +47,7 @@ impl Trials {
 
     /// Forgets configs that do not run any more, and tries those that are new, or of which something was read
     /// (`reading`) since there was nothing to try them on.
-    pub fn start<'a>(
-        &mut self,
-        running: impl Iterator<Item = &'a Pipeline>,
-        reading: &BTreeSet<String>,
-    ) {
+    pub fn start<'a>(&mut self, running: impl Iterator<Item = &'a Pipeline>, reading: &BTreeSet<String>) {
         let running: Vec<&Pipeline> = running.collect();
         let names: BTreeSet<&str> = running.iter().map(|pipeline| pipeline.name.as_str()).collect();
         self.tried.retain(|name, _| names.contains(name.as_str()));

@@ -84,7 +84,10 @@ mod tests {
             let path = std::path::Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
             let env = variables.iter().copied().collect();
             let config = InstanceConfig::parse(path, Some(file.as_bytes()), &env).unwrap();
-            config.notices.into_iter().filter(|notice| notice.contains("DISCARD") || notice.contains("discard"))
+            config
+                .notices
+                .into_iter()
+                .filter(|notice| notice.contains("DISCARD") || notice.contains("discard"))
         };
         assert_eq!(
             notices(r#"{"discard_old_data": 1}"#, &[]).collect::<Vec<_>>(),

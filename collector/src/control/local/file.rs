@@ -112,9 +112,7 @@ pub fn read(name: &str, version: i64, entry: &Value, instance: &InstanceConfig) 
         }
         Ok(AgentConfig::Disabled) => Ok(Read::Disabled),
         Ok(AgentConfig::Deleted) => Ok(Read::Deleted),
-        Err(problems) => {
-            Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-        }
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
     }
 }
 

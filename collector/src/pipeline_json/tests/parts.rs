@@ -8,7 +8,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline_json::parse;
 
 /// What one part of the pipeline becomes, with all problems or notices.
-fn check_part(config: &Value, expected: Expect, part: impl Fn(&Pipeline) -> String) {
+pub(super) fn check_part(config: &Value, expected: Expect, part: impl Fn(&Pipeline) -> String) {
     let shown = match parse("c", 7, config.to_string().as_bytes(), &instance()) {
         Err(invalid) => invalid.to_string(),
         Ok(accepted) => {
@@ -267,86 +267,6 @@ fn the_event_and_its_place_are_sent_under_these_keys() {
 }
 
 #[test]
-fn no_two_fields_of_a_log_have_one_name() {
-    let checked = |source: &str, offset: &str, keys: [&str; 2], keeps_raw: bool, expected| {
-        let mut config = valid();
-        config["processors"][0]["Keys"] = json!(keys);
-        config["processors"][0]["KeepingSourceWhenParseFail"] = keeps_raw.into();
-        config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
-        config["processors"][0]["RenamedSourceKey"] = source.into();
-        config["inputs"][0]["FileOffsetKey"] = offset.into();
-        check_part(&config, expected, |_| "accepted".to_owned());
-    };
-    checked("text", "at", ["a", "b"], true, expect!["accepted"]);
-    checked(
-        "text",
-        "text",
-        ["a", "b"],
-        true,
-        expect![[
-            r#"inputs[0].FileOffsetKey: "text" is the key of the source too; give the offset a name of its own"#
-        ]],
-    );
-    checked(
-        "text",
-        "a",
-        ["a", "b"],
-        true,
-        expect![[r#"inputs[0].FileOffsetKey: "a" is one of Keys too; give the offset a name of its own"#]],
-    );
-    checked(
-        "__raw_log__",
-        "__raw_log__",
-        ["a", "__raw_log__"],
-        true,
-        expect![[
-            r#"processors[0].Keys[1]: "__raw_log__" is the key of events that do not match too; give the group a name of its own; processors[0].RenamedSourceKey: "__raw_log__" is the key of events that do not match too; give the source a name of its own; inputs[0].FileOffsetKey: "__raw_log__" is the key of events that do not match too; give the offset a name of its own"#
-        ]],
-    );
-    checked("__raw_log__", "at", ["a", "b"], false, expect!["accepted"]);
-    let mut config = valid();
-    config["processors"] = json!([]);
-    config["inputs"][0]["FileOffsetKey"] = "content".into();
-    check_part(
-        &config,
-        expect![[
-            r#"inputs[0].FileOffsetKey: "content" is the key of the event too; give the offset a name of its own"#
-        ]],
-        |_| String::new(),
-    );
-}
-
-#[test]
-fn names_and_topics_that_a_server_would_refuse_are_problems() {
-    let with_bytes = |bytes: usize| {
-        let name = |first: &str| first.repeat(bytes);
-        let mut config = valid();
-        config["processors"][0]["KeepingSourceWhenParseSucceed"] = true.into();
-        config["processors"][0]["RenamedSourceKey"] = name("r").into();
-        config["processors"].as_array_mut().unwrap().push(json!({"Type": "processor_parse_timestamp_native",
-            "SourceKey": "time", "SourceFormat": "%s", "PreciseTimestampKey": name("p")}));
-        config["inputs"][0]["FileOffsetKey"] = name("o").into();
-        config["global"] = json!({"TopicType": "custom", "TopicFormat": name("t")});
-        config
-    };
-    check_part(&with_bytes(128), expect!["accepted"], |_| "accepted".to_owned());
-    check_part(
-        &with_bytes(129),
-        expect![
-            "global.TopicFormat: has 129 bytes, at most 128; write a shorter topic; processors[0].RenamedSourceKey: has 129 bytes, at most 128; give the source a shorter name; processors[1].PreciseTimestampKey: has 129 bytes, at most 128; give the time a shorter name; inputs[0].FileOffsetKey: has 129 bytes, at most 128; give the offset a shorter name"
-        ],
-        |_| "accepted".to_owned(),
-    );
-    let mut config = valid();
-    config["global"] = json!({"TopicType": "machine_group_topic", "TopicFormat": "t".repeat(129)});
-    check_part(
-        &config,
-        expect!["global.TopicFormat: has 129 bytes, at most 128; write a shorter topic"],
-        |_| "accepted".to_owned(),
-    );
-}
-
-#[test]
 fn a_topic_is_constant_or_captured_from_the_path() {
     for (global, expected) in [
         (json!({"TopicType": "none"}), expect!["None"]),
@@ -411,30 +331,6 @@ fn files_are_utf8_or_gbk() {
 }
 
 #[test]
-fn exactly_once_goes_before_tags_and_has_1_to_512_keys() {
-    for (keys, expected) in [
-        (0, expect![[r#"ByTags(["__path__"])"#]]),
-        (
-            4,
-            expect![
-                "ExactlyOnce(4) flushers[0].ShardHashKeys: has no effect beside EnableExactlyOnce, which gives each file keys of its own"
-            ],
-        ),
-        (
-            600,
-            expect![
-                "ExactlyOnce(512) inputs[0].EnableExactlyOnce: must be 0 (off) to 512; the nearest of these is used; flushers[0].ShardHashKeys: has no effect beside EnableExactlyOnce, which gives each file keys of its own"
-            ],
-        ),
-    ] {
-        let mut config = valid();
-        config["inputs"][0]["EnableExactlyOnce"] = keys.into();
-        config["flushers"][0]["ShardHashKeys"] = json!(["__path__"]);
-        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.shards));
-    }
-}
-
-#[test]
 fn the_instance_says_where_reading_begins_if_the_config_does_not() {
     let mut instance = instance();
     instance.reading.tail_kb = Some(7);
@@ -453,7 +349,10 @@ fn a_place_to_begin_that_there_cannot_be_is_a_notice() {
     for (kb, expected) in [
         (0, expect!["0"]),
         (-1, expect!["1048576 inputs[0].TailSizeKB: must be 0 or more; 1024 is used"]),
-        (i64::MAX, expect!["107374182400 inputs[0].TailSizeKB: must be at most 104857600; 104857600 is used"]),
+        (
+            i64::MAX,
+            expect!["107374182400 inputs[0].TailSizeKB: must be at most 104857600; 104857600 is used"],
+        ),
     ] {
         let mut config = valid();
         config["inputs"][0]["TailSizeKB"] = kb.into();

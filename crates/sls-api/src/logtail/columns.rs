@@ -17,7 +17,9 @@ mod tests {
     fn only_what_a_collector_would_write_is_a_column() {
         assert_eq!(extra_column("__column0__"), Some(0));
         assert_eq!(extra_column("__column12__"), Some(12));
-        for key in ["__column__", "__column+3__", "__column03__", "__column-1__", "__column3", "column3__", "3"] {
+        for key in
+            ["__column__", "__column+3__", "__column03__", "__column-1__", "__column3", "column3__", "3"]
+        {
             assert_eq!(extra_column(key), None, "{key}");
         }
     }

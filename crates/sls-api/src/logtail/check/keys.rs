@@ -21,7 +21,10 @@ pub(super) fn check(keys: &[&str], dropped: Option<&str>, report: &mut Report) {
         } else if key.len() > KEY_BYTES_MAX {
             report.error(field, format!("is {} bytes long: use at most {KEY_BYTES_MAX}", key.len()));
         } else if is_twice {
-            report.error(field, format!("the name {key:?} is there twice: queries see only one of them; use another"));
+            report.error(
+                field,
+                format!("the name {key:?} is there twice: queries see only one of them; use another"),
+            );
         } else if key.contains(['"', '\'', '`', '“', '”']) {
             report.warning(
                 field,

@@ -26,7 +26,8 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
         return;
     }
     let advanced = reported(fields.0.object("advanced"));
-    let tag = advanced.and_then(|advanced| reported(Fields::inside(advanced, "advanced.").text("raw_log_tag")));
+    let tag =
+        advanced.and_then(|advanced| reported(Fields::inside(advanced, "advanced.").text("raw_log_tag")));
     let key = match tag {
         None => RAW_KEY,
         Some("") => SOURCE_KEY,
