@@ -4,6 +4,7 @@
 mod data_rig;
 mod data_support;
 
+use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroU16;
 
@@ -61,6 +62,43 @@ fn what_was_not_acknowledged_is_sent_again_in_the_same_parts_under_the_same_numb
     rig.kill();
     rig.start(vec![numbered(2)]);
     assert_eq!(parts(&sent(&mut rig))[..4], parts(&after)[..4]);
+}
+
+/// Takes what a server takes that checks numbers.
+fn received<'a>(parcels: impl IntoIterator<Item = &'a Parcel>) -> Vec<String> {
+    let mut last: HashMap<String, i64> = HashMap::new();
+    let mut lines = Vec::new();
+    for parcel in parcels {
+        let Route::Numbered { numbers, .. } = &parcel.route else { panic!("{:?}", parcel.route) };
+        let last = last.entry(key(parcel)).or_insert(i64::MIN);
+        if numbers.last() > *last {
+            *last = numbers.last();
+            lines.extend(groups_of(parcel).iter().flat_map(values_of));
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_checkpoint_older_than_what_was_sent_costs_no_line() {
+    let mut rig = rig(2);
+    let checkpoint = rig.dir.path().join("state/file_check_point");
+    rig.append("a.log", "1\n2\n3\n");
+    rig.start(vec![numbered(1)]);
+    let mut all = sent(&mut rig);
+    let old = fs::read(&checkpoint).expect("a checkpoint");
+    rig.append("a.log", "4\n5\n6\n");
+    all.extend(sent(&mut rig));
+    assert_eq!(received(&all), ["1", "2", "3", "4", "5", "6"]);
+    rig.kill();
+    // The machine lost its power: what was written last is not on its disk.
+    fs::write(&checkpoint, old).expect("write");
+    rig.append("a.log", "7\n8\n9\n");
+    rig.start(vec![numbered(1)]);
+    let after = sent(&mut rig);
+    assert_eq!(parts(&after)[..2], parts(&all)[..2], "what the checkpoint knows is repeated as it was");
+    let lines = received(all.iter().chain(&after));
+    assert_eq!(lines, ["1", "2", "3", "4", "5", "6", "4", "5", "6", "7", "8", "9"]);
 }
 
 #[test]

@@ -3,8 +3,12 @@
 //! A server that checks sequences refuses a number that is not larger than the last one of its hash
 //! key. So a part that is sent again after a restart must have the same ends and the same number, and
 //! both are on disk before it is sent first. Keys belong to one generation of one file: its parts
-//! come in their order, whatever happens to other files. Pure but for looking whether a file still
-//! has the content. Called by `engine`.
+//! come in their order, whatever happens to other files.
+//!
+//! What is on disk may be older than what was sent: after a power failure, from a restored volume, beside
+//! a damaged record. Its next number was given before then, to other content. So keys belong to an *epoch*
+//! too, which begins anew whenever the past is not known for sure. Pure but for looking whether a file
+//! still has the content. Called by `engine`.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -24,6 +28,9 @@ const NUMBERS_PER_RANGE: u64 = 1 << 16;
 pub struct Ranges {
     /// Tells the keys of this generation from those of every other of every collector.
     seed: String,
+    /// Whose keys the next ranges get; 0 in records of versions that knew no epochs.
+    #[serde(default)]
+    epoch: u64,
     /// Ranges so far.
     count: u64,
     /// In file order.
@@ -33,8 +40,10 @@ pub struct Ranges {
 /// A part of the file: from the end of the range before, or the acknowledged position, to its own end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
-    /// Which of the generation's keys.
+    /// Which of the keys of its epoch.
     pub key: u16,
+    #[serde(default)]
+    epoch: u64,
     /// Counted from 1 in the whole generation.
     number: u64,
     pub end: Bookmark,
@@ -49,21 +58,31 @@ pub struct Numbers(i64, i64);
 impl Ranges {
     /// `seed` must be random.
     pub fn new(seed: u128) -> Self {
-        Self { seed: format!("{seed:032x}"), count: 0, open: VecDeque::new() }
+        Self { seed: format!("{seed:032x}"), epoch: 0, count: 0, open: VecDeque::new() }
+    }
+
+    /// The next ranges get keys that were never used; those that are open keep theirs. `epoch` must be
+    /// random: a counter would be as old as the rest of the record.
+    pub fn renew(&mut self, epoch: u64) {
+        self.epoch = epoch;
     }
 
     /// Binds what comes before `end`, and after the last range, to the next of `keys` keys.
     pub fn bind(&mut self, end: Bookmark, keys: u16) -> Range {
         let key = (self.count % u64::from(keys.max(1))) as u16;
         self.count += 1;
-        let range = Range { key, number: self.count, end };
+        let range = Range { key, epoch: self.epoch, number: self.count, end };
         self.open.push_back(range);
         range
     }
 
     /// The hash key of a range.
     pub fn hash_key(&self, range: Range) -> Arc<str> {
-        md5_hex(format!("{}-{}", self.seed, range.key).as_bytes()).into()
+        let name = match range.epoch {
+            0 => format!("{}-{}", self.seed, range.key),
+            epoch => format!("{}-{epoch}-{}", self.seed, range.key),
+        };
+        md5_hex(name.as_bytes()).into()
     }
 
     /// Everything before `position` was acknowledged.
@@ -144,6 +163,33 @@ mod tests {
         assert_eq!(ranges.resume(&file, 8), [all[2]]);
         ranges.acknowledged(14);
         assert!(!ranges.has_open());
+    }
+
+    #[test]
+    fn a_new_epoch_has_keys_of_its_own_and_what_is_open_keeps_its_key() {
+        let file = file("one\ntwo\nthree\n");
+        let mut ranges = Ranges::new(7);
+        let before = ranges.bind(end(&file, 4), 1);
+        let key = ranges.hash_key(before);
+        ranges.renew(11);
+        let after = ranges.bind(end(&file, 8), 1);
+        assert_eq!(ranges.resume(&file, 0), [before, after]);
+        assert_eq!(ranges.hash_key(before), key);
+        assert_ne!(ranges.hash_key(after), key);
+    }
+
+    #[test]
+    fn a_record_without_epochs_keeps_its_keys_and_numbers() {
+        let file = file("one\n");
+        let mut ranges = Ranges::new(7);
+        let range = ranges.bind(end(&file, 4), 1);
+        let mut record = serde_json::to_value(&ranges).expect("JSON");
+        record.as_object_mut().expect("ranges").remove("epoch");
+        record["open"][0].as_object_mut().expect("a range").remove("epoch");
+        let read: Ranges = serde_json::from_value(record).expect("an old record");
+        assert_eq!(read, ranges);
+        let old_key = md5_hex(format!("{:032x}-0", 7).as_bytes());
+        assert_eq!((read.hash_key(range).to_string(), range.numbers().last()), (old_key, 1 << 16));
     }
 
     #[test]

@@ -154,7 +154,8 @@ impl Store {
     }
 
     /// Writes what changed. The data reaches the page cache, not necessarily the disk: it survives
-    /// the end of the process however it comes; after a power failure logs are sent again.
+    /// the end of the process however it comes; after a power failure logs are sent again, numbered ones under
+    /// new keys.
     ///
     /// # Errors
     /// The directory is not writable or full; what changed is written by the next save.

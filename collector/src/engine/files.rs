@@ -129,6 +129,10 @@ impl Reader {
         }
         let mut ranges = self.store.get(key.0).and_then(|entry| entry.ranges.clone());
         let replay = ranges.as_mut().map(|r| r.resume(tail.file(), tail.position())).unwrap_or_default();
+        if let Some(ranges) = &mut ranges {
+            // Numbers beyond those in the checkpoint may have been used.
+            ranges.renew(fastrand::u64(..));
+        }
         let file = Tracked {
             key,
             pipeline: id,
