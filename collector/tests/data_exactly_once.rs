@@ -10,9 +10,10 @@ use std::num::NonZeroU16;
 
 use collector::engine::Limits;
 use collector::engine::outbox::{Parcel, Route};
-use collector::pipeline::{Pipeline, Shards};
+use collector::pipeline::{Destination, Pipeline, Shards};
 use data_rig::{Rig, groups_of, simple, values_of};
 use data_support::{Bench, Fault, far};
+use sls_api::codec::Compression;
 
 fn numbered(keys: u16) -> Pipeline {
     Pipeline { shards: Shards::ExactlyOnce(NonZeroU16::new(keys).expect("keys")), ..simple() }
@@ -99,6 +100,47 @@ fn a_checkpoint_older_than_what_was_sent_costs_no_line() {
     assert_eq!(parts(&after)[..2], parts(&all)[..2], "what the checkpoint knows is repeated as it was");
     let lines = received(all.iter().chain(&after));
     assert_eq!(lines, ["1", "2", "3", "4", "5", "6", "4", "5", "6", "7", "8", "9"]);
+}
+
+/// Another way to the same Logstore.
+fn rerouted(pipeline: Pipeline, version: i64) -> Pipeline {
+    let destination = Destination { compression: Compression::Zstd, ..pipeline.destination.clone() };
+    Pipeline { version, destination, ..pipeline }
+}
+
+#[test]
+fn what_is_under_way_when_the_destination_changes_may_arrive_after_what_follows() {
+    let mut rig = rig(2);
+    rig.append("a.log", "1\n2\n");
+    rig.start(vec![numbered(1)]);
+    let first = sent(&mut rig);
+    let now = rig.now();
+    rig.reader.as_mut().expect("a reader").apply(vec![rerouted(numbered(1), 2)], now);
+    rig.append("a.log", "3\n4\n");
+    let second = sent(&mut rig);
+    assert_eq!(received(second.iter().chain(&first)), ["3", "4", "1", "2"]);
+}
+
+#[test]
+fn the_same_holds_for_what_is_sent_again_after_a_restart() {
+    let mut rig = rig(2);
+    rig.append("a.log", "1\n2\n3\n4\n5\n6\n");
+    rig.start(vec![numbered(1)]);
+    assert_eq!(sent(&mut rig).len(), 3);
+    rig.kill();
+    rig.limits.lane_parcels_max = 1;
+    rig.start(vec![numbered(1)]);
+    let first = sent(&mut rig);
+    assert_eq!(first.len(), 1, "the others wait for room");
+    let now = rig.now();
+    rig.reader.as_mut().expect("a reader").apply(vec![rerouted(numbered(1), 2)], now);
+    let mut later = Vec::new();
+    for _ in 0..3 {
+        let parcels = sent(&mut rig);
+        parcels.iter().for_each(|parcel| rig.acknowledge(parcel));
+        later.extend(parcels);
+    }
+    assert_eq!(received(later.iter().chain(&first)), ["3", "4", "5", "6", "1", "2"]);
 }
 
 #[test]

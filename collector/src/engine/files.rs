@@ -245,7 +245,9 @@ impl Reader {
         let mut released = Vec::new();
         for file in self.files.values_mut().filter(|f| f.pipeline == id) {
             if running.matcher.matches_path(&file.at.shown) {
-                file.lane = running.lane;
+                if file.lane != running.lane {
+                    file.change_lane(running.lane);
+                }
                 file.seen = Seen::nothing_before(file.tail.position());
                 file.set_common(&self.settings.host, &running.config);
             } else {

@@ -192,6 +192,22 @@ impl Tracked {
         Route::Numbered { key, slot: range.key, numbers: range.numbers() }
     }
 
+    /// What is handed over from now on goes to another destination. It may be the same Logstore by another
+    /// way, and what is under way on the old one may arrive later than what follows it: under the same keys
+    /// it would then be taken for known.
+    pub fn change_lane(&mut self, lane: LaneId) {
+        self.lane = lane;
+        let Some(ranges) = &mut self.ranges else { return };
+        ranges.renew(fastrand::u64(..));
+        if !self.progress.is_settled()
+            && let Some(next) = self.replay.front()
+        {
+            // Sent anew, perhaps a second time.
+            ranges.forget_from(*next);
+            self.replay.clear();
+        }
+    }
+
     /// Everything read was handed over and acknowledged.
     pub fn is_settled(&self) -> bool {
         self.open.is_none() && self.progress.is_settled()
