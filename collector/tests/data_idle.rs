@@ -138,6 +138,29 @@ fn a_rotated_file_that_is_written_still_is_work_to_do() {
 }
 
 #[test]
+fn a_drain_that_waits_for_the_server_does_not_spin() {
+    let mut rig = looking(Rig::running(simple()));
+    rig.append("a.log", "1\n");
+    assert!(becomes_idle_within(&mut rig, 16));
+    rig.append("a.log", "2\n");
+    let (now, far) = (rig.now(), rig.mono + Duration::from_secs(1_000_000));
+    // Asked again meanwhile, as by a config server that comes and goes.
+    let reader = rig.reader.as_mut().expect("a reader");
+    reader.look_for_idle(QUIET, now);
+    reader.begin_drain(Until::WritersAreGone, far, now);
+    let end = rig.mono + Duration::from_secs(60);
+    let mut turns = 0;
+    while rig.mono < end && turns < 100_000 {
+        let now = rig.now();
+        let wait = rig.reader.as_mut().expect("a reader").turn(now);
+        rig.mono += wait.expect("a drain looks at the files");
+        turns += 1;
+    }
+    assert!(rig.carried.len() > 0, "nothing is acknowledged");
+    assert!(turns <= 3 * 60 * 20, "{turns} turns in a minute, of which a drain needs 20 a second");
+}
+
+#[test]
 fn after_the_applications_word_a_writer_is_waited_for_a_while_and_the_server_for_ever() {
     let mut rig = Rig::running(simple());
     let mut writer = opened(&rig, "a.log");

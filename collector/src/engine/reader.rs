@@ -337,8 +337,10 @@ impl Reader {
             self.outbox.next_due(),
             self.save_at,
             self.release_at,
-            self.drain.as_ref().and_then(Drain::next_step),
-            self.idle.next_step(),
+            match &self.drain {
+                Some(drain) => drain.next_step(),
+                None => self.idle.next_step(), // nobody looks any more once a drain has begun
+            },
         ];
         let next = due.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now.mono))
