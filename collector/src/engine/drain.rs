@@ -138,7 +138,7 @@ impl Reader {
         for key in keys {
             let is_complete = self.is_complete(key, until, since, now);
             all_complete &= is_complete;
-            let at_end = self.files.get(&key).is_some_and(|f| f.at_end);
+            let at_end = self.files.get(&key).is_some_and(|f| f.at_end && f.has_no_more());
             if until != Until::EndOfFiles && at_end && (is_complete || is_last_call) {
                 self.flush_pending(key, now);
             }

@@ -87,11 +87,15 @@ impl Reader {
         }
         let Some(running) = self.pipelines.get(&file.pipeline) else { return };
         let at = file.grew + running.config.input.flush_timeout;
-        if at <= now.mono && file.at_end {
-            self.flush_pending(key, now);
-        } else {
-            self.set_timer(key, at.max(now.mono + self.settings.limits.send_spacing));
+        if at > now.mono {
+            return self.set_timer(key, at);
         }
+        // Reading may be held up, by the pace or for want of room, while the rest of the line is there.
+        if file.at_end && file.has_no_more() {
+            return self.flush_pending(key, now);
+        }
+        self.make_ready(key);
+        self.set_timer(key, now.mono + self.settings.limits.poll_interval);
     }
 
     pub(super) fn hand_over(&mut self, key: FileKey, take: Take, new: usize, now: Now) {

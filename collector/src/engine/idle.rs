@@ -124,8 +124,7 @@ impl Reader {
                 Writers::Unknown => look = Look::Unknown,
                 Writers::None => {}
             }
-            let is_read = file.tail.metadata().is_ok_and(|meta| meta.len() <= file.tail.read_position());
-            if look == Look::Done && !(file.is_settled() && is_read) {
+            if look == Look::Done && !(file.is_settled() && file.has_no_more()) {
                 look = Look::Busy;
             }
         }

@@ -213,6 +213,11 @@ impl Tracked {
         self.open.is_none() && self.progress.is_settled()
     }
 
+    /// There is nothing in the file that was not read. (What [`Self::at_end`] says is as old as the last read.)
+    pub fn has_no_more(&self) -> bool {
+        self.tail.metadata().is_ok_and(|meta| meta.len() <= self.tail.read_position())
+    }
+
     /// It was read in this turn, and there was nothing more.
     pub fn was_just_read_to_its_end(&self, now: Instant) -> bool {
         self.read_at == now && self.at_end && self.grew < now
