@@ -181,3 +181,27 @@ fn after_the_applications_word_a_writer_is_waited_for_a_while_and_the_server_for
     assert_eq!(report.still_written.len(), 1);
     assert_eq!((report.account.bytes.acknowledged, report.account.lines.sent), (3, 2));
 }
+
+#[test]
+fn after_the_applications_word_a_program_that_writes_on_does_not_keep_the_collector() {
+    let mut rig = Rig::running(simple());
+    let mut writer = opened(&rig, "a.log");
+    let (now, far) = (rig.now(), rig.mono + Duration::from_secs(1_000_000));
+    let until = Until::WritersAreGoneBy(rig.mono + Duration::from_secs(20));
+    rig.reader.as_mut().expect("a reader").begin_drain(until, far, now);
+    let (mut values, mut written) = (Vec::new(), 0);
+    let report = loop {
+        assert!(written < 3_000, "the drain does not end");
+        writer.write_all(format!("{written}\n").as_bytes()).expect("write");
+        written += 1;
+        values.extend(rig.take().iter().flat_map(data_rig::values_of));
+        rig.wait_ms(10);
+        if let Some(report) = rig.reader.as_ref().expect("a reader").drained() {
+            break report.clone();
+        }
+    };
+    assert!((2_000..2_100).contains(&written), "{written} lines in as many hundredths of a second");
+    assert_eq!(values, (0..values.len()).map(|line| line.to_string()).collect::<Vec<_>>());
+    assert!(values.len() >= 2_000, "{} lines", values.len());
+    assert_eq!((report.is_complete, report.still_written.len()), (report.bytes_unread == 0, 1));
+}

@@ -138,6 +138,40 @@ fn after_a_tombstone_a_dead_server_is_waited_for_until_a_signal_sets_a_deadline(
 }
 
 #[test]
+fn after_a_tombstone_a_program_that_writes_on_is_waited_for_as_long_as_the_grace() {
+    let mut pod = Pod::new();
+    pod.container.set("ALIYUN_LOGTAIL_TASKSITE", "/tasksite");
+    pod.container.set("exit_flushout_duration", "300");
+    pod.append("/var/log/app.log", "0\n");
+    let path = pod.container.path("/var/log/app.log");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let program = std::thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            let mut lines = 1;
+            while !is_over.load(Ordering::SeqCst) {
+                file.write_all(format!("{lines}\n").as_bytes()).unwrap();
+                lines += 1;
+                std::thread::sleep(std::time::Duration::from_micros(50)); // its pace; waits for nothing
+            }
+        }
+    });
+    let collector = pod.container.start();
+    pod.wait_for_lines(1);
+    pod.container.write("/tasksite/tombstone", "");
+    let (code, out) = collector.wait();
+    is_over.store(true, Ordering::SeqCst);
+    program.join().unwrap();
+    let (_, account) = pod.account();
+    let bytes = &account["bytes"];
+    assert_eq!(code, Some(if bytes["unread"] == 0 { 0 } else { 4 }), "{out}");
+    assert_eq!((&bytes["unacknowledged"], &account["still_written"][0]), (&0.into(), &"/var/log/app.log".into()));
+    let lines = pod.lines();
+    assert_eq!(lines, (0..lines.len()).map(|line| line.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_pods_collector_ends_when_the_writer_is_gone_and_all_is_acknowledged() {
     let mut pod = Pod::new();
     pod.container.set("JOB_COMPLETION_INDEX", "0");

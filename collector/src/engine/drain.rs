@@ -1,5 +1,6 @@
 //! Ending without loss: read on while there is something to read, send, and account for the rest.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,9 @@ pub struct Drain {
     step_at: Instant,
     /// The directories were listed once more after everything seemed complete.
     was_listed_again: bool,
+    /// After the time for writers: up to where each file is read, which is what it held when it was first looked
+    /// at since. A program that writes on would else be read for ever.
+    ends: HashMap<FileKey, u64>,
     report: Option<DrainReport>,
 }
 
@@ -83,6 +87,11 @@ impl Drain {
     /// When the drain wants a turn.
     pub fn next_step(&self) -> Option<Instant> {
         self.report.is_none().then_some(self.step_at)
+    }
+
+    /// What a program writes from now on is no longer waited for.
+    pub(super) fn reads_no_more(&self, file: &Tracked) -> bool {
+        self.ends.get(&file.key).is_some_and(|end| file.tail.read_position() >= *end)
     }
 }
 
@@ -95,6 +104,7 @@ impl Reader {
             deadline,
             step_at: now.mono,
             was_listed_again: false,
+            ends: HashMap::new(),
             report: None,
         });
         self.list_again(now);
@@ -150,7 +160,8 @@ impl Reader {
         }
         let Some(drain) = &mut self.drain else { return };
         if drain.was_listed_again {
-            self.end_drain(true, now);
+            let stops_early = matches!(until, Until::WritersAreGoneBy(_));
+            self.end_drain(!stops_early || self.account().bytes.unread == 0, now);
         } else {
             drain.was_listed_again = true;
             self.list_again(now);
@@ -166,7 +177,7 @@ impl Reader {
         let quiet = now.mono.saturating_duration_since(file.grew.max(since));
         let may_be = match until {
             Until::EndOfFiles => true,
-            Until::WritersAreGoneBy(at) if at <= now.mono => true,
+            Until::WritersAreGoneBy(at) if at <= now.mono => return self.is_read_to_its_end(key, now),
             Until::WritersAreGone | Until::WritersAreGoneBy(_) => match writers::of(file.tail.file()) {
                 Writers::None => quiet >= SETTLE,
                 Writers::Some => false,
@@ -183,11 +194,25 @@ impl Reader {
             }
     }
 
+    /// True if the file was read up to where it ended after the time for writers.
+    fn is_read_to_its_end(&mut self, key: FileKey, now: Now) -> bool {
+        let (Some(file), Some(drain)) = (self.files.get(&key), &mut self.drain) else { return true };
+        drain
+            .ends
+            .entry(key)
+            .or_insert_with(|| file.tail.metadata().map_or(file.tail.read_position(), |meta| meta.len()));
+        self.feed(key, now);
+        let (Some(file), Some(drain)) = (self.files.get(&key), &self.drain) else { return true };
+        // It may have become shorter.
+        drain.reads_no_more(file) || file.read_at == now.mono && file.at_end
+    }
+
     fn end_drain(&mut self, is_complete: bool, now: Now) {
+        let account = self.account();
         let report = DrainReport {
             is_known: true,
             is_complete,
-            account: self.account(),
+            account,
             logs_sent: self.board.total(Counter::LogsSent),
             logs_unacknowledged: self.outbox.unsettled().1
                 + self

@@ -32,7 +32,7 @@ impl Reader {
     /// Reads one block of a file and hands over what is whole.
     pub(super) fn feed(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        if !file.is_read() {
+        if !file.is_read() || self.drain.as_ref().is_some_and(|drain| drain.reads_no_more(file)) {
             return;
         }
         if !self.outbox.may_read(file.lane) {
