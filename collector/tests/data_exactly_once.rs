@@ -103,9 +103,9 @@ fn a_checkpoint_older_than_what_was_sent_costs_no_line() {
 }
 
 /// Another way to the same Logstore.
-fn rerouted(pipeline: Pipeline, version: i64) -> Pipeline {
+fn rerouted(pipeline: Pipeline) -> Pipeline {
     let destination = Destination { compression: Compression::Zstd, ..pipeline.destination.clone() };
-    Pipeline { version, destination, ..pipeline }
+    Pipeline { destination, ..pipeline }
 }
 
 #[test]
@@ -114,8 +114,7 @@ fn what_is_under_way_when_the_destination_changes_may_arrive_after_what_follows(
     rig.append("a.log", "1\n2\n");
     rig.start(vec![numbered(1)]);
     let first = sent(&mut rig);
-    let now = rig.now();
-    rig.reader.as_mut().expect("a reader").apply(vec![rerouted(numbered(1), 2)], now);
+    replace(&mut rig, rerouted(numbered(1)), 2);
     rig.append("a.log", "3\n4\n");
     let second = sent(&mut rig);
     assert_eq!(received(second.iter().chain(&first)), ["3", "4", "1", "2"]);
@@ -132,8 +131,7 @@ fn the_same_holds_for_what_is_sent_again_after_a_restart() {
     rig.start(vec![numbered(1)]);
     let first = sent(&mut rig);
     assert_eq!(first.len(), 1, "the others wait for room");
-    let now = rig.now();
-    rig.reader.as_mut().expect("a reader").apply(vec![rerouted(numbered(1), 2)], now);
+    replace(&mut rig, rerouted(numbered(1)), 2);
     let mut later = Vec::new();
     for _ in 0..3 {
         let parcels = sent(&mut rig);
@@ -141,6 +139,46 @@ fn the_same_holds_for_what_is_sent_again_after_a_restart() {
         later.extend(parcels);
     }
     assert_eq!(received(later.iter().chain(&first)), ["3", "4", "5", "6", "1", "2"]);
+}
+
+/// Runs another version of the config.
+fn replace(rig: &mut Rig, pipeline: Pipeline, version: i64) {
+    let now = rig.now();
+    rig.reader.as_mut().expect("a reader").apply(vec![Pipeline { version, ..pipeline }], now);
+}
+
+#[test]
+fn a_numbered_part_does_not_stand_for_unnumbered_ones_before_it() {
+    for begins_with in [simple(), numbered(1)] {
+        let mut rig = rig(2);
+        rig.start(vec![begins_with]);
+        rig.append("a.log", "1\n2\n");
+        let mut all = sent(&mut rig);
+        replace(&mut rig, simple(), 2);
+        rig.append("a.log", "3\n4\n");
+        sent(&mut rig); // never arrives
+        replace(&mut rig, numbered(1), 3);
+        rig.append("a.log", "5\n6\n");
+        all.extend(sent(&mut rig));
+        rig.kill();
+        rig.start(vec![numbered(1)]);
+        all.retain(|parcel| parcel.route != Route::Any);
+        all.extend(sent(&mut rig));
+        assert_eq!(received(&all), ["1", "2", "3", "4", "5", "6"]);
+    }
+}
+
+#[test]
+fn parts_are_numbered_once_the_unnumbered_ones_are_acknowledged() {
+    let mut rig = rig(2);
+    rig.start(vec![simple()]);
+    rig.append("a.log", "1\n2\n");
+    let before = sent(&mut rig);
+    replace(&mut rig, numbered(1), 2);
+    rig.append("a.log", "3\n4\n");
+    assert_eq!(sent(&mut rig).len(), 0);
+    rig.acknowledge(&before[0]);
+    assert_eq!(received(&sent(&mut rig)), ["3", "4"]);
 }
 
 #[test]

@@ -30,7 +30,9 @@ impl Reader {
 
     fn settle_part(&mut self, parcel: ParcelId, part: &Settled, lost: u32, now: Now) {
         let Some(file) = self.files.get_mut(&part.file) else { return };
+        let waited = file.waits_for_unnumbered();
         let moved = file.progress.confirm(parcel);
+        let goes_on = waited && !file.waits_for_unnumbered();
         file.books.settled(part.source_bytes, part.logs, lost);
         if let Some(running) = self.pipelines.get(&file.pipeline) {
             let counters = &running.board.counters;
@@ -40,6 +42,9 @@ impl Reader {
         }
         if moved {
             self.record(part.file, now);
+        }
+        if goes_on {
+            self.make_ready(part.file);
         }
         self.retire_if_done(part.file, now);
     }

@@ -44,6 +44,9 @@ impl Reader {
         if !file.replay.is_empty() {
             return self.replay(key, now);
         }
+        if file.waits_for_unnumbered() {
+            return; // the acknowledgement makes it ready
+        }
         let pause = now.mono.saturating_duration_since(file.read_at);
         let checks_head = file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0;
         match file.tail.read(&mut self.block, self.settings.limits.block_bytes, checks_head) {

@@ -145,6 +145,7 @@ impl Reader {
             books: Books::new(tail.position(), start),
             keys: running.config.shards.keys(),
             ranges,
+            unnumbered_to: 0,
             replay,
             seen: Seen::nothing_before(tail.position()),
             is_mid_line: tail.is_mid_line(),

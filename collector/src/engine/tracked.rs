@@ -122,6 +122,9 @@ pub struct Tracked {
     pub keys: u16,
     /// The parts that were numbered.
     pub ranges: Option<Ranges>,
+    /// Up to here parts went out without numbers. A numbered one begins where the one before it ends, or at
+    /// the acknowledged position: it must not follow while one of these may still be lost.
+    pub unnumbered_to: u64,
     /// Those which are read again, as they were before a restart, before anything else.
     pub replay: VecDeque<Range>,
     pub common: Common,
@@ -183,13 +186,21 @@ impl Tracked {
     fn route(&mut self, end: Bookmark) -> Route {
         let range = match self.replay.pop_front() {
             Some(again) => again,
-            None if self.keys > 0 => {
+            None if self.keys > 0 && !self.waits_for_unnumbered() => {
                 self.ranges.get_or_insert_with(|| Ranges::new(fastrand::u128(..))).bind(end, self.keys)
             }
-            None => return self.common.hash_key.clone().map_or(Route::Any, Route::Key),
+            None => {
+                self.unnumbered_to = end.position;
+                return self.common.hash_key.clone().map_or(Route::Any, Route::Key);
+            }
         };
         let key = self.ranges.get_or_insert_with(|| Ranges::new(fastrand::u128(..))).hash_key(range);
         Route::Numbered { key, slot: range.key, numbers: range.numbers() }
+    }
+
+    /// Its parts are numbered from now on, and those before must be acknowledged first.
+    pub fn waits_for_unnumbered(&self) -> bool {
+        self.keys > 0 && self.progress.acked().position < self.unnumbered_to
     }
 
     /// What is handed over from now on goes to another destination. It may be the same Logstore by another
