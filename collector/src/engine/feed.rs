@@ -65,11 +65,7 @@ impl Reader {
                     self.make_ready(key);
                 }
             }
-            Err(e) => {
-                let (id, shown) = (file.pipeline, file.at.shown.clone());
-                self.note_problem(id, &shown, &e);
-                self.set_timer(key, now.mono + self.settings.limits.poll_interval);
-            }
+            Err(e) => self.try_again_later(key, &e, now),
         }
     }
 

@@ -22,7 +22,11 @@ impl Reader {
     pub(super) fn on_timer(&mut self, key: FileKey, now: Now) {
         self.flush_if_quiet(key, now);
         let Some(file) = self.files.get(&key) else { return };
-        if file.place == Place::Left {
+        let (place, at_end) = (file.place, file.at_end);
+        if !at_end {
+            self.make_ready(key); // it could not be read
+        }
+        if place == Place::Left {
             self.step_left(key, now);
         }
     }

@@ -107,8 +107,10 @@ impl Reader {
         file.replay.clear();
     }
 
-    fn try_again_later(&mut self, key: FileKey, error: &io::Error, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
+    /// The file cannot be read now: its timer makes it ready.
+    pub(super) fn try_again_later(&mut self, key: FileKey, error: &io::Error, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.at_end = false;
         let (id, shown) = (file.pipeline, file.at.shown.clone());
         self.note_problem(id, &shown, error);
         self.set_timer(key, now.mono + self.settings.limits.poll_interval);
