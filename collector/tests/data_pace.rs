@@ -2,11 +2,13 @@
 
 mod data_rig;
 
+use std::num::{NonZeroU16, NonZeroU64};
 use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use data_rig::{Rig, simple_on, values_of};
+use collector::pipeline::{Pipeline, Shards};
+use data_rig::{Rig, simple, simple_on, values_of};
 
 /// A file whose last line is half read, and goes on where nothing may be read since the server is silent.
 fn stuck_in_a_line() -> Rig {
@@ -39,4 +41,41 @@ fn the_last_call_of_a_drain_does_not_cut_such_a_line_either() {
         rig.wait_ms(20);
     }
     assert_eq!(values, ["whole", "begin and end"]);
+}
+
+/// 20 bytes each.
+fn lines(count: usize) -> String {
+    "0123456789abcdefghi\n".repeat(count)
+}
+
+#[test]
+fn a_long_file_does_not_take_the_pace_of_the_others() {
+    const RATE: u64 = 1_024;
+    let mut rig = Rig::new();
+    rig.limits.read_bytes_per_second = NonZeroU64::new(RATE);
+    rig.append("a.log", lines(20_000));
+    rig.append("b.log", "the other\n");
+    rig.start(vec![simple_on(|input| input.file_pattern = "*.log".to_owned())]);
+    rig.wait_ms(5_000);
+    let values: Vec<String> = rig.take().iter().flat_map(values_of).collect();
+    assert!(values.contains(&"the other".to_owned()), "{} lines in 5 s", values.len());
+    assert!(rig.counter("read_bytes") <= 5 * RATE + RATE / 4 + 1_024);
+}
+
+#[test]
+fn a_drain_does_not_leave_behind_what_the_pace_held_back() {
+    let mut rig = Rig::new();
+    rig.limits.read_bytes_per_second = NonZeroU64::new(1_024);
+    rig.append("a.log", lines(20_000));
+    rig.start(vec![simple()]);
+    rig.wait_ms(1_000);
+    let (now, deadline) = (rig.now(), rig.mono + Duration::from_secs(20));
+    rig.reader.as_mut().expect("a reader").begin_drain(Until::WritersAreGone, deadline, now);
+    for _ in 0..300 {
+        rig.take();
+        rig.wait_ms(100);
+    }
+    let report = rig.reader.as_ref().expect("a reader").drained().expect("the end");
+    assert!(report.is_complete, "{report}");
+    assert_eq!((report.account.lines.sent, report.account.bytes.unread), (20_000, 0));
 }

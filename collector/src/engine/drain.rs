@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::books::Account;
+use super::pace::Pace;
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Tracked};
 use super::writers::{self, Writers};
@@ -107,6 +108,9 @@ impl Reader {
             ends: HashMap::new(),
             report: None,
         });
+        // Who reads on at a pace until the deadline leaves behind what nobody may read any more.
+        self.pace = Pace::new(None);
+        self.ready.append(&mut self.paced);
         self.list_again(now);
     }
 

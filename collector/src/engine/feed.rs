@@ -49,7 +49,8 @@ impl Reader {
         }
         let pause = now.mono.saturating_duration_since(file.read_at);
         let checks_head = file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0;
-        match file.tail.read(&mut self.block, self.settings.limits.block_bytes, checks_head) {
+        let most = self.pace.allows(self.settings.limits.block_bytes);
+        match file.tail.read(&mut self.block, most, checks_head) {
             Ok(ReadOutcome::Replaced) => self.replaced(key, now),
             Ok(ReadOutcome::Read { new, at_end }) => {
                 file.at_end = at_end;

@@ -42,6 +42,15 @@ impl Pace {
         }
     }
 
+    /// How many bytes may be read at once, of `most`. Without this one block would take the share of minutes,
+    /// from all files.
+    pub fn allows(&self, most: usize) -> usize {
+        match self.bytes_per_second {
+            None => most,
+            Some(_) => most.min(usize::try_from(self.left).unwrap_or(0)),
+        }
+    }
+
     /// Bytes were read.
     pub fn spend(&mut self, bytes: usize) {
         if self.bytes_per_second.is_some() {
@@ -97,6 +106,16 @@ mod tests {
     fn a_slow_pace_does_not_wake_up_for_each_byte() {
         let (_, wakeups) = read_for(10, 2_097_152, 262_144);
         assert!(wakeups < 10 * 3 * STEP as u32, "{wakeups}");
+    }
+
+    #[test]
+    fn no_more_is_allowed_at_once_than_is_left() {
+        let mut pace = Pace::new(NonZeroU64::new(1024));
+        pace.advance(Instant::now());
+        assert_eq!((pace.allows(100), pace.allows(262_144)), (100, 256));
+        pace.spend(1024);
+        assert_eq!(pace.allows(100), 0);
+        assert_eq!(Pace::new(None).allows(262_144), 262_144);
     }
 
     #[test]
