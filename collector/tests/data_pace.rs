@@ -79,3 +79,25 @@ fn a_drain_does_not_leave_behind_what_the_pace_held_back() {
     assert!(report.is_complete, "{report}");
     assert_eq!((report.account.lines.sent, report.account.bytes.unread), (20_000, 0));
 }
+
+#[test]
+fn what_is_read_again_after_a_restart_keeps_the_pace() {
+    const RATE: u64 = 10_000;
+    const RANGE: u64 = 2_000;
+    let numbered = Pipeline { shards: Shards::ExactlyOnce(NonZeroU16::MIN), ..simple() };
+    let mut rig = Rig::new();
+    rig.limits = Limits { group_logs_max: 100, lane_parcels_max: 1_000, ..Limits::default() };
+    rig.append("a.log", lines(10_000));
+    rig.start(vec![numbered.clone()]);
+    rig.wait_ms(100);
+    assert_eq!(rig.carried.len(), 100);
+    rig.kill();
+    rig.limits.read_bytes_per_second = NonZeroU64::new(RATE);
+    rig.start(vec![numbered]);
+    for second in 1..=5 {
+        rig.wait_ms(1_000);
+        let read = rig.counter("read_bytes");
+        let most = second * RATE + RATE / 4 + RANGE;
+        assert!(read <= most && read + RATE >= second * RATE, "{read} after {second} s");
+    }
+}

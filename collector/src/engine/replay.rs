@@ -66,12 +66,17 @@ impl Reader {
                 return Ok(Again::Whole);
             }
             let from = file.tail.read_position();
-            let read = file.tail.read(&mut self.block, self.settings.limits.block_bytes, true)?;
+            // A part is read in one go, however long; the pace counts it afterwards.
+            let left = usize::try_from(end - from).unwrap_or(usize::MAX);
+            let most = self.settings.limits.block_bytes.min(left);
+            let read = file.tail.read(&mut self.block, most, true)?;
             let ReadOutcome::Read { new, .. } = read else { return Ok(Again::Replaced) };
             if new == 0 {
                 return Ok(Again::Short);
             }
             file.grew = now.mono;
+            self.pace.spend(new.min(left));
+            self.idle.note_activity(now);
             let is_last = from + new as u64 >= end;
             if is_last {
                 self.block.cut((end - file.tail.position()) as usize);
