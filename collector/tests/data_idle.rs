@@ -194,8 +194,9 @@ fn after_the_applications_word_a_program_that_writes_on_does_not_keep_the_collec
         assert!(written < 3_000, "the drain does not end");
         writer.write_all(format!("{written}\n").as_bytes()).expect("write");
         written += 1;
+        rig.mono += Duration::from_millis(10);
+        rig.turns();
         values.extend(rig.take().iter().flat_map(data_rig::values_of));
-        rig.wait_ms(10);
         if let Some(report) = rig.reader.as_ref().expect("a reader").drained() {
             break report.clone();
         }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,35 +28,39 @@ const REQUESTS_MAX: usize = 8;
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers until it is dropped.
-pub struct Probes(JoinHandle<()>);
+pub struct Probes(Vec<JoinHandle<()>>);
 
 impl Drop for Probes {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Probes {
-    /// Listens on all addresses, since the kubelet asks at the pod's. A port that is taken is no reason not to
+    /// Listens on all addresses, of IPv6 too, since the kubelet asks at the pod's. A port that is taken is no reason not to
     /// collect: the log says so.
     pub async fn serve(port: u16, board: Arc<Board>) -> Option<Self> {
-        match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await {
-            Ok(listener) => {
-                info!("/liveness, /readyz and /metrics are at port {port}");
-                Some(Self(tokio::spawn(answer_all(listener, board))))
-            }
-            Err(error) => {
-                warn!(
-                    "no probes by HTTP: port {port} cannot be used: {error}; set HTTP_PROBE_PORT to another"
-                );
-                None
+        let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+        let (mut tasks, mut problem) = (Vec::new(), None);
+        // Where IPv6 takes IPv4 along, as it mostly does, the second is refused; where there is no IPv6, the first.
+        for address in [IpAddr::from(Ipv6Addr::UNSPECIFIED), Ipv4Addr::UNSPECIFIED.into()] {
+            match TcpListener::bind((address, port)).await {
+                Ok(listener) => {
+                    tasks.push(tokio::spawn(answer_all(listener, Arc::clone(&places), Arc::clone(&board))));
+                }
+                Err(error) => problem = Some(error),
             }
         }
+        if let Some(error) = problem.filter(|_| tasks.is_empty()) {
+            warn!("no probes by HTTP: port {port} cannot be used: {error}; set HTTP_PROBE_PORT to another");
+            return None;
+        }
+        info!("/liveness, /readyz and /metrics are at port {port}");
+        Some(Self(tasks))
     }
 }
 
-async fn answer_all(listener: TcpListener, board: Arc<Board>) {
-    let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+async fn answer_all(listener: TcpListener, places: Arc<Semaphore>, board: Arc<Board>) {
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -170,5 +174,27 @@ mod tests {
         assert!(respond("GET / HTTP/1.1", &board).starts_with("HTTP/1.1 404 "));
         assert!(respond("POST /metrics HTTP/1.1", &board).starts_with("HTTP/1.1 405 "));
         assert!(respond("", &board).starts_with("HTTP/1.1 405 "));
+    }
+
+    #[tokio::test]
+    async fn probes_answer_by_ipv6_and_by_ipv4() {
+        let Ok(free) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await else { return }; // no IPv6 here
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let _probes = Probes::serve(port, Arc::default()).await.expect("a free port");
+        for address in [IpAddr::from(Ipv6Addr::LOCALHOST), Ipv4Addr::LOCALHOST.into()] {
+            let mut stream = TcpStream::connect((address, port)).await.unwrap();
+            stream.write_all(b"GET /liveness HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{address}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_no_reason_not_to_collect() {
+        let taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert!(Probes::serve(port, Arc::default()).await.is_none());
     }
 }
