@@ -273,11 +273,27 @@ pub struct Destination {
 /// # Errors
 /// The pattern is not a regular expression, or one that needs look-around or back-references.
 pub fn full_match(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(pattern)?; // alone, so that `a)|(b` is no way out of the group
-    let whole = format!(r"\A(?:{pattern})\z");
-    let build = |unicode| RegexBuilder::new(&whole).unicode(unicode).dot_matches_new_line(true).build();
     // The error of the Unicode attempt is about the pattern itself, never about the mode.
-    build(false).or_else(|_| build(true))
+    full_match_of(pattern, Units::Bytes).or_else(|_| full_match_of(pattern, Units::Characters))
+}
+
+/// What dots and classes of an expression stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    Bytes,
+    Characters,
+}
+
+/// [`full_match`] in the units named.
+///
+/// # Errors
+/// The pattern is no regular expression, or has classes that there are not in these units.
+pub fn full_match_of(pattern: &str, units: Units) -> Result<Regex, regex::Error> {
+    Regex::new(pattern)?; // alone, so that `a)|(b` is no way out of the group
+    RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
+        .unicode(units == Units::Characters)
+        .dot_matches_new_line(true)
+        .build()
 }
 
 /// Finds `replaced` after `before`, which becomes group 1. The text is characters, as in UTF-8: a dot is

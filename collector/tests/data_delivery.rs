@@ -31,7 +31,7 @@ async fn lines_written_before_and_after_the_start_arrive_once_and_in_order() {
     assert_eq!(bench.sink.wait_for(200).await, lines(0..200));
     let report = engine.drain(far()).await;
     assert!(report.is_complete, "{report}");
-    assert_eq!(report.logs_sent, 200);
+    assert_eq!(report.account.lines.sent, 200);
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn a_drain_ends_at_its_deadline_and_accounts_for_what_remains() {
     eventually(|| (bench.sink.requests() > 0).then_some(())).await.expect("a request");
     let report = engine.drain(Instant::now() + Duration::from_millis(500)).await;
     assert!(!report.is_complete);
-    assert_eq!((report.logs_unacknowledged, report.bytes_unread), (10, 0));
+    assert_eq!((report.account.lines.unacknowledged, report.account.bytes.unread), (10, 0));
 }
 
 #[tokio::test]

@@ -292,7 +292,7 @@ async fn an_answer_that_was_lost_costs_no_second_copy() {
     assert_eq!(bench.sink.wait_for(3).await, ["1", "2", "3"]);
     let report = engine.drain(far()).await;
     assert!(report.is_complete, "{report}");
-    assert_eq!((report.logs_sent, bench.sink.logs()), (3, 3));
+    assert_eq!((report.account.lines.sent, bench.sink.logs()), (3, 3));
     assert!(bench.sink.refused() > 0);
 }
 

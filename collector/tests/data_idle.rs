@@ -204,5 +204,5 @@ fn after_the_applications_word_a_program_that_writes_on_does_not_keep_the_collec
     assert!((2_000..2_100).contains(&written), "{written} lines in as many hundredths of a second");
     assert_eq!(values, (0..values.len()).map(|line| line.to_string()).collect::<Vec<_>>());
     assert!(values.len() >= 2_000, "{} lines", values.len());
-    assert_eq!((report.is_complete, report.still_written.len()), (report.bytes_unread == 0, 1));
+    assert_eq!((report.is_complete, report.still_written.len()), (report.account.bytes.unread == 0, 1));
 }

@@ -270,7 +270,7 @@ impl World {
         self.rig.wait_ms(3_000);
         let report = self.rig.reader.as_ref().expect("running").drained().expect("the drain ends in time");
         assert_eq!(report.account.bytes.sum(), report.account.bytes.discovered, "{report:?}");
-        let is_left = report.bytes_unread + report.account.bytes.unacknowledged > 0;
+        let is_left = report.account.bytes.unread + report.account.bytes.unacknowledged > 0;
         assert!(report.is_complete || is_left || self.writer.file.is_some(), "{report:?}");
     }
 

@@ -166,7 +166,10 @@ fn after_a_tombstone_a_program_that_writes_on_is_waited_for_as_long_as_the_grace
     let (_, account) = pod.account();
     let bytes = &account["bytes"];
     assert_eq!(code, Some(if bytes["unread"] == 0 { 0 } else { 4 }), "{out}");
-    assert_eq!((&bytes["unacknowledged"], &account["still_written"][0]), (&0.into(), &"/var/log/app.log".into()));
+    assert_eq!(
+        (&bytes["unacknowledged"], &account["still_written"][0]),
+        (&0.into(), &"/var/log/app.log".into())
+    );
     let lines = pod.lines();
     assert_eq!(lines, (0..lines.len()).map(|line| line.to_string()).collect::<Vec<_>>());
 }

@@ -16,8 +16,10 @@ pub struct Entry {
     pub generation: u64,
     pub pipeline: String,
     /// Where the file was last seen, below the path prefix.
+    #[serde(with = "path")]
     pub path: PathBuf,
     /// Name under which the config matched it (`__path__`).
+    #[serde(with = "path")]
     pub shown: PathBuf,
     pub dev: u64,
     pub inode: u64,
@@ -84,5 +86,35 @@ impl Entry {
             mark: Mark { len: self.mark_len, hash: self.mark_hash },
             signature: Signature::from_parts(self.signature_len, self.signature_hash),
         }
+    }
+}
+
+/// A path as a text, or as a list of its bytes where it is none.
+mod path {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(to),
+            None => path.as_os_str().as_bytes().serialize(to),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Ok(match Written::deserialize(from)? {
+            Written::Text(path) => path,
+            Written::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
     }
 }

@@ -46,7 +46,7 @@ pub enum LoadProblem {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "checkpoint {path} cannot be written: {source}; make the directory writable and free space on it: \
-     until then a restart sends again what was sent since"
+     until then a restart sends again what was sent since, and logs that are to arrive exactly once are not sent"
 )]
 pub struct StoreError {
     path: PathBuf,
@@ -167,17 +167,15 @@ impl Store {
         let result = match &mut self.file {
             Some(file) if !grown => {
                 let mut lines = Vec::new();
-                for generation in self.changed.keys() {
-                    encode(
-                        &match self.entries.get(generation) {
-                            Some(entry) => Record::Put(entry.clone()),
-                            None => Record::Remove(*generation),
-                        },
-                        &mut lines,
-                    );
-                }
+                let encoded = self.changed.keys().try_for_each(|generation| {
+                    let record = match self.entries.get(generation) {
+                        Some(entry) => Record::Put(entry.clone()),
+                        None => Record::Remove(*generation),
+                    };
+                    encode(&record, &mut lines)
+                });
                 self.file_bytes += lines.len() as u64;
-                file.write_all(&lines)
+                encoded.and_then(|()| file.write_all(&lines))
             }
             _ => self.rewrite(),
         };
@@ -199,7 +197,7 @@ impl Store {
         }
         let mut bytes = format!("{VERSION_LINE}\n").into_bytes();
         for entry in self.entries.values() {
-            encode(&Record::Put(entry.clone()), &mut bytes);
+            encode(&Record::Put(entry.clone()), &mut bytes)?;
         }
         let aside = self.path.with_extension("new");
         let mut file = File::create(&aside)?;
@@ -212,11 +210,12 @@ impl Store {
     }
 }
 
-fn encode(record: &Record, out: &mut Vec<u8>) {
-    let Ok(json) = serde_json::to_vec(record) else { return }; // only a path that is no text fails
-    let _ = write!(out, "{:016x} ", Fingerprint::of(&json).0);
+fn encode(record: &Record, out: &mut Vec<u8>) -> io::Result<()> {
+    let json = serde_json::to_vec(record)?;
+    write!(out, "{:016x} ", Fingerprint::of(&json).0)?;
     out.extend_from_slice(&json);
     out.push(b'\n');
+    Ok(())
 }
 
 fn decode(line: &[u8]) -> Option<Record> {
@@ -230,6 +229,8 @@ fn decode(line: &[u8]) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::time::SystemTime;
 
     use super::*;
@@ -279,6 +280,19 @@ mod tests {
         let (store, _) = Store::load(directory.path());
         assert_eq!(store.get(2), Some(&entry(2, 21)));
         assert_eq!(store.unused_generation(), 4);
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_is_kept() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let (mut store, _) = Store::load(directory.path());
+        let mut odd = entry(1, 10);
+        odd.path = OsStr::from_bytes(b"/var/log/\xc8\xd5\xd6\xbe.log").into();
+        store.put(odd.clone());
+        store.save().expect("saved");
+        let (store, problem) = Store::load(directory.path());
+        assert!(problem.is_none());
+        assert_eq!(store.get(1), Some(&odd));
     }
 
     #[test]

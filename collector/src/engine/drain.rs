@@ -11,7 +11,6 @@ use super::pace::Pace;
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Tracked};
 use super::writers::{self, Writers};
-use crate::metrics::Counter;
 
 /// How often files are asked whether they are complete.
 const STEP: Duration = Duration::from_millis(50);
@@ -45,12 +44,6 @@ pub struct DrainReport {
     pub is_complete: bool,
     /// What became of every byte of all files, from the start on.
     pub account: Account,
-    /// Logs acknowledged since the engine started.
-    pub logs_sent: u64,
-    /// Logs read and sent, but not acknowledged in time.
-    pub logs_unacknowledged: u64,
-    /// Bytes of log files that were not read in time.
-    pub bytes_unread: u64,
     /// Files that a program still had open for writing, as shown in `__path__`.
     pub still_written: Vec<PathBuf>,
 }
@@ -60,7 +53,10 @@ impl std::fmt::Display for DrainReport {
         write!(
             f,
             "{} files, {} logs sent, {} not acknowledged, {} bytes unread",
-            self.account.files, self.logs_sent, self.logs_unacknowledged, self.bytes_unread
+            self.account.files,
+            self.account.lines.sent,
+            self.account.lines.unacknowledged,
+            self.account.bytes.unread
         )?;
         if let Some(first) = self.still_written.first() {
             write!(f, ", {} still written to ({} first)", self.still_written.len(), first.display())?;
@@ -212,20 +208,10 @@ impl Reader {
     }
 
     fn end_drain(&mut self, is_complete: bool, now: Now) {
-        let account = self.account();
         let report = DrainReport {
             is_known: true,
             is_complete,
-            account,
-            logs_sent: self.board.total(Counter::LogsSent),
-            logs_unacknowledged: self.outbox.unsettled().1
-                + self
-                    .files
-                    .values()
-                    .filter_map(|f| f.open.as_ref())
-                    .map(|g| u64::from(g.logs()))
-                    .sum::<u64>(),
-            bytes_unread: self.files.values().filter(|f| f.is_read()).map(unread).sum(),
+            account: self.account(),
             still_written: self
                 .files
                 .values()
@@ -239,10 +225,4 @@ impl Reader {
             drain.report = Some(report);
         }
     }
-}
-
-/// Bytes of the file that were not handed over.
-fn unread(file: &Tracked) -> u64 {
-    let size = file.tail.metadata().map_or(0, |m| m.len());
-    size.saturating_sub(file.tail.position())
 }

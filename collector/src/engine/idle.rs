@@ -3,7 +3,7 @@
 //! Nobody says so; it is concluded: log files were written, no program has one open for writing any more
 //! (see `writers`), everything in them is acknowledged, and for a while nothing happened. Where the kernel
 //! does not tell about writers the answer is never yes: counting who opens and closes would miss those that
-//! had opened a file before. Looked at a few times in the quiet time only. Called by `engine::thread`.
+//! had opened a file before. Looked at a few times in each quiet time. Called by `engine::thread`.
 
 use std::time::{Duration, Instant};
 

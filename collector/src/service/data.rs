@@ -54,9 +54,9 @@ impl From<DrainReport> for Drained {
         Self {
             complete: report.is_complete,
             is_known: report.is_known,
-            logs_sent: report.logs_sent,
-            logs_unacknowledged: report.logs_unacknowledged,
-            bytes_unread: report.bytes_unread,
+            logs_sent: report.account.lines.sent,
+            logs_unacknowledged: report.account.lines.unacknowledged,
+            bytes_unread: report.account.bytes.unread,
             still_written: report.still_written.iter().map(|path| path.display().to_string()).collect(),
             account: report.account,
         }
@@ -238,8 +238,12 @@ mod tests {
         let report =
             DrainReport { is_known: true, still_written: vec!["/l/a".into()], ..DrainReport::default() };
         assert!(Drained::from(report.clone()).is_delivered());
-        assert!(!Drained::from(DrainReport { bytes_unread: 1, ..report.clone() }).is_delivered());
-        assert!(!Drained::from(DrainReport { logs_unacknowledged: 1, ..report }).is_delivered());
+        let mut unread = report.clone();
+        unread.account.bytes.unread = 1;
+        assert!(!Drained::from(unread).is_delivered());
+        let mut unacknowledged = report;
+        unacknowledged.account.lines.unacknowledged = 1;
+        assert!(!Drained::from(unacknowledged).is_delivered());
         assert!(!Drained::from(DrainReport::default()).is_delivered(), "the account of a reader that died");
     }
 }

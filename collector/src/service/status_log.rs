@@ -75,18 +75,14 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(at: Instant, usage: Usage, status: &EngineStatus) -> Self {
-        let total = |counter: Counter| {
-            let all = status.pipelines.iter().flat_map(|pipeline| &pipeline.counters);
-            all.filter(|(name, _)| *name == counter.name()).map(|(_, value)| value).sum()
-        };
+    fn new(at: Instant, usage: Usage, board: &Board) -> Self {
         Self {
             at,
             usage,
-            read_bytes: total(Counter::BytesRead),
-            events: total(Counter::Events),
-            sent_bytes: total(Counter::BytesSent),
-            sent_logs: total(Counter::LogsSent),
+            read_bytes: board.total(Counter::BytesRead),
+            events: board.total(Counter::Events),
+            sent_bytes: board.total(Counter::BytesSent),
+            sent_logs: board.total(Counter::LogsSent),
         }
     }
 }
@@ -106,7 +102,7 @@ pub async fn write(path: &Path, about: About, board: Arc<Board>) -> Infallible {
     loop {
         let at = ticks.tick().await.into_std();
         let status = board.status();
-        let sample = Sample::new(at, Usage::of_process(), &status);
+        let sample = Sample::new(at, Usage::of_process(), &board);
         let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
         let line = format!("{}\n", line(&now, &about, &status, before.as_ref(), &sample));
         before = Some(sample);
@@ -188,14 +184,14 @@ mod tests {
         let board = Board::default();
         let counters = &board.pipeline("a").counters;
         let start = Instant::now();
-        let first = Sample::new(start, Usage::default(), &board.status());
+        let first = Sample::new(start, Usage::default(), &board);
         counters.add(Counter::BytesRead, 60_000);
         counters.add(Counter::Events, 600);
         counters.add(Counter::BytesSent, 66_000);
         counters.add(Counter::LogsSent, 540);
         let usage = Usage { cpu: Duration::from_millis(1_500), memory_bytes: 21 << 20, open_files: 12 };
         let status = board.status();
-        let second = Sample::new(start + INTERVAL, usage, &status);
+        let second = Sample::new(start + INTERVAL, usage, &board);
         let line = line("2026-01-02 03:04:05", &about(), &status, Some(&first), &second);
         assert_eq!((&line["cpu"], &line["memory"]), (&"0.0250".into(), &21.into()));
         let detail = &line["detail_metric"];
@@ -210,10 +206,10 @@ mod tests {
         let board = Board::default();
         board.pipeline("a").counters.add(Counter::Events, 600);
         let start = Instant::now();
-        let first = Sample::new(start, Usage::default(), &board.status());
+        let first = Sample::new(start, Usage::default(), &board);
         board.remove("a");
         let status = board.status();
-        let second = Sample::new(start + INTERVAL, Usage::default(), &status);
+        let second = Sample::new(start + INTERVAL, Usage::default(), &board);
         for before in [Some(&first), None] {
             let line = line("t", &about(), &status, before, &second);
             assert_eq!(line["detail_metric"]["process_lines_ps"], 0);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use regex_syntax::ast::{self, Ast};
 
-use crate::pipeline::full_match;
+use crate::pipeline::{Units, full_match_of};
 
 /// Characters of the regex that are shown from the place on where it does not match.
 const SHOWN_CHARS: usize = 16;
@@ -31,8 +31,10 @@ pub fn place(full: &str, text: &[u8], deadline: Instant) -> Option<Place> {
     let ast = ast::parse::Parser::new().parse(pattern).ok()?;
     let mut cuts = vec![Cut { at: 0, open: 0 }];
     collect(&ast, 0, &mut cuts);
+    // A beginning is read as the whole is: of itself it may be one of bytes where the whole is one of characters.
+    let units = units_of(pattern);
     // Whether a beginning matches can only change once, from yes to no.
-    let matches = |cut: &Cut| matched_bytes(pattern, *cut, text);
+    let matches = |cut: &Cut| matched_bytes(pattern, units, *cut, text);
     let mut known = 0;
     let mut end = cuts.len();
     let mut text_offset = 0;
@@ -76,12 +78,17 @@ fn collect(ast: &Ast, open: usize, cuts: &mut Vec<Cut>) {
     }
 }
 
+/// The units in which [`crate::pipeline::full_match`] reads the pattern.
+fn units_of(pattern: &str) -> Units {
+    if full_match_of(pattern, Units::Bytes).is_ok() { Units::Bytes } else { Units::Characters }
+}
+
 /// How far the pattern up to `cut` matches, from the begin of the text; `None` outside if it does not compile,
 /// inside if it does not match.
-fn matched_bytes(pattern: &str, cut: Cut, text: &[u8]) -> Option<Option<usize>> {
+fn matched_bytes(pattern: &str, units: Units, cut: Cut, text: &[u8]) -> Option<Option<usize>> {
     let beginning = pattern.get(..cut.at)?;
     let closing = ")".repeat(cut.open);
-    let regex = full_match(&format!("({beginning}{closing})(?s-u:.*)")).ok()?;
+    let regex = full_match_of(&format!("({beginning}{closing})(?s-u:.*)"), units).ok()?;
     Some(regex.captures(text).map(|groups| groups.get(1).map_or(0, |group| group.end())))
 }
 
@@ -93,6 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::pipeline::full_match;
 
     /// Expressions of a few parts, grouped at will.
     fn any_pattern() -> impl Strategy<Value = String> {
@@ -123,7 +131,10 @@ mod tests {
             let ast = ast::parse::Parser::new().parse(&pattern).expect("it compiles");
             let mut cuts = Vec::new();
             collect(&ast, 0, &mut cuts);
-            let matches = |cut: &&Cut| matched_bytes(&pattern, **cut, text.as_bytes()).expect("it compiles").is_some();
+            let units = units_of(&pattern);
+            let matches = |cut: &&Cut| {
+                matched_bytes(&pattern, units, **cut, text.as_bytes()).expect("it compiles").is_some()
+            };
             let longest = cuts.iter().filter(matches).map(|cut| cut.at).max().unwrap_or_default();
             let column = pattern[..longest].chars().count() + 1;
             let is_whole = longest == pattern.len();
@@ -177,6 +188,7 @@ mod tests {
     #[test]
     fn text_that_is_no_utf8_and_classes_that_need_unicode_work() {
         check(r"([一-龥]+) (\d+)", "日本 x", expect![[r#"日本 |x  10 (\d+)"#]]);
+        check(r"\bé[^é]", "éé", expect!["é|é  4 [^é]"]);
         let full = full_match(r"(\S+) (\d+)").unwrap();
         let place = place(full.as_str(), b"\xff\xfe x", later()).unwrap();
         assert_eq!(place.text_offset, 3);

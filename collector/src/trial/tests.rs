@@ -161,8 +161,20 @@ fn a_line_of_no_record_matches_nothing_where_such_are_discarded() {
         )
     };
     let text = "b 1\n  x\nstray\nb 2\n";
-    check(&config("discard"), &[("a.log", text)], expect!["wrong 2 of 3 records match regex; those that do not are dropped (discardUnmatch); begin regex matches 2 of 4 lines (last records of /l/a.log)"]);
-    check(&config("single_line"), &[("a.log", text)], expect!["fine 3 of 3 records match regex; begin regex matches 2 of 4 lines (last records of /l/a.log)"]);
+    check(
+        &config("discard"),
+        &[("a.log", text)],
+        expect![
+            "wrong 2 of 3 records match regex; those that do not are dropped (discardUnmatch); begin regex matches 2 of 4 lines (last records of /l/a.log)"
+        ],
+    );
+    check(
+        &config("single_line"),
+        &[("a.log", text)],
+        expect![
+            "fine 3 of 3 records match regex; begin regex matches 2 of 4 lines (last records of /l/a.log)"
+        ],
+    );
 }
 
 #[test]
@@ -171,7 +183,14 @@ fn events_are_cut_where_they_will_be() {
     let line = "a".repeat(2000) + "b\n";
     let file = ("a.log", line.as_str());
     check(&config, &[file], expect!["fine 1 of 1 lines match regex (last lines of /l/a.log)"]);
-    check_cut(&config, 1024, &[file], expect!["wrong 1 of 2 lines match regex: first difference at column 1025, where the regex has `(b)` (its column 5) (last lines of /l/a.log)"]);
+    check_cut(
+        &config,
+        1024,
+        &[file],
+        expect![
+            "wrong 1 of 2 lines match regex: first difference at column 1025, where the regex has `(b)` (its column 5) (last lines of /l/a.log)"
+        ],
+    );
 }
 
 #[test]
