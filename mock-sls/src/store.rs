@@ -1,4 +1,5 @@
-//! All state of the server: one SQLite database in WAL mode.
+//! All state of the server: one SQLite database in WAL mode, and files beside it for the long groups of logs
+//! ([`packs`]).
 //!
 //! One thread writes ([`writer`]) and a few connections read ([`readers`]). A write is answered
 //! after its transaction is committed and a read begins its own transaction after that, so
@@ -20,6 +21,7 @@ pub mod logs;
 pub mod logstores;
 pub mod logtail_configs;
 pub mod machine_groups;
+pub mod packs;
 pub mod page;
 pub mod projects;
 mod readers;
@@ -44,6 +46,7 @@ use tempfile::TempDir;
 
 use crate::config::Data;
 use crate::error::ApiError;
+use packs::Packs;
 use readers::Readers;
 use summaries::Summaries;
 use writer::Writer;
@@ -53,12 +56,11 @@ pub const FILE_NAME: &str = "mock-sls.sqlite";
 /// File that is locked while a server uses the folder.
 const LOCK_NAME: &str = "mock-sls.lock";
 
-/// Bytes of a page of a new database. SQLite takes two system calls for each page of the write-ahead log, and
-/// blocks of logs have many tens of kilobytes; small writes share their pages with what they are committed
-/// with (own choice, measured: bench `ingest`).
-const PAGE_BYTES: u32 = 16 * 1024;
+/// Bytes of a page of a new database. What is long is in [`packs`]; for the rows of a block a page of each index is
+/// written to the write-ahead log and from there to the database (own choice, measured: bench `ingest`).
+const PAGE_BYTES: u32 = 4 * 1024;
 /// Pages of the write-ahead log after which it is folded into the database.
-const WAL_PAGES_MAX: u32 = 1_000;
+const WAL_PAGES_MAX: u32 = 4_000;
 
 /// The database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +100,19 @@ pub enum OpenError {
         /// Newest version of this program.
         known: u32,
     },
+    /// A file beside the database is not the one that belongs to it.
+    #[error(
+        "{path} has {length} bytes and should have at least {wanted}: logs are in it; copy the folder `packs` \
+         together with the database, from a server that has ended, or take a snapshot"
+    )]
+    Pack {
+        /// The file.
+        path: PathBuf,
+        /// Its length, 0 if there is none.
+        length: u64,
+        /// What the database names of it.
+        wanted: u64,
+    },
     /// The writer thread cannot be started.
     #[error("cannot start the database's writer thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -110,6 +125,8 @@ pub struct Store {
     readers: Readers,
     /// What queries keep of the blocks they have read.
     pub summaries: Arc<Summaries>,
+    /// The files beside the database.
+    pub packs: Arc<Packs>,
     folder: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
@@ -122,12 +139,23 @@ impl Store {
         let lock = lock(&folder)?;
         let path = folder.join(FILE_NAME);
         let at_path = |source| OpenError::Database { path: path.clone(), source };
-        let mut db = connect(&path, OpenFlags::default()).map_err(at_path)?;
+        // SQLite removes it when the last connection closes.
+        let was_cut = path.with_extension("sqlite-wal").metadata().is_ok_and(|log| log.len() > 0);
+        let packs = Arc::new(Packs::new(&folder));
+        let mut db = connect(&path, OpenFlags::default(), &packs).map_err(at_path)?;
         prepare_writer(&db, temporary.is_some()).map_err(at_path)?;
         schema::migrate(&mut db, &path)?;
-        let readers = Readers::open(&path).map_err(at_path)?;
+        match packs.check(&db, was_cut)? {
+            0 => {}
+            lost => tracing::warn!(
+                lost,
+                "groups of logs did not reach the disk before the power went, and are lost"
+            ),
+        }
+        let readers = Readers::open(&path, &packs).map_err(at_path)?;
         let writer = Writer::start(db).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, summaries: Arc::default(), folder, _lock: lock, _temporary: temporary })
+        let summaries = Arc::default();
+        Ok(Self { writer, readers, summaries, packs, folder, _lock: lock, _temporary: temporary })
     }
 
     /// Runs `f` on a snapshot of the database that holds every write answered so far.
@@ -147,6 +175,13 @@ impl Store {
         F: FnOnce(&Transaction<'_>) -> Result<T, ApiError> + Send + 'static,
     {
         self.writer.run(f).await
+    }
+
+    /// Gives the space of deleted logs back to the system, once that was found twice: nobody reads them any more
+    /// if the longest read takes less than the time between two calls.
+    pub async fn reclaim(&self) -> Result<(), ApiError> {
+        let packs = Arc::clone(&self.packs);
+        self.read(move |db| packs.reclaim(db)).await
     }
 }
 
@@ -178,8 +213,9 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, flags: OpenFlags, packs: &Arc<Packs>) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, flags)?;
+    packs.register(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
@@ -239,8 +275,7 @@ pub(crate) mod testing {
     use super::*;
 
     pub(crate) fn database() -> Connection {
-        let mut db = Connection::open_in_memory().unwrap();
-        db.pragma_update(None, "foreign_keys", true).unwrap();
+        let mut db = connect(Path::new(":memory:"), OpenFlags::default(), &Packs::none()).unwrap();
         schema::migrate(&mut db, Path::new(":memory:")).unwrap();
         db
     }
@@ -267,14 +302,19 @@ pub(crate) mod testing {
     pub(crate) fn with_logstore(f: impl FnOnce(&Transaction<'_>, WriteTarget)) {
         let mut db = database();
         let tx = db.transaction().unwrap();
+        f(&tx, fill_with_logstore(&tx));
+    }
+
+    /// Makes a Logstore of one shard, which keeps logs for a day.
+    pub(crate) fn fill_with_logstore(tx: &Transaction<'_>) -> WriteTarget {
         let name = "proj-a".parse().unwrap();
-        projects::create(&tx, &NewProject::new(name, ""), "1", at(0)).unwrap();
-        let project = projects::owned(&tx, &"proj-a".parse().unwrap(), "1").unwrap();
+        projects::create(tx, &NewProject::new(name, ""), "1", at(0)).unwrap();
+        let project = projects::owned(tx, &"proj-a".parse().unwrap(), "1").unwrap();
         let settings = LogstoreSettings::new("ls".parse().unwrap(), 1, 1);
         let body = serde_json::to_value(settings).unwrap();
         let logstore: Logstore = serde_json::from_value(body).unwrap();
-        let id = logstores::create(&tx, project, &logstore, at(0)).unwrap();
-        shards::create(&tx, id, 1, at(0)).unwrap();
-        f(&tx, WriteTarget { id, append_meta: false, block_seconds_max: 0 });
+        let id = logstores::create(tx, project, &logstore, at(0)).unwrap();
+        shards::create(tx, id, 1, at(0)).unwrap();
+        WriteTarget { id, append_meta: false, block_seconds_max: 0 }
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use fixtures::repaired;
+use http::Method;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -21,6 +22,7 @@ use operator::crd::AliyunLogConfig;
 use operator::credentials::{Credentials, Source as CredentialsSource};
 use operator::sls::SlsConfig;
 use operator::validate::Defaults;
+use sls_expect::client::{Call, Emulator};
 use testcontainers_mock_sls::testcontainers::bollard::models::{
     NetworkCreateRequest, PortBinding, VolumeCreateRequest,
 };
@@ -57,6 +59,8 @@ use pod::Identity;
 
 /// Label of everything that the bed makes; its value is the run's name.
 const LABEL: &str = "sls-bed.run";
+/// Snapshot of the emulator that is kept after a failure.
+const EVIDENCE: &str = "evidence";
 /// Longest wait for one thing to become true, beyond the time that lines are written and that the
 /// service is away.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -271,13 +275,15 @@ impl Docker {
         Ok(Some(outage::check(length, writers)))
     }
 
-    /// Stops the emulator, so that its database is one file, and copies that.
+    /// Has the emulator make a snapshot, which is one file with everything, and copies that.
     async fn copy_database(&self, root: &Path) {
-        let container = self.sls.container();
         let copied = async {
-            container.stop_with_timeout(Some(SLS_GRACE_SECONDS)).await?;
-            let file = format!("{}/{}", mock::DATA, mock_sls::DATABASE_FILE);
-            container.copy_file_from(file, root.join(mock_sls::DATABASE_FILE)).await
+            let emulator: Emulator = self.sls.endpoint().parse().map_err(anyhow::Error::msg)?;
+            let query = format!("name={EVIDENCE}");
+            emulator.call(Call { query, ..Call::new(Method::POST, "snapshot") }).await?;
+            let file = format!("{}/snapshots/{EVIDENCE}.sqlite", mock::DATA);
+            let copy = self.sls.container().copy_file_from(file, root.join(mock_sls::DATABASE_FILE));
+            anyhow::Ok(copy.await?)
         };
         if let Err(error) = copied.await {
             tracing::warn!("the emulator's database cannot be copied: {error}");

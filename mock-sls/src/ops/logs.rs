@@ -165,7 +165,7 @@ impl Incoming {
         let raw_bytes = self.blocks.iter().map(|block| block.raw_bytes() as u64).sum();
         self.app.write_quotas.spend(project, (target.id, shard), raw_bytes, self.now)?;
         for block in &self.blocks {
-            logs::append(tx, target, shard, block, self.client_ip, self.now)?;
+            logs::append(tx, &self.app.store.packs, target, shard, block, self.client_ip, self.now)?;
         }
         Ok(self.change)
     }

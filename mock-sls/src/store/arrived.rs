@@ -109,12 +109,13 @@ mod tests {
     use crate::store::blocks::Blocks;
     use crate::store::logs::append;
     use crate::store::logstores::WriteTarget;
+    use crate::store::packs::Packs;
     use crate::store::testing::{at, block, with_logstore};
 
     fn put(tx: &Transaction<'_>, target: WriteTarget, shard: u32, topic: &str) {
         let log = Log { time: 1, contents: vec![Content::new("k", "v")], time_ns: None };
         let group = LogGroup { logs: vec![log], topic: Some(topic.to_owned()), ..LogGroup::default() };
-        append(tx, target, shard, &block(group), Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
+        append(tx, &Packs::none(), target, shard, &block(group), Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
     }
 
     /// As `with_logstore`, with a second shard.

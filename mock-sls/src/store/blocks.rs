@@ -123,7 +123,8 @@ impl<'c> Blocks<'c> {
 }
 
 /// The columns that [`unpack`] reads, in its order.
-const PACKED_COLUMNS: &str = "raw_bytes, client_ip, receive_time, data";
+const PACKED_COLUMNS: &str = "raw_bytes, client_ip, receive_time, \
+    CASE WHEN place IS NULL THEN data ELSE sls_packed(place, packed_bytes) END";
 
 /// The protobuf bytes of a block, with the server's own tags appended where the Logstore wants
 /// them: in protobuf, appending a repeated field to a message adds to that field.

@@ -50,6 +50,7 @@ mod tests {
 
     use super::*;
     use crate::store::logstores::WriteTarget;
+    use crate::store::packs::Packs;
     use crate::store::shards::Cut;
     use crate::store::testing::{at, block, with_logstore};
 
@@ -58,7 +59,8 @@ mod tests {
     fn put(tx: &Transaction<'_>, target: WriteTarget, shard: u32, second: i64) {
         let group = LogGroup { logs: vec![Log::default()], ..LogGroup::default() };
         let block = block(group);
-        logs::append(tx, target, shard, &block, Ipv4Addr::LOCALHOST.into(), at(second)).unwrap();
+        logs::append(tx, &Packs::none(), target, shard, &block, Ipv4Addr::LOCALHOST.into(), at(second))
+            .unwrap();
     }
 
     fn blocks(tx: &Transaction<'_>) -> i64 {

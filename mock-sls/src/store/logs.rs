@@ -1,7 +1,7 @@
 //! SQL of logs: where they are in their shards.
 //!
-//! A LogGroup is stored as it came, as one block: its protobuf bytes in an LZ4 block, beside
-//! them the few columns that a scan selects by. Appended by the writer thread, read as
+//! A LogGroup is stored as it came, as one block: its protobuf bytes in an LZ4 block, in its row or, where that is
+//! long, in a [file](super::packs); beside them the few columns that a scan selects by. Appended by the writer thread, read as
 //! [`blocks`](super::blocks) says.
 //!
 //! A cursor is a position in a shard: the receive time of a block in nanoseconds, or one more
@@ -18,6 +18,7 @@ use sls_api::codec::{self, Compression};
 use sls_api::ops::logs::EncodedGroup;
 
 use super::logstores::{LogstoreId, ReadTarget, WriteTarget};
+use super::packs::{PACKED_BYTES_MIN, Packs};
 use super::{indexes, logstores, shards};
 use crate::clock::nanoseconds;
 use crate::error::ApiError;
@@ -83,6 +84,7 @@ impl Block {
 /// Stores a block behind everything that its shard holds.
 pub fn append(
     tx: &Transaction<'_>,
+    packs: &Packs,
     target: WriteTarget,
     shard: u32,
     block: &Block,
@@ -90,10 +92,15 @@ pub fn append(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let cursor = end(tx, target.id, shard)?.max(nanoseconds(now));
+    let packed = (block.data.len() >= PACKED_BYTES_MIN).then(|| packs.keep(&block.data)).transpose()?;
+    let (data, bytes, crc) = match packed {
+        None => (&block.data[..], 0, 0),
+        Some(_) => (&[][..], block.data.len(), crc32fast::hash(&block.data)),
+    };
     tx.prepare_cached(
-        "INSERT INTO blocks (logstore_id, shard, cursor, receive_time, time_min, time_max, \
-         log_count, topic, index_generation, client_ip, raw_bytes, data) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO blocks (logstore_id, shard, cursor, receive_time, time_min, time_max, log_count, topic, \
+         index_generation, client_ip, raw_bytes, data, place, packed_bytes, packed_crc) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         target.id.0,
@@ -107,7 +114,10 @@ pub fn append(
         indexes::generation(tx, target.id)?,
         target.append_meta.then(|| client_ip.to_string()),
         i64::try_from(block.raw_bytes).unwrap_or(i64::MAX),
-        &block.data[..],
+        data,
+        packed,
+        i64::try_from(bytes).unwrap_or(i64::MAX),
+        crc,
     ])?;
     let seconds = block.time_max.saturating_sub(block.time_min);
     if seconds > target.block_seconds_max {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::connect;
+use super::packs::Packs;
 use crate::error::ApiError;
 
 /// Reads at a time (own choice; more only helps with more cores).
@@ -24,9 +25,9 @@ pub struct Readers {
 
 impl Readers {
     /// Opens the connections to an existing database.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+    pub fn open(path: &Path, packs: &Arc<Packs>) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let idle = (0..READERS).map(|_| connect(path, flags)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let idle = (0..READERS).map(|_| connect(path, flags, packs)).collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(Self { free: Arc::new(Semaphore::new(READERS)), idle: Arc::new(Mutex::new(idle)) })
     }
 

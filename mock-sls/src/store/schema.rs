@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/03_documents.sql"),
     include_str!("schema/04_block_times.sql"),
     include_str!("schema/05_pipeline_configs.sql"),
+    include_str!("schema/06_packs.sql"),
 ];
 
 /// Applies the steps that the database lacks, all or none.

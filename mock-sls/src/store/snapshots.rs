@@ -29,12 +29,16 @@ impl Store {
             return Err(ApiError::QuotaExceed { what: "snapshots", max: SNAPSHOTS_MAX as u64 });
         }
         std::fs::create_dir_all(self.folder.join(FOLDER_NAME)).map_err(failed)?;
+        let packs = Arc::clone(&self.packs);
         self.writer
             .run_alone(move |db| {
                 // Under another name until it is whole.
                 let unfinished = path.with_extension("part");
                 let _ = std::fs::remove_file(&unfinished);
-                copy(db, &mut connect(&unfinished, OpenFlags::default())?)?;
+                let mut snapshot = connect(&unfinished, OpenFlags::default(), &packs)?;
+                copy(db, &mut snapshot)?;
+                take_in_packed(&snapshot)?;
+                drop(snapshot);
                 std::fs::rename(&unfinished, &path).map_err(failed)
             })
             .await
@@ -50,7 +54,7 @@ impl Store {
                 message: format!("There is no snapshot {name}; there are: {:?}", self.snapshots()?),
             });
         }
-        let summaries = Arc::clone(&self.summaries);
+        let (summaries, packs) = (Arc::clone(&self.summaries), Arc::clone(&self.packs));
         self.writer
             .run_alone(move |db| {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -65,7 +69,7 @@ impl Store {
                 // Aside: what cannot be migrated must not replace the state, nor may anyone read it before.
                 let unfinished = path.with_extension("part");
                 let _ = std::fs::remove_file(&unfinished);
-                let mut newer = connect(&unfinished, OpenFlags::default())?;
+                let mut newer = connect(&unfinished, OpenFlags::default(), &packs)?;
                 copy(&snapshot, &mut newer)?;
                 schema::migrate(&mut newer, &path).map_err(unusable)?;
                 // Pages of another size can neither be copied into this database nor, with a log beside it,
@@ -143,6 +147,18 @@ fn copy(from: &Connection, to: &mut Connection) -> Result<(), ApiError> {
         StepResult::Done => Ok(()),
         other => Err(ApiError::Internal(format!("the database was not copied: {other:?}"))),
     }
+}
+
+/// Makes a copy one file that has everything, and needs none of those beside the database.
+fn take_in_packed(copy: &Connection) -> rusqlite::Result<()> {
+    // What fails leaves a file that nobody uses.
+    copy.pragma_update(None, "journal_mode", "OFF")?;
+    copy.execute(
+        "UPDATE blocks SET data = sls_packed(place, packed_bytes), place = NULL, packed_bytes = 0, packed_crc = 0 \
+         WHERE place IS NOT NULL",
+        (),
+    )?;
+    Ok(())
 }
 
 /// Empties every table, also those that this file does not know.

@@ -21,7 +21,7 @@ fn put(tx: &Transaction<'_>, target: WriteTarget, topic: &str, times: &[u32]) {
         ..LogGroup::default()
     };
     let block = block(group);
-    append(tx, target, 0, &block, Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
+    append(tx, &Packs::none(), target, 0, &block, Ipv4Addr::LOCALHOST.into(), at(0)).unwrap();
 }
 
 /// Reads what has not expired at `second`.
