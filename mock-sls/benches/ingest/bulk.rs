@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::disk;
 use crate::floor;
 use crate::lines::{self, SECOND};
 use crate::server::{Caller, Server};
@@ -92,7 +93,7 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
     );
     server.end()?;
 
-    let bytes = folder_bytes(data)? as f64;
+    let bytes = disk::bytes(data)? as f64;
     println!("figure: on disk: {:.0} MB, {:.3} of the log text", bytes / 1e6, bytes / 1e9 / gigabytes);
     let mut starts = Vec::new();
     for _ in 0..STARTS {
@@ -111,17 +112,4 @@ pub async fn run(data: &Path, megabytes: u64) -> Result<()> {
 
 pub fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
-}
-
-/// Of all files in it.
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        bytes += match entry.file_type()?.is_dir() {
-            true => folder_bytes(&entry.path())?,
-            false => entry.metadata()?.len(),
-        };
-    }
-    Ok(bytes)
 }

@@ -5,6 +5,7 @@
 //! SQLite in this process, with no HTTP, no checks and no columns to search by.
 
 mod bulk;
+mod disk;
 mod floor;
 mod lines;
 mod listing;
