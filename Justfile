@@ -180,9 +180,9 @@ fuzz seconds="20":
     done
     exit "$failed"
 
-# Figures: ingest, start, memory, listings, search, accounting, collector speed and memory.
-bench:
-    cargo bench --package sls-expect --bench account
+# Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory.
+bench accounted="10000000":
+    cargo bench --package sls-expect --bench account -- {{accounted}}
     cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search
     cargo bench --package mock-sls --bench expect

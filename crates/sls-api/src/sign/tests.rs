@@ -114,6 +114,14 @@ fn v1_may_use_hmac_sha256() {
 }
 
 #[test]
+fn v1_of_older_go_sdks_has_another_name() {
+    let mut headers = signed(&Method::GET, "/", "", host(), b"", &SignVersion::V1);
+    let signed = headers[AUTHORIZATION].to_str().unwrap().replacen("LOG ", "SLS ", 1);
+    headers.insert(AUTHORIZATION, signed.parse().unwrap());
+    assert_eq!(check(&Method::GET, "/", "", &headers, b"", &Policy::default()), Ok(Scheme::V1Sha1));
+}
+
+#[test]
 fn strict_and_lenient_differ_in_protocol_headers_and_region() {
     let mut headers = signed(&Method::GET, "/", "", host(), b"", &SignVersion::V4 { region: "a".into() });
     let elsewhere = Policy { region: Some("b".into()), ..Policy::default() };

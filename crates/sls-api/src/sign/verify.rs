@@ -123,7 +123,8 @@ impl<'a> Claim<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, VerifyError> {
         let value = headers.get(AUTHORIZATION).ok_or(VerifyError::Anonymous)?;
         let text = value.to_str().map_err(|_| VerifyError::Malformed)?;
-        if let Some(rest) = text.strip_prefix("LOG ") {
+        // Go's SDK says SLS up to 0.1.83 at least, newer ones say LOG as all others do.
+        if let Some(rest) = text.strip_prefix("LOG ").or_else(|| text.strip_prefix("SLS ")) {
             let (id, signature) = rest.trim().split_once(':').ok_or(VerifyError::Malformed)?;
             let scheme = match header_text(headers, header::SIGNATURE_METHOD) {
                 None | Some(v1::SHA1) => Scheme::V1Sha1,
