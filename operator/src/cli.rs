@@ -1,6 +1,8 @@
-//! The command line: `run`, `crd`, `validate`. Called by `main.rs`, and by programs that contain the
+//! The command line: `run`, `crd`, `validate`, `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
+mod files;
+mod inject;
 mod run;
 mod validate;
 
@@ -38,6 +40,15 @@ enum Command {
     /// (regular expressions, numbers of groups and keys, names). Exit code 0: all valid, 1: problems
     /// found, 2: a file cannot be read.
     Validate(validate::Args),
+    /// Put the collector beside the containers of workloads in files, without a cluster.
+    ///
+    /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
+    /// directories are shared with the containers, their machine group is the sidecar's. A pod template chooses
+    /// with the annotations sls.testbed/configs and sls.testbed/containers (names, separated by commas), and
+    /// refuses with the label sls.testbed/inject=false. On stderr stands what was done to each workload. Exit code
+    /// 0: done, 1: a workload cannot get the sidecar, and nothing is printed, 2: a file cannot be read.
+    #[command(next_line_help = true)]
+    Inject(Box<inject::Args>),
 }
 
 /// Runs the program; `args` begins with its name.
@@ -53,6 +64,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::main(*args),
         Command::Crd => print_crd(),
         Command::Validate(args) => validate::main(&args),
+        Command::Inject(args) => inject::main(&args),
     }
 }
 

@@ -3,13 +3,15 @@
 //!
 //! One look at one object is validate → observe → plan → apply → report, one module each; `validate`,
 //! `plan`, `progress`, `status`, `diff`, `conflict` and `retry` are pure. [`controller`] is the shell
-//! around them, [`cli`] the program; [`once`] does the same to one object without a cluster.
+//! around them, [`cli`] the program; [`once`] does the same to one object without a cluster. [`inject`] puts the
+//! collector beside the containers of a workload.
 
 pub mod cli;
 pub mod controller;
 pub mod crd;
 pub mod credentials;
 pub mod http;
+pub mod inject;
 pub mod kubernetes;
 pub mod metrics;
 pub mod once;

@@ -1,4 +1,4 @@
-//! HTTP for probes and metrics: `/liveness`, `/readyz` and `/metrics`, if a port is given.
+//! HTTP for probes and metrics: `/liveness`, `/readyz`, `/startup` and `/metrics`, if a port is given.
 //!
 //! Source: the vendor's image has `/liveness` at HTTP_PROBE_PORT 7953 (collector.md §1.3); the others are ours. A
 //! request is read up to the end of its head, answered, and the connection closed: no probe needs more of HTTP.
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +24,9 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 /// Requests at the same time; more wait. Source: own choice.
 const REQUESTS_MAX: usize = 8;
+/// For so long `/startup` keeps the application waiting, unless it is told otherwise. Source: own choice; a server that is
+/// there answers within seconds.
+const STARTUP_TIME_DEFAULT: Duration = Duration::from_secs(60);
 /// Pause after a connection that could not be taken (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,12 +44,13 @@ impl Probes {
     /// collect: the log says so.
     pub async fn serve(port: u16, board: Arc<Board>) -> Option<Self> {
         let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+        let probed = Arc::new(Probed { board, since: Instant::now() });
         let (mut tasks, mut problem) = (Vec::new(), None);
         // Where IPv6 takes IPv4 along, as it mostly does, the second is refused; where there is no IPv6, the first.
         for address in [IpAddr::from(Ipv6Addr::UNSPECIFIED), Ipv4Addr::UNSPECIFIED.into()] {
             match TcpListener::bind((address, port)).await {
                 Ok(listener) => {
-                    tasks.push(tokio::spawn(answer_all(listener, Arc::clone(&places), Arc::clone(&board))));
+                    tasks.push(tokio::spawn(answer_all(listener, Arc::clone(&places), Arc::clone(&probed))));
                 }
                 Err(error) => problem = Some(error),
             }
@@ -55,21 +59,28 @@ impl Probes {
             warn!("no probes by HTTP: port {port} cannot be used: {error}; set HTTP_PROBE_PORT to another");
             return None;
         }
-        info!("/liveness, /readyz and /metrics are at port {port}");
+        info!("/liveness, /readyz, /startup and /metrics are at port {port}");
         Some(Self(tasks))
     }
 }
 
-async fn answer_all(listener: TcpListener, places: Arc<Semaphore>, board: Arc<Board>) {
+/// What answers are about.
+struct Probed {
+    board: Arc<Board>,
+    /// The collector's start.
+    since: Instant,
+}
+
+async fn answer_all(listener: TcpListener, places: Arc<Semaphore>, probed: Arc<Probed>) {
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let board = Arc::clone(&board);
+                let probed = Arc::clone(&probed);
                 tokio::spawn(async move {
                     // Who hangs up or is too slow gets no answer.
-                    let _ = tokio::time::timeout(REQUEST_TIME_MAX, answer(stream, &board)).await;
+                    let _ = tokio::time::timeout(REQUEST_TIME_MAX, answer(stream, &probed)).await;
                     drop(place);
                 });
             }
@@ -78,7 +89,7 @@ async fn answer_all(listener: TcpListener, places: Arc<Semaphore>, board: Arc<Bo
     }
 }
 
-async fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, probed: &Probed) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() >= HEAD_BYTES_MAX || stream.read_buf(&mut head).await? == 0 {
@@ -86,22 +97,25 @@ async fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
         }
     }
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let response = respond(&String::from_utf8_lossy(line), board);
+    let response = respond(&String::from_utf8_lossy(line), &probed.board, probed.since.elapsed());
     stream.write_all(response.as_bytes()).await?;
     stream.shutdown().await
 }
 
-/// The whole answer to a request line.
-fn respond(line: &str, board: &Board) -> String {
+/// The whole answer to a request line, so long after the start.
+fn respond(line: &str, board: &Board, elapsed: Duration) -> String {
     let mut words = line.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let path = target.split('?').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (status, body) = match (method, path) {
         ("GET" | "HEAD", "/liveness") => ("200 OK", "ilogtail is running\n".to_owned()),
         ("GET" | "HEAD", "/readyz") if board.is_ready() => ("200 OK", "collecting\n".to_owned()),
         ("GET" | "HEAD", "/readyz") => ("503 Service Unavailable", "no config collects yet\n".to_owned()),
+        ("GET" | "HEAD", "/startup") => startup(board, elapsed, query),
         ("GET" | "HEAD", "/metrics") => ("200 OK", metrics(board)),
-        ("GET" | "HEAD", _) => ("404 Not Found", "there are /liveness, /readyz and /metrics\n".to_owned()),
+        ("GET" | "HEAD", _) => {
+            ("404 Not Found", "there are /liveness, /readyz, /startup and /metrics\n".to_owned())
+        }
         _ => ("405 Method Not Allowed", "only GET and HEAD\n".to_owned()),
     };
     let length = body.len();
@@ -110,6 +124,24 @@ fn respond(line: &str, board: &Board) -> String {
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {length}\r\n\
          connection: close\r\n\r\n{sent}"
     )
+}
+
+/// Whether the application may begin: when it is collected, and after `within` seconds in any case. A server that is away
+/// must not keep it from its work; its files are read from their beginnings later.
+fn startup(board: &Board, elapsed: Duration, query: &str) -> (&'static str, String) {
+    let within = query.split('&').find_map(|part| part.strip_prefix("within=")?.parse().ok());
+    let within = within.map_or(STARTUP_TIME_DEFAULT, Duration::from_secs);
+    if board.is_ready() {
+        ("200 OK", "collecting\n".to_owned())
+    } else if elapsed < within {
+        ("503 Service Unavailable", "no config collects yet\n".to_owned())
+    } else {
+        warn!(
+            "no config has come for {} s: the application begins without; what it writes is read when one comes",
+            elapsed.as_secs()
+        );
+        ("200 OK", format!("no config collects yet, {} s are over\n", within.as_secs()))
+    }
 }
 
 /// The counters in the text form of Prometheus.
@@ -154,7 +186,7 @@ mod tests {
         let board = Board::default();
         board.pipeline("a\"b").counters.add(Counter::LogsSent, 3);
         board.pipeline("c").counters.add(Counter::LogsSent, 4);
-        let text = respond("GET /metrics?x=1 HTTP/1.1", &board);
+        let text = respond("GET /metrics?x=1 HTTP/1.1", &board, Duration::ZERO);
         let samples = "# TYPE collector_logs_sent_total counter\n\
                        collector_logs_sent_total{config=\"a\\\"b\"} 3\ncollector_logs_sent_total{config=\"c\"} 4\n";
         assert!(text.contains(samples), "{text}");
@@ -166,14 +198,30 @@ mod tests {
     #[test]
     fn ready_is_said_when_it_is_so() {
         let board = Board::default();
-        assert!(respond("GET /readyz HTTP/1.1", &board).starts_with("HTTP/1.1 503 "));
+        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 503 "));
         board.set_ready();
-        assert!(respond("GET /readyz HTTP/1.1", &board).starts_with("HTTP/1.1 200 "));
-        assert!(respond("GET /liveness HTTP/1.1", &board).ends_with("\r\n\r\nilogtail is running\n"));
-        assert!(respond("HEAD /liveness HTTP/1.1", &board).ends_with("\r\n\r\n"));
-        assert!(respond("GET / HTTP/1.1", &board).starts_with("HTTP/1.1 404 "));
-        assert!(respond("POST /metrics HTTP/1.1", &board).starts_with("HTTP/1.1 405 "));
-        assert!(respond("", &board).starts_with("HTTP/1.1 405 "));
+        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 200 "));
+        assert!(
+            respond("GET /liveness HTTP/1.1", &board, Duration::ZERO)
+                .ends_with("\r\n\r\nilogtail is running\n")
+        );
+        assert!(respond("HEAD /liveness HTTP/1.1", &board, Duration::ZERO).ends_with("\r\n\r\n"));
+        assert!(respond("GET / HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 404 "));
+        assert!(respond("POST /metrics HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 405 "));
+        assert!(respond("", &board, Duration::ZERO).starts_with("HTTP/1.1 405 "));
+    }
+
+    #[test]
+    fn the_application_begins_when_it_is_collected_or_has_waited_long_enough() {
+        let board = Board::default();
+        let after = |seconds, target: &str| {
+            let line = format!("GET {target} HTTP/1.1");
+            respond(&line, &board, Duration::from_secs(seconds)).starts_with("HTTP/1.1 200 ")
+        };
+        assert_eq!((after(4, "/startup?within=5"), after(5, "/startup?x&within=5")), (false, true));
+        assert_eq!((after(59, "/startup"), after(60, "/startup?within=soon")), (false, true));
+        board.set_ready();
+        assert!(after(0, "/startup?within=5"));
     }
 
     #[tokio::test]

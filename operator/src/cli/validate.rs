@@ -1,7 +1,7 @@
 //! `operator validate`: files → problems, as text or JSON.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,15 +10,13 @@ use kube::core::cel::Validator;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::files::{self, FileError, kind_of};
 use super::run::DefaultsArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::{self, AliyunLogConfig};
 use crate::desired::Target;
 use crate::schema;
 use crate::validate::{Defaults, claimed_target, validate};
-
-/// Largest file, in bytes. Source: guess; an object may have 1.5 MB in etcd, and a file many objects.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -38,19 +36,6 @@ pub(super) struct Args {
 enum Output {
     Text,
     Json,
-}
-
-/// Why a file could not be checked.
-#[derive(Debug, thiserror::Error)]
-enum FileError {
-    #[error("{} cannot be read: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} is larger than {FILE_BYTES_MAX} bytes", path.display())]
-    TooLarge { path: PathBuf },
-    #[error("{} is not YAML: {source}", path.display())]
-    Yaml { path: PathBuf, source: Box<serde_saphyr::Error> },
-    #[error("the result cannot be written: {0}")]
-    Write(io::Error),
 }
 
 /// The result, as printed with `-o json`.
@@ -95,31 +80,11 @@ fn check_files(files: &[PathBuf], defaults: &Defaults) -> Result<Report, FileErr
     let mut objects = Vec::new();
     let mut owners = HashMap::new();
     for path in files {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&read(path)?)
-            .map_err(|error| FileError::Yaml { path: path.clone(), source: Box::new(error) })?;
+        let documents = files::documents(path)?;
         let ours = documents.iter().filter(|one| kind_of(one) == Some("AliyunLogConfig"));
         objects.extend(ours.map(|one| check(one, path, defaults, &mut owners)));
     }
     Ok(Report { ok: objects.iter().all(|object| object.ok), objects })
-}
-
-fn read(path: &Path) -> Result<String, FileError> {
-    let failed = |source| FileError::Read { path: path.to_owned(), source };
-    let input: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(failed)?)
-    };
-    let mut text = String::new();
-    input.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(FileError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
-}
-
-fn kind_of(document: &Value) -> Option<&str> {
-    document.get("kind").and_then(Value::as_str)
 }
 
 /// `owners` holds the objects seen so far by what they claim.
