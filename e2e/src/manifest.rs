@@ -151,16 +151,33 @@ pub fn set_sidecar_env_from_label(object: &mut DynamicObject, name: &str, label:
     Ok(())
 }
 
+/// Takes the sidecar away, and the directory that the writer shares with it. Returns its image.
+///
+/// # Errors
+/// The object has no such containers.
+pub fn without_sidecar(object: &mut DynamicObject) -> Result<String> {
+    let containers = containers(object)?;
+    let image =
+        container(containers, SIDECAR)?["image"].as_str().context("the sidecar has no image")?.to_owned();
+    containers.retain(|container| container["name"] != SIDECAR);
+    container(containers, WRITER)?.as_object_mut().context("the writer is no object")?.remove("volumeMounts");
+    let spec = object.data["spec"]["template"]["spec"].as_object_mut();
+    spec.context("the object has no spec.template.spec")?.remove("volumes");
+    Ok(image)
+}
+
 /// Keeps the nodes from pulling images that were loaded into them: where the tag is `latest` and the
 /// manifest is silent, Kubernetes would. Returns what was changed, if anything was.
 pub fn use_loaded_images(object: &mut DynamicObject) -> Option<String> {
     let of_a_pod = object.types.as_ref().is_some_and(|types| types.kind == "Pod");
-    let path = if of_a_pod { "/spec/containers" } else { "/spec/template/spec/containers" };
-    let containers = object.data.pointer_mut(path)?.as_array_mut()?;
+    let path = if of_a_pod { "/spec" } else { "/spec/template/spec" };
     let mut changed = Vec::new();
-    for container in containers.iter_mut().filter(|c| c["imagePullPolicy"].is_null()) {
-        container["imagePullPolicy"] = json!("IfNotPresent");
-        changed.push(container["name"].as_str().unwrap_or_default().to_owned());
+    for list in ["initContainers", "containers"] {
+        let containers = object.data.pointer_mut(&format!("{path}/{list}")).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten().filter(|c| c["imagePullPolicy"].is_null()) {
+            container["imagePullPolicy"] = json!("IfNotPresent");
+            changed.push(container["name"].as_str().unwrap_or_default().to_owned());
+        }
     }
     let name = object.metadata.name.as_deref().unwrap_or_default();
     (!changed.is_empty())

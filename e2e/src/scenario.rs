@@ -5,6 +5,7 @@ pub mod collector_kill;
 pub mod configs;
 pub mod deletion;
 pub mod density;
+pub mod injected_job;
 pub mod job_completes;
 pub mod latency;
 pub mod memory;

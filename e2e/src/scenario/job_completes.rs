@@ -38,7 +38,7 @@ pub async fn run(ctx: &Context, report: &mut Report) -> Result<()> {
 }
 
 /// The Job gets the condition `Complete`.
-async fn completes(ctx: &Context, name: &str) -> Check {
+pub(super) async fn completes(ctx: &Context, name: &str) -> Check {
     let api: Api<JobObject> = Api::namespaced(ctx.kube.clone(), &ctx.namespace);
     let title = "the Job completes without help";
     let seen = eventually("the Job to complete", ctx.limit, async || {

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    Context, Load, Names, collector_kill, configs, deletion, density, job_completes, latency, memory,
-    network_cut, operator_restart, pod_deletion, roles, rolling_update, scaling, schema, sidecar_job,
+    Context, Load, Names, collector_kill, configs, deletion, density, injected_job, job_completes, latency,
+    memory, network_cut, operator_restart, pod_deletion, roles, rolling_update, scaling, schema, sidecar_job,
     sls_restart,
 };
 use crate::bed::{Bed, Need};
@@ -18,6 +18,7 @@ pub enum Scenario {
     Scaling,
     ConfigDeletion,
     JobCompletes,
+    InjectedJob,
     RollingUpdate,
     PodDeletion,
     CollectorKill,
@@ -44,11 +45,12 @@ pub struct Listed {
 
 impl Scenario {
     /// All, in the order in which they are started and reported.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SidecarJob,
         Self::Scaling,
         Self::ConfigDeletion,
         Self::JobCompletes,
+        Self::InjectedJob,
         Self::RollingUpdate,
         Self::PodDeletion,
         Self::CollectorKill,
@@ -71,6 +73,7 @@ impl Scenario {
             Self::Scaling => "scaling",
             Self::ConfigDeletion => "config-deletion",
             Self::JobCompletes => "job-completes",
+            Self::InjectedJob => "injected-job",
             Self::RollingUpdate => "rolling-update",
             Self::PodDeletion => "pod-deletion",
             Self::CollectorKill => "collector-kill",
@@ -94,6 +97,9 @@ impl Scenario {
             Self::ConfigDeletion => "a deleted AliyunLogConfig takes its config away and leaves the logs",
             Self::JobCompletes => {
                 "the document's Job with a sidecar that ends by itself: it completes, and every line is there"
+            }
+            Self::InjectedJob => {
+                "the document's writer alone, given a native sidecar by `operator inject`: it completes at once, and every line is there"
             }
             Self::RollingUpdate => "a Deployment's template changes while it writes: old and new replicas",
             Self::PodDeletion => "a writing pod is deleted with a grace period: its last lines arrive",
@@ -167,6 +173,7 @@ impl Scenario {
             Self::Scaling => scaling::run(ctx, load.per_second, report).await,
             Self::ConfigDeletion => deletion::run(ctx, report).await,
             Self::JobCompletes => job_completes::run(ctx, report).await,
+            Self::InjectedJob => injected_job::run(ctx, report).await,
             Self::RollingUpdate => rolling_update::run(ctx, report).await,
             Self::PodDeletion => pod_deletion::run(ctx, report).await,
             Self::CollectorKill => collector_kill::run(ctx, bed, report).await,
