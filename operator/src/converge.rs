@@ -12,6 +12,17 @@ use crate::sls::Clients;
 /// things at the same time.
 const ROUNDS_MAX: usize = 3;
 
+/// Looks at what there is of `desired` and changes nothing; what would be changed is withheld.
+pub async fn observe_only(clients: &Clients, desired: Desired, memory: &Memory) -> Progress {
+    let sls = match clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
+        Ok(sls) => sls,
+        Err(error) => return Progress::unusable(desired, memory, &error),
+    };
+    let observed = observe(&sls, &desired).await;
+    let pending = observed.as_ref().map(|observed| plan(&desired, observed, memory)).unwrap_or_default();
+    Progress::new(desired, memory, observed, Applied { pending, ..Applied::default() }, Vec::new())
+}
+
 /// Brings Log Service in line with `desired`; how far it came.
 pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> Progress {
     let sls = match clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {

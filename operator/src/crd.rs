@@ -9,13 +9,15 @@
 //! public, so short names, printer columns, ranges and rules are ours (operator specification, §1).
 
 mod input_detail;
+mod reconcile;
 mod spec;
 mod status;
 
 pub use input_detail::{InputDetailSchema, LogType};
+pub use reconcile::Reconcile;
 pub use spec::{
-    AliyunLogConfig, AliyunLogConfigSpec, EncryptConf, InputType, LogstoreMode, LogtailConfigSpec,
-    MeteringMode, TelemetryType, UserCmkInfo,
+    AliyunLogConfig, AliyunLogConfigSpec, DeletionPolicy, EncryptConf, InputType, LogstoreMode,
+    LogtailConfigSpec, MeteringMode, TelemetryType, UserCmkInfo,
 };
 pub use status::{AliyunLogConfigStatus, Condition, LastError};
 
@@ -27,6 +29,9 @@ pub const FINALIZER: &str = "log.alibabacloud.com/sls-config";
 
 /// Annotation that gives an object free although Log Service could not be cleaned up.
 pub const FORCE_DELETE_ANNOTATION: &str = "sls.testbed/force-delete";
+
+/// Annotation that says how much the operator may do for an object: a [`Reconcile`].
+pub const RECONCILE_ANNOTATION: &str = "sls.testbed/reconcile";
 
 /// Field manager of everything the operator writes by server-side apply.
 pub const FIELD_MANAGER: &str = "sls-operator";

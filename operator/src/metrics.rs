@@ -59,6 +59,7 @@ enum Counter {
 pub enum Looked {
     Accepted,
     Synced,
+    Paused,
     Invalid,
     Conflict,
     Failed,
@@ -72,6 +73,7 @@ impl Looked {
         match self {
             Self::Accepted => "accepted",
             Self::Synced => "synced",
+            Self::Paused => "paused",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
             Self::Failed => "failed",

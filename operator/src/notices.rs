@@ -67,6 +67,16 @@ pub fn conflict(target: &Target, winner: &str) -> Notice {
     )
 }
 
+/// Nothing is done for the object.
+pub fn paused(why: &str) -> Notice {
+    Notice::normal("Paused", "Pause", why.to_owned())
+}
+
+/// A deleted object leaves its config behind.
+pub fn retained(target: &Target) -> Notice {
+    Notice::normal("Retained", "Delete", format!("{target} stays in Log Service, as the object asks for"))
+}
+
 /// One warning per thing that deserves a look.
 pub fn warnings(warnings: &[Warning], generation: Option<i64>) -> Vec<Notice> {
     let notice = |(n, warning): (usize, &Warning)| {

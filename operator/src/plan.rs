@@ -99,6 +99,19 @@ impl Step {
     }
 }
 
+impl Step {
+    /// With what an update changes.
+    pub fn described(&self) -> String {
+        match self {
+            Self::UpdateConfig(diffs) => {
+                let all: Vec<_> = diffs.iter().map(ToString::to_string).collect();
+                format!("{self} ({})", all.join(", "))
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -61,6 +61,8 @@ pub struct Progress {
     pub stages: BTreeMap<Stage, StageState>,
     /// Steps that changed something.
     pub done: Vec<Step>,
+    /// Steps that are needed and were not to be taken.
+    pub withheld: Vec<Step>,
     /// Whether those steps undid somebody else's change rather than followed the object.
     pub drift: bool,
     /// What failed.
@@ -80,7 +82,9 @@ impl Progress {
         done: Vec<Step>,
     ) -> Self {
         let drift = memory.applied_before;
-        let bound_by_us = bound(&desired, memory, observed.as_ref().ok(), &done, applied.failed.is_none());
+        let withheld = if applied.failed.is_none() { applied.pending.clone() } else { Vec::new() };
+        let complete = applied.failed.is_none() && withheld.is_empty();
+        let bound_by_us = bound(&desired, memory, observed.as_ref().ok(), &done, complete);
         let (stages, failure) = match observed {
             Err(error) => (unobserved(&desired, &error), Some(error.failure)),
             Ok(observed) => {
@@ -90,7 +94,7 @@ impl Progress {
                 (stages.into(), applied.failed.map(|(_, failure)| failure))
             }
         };
-        Self { desired, stages, drift: drift && !done.is_empty(), done, failure, bound_by_us }
+        Self { desired, stages, drift: drift && !done.is_empty(), done, withheld, failure, bound_by_us }
     }
 
     /// Nothing could be sent at all.
@@ -154,6 +158,8 @@ fn state(
         if applied.pending.iter().any(|pending| pending.stage() == stage) {
             return StageState::Waiting { message: format!("waits for {step}") };
         }
+    } else if let Some(step) = applied.pending.iter().find(|pending| pending.stage() == stage) {
+        return StageState::Waiting { message: format!("{} is needed, and withheld", step.described()) };
     }
     let changes: Vec<&Step> = done.iter().filter(|step| step.stage() == stage).collect();
     let notes: Vec<&str> =

@@ -41,6 +41,11 @@ pub enum Verdict<'a> {
         /// The older object, as namespace/name.
         winner: &'a str,
     },
+    /// Nothing is to be done for the object.
+    Paused {
+        /// By what.
+        why: &'a str,
+    },
     /// Everything was tried.
     Tried {
         /// How far it came.
@@ -111,12 +116,16 @@ pub fn next(
             conditions.not_accepted("ConfigNameConflict", &message, &[]);
             fail(&mut status, CODE_CONFLICT, &message);
         }
+        Verdict::Paused { why } => conditions.set("Ready", conditions::FALSE, "Paused", why),
         Verdict::Tried { progress, warnings, retry } => {
             conditions.tried(progress, warnings);
             name_target(&mut status, Some(&progress.desired.target));
             status.applied_machine_groups =
                 Some(progress.bound_by_us.iter().map(ToString::to_string).collect());
             match &progress.failure {
+                None if !progress.withheld.is_empty() => {
+                    fail(&mut status, CODE_CONFLICT, &conditions::withheld(progress));
+                }
                 None => {
                     status.applied_generation = subject.generation;
                     status.status = Some(OK.to_owned());
@@ -142,7 +151,9 @@ pub fn next(
         }
     }
     status.conditions = Some(conditions.finish());
-    let synced = matches!(verdict, Verdict::Tried { progress, .. } if progress.failure.is_none());
+    let synced = matches!(
+        verdict, Verdict::Tried { progress, .. } if progress.failure.is_none() && progress.withheld.is_empty()
+    );
     if synced && status != *previous {
         status.last_sync_time = Some(seconds(now));
     }

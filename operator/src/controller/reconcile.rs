@@ -18,8 +18,10 @@ use super::memory::Memories;
 use super::release::applied_target;
 use super::{Guarded, Waker};
 use crate::conflict::{self, holds, is_deleting};
-use crate::converge::converge;
-use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER};
+use crate::converge::{converge, observe_only};
+use crate::crd::{
+    AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER, RECONCILE_ANNOTATION, Reconcile,
+};
 use crate::desired::Target;
 use crate::failure::{Class, Failure};
 use crate::metrics::{Looked, Metrics};
@@ -138,7 +140,15 @@ impl Look<'_> {
             self.refuse(&previous, Verdict::Conflict { target, winner: &winner }, &[notice]).await?;
             return Ok((Action::await_change(), Looked::Conflict));
         }
-        if !holds(cr) {
+        let mode = match Reconcile::of(self.meta.annotations.as_ref()) {
+            Ok(Reconcile::Paused) => {
+                let why = format!("annotation {RECONCILE_ANNOTATION} is Paused: nothing is read or changed");
+                return self.pause(&previous, &why).await;
+            }
+            Err(why) => return self.pause(&previous, &why).await,
+            Ok(mode) => mode,
+        };
+        if mode == Reconcile::Enabled && !holds(cr) {
             // Nothing may be created before the finalizer is there. Adding it is a change, and brings
             // the object back here.
             let api = self.objects();
@@ -148,13 +158,28 @@ impl Look<'_> {
                 .map_err(|error| Error::Finalizer(Box::new(error)))?;
             return Ok((Action::await_change(), Looked::Accepted));
         }
-        self.bring_in_line(valid, &previous).await
+        self.bring_in_line(valid, mode, &previous).await
+    }
+
+    /// Nothing is to be done: says so once.
+    async fn pause(&self, previous: &Previous, why: &str) -> Result<(Action, Looked), Error> {
+        let verdict = Verdict::Paused { why };
+        self.refuse(previous, verdict, &[notices::paused(why)]).await?;
+        Ok((Action::await_change(), Looked::Paused))
     }
 
     /// observe → plan → apply → report.
-    async fn bring_in_line(&self, valid: Valid, previous: &Previous) -> Result<(Action, Looked), Error> {
+    async fn bring_in_line(
+        &self,
+        valid: Valid,
+        mode: Reconcile,
+        previous: &Previous,
+    ) -> Result<(Action, Looked), Error> {
         let memory = self.memory(previous);
-        let progress = converge(&self.context.clients, valid.desired, &memory).await;
+        let progress = match mode {
+            Reconcile::ObserveOnly => observe_only(&self.context.clients, valid.desired, &memory).await,
+            _ => converge(&self.context.clients, valid.desired, &memory).await,
+        };
         self.context.memories.set_bound(self.uid(), progress.bound_by_us.clone());
         for step in &progress.done {
             self.context.metrics.changed(step.name(), progress.drift);

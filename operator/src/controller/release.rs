@@ -9,7 +9,9 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::finalizer;
 
 use super::reconcile::{Error, Look, Previous};
-use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FINALIZER, FORCE_DELETE_ANNOTATION};
+use crate::crd::{
+    AliyunLogConfig, AliyunLogConfigStatus, DeletionPolicy, FINALIZER, FORCE_DELETE_ANNOTATION, Reconcile,
+};
 use crate::delete::delete;
 use crate::desired::Target;
 use crate::failure::{Class, Failure};
@@ -25,6 +27,13 @@ impl Look<'_> {
         let target = applied_target(&previous.ours).or_else(|| claimed_target(cr, &self.context.defaults));
         // The loser of a name conflict has nothing in Log Service.
         let target = target.filter(|target| self.winner(cr, target).is_none());
+        // What is not to be touched, or asked to stay, stays.
+        let is_ours = Reconcile::of(self.meta.annotations.as_ref()) == Ok(Reconcile::Enabled);
+        let retains = cr.spec.deletion_policy == Some(DeletionPolicy::Retain) || !is_ours;
+        if let Some(target) = target.as_ref().filter(|_| retains) {
+            self.context.publisher.publish(&[notices::retained(target)], &self.reference).await;
+        }
+        let target = target.filter(|_| !retains);
         let endpoint = cr.spec.endpoint.clone().filter(|endpoint| !endpoint.is_empty());
         let cleanup = |_| self.clean_up(target, endpoint, &previous);
         let api = self.objects();

@@ -203,6 +203,11 @@ pub struct AliyunLogConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 
+    /// What becomes of the Logtail config when this object is deleted: DeleteConfig (it goes, the default) or
+    /// Retain (it stays, and bound). Logstore, project, machine groups and logs stay in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
     /// The collection config itself, in the format of the LogtailConfig API object.
     pub logtail_config: LogtailConfigSpec,
 }
@@ -227,6 +232,13 @@ pub enum TelemetryType {
 pub enum MeteringMode {
     ChargeByFunction,
     ChargeByDataIngest,
+}
+
+/// What becomes of the config of a deleted object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    DeleteConfig,
+    Retain,
 }
 
 /// How logs are read.

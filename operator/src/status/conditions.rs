@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::seconds;
-use crate::crd::Condition;
-use crate::plan::Stage;
+use crate::crd::{Condition, RECONCILE_ANNOTATION};
+use crate::plan::{Stage, Step};
 use crate::progress::{Progress, Reason, StageState};
 use crate::text::cut;
 use crate::validate::Warning;
@@ -28,6 +28,17 @@ const STAGES_OF: [(&str, &[Stage]); 5] = [
 
 /// Reasons that stay as long as the resource does: they tell what the operator did to it.
 const LASTING: [Reason; 3] = [Reason::Created, Reason::Updated, Reason::DriftCorrected];
+
+/// What an operator that only observes would do.
+pub(super) fn withheld(progress: &Progress) -> String {
+    let steps: Vec<_> = progress.withheld.iter().map(Step::described).collect();
+    format!(
+        "{} differs from the object, and is only observed: {}; set the annotation {RECONCILE_ANNOTATION} to Enabled, \
+         or remove it, to have that done",
+        progress.desired.target,
+        steps.join("; ")
+    )
+}
 
 /// A list of conditions under change.
 pub(super) struct Conditions {
@@ -77,6 +88,9 @@ impl Conditions {
             self.stage(type_, &states.collect::<Vec<_>>());
         }
         match &progress.failure {
+            None if !progress.withheld.is_empty() => {
+                self.set("Ready", FALSE, "ObserveOnly", &withheld(progress));
+            }
             None => {
                 let desired = &progress.desired;
                 let groups: Vec<_> = desired.machine_groups.iter().map(ToString::to_string).collect();
