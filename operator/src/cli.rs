@@ -1,8 +1,9 @@
-//! The command line: `run`, `crd`, `validate`, `inject`. Called by `main.rs`, and by programs that contain the
+//! The command line: `run`, `crd`, `validate`, `plan`, `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
 mod files;
 mod inject;
+mod plan;
 mod run;
 mod validate;
 
@@ -40,6 +41,12 @@ enum Command {
     /// (regular expressions, numbers of groups and keys, names). Exit code 0: all valid, 1: problems
     /// found, 2: a file cannot be read.
     Validate(validate::Args),
+    /// Tell what the operator would change in Log Service for AliyunLogConfigs in files. Changes nothing.
+    ///
+    /// Exit code 0: told, 1: an object is refused or Log Service does not answer, 2: a file cannot be read; with
+    /// --exit-code 3: something would be changed.
+    #[command(next_line_help = true)]
+    Plan(Box<plan::Args>),
     /// Put the collector beside the containers of workloads in files, without a cluster.
     ///
     /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
@@ -64,6 +71,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::main(*args),
         Command::Crd => print_crd(),
         Command::Validate(args) => validate::main(&args),
+        Command::Plan(args) => plan::main(*args),
         Command::Inject(args) => inject::main(&args),
     }
 }

@@ -1,14 +1,16 @@
-//! One object without a cluster: what the controller would make of it in Log Service, made once.
+//! One object without a cluster: what the controller would make of it in Log Service, made once, or only told.
 //!
-//! For the Docker bed of `e2e`, where no API server holds the objects. Validated and
+//! For the Docker bed of `e2e`, where no API server holds the objects, and for `operator plan`. Validated and
 //! brought in line as by `controller::reconcile`, with nothing to watch and nobody to report to.
 
 use std::sync::Arc;
 
-use crate::converge::converge;
+use crate::converge::{converge, observe_only};
 use crate::crd::AliyunLogConfig;
+use crate::desired::Desired;
 use crate::metrics::Metrics;
-use crate::plan::Memory;
+use crate::plan::{Memory, Step};
+use crate::progress::Progress;
 use crate::sls::{Clients, SlsConfig, SlsError};
 use crate::validate::{Defaults, Refused, validate};
 
@@ -39,7 +41,7 @@ pub enum OnceError {
 }
 
 fn texts(refused: &Refused) -> String {
-    refused.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    refused.problems.iter().map(|one| format!("{}: {one}", one.field())).collect::<Vec<_>>().join("; ")
 }
 
 /// Makes what `cr` asks for: project, Logstore, index, machine groups, config, bindings. Returns the
@@ -52,13 +54,43 @@ pub async fn make(
     defaults: &Defaults,
     config: SlsConfig,
 ) -> Result<Vec<String>, OnceError> {
-    let object = cr.metadata.name.clone().unwrap_or_default();
-    let valid =
-        validate(cr, defaults).map_err(|refused| OnceError::Refused { object: object.clone(), refused })?;
+    let desired = desired(cr, defaults)?;
     let clients = Clients::new(config, Arc::new(Metrics::default()))?;
-    let progress = converge(&clients, valid.desired, &Memory::default()).await;
+    let progress = succeeded(cr, converge(&clients, desired, &Memory::default()).await)?;
+    Ok(progress.done.iter().map(ToString::to_string).collect())
+}
+
+/// The steps that [`make`] would take, with what an update changes. Only reads.
+///
+/// # Errors
+/// See [`OnceError`].
+pub async fn preview(
+    cr: &AliyunLogConfig,
+    defaults: &Defaults,
+    config: SlsConfig,
+) -> Result<Vec<String>, OnceError> {
+    let desired = desired(cr, defaults)?;
+    let clients = Clients::new(config, Arc::new(Metrics::default()))?;
+    // As if it had been applied before: what the server added itself is no difference.
+    let memory = Memory { applied_before: true, ..Memory::default() };
+    let progress = succeeded(cr, observe_only(&clients, desired, &memory).await)?;
+    Ok(progress.withheld.iter().map(Step::described).collect())
+}
+
+fn desired(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Desired, OnceError> {
+    let valid = validate(cr, defaults);
+    valid.map(|valid| valid.desired).map_err(|refused| OnceError::Refused { object: name(cr), refused })
+}
+
+fn succeeded(cr: &AliyunLogConfig, progress: Progress) -> Result<Progress, OnceError> {
     match progress.failure {
-        Some(failure) => Err(OnceError::Step { object, step: failure.step, message: failure.message }),
-        None => Ok(progress.done.iter().map(ToString::to_string).collect()),
+        Some(failure) => {
+            Err(OnceError::Step { object: name(cr), step: failure.step, message: failure.message })
+        }
+        None => Ok(progress),
     }
+}
+
+fn name(cr: &AliyunLogConfig) -> String {
+    cr.metadata.name.clone().unwrap_or_default()
 }

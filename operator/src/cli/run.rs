@@ -44,20 +44,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
 
-    /// Log Service: URL, host or host:port, for example https://cn-hangzhou.log.aliyuncs.com or
-    /// http://127.0.0.1:8080
-    #[arg(long, value_name = "URL", env = "ALICLOUD_LOG_ENDPOINT")]
-    sls_endpoint: String,
-
-    /// Region of Log Service; requests are signed with version 4 when it is given, else with version 1
-    #[arg(long, value_name = "REGION", env = "ALICLOUD_LOG_REGION")]
-    region: Option<String>,
-
-    /// JSON file {"accessKeyId", "accessKeySecret", "securityToken"?}, read again when it changes;
-    /// without it the environment variables ALICLOUD_ACCESS_KEY_ID and ALICLOUD_ACCESS_KEY_SECRET are
-    /// used
-    #[arg(long, value_name = "FILE")]
-    credentials_file: Option<PathBuf>,
+    #[command(flatten)]
+    sls: SlsArgs,
 
     #[command(flatten)]
     defaults: DefaultsArgs,
@@ -81,7 +69,34 @@ pub(super) struct Args {
     log_format: LogFormat,
 }
 
-/// What is filled into objects; also used by `operator validate`.
+/// Where Log Service is, and as whom to call it; also used by `operator plan`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct SlsArgs {
+    /// Log Service: URL, host or host:port, for example https://cn-hangzhou.log.aliyuncs.com or
+    /// http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "ALICLOUD_LOG_ENDPOINT")]
+    sls_endpoint: String,
+
+    /// Region of Log Service; requests are signed with version 4 when it is given, else with version 1
+    #[arg(long, value_name = "REGION", env = "ALICLOUD_LOG_REGION")]
+    region: Option<String>,
+
+    /// JSON file {"accessKeyId", "accessKeySecret", "securityToken"?}, read again when it changes;
+    /// without it the environment variables ALICLOUD_ACCESS_KEY_ID and ALICLOUD_ACCESS_KEY_SECRET are
+    /// used
+    #[arg(long, value_name = "FILE")]
+    credentials_file: Option<PathBuf>,
+}
+
+impl SlsArgs {
+    /// What clients are made of.
+    pub(super) fn config(self) -> Result<SlsConfig, CredentialsError> {
+        let credentials = Source::choose(self.credentials_file, |name| std::env::var(name).ok())?;
+        Ok(SlsConfig { endpoint: self.sls_endpoint, region: self.region, credentials })
+    }
+}
+
+/// What is filled into objects; also used by `operator validate` and `operator plan`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct DefaultsArgs {
     /// Project of objects that name none
@@ -144,9 +159,8 @@ pub(super) fn main(args: Args) -> ExitCode {
 async fn run(args: Args) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
     let readiness = Readiness::default();
-    let credentials = Source::choose(args.credentials_file, |name| std::env::var(name).ok())?;
-    let config = SlsConfig { endpoint: args.sls_endpoint.clone(), region: args.region, credentials };
-    let clients = Clients::new(config, Arc::clone(&metrics))?;
+    let endpoint = args.sls.sls_endpoint.clone();
+    let clients = Clients::new(args.sls.config()?, Arc::clone(&metrics))?;
     let config = kubernetes::config(args.kubeconfig.as_deref(), args.context).await?;
     let cluster = config.cluster_url.to_string();
     let kube = kubernetes::client(config)?;
@@ -161,7 +175,7 @@ async fn run(args: Args) -> Result<(), StartError> {
         let stop = shutdown.clone().cancelled_owned();
         tokio::spawn(http::serve(listener, readiness.clone(), Arc::clone(&metrics), stop));
     }
-    tracing::info!(cluster, endpoint = args.sls_endpoint, "starting");
+    tracing::info!(cluster, endpoint, "starting");
     let settings = Settings {
         namespace: args.namespace,
         defaults: args.defaults.into(),

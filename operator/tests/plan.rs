@@ -1,0 +1,125 @@
+//! `operator plan` as a program against an emulator: what it tells, and that it only reads.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use expect_test::{Expect, expect};
+use fixtures::{published, repaired};
+use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls, Running};
+use operator::credentials::{Credentials, Source};
+use operator::once;
+use operator::sls::SlsConfig;
+use operator::validate::Defaults;
+
+/// The file `a.yaml` in a folder of its own, and an emulator.
+struct Bed {
+    folder: tempfile::TempDir,
+    sls: Running,
+}
+
+impl Bed {
+    async fn new(manifest: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), manifest).expect("written");
+        Self { folder, sls: MockSls::start(Config::default()).await.expect("an emulator") }
+    }
+
+    /// Runs it; the thread of the test has to serve the emulator meanwhile.
+    async fn plan(&self, endpoint: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
+        command
+            .current_dir(self.folder.path())
+            .args(["plan", "-f", "a.yaml", "--sls-endpoint", endpoint])
+            .args(args)
+            .env("ALICLOUD_ACCESS_KEY_ID", DEFAULT_ACCESS_KEY_ID)
+            .env("ALICLOUD_ACCESS_KEY_SECRET", DEFAULT_ACCESS_KEY_SECRET);
+        tokio::task::spawn_blocking(move || command.output().expect("the program runs"))
+            .await
+            .expect("joined")
+    }
+
+    async fn check(&self, args: &[&str], code: i32, expected: Expect) {
+        let output = self.plan(&self.sls.endpoint(), args).await;
+        expected.assert_eq(&String::from_utf8_lossy(&output.stdout));
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// As the operator does.
+    async fn make(&self) {
+        let text = std::fs::read_to_string(Path::new(self.folder.path()).join("a.yaml")).expect("read");
+        let cr = serde_saphyr::from_str(&text).expect("an object");
+        let credentials = Source::Fixed(Credentials {
+            access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
+            access_key_secret: DEFAULT_ACCESS_KEY_SECRET.to_owned().into(),
+            security_token: None,
+        });
+        let config = SlsConfig { endpoint: self.sls.endpoint(), region: None, credentials };
+        once::make(&cr, &Defaults::default(), config).await.expect("made");
+    }
+}
+
+#[tokio::test]
+async fn what_would_be_made_or_changed_is_told_and_not_done() {
+    let bed = Bed::new(repaired::CRD_ERROR).await;
+    let all = || {
+        expect![[r#"
+            a.yaml: nginx-log-error-example: 6 changes
+              CreateProject
+              CreateLogstore
+              CreateIndex
+              CreateMachineGroup nginx-log-sidecar
+              CreateConfig
+              BindMachineGroup nginx-log-sidecar
+        "#]]
+    };
+    bed.check(&[], 0, all()).await;
+    bed.check(&["--exit-code"], 3, all()).await;
+    bed.make().await;
+    bed.check(
+        &["--exit-code"],
+        0,
+        expect![[r#"
+        a.yaml: nginx-log-error-example: nothing to change
+    "#]],
+    )
+    .await;
+
+    let changed = repaired::CRD_ERROR.replace("error.log", "errors.log");
+    std::fs::write(bed.folder.path().join("a.yaml"), changed).expect("written");
+    bed.check(
+        &["-o", "json"],
+        0,
+        expect![[r#"
+        {
+          "ok": true,
+          "objects": [
+            {
+              "file": "a.yaml",
+              "name": "nginx-log-error-example",
+              "steps": [
+                "UpdateConfig (inputDetail.filePattern: wanted \"errors.log\", is \"error.log\")"
+              ]
+            }
+          ]
+        }
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_object_that_is_refused_and_a_service_that_is_away_are_failures() {
+    let bed = Bed::new(published::CRD_ACCESS).await;
+    let output = bed.plan(&bed.sls.endpoint(), &[]).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("nginx-log-access-example is refused: ")
+            && text.contains("inputDetail.key: regex has 11 capture groups"),
+        "{text}"
+    );
+
+    std::fs::write(bed.folder.path().join("a.yaml"), repaired::CRD_ACCESS).expect("written");
+    let output = bed.plan("http://127.0.0.1:1", &[]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+}
