@@ -1,6 +1,7 @@
-//! The command line: `run`, `crd`, `validate`, `plan`, `inject`. Called by `main.rs`, and by programs that contain the
+//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
+mod export;
 mod files;
 mod inject;
 mod plan;
@@ -47,6 +48,12 @@ enum Command {
     /// --exit-code 3: something would be changed.
     #[command(next_line_help = true)]
     Plan(Box<plan::Args>),
+    /// Write the Logtail configs of a project as AliyunLogConfigs. Only reads.
+    ///
+    /// Keys that have the defaults of the SDKs are left out; applying an object changes nothing. Exit code 0: all
+    /// were written, 1: some cannot be, as stderr says, or Log Service does not answer, 2: no credentials.
+    #[command(next_line_help = true)]
+    Export(Box<export::Args>),
     /// Put the collector beside the containers of workloads in files, without a cluster.
     ///
     /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
@@ -72,6 +79,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Crd => print_crd(),
         Command::Validate(args) => validate::main(&args),
         Command::Plan(args) => plan::main(*args),
+        Command::Export(args) => export::main(*args),
         Command::Inject(args) => inject::main(&args),
     }
 }

@@ -25,6 +25,7 @@ mod converge;
 mod delete;
 mod desired;
 mod diff;
+mod export;
 mod failure;
 mod notices;
 mod observe;

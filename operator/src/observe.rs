@@ -75,7 +75,7 @@ pub async fn bound_groups(sls: &Sls, config: &ConfigName) -> Result<BTreeSet<Mac
 }
 
 /// The reply, or `None` when the service says that there is no such thing.
-fn found<O: Operation>(reply: Result<O::Reply, ClientError>) -> Result<Option<O::Reply>, Failure> {
+pub fn found<O: Operation>(reply: Result<O::Reply, ClientError>) -> Result<Option<O::Reply>, Failure> {
     match reply {
         Ok(reply) => Ok(Some(reply)),
         Err(error) if is_not_exist(&error) || has_no_index(&error) => Ok(None),

@@ -135,7 +135,17 @@ impl Sls {
         path: &O::Path,
         body: &O::Body,
     ) -> Result<O::Reply, ClientError> {
-        let send = || self.client.send::<O>(Some(&self.project), path, &NoQuery {}, body);
+        self.ask::<O>(path, &NoQuery {}, body).await
+    }
+
+    /// Sends one operation and counts it.
+    pub async fn ask<O: Operation>(
+        &self,
+        path: &O::Path,
+        query: &O::Query,
+        body: &O::Body,
+    ) -> Result<O::Reply, ClientError> {
+        let send = || self.client.send::<O>(Some(&self.project), path, query, body);
         let mut reply = send().await;
         if let Err(error) = &reply
             && let Retry::ClockSkew { server_time: Some(server_time) } = error.class()

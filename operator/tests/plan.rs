@@ -1,4 +1,4 @@
-//! `operator plan` as a program against an emulator: what it tells, and that it only reads.
+//! `operator plan` and `operator export` as programs against an emulator: what they tell, and that they only read.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -26,11 +26,15 @@ impl Bed {
 
     /// Runs it; the thread of the test has to serve the emulator meanwhile.
     async fn plan(&self, endpoint: &str, args: &[&str]) -> Output {
+        self.run(endpoint, &[&["plan", "-f", "a.yaml"], args].concat()).await
+    }
+
+    async fn run(&self, endpoint: &str, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
         command
             .current_dir(self.folder.path())
-            .args(["plan", "-f", "a.yaml", "--sls-endpoint", endpoint])
             .args(args)
+            .args(["--sls-endpoint", endpoint])
             .env("ALICLOUD_ACCESS_KEY_ID", DEFAULT_ACCESS_KEY_ID)
             .env("ALICLOUD_ACCESS_KEY_SECRET", DEFAULT_ACCESS_KEY_SECRET);
         tokio::task::spawn_blocking(move || command.output().expect("the program runs"))
@@ -122,4 +126,69 @@ async fn an_object_that_is_refused_and_a_service_that_is_away_are_failures() {
     std::fs::write(bed.folder.path().join("a.yaml"), repaired::CRD_ACCESS).expect("written");
     let output = bed.plan("http://127.0.0.1:1", &[]).await;
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[tokio::test]
+async fn an_exported_config_changes_nothing_when_it_is_applied() {
+    let bed = Bed::new(repaired::CRD_ACCESS).await;
+    bed.make().await;
+    let project = ["--project", "k8s-nginx-sidecar-demo"];
+    let output = bed.run(&bed.sls.endpoint(), &[&["export", "-n", "shop"], &project[..]].concat()).await;
+    let yaml = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    expect![[r#"
+        apiVersion: log.alibabacloud.com/v1alpha1
+        kind: AliyunLogConfig
+        metadata:
+          name: nginx-log-access-example
+          namespace: shop
+        spec:
+          project: k8s-nginx-sidecar-demo
+          logstore: nginx-access
+          shardCount: 2
+          lifeCycle: 90
+          logstoreMode: standard
+          logstoreAutoSplit: true
+          logstoreMaxSplitShard: 32
+          logstoreAppendMeta: true
+          machineGroups:
+          - nginx-log-sidecar
+          logtailConfig:
+            configName: nginx-log-access-example
+            inputType: file
+            inputDetail:
+              logType: common_reg_log
+              logPath: /var/log/nginx
+              filePattern: access.log
+              dockerFile: false
+              regex: >-
+                (\S+)\s(\S+)\s\S+\s\S+\s"(\S+)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*
+              key:
+              - time
+              - ip
+              - method
+              - url
+              - protocol
+              - latency
+              - payload
+              - status
+              - response-size
+              - referrer
+              - user-agent
+    "#]].assert_eq(&yaml);
+    std::fs::write(bed.folder.path().join("a.yaml"), yaml).expect("written");
+    bed.check(
+        &["--exit-code"],
+        0,
+        expect![[r#"
+        a.yaml: shop/nginx-log-access-example: nothing to change
+    "#]],
+    )
+    .await;
+
+    let unknown = [&["export", "--config", "none", "-o", "json"], &project[..]].concat();
+    let output = bed.run(&bed.sls.endpoint(), &unknown).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("project k8s-nginx-sidecar-demo has no config none"), "{told}");
 }

@@ -14,7 +14,7 @@ use super::status::AliyunLogConfigStatus;
 /// A Logtail collection config together with the Log Service resources it needs: project, Logstore,
 /// index and machine groups are created when they are missing, the config is created, kept as written
 /// here and bound to the machine groups. `status.conditions` says how far that got and what is wrong.
-#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "log.alibabacloud.com",
     version = "v1alpha1",
@@ -242,9 +242,10 @@ pub enum DeletionPolicy {
 }
 
 /// How logs are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InputType {
+    #[default]
     File,
     Plugin,
 }
@@ -282,7 +283,7 @@ pub struct UserCmkInfo {
 }
 
 /// The config in the format of the LogtailConfig API object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("(has(self.configName) ? self.configName : '') == (has(oldSelf.configName) ? oldSelf.configName : '')")
