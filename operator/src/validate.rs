@@ -30,6 +30,9 @@ const MACHINE_GROUPS_MAX: usize = 10;
 /// Keys that inputType file cannot do without. Source: LogtailConfig API.
 const FILE_KEYS: [&str; 3] = ["logType", "logPath", "filePattern"];
 
+/// Inputs that read what containers print. Source: documents of the vendor's agent and of its open edition.
+const OUTPUT_INPUTS: [&str; 2] = ["service_docker_stdout", "input_container_stdio"];
+
 /// What the operator fills in where an object says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
@@ -255,12 +258,23 @@ fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> DesiredConfig {
             });
         }
     }
+    let inputs = detail.get("plugin").and_then(|plugin| plugin.get("inputs")).and_then(Value::as_array);
+    for (index, input) in inputs.into_iter().flatten().enumerate() {
+        // Classic configs name the kind of an input `type`, pipelines `Type`.
+        let kind = ["type", "Type"].iter().find_map(|key| input.get(key)?.as_str()).unwrap_or_default();
+        found.require(!OUTPUT_INPUTS.contains(&kind), || SpecProblem::ContainerOutput {
+            index,
+            input: kind.to_owned(),
+        });
+    }
     let checked = match config.input_type {
         InputType::File => logtail::check_input_detail(&detail),
         InputType::Plugin => Vec::new(),
     };
     for problem in checked {
         match problem.severity {
+            // The service takes it, but here are sidecars only.
+            _ if problem.field == "dockerFile" => found.problems.push(SpecProblem::InputDetail(problem)),
             Severity::Error => found.problems.push(SpecProblem::InputDetail(problem)),
             Severity::Warning => found.warnings.push(Warning::InputDetail(problem)),
         }

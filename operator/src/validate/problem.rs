@@ -41,6 +41,11 @@ pub enum SpecProblem {
     SampleTooLong { bytes: usize },
     #[error("missing, inputType {input_type} needs it")]
     MissingKey { key: &'static str, input_type: &'static str },
+    #[error(
+        "{input} reads what containers print, which only a DaemonSet can: a sidecar collects files; have the program \
+         write one, and use inputType file"
+    )]
+    ContainerOutput { index: usize, input: String },
     #[error("{}", .0.message)]
     InputDetail(Problem),
 }
@@ -60,6 +65,7 @@ impl SpecProblem {
             Self::ForeignAccount { .. } => "spec.uid".into(),
             Self::SampleTooLong { .. } => "spec.logtailConfig.logSample".into(),
             Self::MissingKey { key, .. } => format!("{INPUT_DETAIL}.{key}"),
+            Self::ContainerOutput { index, .. } => format!("{INPUT_DETAIL}.plugin.inputs[{index}]"),
             Self::InputDetail(problem) => format!("{INPUT_DETAIL}.{}", problem.field),
         }
     }

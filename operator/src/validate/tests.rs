@@ -36,6 +36,28 @@ fn an_ordinary_object_has_no_problems() {
 }
 
 #[test]
+fn what_only_a_daemonset_can_collect_is_refused() {
+    check(
+        |object| object["spec"]["logtailConfig"]["inputDetail"]["dockerFile"] = json!(true),
+        expect![[r#"
+            spec.logtailConfig.inputDetail.dockerFile: a sidecar reads the directory that it shares with the application, not other containers' files: write false
+        "#]],
+    );
+    check(
+        |object| {
+            object["spec"]["logtailConfig"]["inputType"] = json!("plugin");
+            object["spec"]["logtailConfig"]["inputDetail"] = json!({"plugin": {"inputs": [
+                {"type": "metric_mysql"}, {"type": "service_docker_stdout", "detail": {"Stdout": true}},
+                {"Type": "input_container_stdio"}]}});
+        },
+        expect![[r#"
+            spec.logtailConfig.inputDetail.plugin.inputs[1]: service_docker_stdout reads what containers print, which only a DaemonSet can: a sidecar collects files; have the program write one, and use inputType file
+            spec.logtailConfig.inputDetail.plugin.inputs[2]: input_container_stdio reads what containers print, which only a DaemonSet can: a sidecar collects files; have the program write one, and use inputType file
+        "#]],
+    );
+}
+
+#[test]
 fn every_problem_is_found_at_once() {
     check(
         |object| {
