@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -17,6 +18,8 @@ use sls_api::agent::{
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use crate::alarm::Alarm;
+use crate::engine::status::Board;
 use crate::env::Env;
 use crate::identity::GroupIds;
 use crate::instance_config::{HostPort, InstanceConfig};
@@ -24,6 +27,7 @@ use crate::layout::Layout;
 use crate::lines::EVENT_BYTES_MAX;
 use crate::pipeline::Pipeline;
 
+mod alarms;
 mod between;
 mod link;
 mod local;
@@ -63,6 +67,9 @@ pub trait Collect {
 
     /// Names of the pipelines that have read something.
     fn reading(&self) -> BTreeSet<String>;
+
+    /// Where the state is shown, and alarms are raised.
+    fn board(&self) -> Arc<Board>;
 }
 
 /// The agent's side of the protocol.
@@ -113,9 +120,14 @@ impl<'a, C: Collect> Control<'a, C> {
         let received = Received::new(received, &stored);
         for config in stored {
             let name = config.name.clone();
+            let subject = alarms::subject_of(&name, &config.config);
             match session.restore(config, instance) {
                 Ok(()) => info!("config {name}: collecting as stored by an earlier run"),
-                Err(reason) => error!("config {name}, stored by an earlier run, cannot be used: {reason}"),
+                Err(reason) => {
+                    error!("config {name}, stored by an earlier run, cannot be used: {reason}");
+                    let alarms = &collect.board().alarms;
+                    alarms.raise(Alarm::UserConfig, "stored", &subject, 1, || reason);
+                }
             }
         }
         Self {
@@ -277,7 +289,11 @@ impl<'a, C: Collect> Control<'a, C> {
                     }
                 }
                 Change::Failed { message } => {
-                    error!("config {name}: version {version} cannot be used: {message}")
+                    error!("config {name}: version {version} cannot be used: {message}");
+                    let config = serde_json::from_slice(&update.detail).unwrap_or_default();
+                    let subject = alarms::subject_of(name, &config);
+                    let text = || format!("version {version}: {message}");
+                    self.collect.board().alarms.raise(Alarm::UserConfig, "", &subject, 1, text);
                 }
             }
             changed = true;
@@ -292,6 +308,7 @@ impl<'a, C: Collect> Control<'a, C> {
     }
 
     fn say(&mut self, beat: &Beat) {
+        alarms::raise_for_beat(&self.collect.board().alarms, beat);
         let servers = &self.instance.config_servers;
         let server = servers.get(self.preferred).map(HostPort::as_str).unwrap_or_default();
         let holding = match self.running().count() {

@@ -22,11 +22,17 @@ impl Encoding {
     /// something to convert.
     #[inline]
     pub fn decode(self, text: &[u8]) -> Cow<'_, [u8]> {
+        self.convert(text).0
+    }
+
+    /// [`Self::decode`], and whether anything became U+FFFD.
+    #[inline]
+    pub fn convert(self, text: &[u8]) -> (Cow<'_, [u8]>, bool) {
         match self {
-            Self::Utf8 => Cow::Borrowed(text),
-            Self::Gbk => match GBK.decode_without_bom_handling(text).0 {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            Self::Utf8 => (Cow::Borrowed(text), false),
+            Self::Gbk => match GBK.decode_without_bom_handling(text) {
+                (Cow::Borrowed(text), is_damaged) => (Cow::Borrowed(text.as_bytes()), is_damaged),
+                (Cow::Owned(text), is_damaged) => (Cow::Owned(text.into_bytes()), is_damaged),
             },
         }
     }
@@ -72,7 +78,9 @@ mod tests {
         assert_eq!(&*Encoding::Gbk.decode(TEXT), "a日志b".as_bytes());
         assert!(matches!(Encoding::Gbk.decode(b"plain"), Cow::Borrowed(b"plain")));
         assert!(matches!(Encoding::Utf8.decode(TEXT), Cow::Borrowed(TEXT)));
-        assert_eq!(&*Encoding::Gbk.decode(b"a\xc8"), "a\u{fffd}".as_bytes());
+        let (text, is_damaged) = Encoding::Gbk.convert(b"a\xc8");
+        assert_eq!((&*text, is_damaged), ("a\u{fffd}".as_bytes(), true));
+        assert!(!Encoding::Gbk.convert(TEXT).1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod leave;
 pub mod outbox;
 mod pace;
 mod problems;
+pub mod profile;
 pub mod reader;
 mod replay;
 mod resume;
@@ -35,17 +36,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use drain::{DrainReport, Until};
+pub use profile::Profile;
 pub use status::{EngineStatus, PipelineStatus};
 
 use self::reader::{Now, Reader, Settings};
 use self::status::Board;
 use self::thread::{Command, Mailbox};
+use crate::alarm::Alarm;
 use crate::checkpoint::Store;
 use crate::lines::EVENT_BYTES_MAX;
 use crate::pipeline::Pipeline;
 use crate::ship::{self, Clients};
 use crate::tags::Host;
 use crate::watch::Watcher;
+
+/// Age of logs that are old. Source: collector.md §1.6, where the vendor's agent drops them, and §7.4 point 11.
+pub const OLD_LOG_AGE: Duration = Duration::from_secs(12 * 3600);
 
 /// What the engine may use, and how patient it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +60,13 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Bytes read from all files in a second, and so sent; `None`: no limit.
     pub read_bytes_per_second: Option<NonZeroU64>,
+    /// Logs that say a time longer ago are counted as old, and there is an alarm.
+    pub old_log_age: Duration,
     /// Logs that say a time longer ago are dropped; `None`: none are.
     pub discard_older_than: Option<Duration>,
+    /// There is an alarm while more bytes of one file than this are not read yet. Source: default of
+    /// `delayAlarmBytes` (collector.md §2.1).
+    pub delay_alarm_bytes: u64,
     /// A longer event is sent in pieces.
     pub event_bytes_max: usize,
     /// Bytes of log text in one request. Source: Logtail's batch size (collector.md §3.3).
@@ -84,6 +95,8 @@ pub struct Limits {
     pub poll_interval: Duration,
     /// How often directories are listed although there are notifications.
     pub safety_poll_interval: Duration,
+    /// What was read of files that are gone is kept for the next profile.
+    pub keeps_profiles: bool,
     /// Files that were not modified for this long before the engine started are old: without a
     /// checkpoint only their end is read (`tail_bytes`). Generous, because a sidecar starts with its
     /// pod and must not skip what the other containers wrote before it came up.
@@ -95,7 +108,9 @@ impl Default for Limits {
         Self {
             block_bytes: 256 * 1024,
             read_bytes_per_second: None,
+            old_log_age: OLD_LOG_AGE,
             discard_older_than: None,
+            delay_alarm_bytes: 200 * 1024 * 1024,
             event_bytes_max: EVENT_BYTES_MAX,
             group_text_bytes_max: 512 * 1024,
             group_logs_max: 4000,
@@ -110,6 +125,7 @@ impl Default for Limits {
             checkpoint_retry: Duration::from_secs(10),
             poll_interval: Duration::from_secs(1),
             safety_poll_interval: Duration::from_secs(60),
+            keeps_profiles: true,
             old_file_age: Duration::from_secs(600),
         }
     }
@@ -168,6 +184,7 @@ impl Engine {
         let (store, problem) = Store::load(&config.state_dir);
         if let Some(problem) = problem {
             tracing::warn!(%problem, "checkpoint");
+            board.alarms.raise(Alarm::Checkpoint, "read", &Arc::default(), 1, || problem.to_string());
         }
         let now = Now::real();
         let settings = Settings {
@@ -197,6 +214,18 @@ impl Engine {
     /// Other tags for the logs that are sent from now on.
     pub fn set_file_tags(&self, tags: Vec<(String, String)>) {
         self.mailbox.send(Command::FileTags(tags));
+    }
+
+    /// Raises an alarm for each file of which much is not read yet.
+    pub fn look_for_delays(&self) {
+        self.mailbox.send(Command::LookForDelays);
+    }
+
+    /// What happened to each file and on the way to each Logstore since the last call; nothing if the reader died.
+    pub async fn profile(&self) -> Profile {
+        let (done, profile) = tokio::sync::oneshot::channel();
+        self.mailbox.send(Command::Profile(done));
+        profile.await.unwrap_or_default()
     }
 
     /// Where the state is shown, for who looks at it on its own.

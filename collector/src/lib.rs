@@ -9,6 +9,7 @@
 //! → [`pipeline_json`] (config → `Pipeline`) · [`trial`] (a config on lines that are there) · [`initd`] and [`layout`] (init script, files).
 #![deny(unsafe_code)]
 
+pub mod alarm;
 pub mod app_info;
 pub mod checkpoint;
 pub mod cli;

@@ -44,8 +44,12 @@ counters! {
     NulBytes = "nul_bytes_skipped",
     /// Events that a filter of the config held back.
     Filtered = "filtered_events",
+    /// Events that say a time more than 12 hours ago; sent unless `discard_old_data` asks for the contrary.
+    Old = "old_events",
     /// Events dropped because they are old, where `discard_old_data` asks for it.
     Outdated = "outdated_events",
+    /// Events with bytes that are no text of the config's encoding.
+    Damaged = "undecodable_events",
     /// Logs that the server refused for good.
     LogsDropped = "logs_dropped",
     /// Truncations and overwrites noticed.

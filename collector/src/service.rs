@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::app_info;
-use crate::control::{Agent, Control, RemoteConfigs};
+use crate::control::{Agent, Collect, Control, RemoteConfigs};
 use crate::engine::Limits;
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};

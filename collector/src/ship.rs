@@ -45,6 +45,8 @@ pub enum News {
     Settled(ParcelId, Outcome),
     /// Sending to this destination has a problem, or (`None`) has none any more.
     Trouble(Arc<Destination>, Option<String>),
+    /// A request to this destination failed, or could not be made; the text says why and what to do.
+    Failed(Arc<Destination>, Trouble, String),
 }
 
 /// Takes the news; called from tasks, so it must not block.

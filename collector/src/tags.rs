@@ -42,6 +42,8 @@ pub struct Common {
     pub footer: Footer,
     /// Decides the shard, if the config says how.
     pub hash_key: Option<Arc<str>>,
+    /// The topic is to come from the path, and its regex finds nothing there.
+    pub lacks_topic: bool,
 }
 
 /// The common part of all groups of a file of `config` that is shown as `path`.
@@ -60,6 +62,10 @@ fn common_of(
     let path_text = String::from_utf8_lossy(path.as_os_str().as_bytes());
     let path_tag = truncated(&path_text, PATH_TAG_BYTES_MAX);
     let topic = topic(topic_rule, &path_text);
+    let lacks_topic = match topic_rule {
+        TopicRule::Path(regex) => !regex.is_match(without_rotation_suffix(&path_text).as_bytes()),
+        TopicRule::None | TopicRule::Fixed(_) => false,
+    };
     let mut tags: Vec<(&str, &[u8])> =
         vec![("__hostname__", host.hostname.as_bytes()), ("__path__", path_tag.as_bytes())];
     if let Some(inode) = inode {
@@ -83,7 +89,7 @@ fn common_of(
         }
     };
     let footer = Footer::new(topic.text.as_bytes(), &host.source_ip, &host.machine_uuid, tags);
-    Common { footer, hash_key }
+    Common { footer, hash_key, lacks_topic }
 }
 
 /// True if groups of files that are read like this may have a tag `name` (or it names source or topic).

@@ -341,6 +341,8 @@ fn an_unreadable_file_is_named_with_the_remedy_and_read_when_it_can_be() {
     });
     assert!(error.contains("cannot read /logs/a.log: Permission denied"), "{error}");
     assert!(error.contains("fsGroup"), "{error}");
+    let raised = rig.alarms();
+    assert!(raised.iter().any(|(name, ..)| *name == "LOGFILE_PERMINSSION_ALARM"), "{raised:?}");
     fs::set_permissions(rig.path("a.log"), PermissionsExt::from_mode(0o644)).expect("chmod");
     let values = as_ordinary_user(|| rig.values());
     assert_eq!(values, ["x"]);
@@ -360,6 +362,11 @@ fn an_unreadable_directory_is_named_and_tried_again() {
         rig.status().last_error.expect("an error")
     });
     assert!(error.contains("cannot read /logs: Permission denied"), "{error}");
+    let raised = rig.alarms();
+    assert!(
+        raised.iter().any(|(name, count, _)| *name == "LOGDIR_PERMISSION_ALARM" && *count > 1),
+        "{raised:?}"
+    );
     fs::set_permissions(&logs, PermissionsExt::from_mode(0o755)).expect("chmod");
     let values = as_ordinary_user(|| {
         rig.wait_ms(60_000);

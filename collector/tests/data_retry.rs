@@ -25,7 +25,7 @@ fn what_could_not_be_read_for_want_of_descriptors_is_read_soon_after() {
     assert_eq!(rig.carried.len(), 0, "the second waits for room");
 
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit.clone() }).expect("a lower limit");
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).expect("a lower limit");
     rig.acknowledge(&first);
     setrlimit(Resource::Nofile, limit).expect("the old limit");
     assert_eq!(rig.carried.len(), 0);

@@ -1,6 +1,7 @@
 //! What control does between two heartbeats: local configs, trials, and all of it put together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{error, info, warn};
@@ -8,6 +9,7 @@ use tracing::{error, info, warn};
 use super::local::{LocalConfigs, SCAN_INTERVAL, Say};
 use super::session::Session;
 use super::{Collect, Control};
+use crate::alarm::Alarm;
 use crate::pipeline::Pipeline;
 
 /// The local configs, and those of the server that have no name of one.
@@ -59,7 +61,11 @@ impl<C: Collect> Control<'_, C> {
             match say {
                 Say::Info(text) => info!("{text}"),
                 Say::Warn(text) => warn!("{text}"),
-                Say::Error(text) => error!("{text}"),
+                Say::Error(text) => {
+                    error!("{text}");
+                    let alarms = &self.collect.board().alarms;
+                    alarms.raise(Alarm::UserConfig, "local", &Arc::default(), 1, || text);
+                }
             }
         }
         let in_force = self.local.in_force().into_iter();

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
 
-use super::problems::unreadable;
+use super::problems::{alarm_of, unreadable};
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, PipelineId, Place, Tracked};
+use crate::alarm::Alarm;
 use crate::discover::{Located, Matcher, Visitor, is_absent};
 use crate::tail::FileIdentity;
 use crate::watch::{Change, WatchError, Watcher};
@@ -35,7 +37,7 @@ struct Listing<'a> {
     watcher: &'a mut Watcher,
     directories: Vec<(Located, bool)>,
     files: Vec<Located>,
-    problems: BTreeMap<PathBuf, String>,
+    problems: BTreeMap<PathBuf, (Alarm, String)>,
     not_watched: Option<WatchError>,
 }
 
@@ -63,7 +65,8 @@ impl Visitor for Listing<'_> {
     }
 
     fn problem(&mut self, at: &Located, error: io::Error) {
-        self.problems.insert(at.shown.clone(), unreadable(&at.shown, &error));
+        let problem = (alarm_of(&at.real, &error), unreadable(&at.shown, &error));
+        self.problems.insert(at.shown.clone(), problem);
     }
 
     fn too_many(&mut self) {
@@ -71,7 +74,7 @@ impl Visitor for Listing<'_> {
             "more than {} directories match; those beyond are not collected: narrow logPath or maxDepth",
             crate::discover::DIRECTORIES_MAX
         );
-        self.problems.insert(PathBuf::new(), message);
+        self.problems.insert(PathBuf::new(), (Alarm::DirExceedLimit, message));
     }
 }
 
@@ -93,11 +96,20 @@ impl Reader {
         let Listing { directories, mut files, problems, not_watched, .. } = listing;
         // Live files before those whose names are longer by a number: copies are judged by them.
         files.sort_by_key(|at| at.real.as_os_str().len());
-        running.problems = problems;
+        let alarms = &self.board.alarms;
+        for (alarm, problem) in problems.values() {
+            alarms.raise(*alarm, "", &running.subject, 1, || problem.clone());
+        }
+        running.problems = problems.into_iter().map(|(path, (_, problem))| (path, problem)).collect();
         if let Some(reason) = not_watched
             && !std::mem::replace(&mut self.must_poll, true)
         {
             warn!(%reason, "changes are found by polling");
+            let alarm = match reason {
+                WatchError::Limit { .. } => Alarm::InotifyDirNumLimit,
+                _ => Alarm::RegisterInotifyFail,
+            };
+            alarms.raise(alarm, "", &running.subject, 1, || reason.to_string());
         }
         self.use_directories(id, directories);
         let found: HashSet<&Path> = files.iter().map(|f| f.real.as_path()).collect();
@@ -205,7 +217,11 @@ impl Reader {
                 }
                 Change::DirectoryGone { dir } => self.walk_users_of(dir, now),
                 Change::Lost => {
-                    warn!("the kernel's queue of file notifications overflowed; everything is listed anew");
+                    let problem =
+                        "the kernel's queue of file notifications overflowed; everything is listed anew";
+                    warn!("{problem}");
+                    let of_all = Arc::default();
+                    self.board.alarms.raise(Alarm::InotifyEventOverflow, "", &of_all, 1, || problem.into());
                     let all: Vec<PipelineId> = self.pipelines.keys().copied().collect();
                     for id in all {
                         self.walk_at.insert(id, now.mono);
@@ -310,7 +326,7 @@ impl Reader {
                 self.detach_all_at(id, &at.real, None, now);
                 return;
             }
-            Err(e) => return self.note_problem(id, &at.shown, &e),
+            Err(e) => return self.note_problem(id, at, &e),
         };
         let identity = FileIdentity::of(&meta);
         let followed_before = self.followed_at(id, &at.real).map(|file| file.looked_at);

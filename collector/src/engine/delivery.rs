@@ -1,6 +1,7 @@
 //! What leaves the reader and what comes back: parcels, acknowledgements, the checkpoint.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tracing::warn;
 
@@ -8,19 +9,21 @@ use super::outbox::{LaneId, Outcome, Settled};
 use super::reader::{Now, Reader};
 use super::status::Trouble;
 use super::tracked::FileKey;
+use crate::alarm::{Alarm, Subject};
 use crate::checkpoint::{Entry, ParcelId};
 use crate::metrics::Counter;
 use crate::pipeline::Destination;
+use crate::ship;
 
 impl Reader {
     /// The outcome of a parcel.
     pub fn settle(&mut self, parcel: ParcelId, outcome: &Outcome, now: Now) {
-        let parts = self.outbox.settle(parcel);
-        self.unblock();
         let mut lost = match outcome {
             Outcome::Acknowledged => 0,
             Outcome::Refused { logs_lost } => *logs_lost,
         };
+        let parts = self.outbox.settle(parcel, lost > 0, now.mono);
+        self.unblock();
         for part in parts {
             let lost_of_part = lost.min(part.logs);
             lost -= lost_of_part;
@@ -34,11 +37,20 @@ impl Reader {
         let moved = file.progress.confirm(parcel);
         let goes_on = waited && !file.waits_for_unnumbered();
         file.books.settled(part.source_bytes, part.logs, lost);
+        file.readings.refused += u64::from(lost);
         if let Some(running) = self.pipelines.get(&file.pipeline) {
             let counters = &running.board.counters;
             counters.add(Counter::LogsSent, u64::from(part.logs - lost));
             counters.add(Counter::LogsDropped, u64::from(lost));
             counters.add(Counter::BytesSent, part.raw_bytes as u64);
+            if lost > 0 {
+                self.board.alarms.raise(Alarm::DiscardData, "", &running.subject, lost.into(), || {
+                    format!(
+                        "the server refuses logs of {} for good; see LOGS LOST in the log",
+                        file.at.shown.display()
+                    )
+                });
+            }
         }
         if moved {
             self.record(part.file, now);
@@ -54,6 +66,21 @@ impl Reader {
         for running in self.pipelines.values().filter(|r| r.config.destination == *destination) {
             running.board.set_trouble(Trouble::Sending, problem.map(str::to_owned));
         }
+    }
+
+    /// A request to `destination` failed; it is sent again, unless the server cannot read it.
+    pub fn note_failure(&mut self, destination: &Destination, trouble: ship::Trouble, problem: &str) {
+        let alarm = match trouble {
+            ship::Trouble::Quota => Alarm::SendQuotaExceed,
+            _ => Alarm::SendDataFail,
+        };
+        self.outbox.note_failure(destination, trouble);
+        let subject = Subject {
+            project: destination.project.to_string(),
+            logstore: destination.logstore.to_string(),
+            config: String::new(),
+        };
+        self.board.alarms.raise(alarm, trouble.name(), &Arc::new(subject), 1, || problem.to_owned());
     }
 
     /// Puts files back into the queue that waited for room.
@@ -137,6 +164,11 @@ impl Reader {
         }
         if !self.store_failing || self.save_at.is_some_and(|at| at <= now.mono) {
             self.save(now);
+            if self.store_failing {
+                self.board.alarms.raise(Alarm::ExactlyOnce, "waits", &Arc::default(), 1, || {
+                    "numbered logs wait until the checkpoint can be written".to_owned()
+                });
+            }
         }
         if !self.store_failing {
             self.outbox.release_held();
@@ -149,6 +181,7 @@ impl Reader {
         match self.store.save() {
             Ok(()) => self.store_failing = false,
             Err(error) => {
+                self.board.alarms.raise(Alarm::Checkpoint, "", &Arc::default(), 1, || error.to_string());
                 if !std::mem::replace(&mut self.store_failing, true) {
                     warn!(%error, "checkpoint");
                 }

@@ -1,29 +1,25 @@
 //! The hot path: block → events → fields → LogGroup, for one file at a time.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
-
-use tracing::warn;
 
 use super::Limits;
 use super::books::Held;
 use super::outbox::Outbox;
 use super::reader::{Now, Reader};
-use super::status::Trouble;
 use super::tracked::{FileKey, Running, Tracked};
+use crate::alarm::Alarms;
 use crate::events::Event;
-use crate::metrics::Counter;
 use crate::pack::{Group, Stamp};
-use crate::pipeline::{Parse, TimeRule};
+use crate::pipeline::TimeRule;
 use crate::tail::{Block, ReadOutcome};
+use report::{Tally, sample};
 
-/// Bytes of an event that a message shows.
-const SAMPLE_BYTES_MAX: usize = 200;
 /// After a pause of this length a file's head is compared again before reading on: time enough for a
 /// truncation and new content of the old length.
 const HEAD_CHECK_PAUSE: Duration = Duration::from_millis(50);
-/// Events that do not match are reported, with a sample, at most this often for each pipeline.
-const PARSE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// A group is full too when it is that many times as long as its texts may be: events that name their fields
 /// may have many without a value. Source: our choice, above what access logs take.
 const ENCODED_PER_TEXT_MAX: usize = 4;
@@ -55,6 +51,10 @@ impl Reader {
             Ok(ReadOutcome::Read { new, at_end }) => {
                 file.at_end = at_end;
                 (file.read_at, file.looked_at) = (now.mono, now.wall);
+                file.readings.reads += 1;
+                if !at_end {
+                    file.readings.behind += file.behind();
+                }
                 if new > 0 {
                     file.grew = now.mono;
                     self.pace.spend(new);
@@ -107,6 +107,7 @@ impl Reader {
             running,
             file,
             outbox: &mut self.outbox,
+            alarms: &self.board.alarms,
             now,
             tally: Tally::default(),
         };
@@ -131,27 +132,13 @@ pub(super) enum Take {
     Everything,
 }
 
-/// What happened in one block, for the counters.
-#[derive(Debug, Default)]
-struct Tally {
-    events: u64,
-    unmatched: u64,
-    bad_times: u64,
-    cut: u64,
-    strays: u64,
-    filtered: u64,
-    outdated: u64,
-    nul_bytes: u64,
-    unmatched_sample: Option<String>,
-    bad_time_sample: Option<String>,
-}
-
 struct Feeder<'a> {
     limits: &'a Limits,
     block: &'a Block,
     running: &'a mut Running,
     file: &'a mut Tracked,
     outbox: &'a mut Outbox,
+    alarms: &'a Alarms,
     now: Now,
     tally: Tally,
 }
@@ -200,7 +187,8 @@ impl Feeder<'_> {
         }
         self.tally.events += 1;
         let running = &mut *self.running;
-        let decoded = running.config.input.encoding.decode(text);
+        let (decoded, is_damaged) = running.config.input.encoding.convert(text);
+        self.tally.damaged += u64::from(is_damaged);
         let text = decoded.as_ref();
         let (fields, is_parsed) = match running.parser.parse(text) {
             Some(fields) => (fields, true),
@@ -216,7 +204,8 @@ impl Feeder<'_> {
             }
         };
         let collected_nanos = running.config.collected_nanos.then(|| self.now.nanos());
-        let collected = Stamp { seconds: self.now.unix_seconds() as u32, nanos: collected_nanos };
+        let second = self.now.unix_seconds();
+        let collected = Stamp { seconds: second as u32, nanos: collected_nanos };
         let time_index = match &running.config.time {
             TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),
             _ => None,
@@ -225,7 +214,7 @@ impl Feeder<'_> {
         if let (Some(clock), Some(index)) = (&mut running.clock, time_index) {
             running.time_index = index;
             let time = fields.value(text, index);
-            match clock.read(time, self.now.unix_seconds() as i64) {
+            match clock.read(time, second as i64) {
                 Some(stamp) => said = Some(stamp),
                 None => {
                     self.tally.bad_times += 1;
@@ -235,11 +224,13 @@ impl Feeder<'_> {
                 }
             }
         }
-        if let Some(age) = self.limits.discard_older_than
-            && said.is_some_and(|said| u64::from(said.seconds) + age.as_secs() < self.now.unix_seconds())
-        {
-            self.tally.outdated += 1;
-            return self.hold(Held::Dropped, event);
+        if let Some(said) = said {
+            let age = second.saturating_sub(said.seconds.into());
+            self.tally.old += u64::from(age > self.limits.old_log_age.as_secs());
+            if self.limits.discard_older_than.is_some_and(|most| age > most.as_secs()) {
+                self.tally.outdated += 1;
+                return self.hold(Held::Dropped, event);
+            }
         }
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
         let Some(shaped) = running.shaper.shape(text, fields, offset, said) else {
@@ -282,72 +273,4 @@ impl Feeder<'_> {
         self.tally.nul_bytes += (text.len() - inner.len()) as u64;
         inner
     }
-
-    fn report(&mut self, new: usize) {
-        let board = &self.running.board;
-        let tally = &self.tally;
-        let counters = &board.counters;
-        counters.add(Counter::BytesRead, new as u64);
-        for (counter, n) in [
-            (Counter::Events, tally.events),
-            (Counter::Unmatched, tally.unmatched),
-            (Counter::TimeFailures, tally.bad_times),
-            (Counter::Cut, tally.cut),
-            (Counter::Strays, tally.strays),
-            (Counter::Filtered, tally.filtered),
-            (Counter::Outdated, tally.outdated),
-            (Counter::NulBytes, tally.nul_bytes),
-        ] {
-            if n > 0 {
-                counters.add(counter, n);
-            }
-        }
-        self.report_parsing();
-    }
-
-    fn report_parsing(&mut self) {
-        let has_problem = self.tally.unmatched_sample.is_some()
-            || self.tally.bad_time_sample.is_some()
-            || self.tally.outdated > 0;
-        if self.running.parse_report_at.is_some_and(|at| self.now.mono < at) {
-            return;
-        }
-        if !has_problem {
-            if self.tally.events > 0 && self.running.parse_report_at.take().is_some() {
-                self.running.board.set_trouble(Trouble::Parsing, None);
-            }
-            return;
-        }
-        let path = self.file.at.shown.display();
-        let problem = match (&self.tally.unmatched_sample, &self.tally.bad_time_sample) {
-            (Some(sample), _) => {
-                let fate = match self.running.keeps_raw {
-                    true => "sent in __raw_log__",
-                    false => "dropped, because discardUnmatch is true",
-                };
-                let parser = match self.running.config.parse {
-                    Parse::Simple { .. } | Parse::Regex { .. } => "the regex does not match lines",
-                    Parse::Json => "JSON mode finds no JSON object in lines",
-                    Parse::Delimiter(_) => "columns or quotes are not as configured in lines",
-                    Parse::Apsara { .. } => "apsara mode finds no time in brackets at the beginning of lines",
-                };
-                format!("{parser} of {path}; they are {fate}; one of them: {sample}")
-            }
-            (None, Some(sample)) => format!(
-                "timeFormat does not fit times in {path}; those logs carry the time of collection; \
-                 one of the times: {sample}"
-            ),
-            (None, None) => {
-                format!("old logs of {path} are dropped, because discard_old_data is true in this collector")
-            }
-        };
-        warn!(pipeline = self.running.config.name, problem, "parsing");
-        self.running.board.set_trouble(Trouble::Parsing, Some(problem));
-        self.running.parse_report_at = Some(self.now.mono + PARSE_REPORT_INTERVAL);
-    }
-}
-
-fn sample(text: &[u8]) -> String {
-    let shown = text.get(..SAMPLE_BYTES_MAX).unwrap_or(text);
-    format!("{:?}", String::from_utf8_lossy(shown))
 }

@@ -7,9 +7,11 @@ use tracing::{debug, info};
 
 use super::books::{Books, Start};
 use super::leave::LEFT_POLL_MIN;
+use super::profile::Readings;
 use super::reader::{Now, Reader};
 use super::resume::{Copied, Found};
 use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
+use crate::alarm::Alarm;
 use crate::checkpoint::Progress;
 use crate::discover::Located;
 use crate::events::Seen;
@@ -23,7 +25,7 @@ impl Reader {
         let (file, meta) = match open_log(&at.real) {
             Ok(opened) => opened,
             Err(e) if crate::discover::is_absent(&e) => return,
-            Err(e) => return self.note_problem(id, &at.shown, &e),
+            Err(e) => return self.note_problem(id, at, &e),
         };
         let identity = FileIdentity::of(&meta);
         if let Some(key) = self.by_identity.get(&(id, identity)).copied() {
@@ -53,7 +55,7 @@ impl Reader {
         };
         match started {
             Ok((key, tail)) => self.follow(key, id, at.clone(), tail, now),
-            Err(e) => self.note_problem(id, &at.shown, &e),
+            Err(e) => self.note_problem(id, at, &e),
         }
     }
 
@@ -97,6 +99,9 @@ impl Reader {
             let path = at.shown.display();
             info!(%path, bytes = offset, "an old file: its beginning is not collected (tail_size_kb, tailExisted)");
             running.board.counters.add(Counter::SkippedBytes, offset);
+            self.board.alarms.raise(Alarm::SkipReadLog, "", &running.subject, offset, || {
+                format!("{path} is an old file: its first {offset} bytes are not collected (tail_size_kb, tailExisted)")
+            });
         }
         Tail::from_line_after(file, identity, offset)
     }
@@ -157,9 +162,19 @@ impl Reader {
             looked_at: now.wall,
             grew: now.mono,
             in_ready_queue: false,
+            readings: Readings::default(),
+            is_far_behind: false,
             timer: None,
             is_released: false,
         };
+        if file.common.lacks_topic {
+            self.board.alarms.raise(Alarm::CategoryConfig, "topic", &running.subject, 1, || {
+                format!(
+                    "the topic regex finds nothing in {}: its logs have no topic",
+                    file.at.shown.display()
+                )
+            });
+        }
         self.files.insert(key, file);
         self.idle.note_activity(now);
         self.record(key, now);
@@ -219,10 +234,17 @@ impl Reader {
         info!(path = %at.shown.display(), position = file.tail.read_position(), "truncated: reading begins anew");
         if let Some(running) = self.pipelines.get(&id) {
             running.board.counters.add(Counter::Truncations, 1);
+            self.board.alarms.raise(Alarm::LogTruncate, "", &running.subject, 1, || {
+                let position = file.tail.read_position();
+                format!(
+                    "{} was truncated after {position} bytes were read: reading begins anew",
+                    at.shown.display()
+                )
+            });
         }
         let restarted = match file.tail.restarted() {
             Ok(tail) => tail,
-            Err(e) => return self.note_problem(id, &at.shown, &e),
+            Err(e) => return self.note_problem(id, &at, &e),
         };
         self.by_identity.remove(&(id, identity));
         forget_path(&mut self.by_path, &at.real, key);
@@ -275,7 +297,7 @@ impl Reader {
             Ok(tail) => {
                 self.follow(key, id, at, (tail, Start::AfterDelivered), now);
             }
-            Err(e) => self.note_problem(id, &at.shown, &e),
+            Err(e) => self.note_problem(id, &at, &e),
         }
     }
 }

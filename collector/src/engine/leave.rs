@@ -94,7 +94,8 @@ impl Reader {
     }
 
     fn drop_file(&mut self, key: FileKey) {
-        let Some(file) = self.files.remove(&key) else { return };
+        let Some(mut file) = self.files.remove(&key) else { return };
+        self.note_departed(&mut file);
         self.accounts.add(file.pipeline, file.at.shown.clone(), &file.last_account());
         let identity = (file.pipeline, file.tail.identity());
         if self.by_identity.get(&identity) == Some(&key) {

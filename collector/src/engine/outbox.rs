@@ -5,8 +5,10 @@
 //! has no room stops the reading of its files (back-pressure), never drops. Called by `engine` only.
 
 mod parcel;
+mod sending;
 
 pub use parcel::{Carrier, Outcome, PackedGroup, Parcel, Route};
+pub use sending::LaneProfile;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use sls_api::codec::{self, Compression};
 
 use super::Limits;
+use super::profile::Sending;
 use super::tracked::FileKey;
 use crate::checkpoint::ParcelId;
 use crate::pipeline::Destination;
@@ -39,6 +42,7 @@ pub struct Settled {
 #[derive(Debug)]
 struct UnderWay {
     lane: LaneId,
+    since: Instant,
     body_bytes: usize,
     parts: Vec<Settled>,
 }
@@ -55,6 +59,7 @@ struct Lane {
     blocked: BTreeSet<FileKey>,
     /// The parcel that is being filled.
     filling: Option<Parcel>,
+    sending: Sending,
 }
 
 impl Lane {
@@ -118,6 +123,7 @@ impl Outbox {
             open: VecDeque::new(),
             blocked: BTreeSet::new(),
             filling: None,
+            sending: Sending::default(),
         };
         self.lanes.insert(id, lane);
         id
@@ -298,7 +304,7 @@ impl Outbox {
             logs: g.logs,
         };
         let parts = parcel.groups.iter().map(part).collect();
-        self.under_way.insert(parcel.id, UnderWay { lane: lane_id, body_bytes, parts });
+        self.under_way.insert(parcel.id, UnderWay { lane: lane_id, since: now, body_bytes, parts });
         match parcel.route {
             Route::Numbered { .. } => self.held.push(parcel),
             Route::Any | Route::Key(_) => self.carrier.carry(parcel),
@@ -325,13 +331,21 @@ impl Outbox {
         }
     }
 
-    /// A parcel came to its end: what it held.
-    pub fn settle(&mut self, id: ParcelId) -> Vec<Settled> {
+    /// A parcel came to its end, refused in part or as a whole or not: what it held.
+    pub fn settle(&mut self, id: ParcelId, is_refused: bool, now: Instant) -> Vec<Settled> {
         let Some(ended) = self.under_way.remove(&id) else { return Vec::new() };
         self.under_way_bytes -= ended.body_bytes;
         if let Some(lane) = self.lanes.get_mut(&ended.lane) {
             lane.under_way -= 1;
             lane.under_way_bytes -= ended.body_bytes;
+            lane.sending.is_failing = false;
+            match is_refused {
+                true => lane.sending.discarded += 1,
+                false => {
+                    lane.sending.succeeded += 1;
+                    lane.sending.succeeded_at = Some(now);
+                }
+            }
         }
         ended.parts
     }

@@ -8,6 +8,8 @@ use tracing::{info, warn};
 use super::reader::Reader;
 use super::status::Trouble;
 use super::tracked::PipelineId;
+use crate::alarm::Alarm;
+use crate::discover::Located;
 
 /// Troubles of files that a status message names; more are counted.
 const PROBLEMS_SHOWN_MAX: usize = 3;
@@ -31,6 +33,21 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
         _ => "it is tried again".to_owned(),
     };
     format!("cannot read {}: {error}; {remedy}", path.display())
+}
+
+/// The alarm for something at `real` that cannot be read.
+pub(super) fn alarm_of(real: &Path, error: &io::Error) -> Alarm {
+    use rustix::io::Errno;
+    let too_many = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    match error.kind() {
+        // Of a file in a directory that may not be searched nothing is known.
+        io::ErrorKind::PermissionDenied if std::fs::metadata(real).is_ok_and(|meta| meta.is_file()) => {
+            Alarm::LogfilePermission
+        }
+        io::ErrorKind::PermissionDenied => Alarm::LogdirPermission,
+        _ if error.raw_os_error().is_some_and(|code| too_many.contains(&code)) => Alarm::OpenFileLimit,
+        _ => Alarm::OpenLogfileFail,
+    }
 }
 
 impl Reader {
@@ -57,9 +74,11 @@ impl Reader {
         }
     }
 
-    pub(super) fn note_problem(&mut self, id: PipelineId, shown: &Path, error: &io::Error) {
+    pub(super) fn note_problem(&mut self, id: PipelineId, at: &Located, error: &io::Error) {
         let Some(running) = self.pipelines.get_mut(&id) else { return };
-        running.problems.insert(shown.to_owned(), unreadable(shown, error));
+        let problem = unreadable(&at.shown, error);
+        self.board.alarms.raise(alarm_of(&at.real, error), "", &running.subject, 1, || problem.clone());
+        running.problems.insert(at.shown.clone(), problem);
         self.show_problems(id);
     }
 
@@ -68,5 +87,26 @@ impl Reader {
         if running.problems.remove(shown).is_some() {
             self.show_problems(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn the_alarm_says_whether_rights_are_missing_or_open_files() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let file = dir.path().join("a.log");
+        std::fs::write(&file, "").expect("written");
+        let alarm = |at: &Path, error: Errno| alarm_of(at, &error.into());
+        assert_eq!(alarm(&file, Errno::ACCESS), Alarm::LogfilePermission);
+        assert_eq!(alarm(dir.path(), Errno::ACCESS), Alarm::LogdirPermission);
+        assert_eq!(alarm(&file.join("behind"), Errno::PERM), Alarm::LogdirPermission);
+        assert_eq!(alarm(&file, Errno::MFILE), Alarm::OpenFileLimit);
+        assert_eq!(alarm(&file, Errno::NFILE), Alarm::OpenFileLimit);
+        assert_eq!(alarm(&file, Errno::IO), Alarm::OpenLogfileFail);
     }
 }

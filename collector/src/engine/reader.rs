@@ -21,8 +21,10 @@ use super::drain::Drain;
 use super::idle::Idle;
 use super::outbox::{Carrier, Outbox};
 use super::pace::Pace;
+use super::profile::Departed;
 use super::status::{Board, Trouble};
 use super::tracked::{FileKey, PipelineId, Running, Tracked};
+use crate::alarm::Alarm;
 use crate::checkpoint::Store;
 use crate::pipeline::Pipeline;
 use crate::tags::Host;
@@ -96,6 +98,7 @@ pub struct Reader {
     pub(super) idle: Idle,
     /// Of the files that are followed no longer.
     pub(super) accounts: Accounts,
+    pub(super) departed: Departed,
     pub(super) board: Arc<Board>,
     pub(super) next_key: u64,
     next_pipeline: u32,
@@ -137,6 +140,7 @@ impl Reader {
             drain: None,
             idle: Idle::default(),
             accounts: Accounts::default(),
+            departed: Departed::default(),
             board,
             next_pipeline: 0,
             changes: Vec::new(),
@@ -201,6 +205,9 @@ impl Reader {
             Running::new(config, lane, self.settings.limits.event_bytes_max, &self.settings.zone, board);
         if let Some(problem) = &problem {
             warn!(pipeline = running.config.name, %problem, "logs carry the time of collection");
+            self.board.alarms.raise(Alarm::CategoryConfig, "time", &running.subject, 1, || {
+                format!("{problem}; logs carry the time of collection")
+            });
         }
         running.board.set_trouble(Trouble::Config, problem.map(|p| p.to_string()));
         let replaced = self.pipelines.get(&id).map(|old| old.was_walked);

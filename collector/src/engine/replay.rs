@@ -10,6 +10,7 @@ use super::books::Books;
 use super::feed::Take;
 use super::reader::{Now, Reader};
 use super::tracked::FileKey;
+use crate::alarm::Alarm;
 use crate::events::Seen;
 use crate::tail::{ReadOutcome, Tail};
 
@@ -110,14 +111,22 @@ impl Reader {
             ranges.forget_from(*range);
         }
         file.replay.clear();
+        let path = file.at.shown.display();
+        if let Some(running) = self.pipelines.get(&file.pipeline) {
+            self.board.alarms.raise(Alarm::ExactlyOnce, "again", &running.subject, 1, || {
+                format!(
+                    "{path} is shorter than before the restart; what is there is sent, perhaps a second time"
+                )
+            });
+        }
     }
 
     /// The file cannot be read now: its timer makes it ready.
     pub(super) fn try_again_later(&mut self, key: FileKey, error: &io::Error, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.at_end = false;
-        let (id, shown) = (file.pipeline, file.at.shown.clone());
-        self.note_problem(id, &shown, error);
+        let (id, at) = (file.pipeline, file.at.clone());
+        self.note_problem(id, &at, error);
         self.set_timer(key, now.mono + self.settings.limits.poll_interval);
     }
 

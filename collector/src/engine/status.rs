@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::alarm::Alarms;
 use crate::metrics::{Counter, Counters};
 
 /// State of one pipeline.
@@ -39,6 +40,8 @@ pub struct Board {
     is_ready: watch::Sender<bool>,
     pipelines: Mutex<BTreeMap<String, Arc<PipelineBoard>>>,
     pub requests_under_way: AtomicU64,
+    /// What went wrong, for who tells the service.
+    pub alarms: Alarms,
 }
 
 /// What is wrong with a pipeline, by where it was noticed; a later success there clears it.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::drain::{DrainReport, Until};
+use super::profile::Profile;
 use super::reader::{Now, Reader};
 use crate::pipeline::Pipeline;
 use crate::ship::News;
@@ -36,6 +37,9 @@ pub enum Command {
         quiet: Duration,
         done: oneshot::Sender<()>,
     },
+    LookForDelays,
+    /// Tells what happened since the last time.
+    Profile(oneshot::Sender<Profile>),
     Stop,
 }
 
@@ -87,6 +91,9 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
                 Command::News(News::Trouble(destination, problem)) => {
                     reader.note_sending(&destination, problem.as_deref());
                 }
+                Command::News(News::Failed(destination, trouble, problem)) => {
+                    reader.note_failure(&destination, trouble, &problem);
+                }
                 Command::Drain { until, deadline, done } => {
                     reader.begin_drain(until, deadline, now);
                     waiting = Some(done);
@@ -95,6 +102,8 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
                     reader.look_for_idle(quiet, now);
                     waiting_for_idle = Some(done);
                 }
+                Command::LookForDelays => reader.look_for_delays(now),
+                Command::Profile(done) => drop(done.send(reader.profile(now))),
                 Command::Stop => return reader.save(now),
             }
         }

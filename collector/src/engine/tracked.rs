@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 
 use super::books::{Books, Bytes, Lines};
 use super::outbox::{LaneId, Outbox, Route};
+use super::profile::Readings;
 use super::status::PipelineBoard;
+use crate::alarm::Subject;
 use crate::checkpoint::{Progress, Range, Ranges};
 use crate::discover::{Located, Matcher};
 use crate::events::{Seen, Splitter};
@@ -42,6 +44,8 @@ pub struct Running {
     pub keeps_raw: bool,
     pub lane: LaneId,
     pub board: Arc<PipelineBoard>,
+    /// What its alarms are about.
+    pub subject: Arc<Subject>,
     /// The directories were listed at least once: files that appear from now on are new.
     pub was_walked: bool,
     /// When the directories were listed last, and the time before.
@@ -80,6 +84,11 @@ impl Running {
             keeps_raw: config.unmatched == Unmatched::KeepRaw,
             lane,
             board,
+            subject: Arc::new(Subject {
+                project: config.destination.project.to_string(),
+                logstore: config.destination.logstore.to_string(),
+                config: config.name.clone(),
+            }),
             was_walked: false,
             listed: None,
             listed_before: None,
@@ -142,6 +151,10 @@ pub struct Tracked {
     /// When the file was last seen to grow (or was first seen).
     pub grew: Instant,
     pub in_ready_queue: bool,
+    /// What was read since the last profile.
+    pub readings: Readings,
+    /// When it was looked at last, much of it was not read.
+    pub is_far_behind: bool,
     pub timer: Option<Instant>,
     /// Reading ended (pipeline removed, or the file no longer belongs to it).
     pub is_released: bool,
@@ -222,6 +235,12 @@ impl Tracked {
     /// Everything read was handed over and acknowledged.
     pub fn is_settled(&self) -> bool {
         self.open.is_none() && self.progress.is_settled()
+    }
+
+    /// Bytes that are there and were not read.
+    pub fn behind(&self) -> u64 {
+        let size = self.tail.metadata().map_or(0, |meta| meta.len());
+        size.saturating_sub(self.tail.read_position())
     }
 
     /// There is nothing in the file that was not read. (What [`Self::at_end`] says is as old as the last read.)

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Parameters;
+use crate::engine::OLD_LOG_AGE;
 use crate::lines::EVENT_BYTES_MAX;
 
 /// Bounds of `max_bytes_per_sec`; above [`UNLIMITED_ABOVE`] there is no limit. Source: collector.md §1.6 for the
@@ -18,9 +19,6 @@ const EVENT_BYTES: std::ops::RangeInclusive<u64> = 1024..=EVENT_BYTES_MAX as u64
 /// Bounds of `default_tail_limit_kb`. Source: as `TailSizeKB` of configs.
 const TAIL_KB: std::ops::RangeInclusive<u64> = 0..=100 * 1024 * 1024;
 
-/// Age of logs that `discard_old_data` drops. Source: collector.md §1.6 (12 h; on by default there, off here).
-const OLD_AGE: Duration = Duration::from_secs(12 * 3600);
-
 /// See the module; `None` is the default each time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -30,7 +28,7 @@ pub struct Reading {
     pub event_bytes_max: Option<usize>,
     /// KiB before the end of an old file where reading begins, for configs that do not say it.
     pub tail_kb: Option<u64>,
-    /// Logs whose time is longer ago are dropped.
+    /// Logs whose time is longer ago are dropped (on by default in the vendor's agent, off here).
     pub discard_older_than: Option<Duration>,
 }
 
@@ -42,7 +40,7 @@ impl Reading {
             event_bytes_max: parameters
                 .number("max_read_buffer_size", EVENT_BYTES)
                 .and_then(|bytes| usize::try_from(bytes).ok()),
-            discard_older_than: parameters.switch("discard_old_data").then_some(OLD_AGE),
+            discard_older_than: parameters.switch("discard_old_data").then_some(OLD_LOG_AGE),
             tail_kb: parameters.number("default_tail_limit_kb", TAIL_KB),
         }
     }
@@ -74,7 +72,7 @@ mod tests {
         let age = |file: &str| reading(file).0.discard_older_than;
         assert_eq!(age("{}"), None);
         assert_eq!(age(r#"{"discard_old_data": false}"#), None);
-        assert_eq!(age(r#"{"discard_old_data": "TRUE"}"#), Some(OLD_AGE));
+        assert_eq!(age(r#"{"discard_old_data": "TRUE"}"#), Some(OLD_LOG_AGE));
         assert_eq!(age(r#"{"discard_old_data": 1}"#), None);
     }
 

@@ -122,11 +122,6 @@ impl Data {
         self.engine.set_file_tags(tags);
     }
 
-    /// What the engine shows of itself.
-    pub fn board(&self) -> Arc<Board> {
-        self.engine.board()
-    }
-
     /// Returns when the first config collects.
     pub async fn ready(&self) {
         self.engine.ready().await;
@@ -156,6 +151,10 @@ impl Collect for Data {
     fn reading(&self) -> BTreeSet<String> {
         let running = self.engine.status().pipelines.into_iter();
         running.filter(|pipeline| pipeline.bytes_read > 0).map(|pipeline| pipeline.name).collect()
+    }
+
+    fn board(&self) -> Arc<Board> {
+        self.engine.board()
     }
 }
 

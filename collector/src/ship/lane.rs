@@ -205,13 +205,14 @@ impl Lane {
     fn failed(&mut self, begun: Halvings, trouble: Trouble, what: &str) {
         let is_first = self.pace.failed(begun);
         let (base, cap) = trouble.waits();
+        let remedy = trouble.remedy();
+        let Destination { project, logstore, .. } = &*self.destination;
+        let message = format!("cannot send to {project}/{logstore}: {what}; {remedy}");
+        (self.report)(News::Failed(Arc::clone(&self.destination), trouble, message.clone()));
         if self.trouble != Some(trouble) {
             self.failures = 0; // another trouble: its waits begin anew
             self.trouble = Some(trouble);
-            let remedy = trouble.remedy();
-            let Destination { project, logstore, .. } = &*self.destination;
             warn!(%project, %logstore, error = what, remedy, "sending fails; logs are kept and sent again");
-            let message = format!("cannot send to {project}/{logstore}: {what}; {remedy}");
             (self.report)(News::Trouble(Arc::clone(&self.destination), Some(message)));
         }
         let wait: Duration = backoff(self.failures, self.seed, base, cap);

@@ -82,6 +82,19 @@ impl Trouble {
         }
     }
 
+    /// Tells it apart from the others in alarms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::NotExist => "not exist",
+            Self::Auth => "auth",
+            Self::Quota => "quota",
+            Self::Clock => "clock",
+            Self::Refused => "refused",
+            Self::Malformed => "malformed",
+        }
+    }
+
     /// What somebody can do about it.
     pub fn remedy(self) -> &'static str {
         match self {

@@ -218,6 +218,12 @@ impl Rig {
         self.board.status().pipelines.into_iter().next().expect("a pipeline")
     }
 
+    /// Type, count and message of the alarms raised since the last call.
+    pub fn alarms(&self) -> Vec<(&'static str, u64, String)> {
+        let raised = self.board.alarms.take().into_iter();
+        raised.map(|raised| (raised.kind.alarm.name(), raised.count, raised.message)).collect()
+    }
+
     pub fn counter(&self, name: &str) -> u64 {
         let status = self.status();
         status.counters.iter().find(|(n, _)| *n == name).expect("a counter of this name").1
