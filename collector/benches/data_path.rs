@@ -247,7 +247,7 @@ fn engine(port: &str, root: &Path, mode: &str) {
     let cpu = runtime().block_on(async {
         let engine = start_engine(state.path().to_owned(), port, pipeline);
         let report = engine.stop(Instant::now() + Duration::from_secs(600)).await;
-        assert!(report.is_complete && report.logs_sent > 0, "{report}");
+        assert!(report.is_complete && report.account.lines.sent > 0, "{report}");
         process_cpu()
     });
     println!("{} {}", cpu.as_micros(), status_kib("VmHWM"));
