@@ -76,6 +76,11 @@ impl Alarms {
         self.gathered().add(kind, count, message);
     }
 
+    /// Whether anything was raised since the last time that it was taken.
+    pub fn has_any(&self) -> bool {
+        !self.gathered().by_kind.is_empty()
+    }
+
     /// Everything that was raised since the last call.
     pub fn take(&self) -> Vec<Raised> {
         let by_kind = std::mem::take(&mut self.gathered().by_kind);

@@ -27,6 +27,7 @@ mod resume;
 pub mod status;
 mod thread;
 pub mod tracked;
+mod view;
 pub mod writers;
 
 use std::io;
@@ -38,6 +39,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub use drain::{DrainReport, Until};
 pub use profile::Profile;
 pub use status::{EngineStatus, PipelineStatus};
+pub use view::View;
 
 use self::reader::{Now, Reader, Settings};
 use self::status::Board;
@@ -216,16 +218,9 @@ impl Engine {
         self.mailbox.send(Command::FileTags(tags));
     }
 
-    /// Raises an alarm for each file of which much is not read yet.
-    pub fn look_for_delays(&self) {
-        self.mailbox.send(Command::LookForDelays);
-    }
-
-    /// What happened to each file and on the way to each Logstore since the last call; nothing if the reader died.
-    pub async fn profile(&self) -> Profile {
-        let (done, profile) = tokio::sync::oneshot::channel();
-        self.mailbox.send(Command::Profile(done));
-        profile.await.unwrap_or_default()
+    /// For who asks about it beside its owner.
+    pub fn view(&self) -> View {
+        View::new(self.mailbox.clone(), Arc::clone(&self.board))
     }
 
     /// Where the state is shown, for who looks at it on its own.

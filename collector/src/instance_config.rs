@@ -18,12 +18,14 @@ use crate::region::{self, Network, Place, UnknownRegion};
 
 mod address;
 mod catalog;
+mod diagnostic_logs;
 mod keys;
 mod life;
 mod reading;
 mod variables;
 
 pub use address::{HostPort, InvalidAddress};
+pub use diagnostic_logs::DiagnosticLogs;
 use keys::Parameters;
 pub use keys::kind;
 pub use life::Life;
@@ -71,6 +73,8 @@ pub struct InstanceConfig {
     pub life: Life,
     /// How files are read.
     pub reading: Reading,
+    /// Whether the service is told of the collector itself.
+    pub diagnostic_logs: DiagnosticLogs,
     /// Requests in flight to the data endpoint.
     pub send_concurrency: Option<usize>,
     /// Names of the tags that the environment gives every log (`ALIYUN_LOG_ENV_TAGS`).
@@ -147,6 +151,7 @@ impl InstanceConfig {
                 .map_or(GRACE_DEFAULT, Duration::from_millis),
             life: Life::read(&mut parameters, env),
             reading: Reading::read(&mut parameters),
+            diagnostic_logs: DiagnosticLogs::read(&mut parameters),
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),

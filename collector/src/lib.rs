@@ -6,7 +6,8 @@
 //!
 //! Reading order, control: [`cli`] → [`service`] (wires everything, handles signals) →
 //! [`instance_config`] and [`env`](mod@env) (start parameters) → [`control`] (heartbeats, configs)
-//! → [`pipeline_json`] (config → `Pipeline`) · [`trial`] (a config on lines that are there) · [`initd`] and [`layout`] (init script, files).
+//! → [`pipeline_json`] (config → `Pipeline`) · [`trial`] (a config on lines that are there) · [`initd`] and [`layout`] (init script, files)
+//! · [`alarm`] and [`diagnostics`] (what goes wrong, and telling the service of it).
 #![deny(unsafe_code)]
 
 pub mod alarm;
@@ -14,6 +15,7 @@ pub mod app_info;
 pub mod checkpoint;
 pub mod cli;
 pub mod control;
+pub mod diagnostics;
 pub mod discover;
 pub mod encoding;
 pub mod engine;

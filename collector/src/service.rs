@@ -10,17 +10,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::app_info;
 use crate::control::{Agent, Collect, Control, RemoteConfigs};
+use crate::diagnostics::{self, Diagnostics, Intervals};
 use crate::engine::Limits;
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};
-use crate::instance_config::{ConfigError, FILE_BYTES_MAX, HostPort, InstanceConfig};
+use crate::instance_config::{ConfigError, DiagnosticLogs, FILE_BYTES_MAX, HostPort, InstanceConfig};
 use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
+use crate::tags;
 
 mod account;
 mod data;
@@ -175,6 +178,8 @@ impl Process<'_> {
                 None => None,
             };
             let about = self.about(&instance, &host, &identity);
+            let (tell_status, status) = watch::channel(None);
+            let diagnostics = self.diagnostics(&instance, &data, &about, status);
             let agent = Agent {
                 instance_id: identity.instance_id,
                 ip: host.ip.to_string(),
@@ -185,7 +190,7 @@ impl Process<'_> {
             let received = self.home.received_configs();
             let control = Control::new(agent, self.env, &self.layout, &instance, store, received, &data);
             let ending = match self
-                .collect(control, &instance, &data, (file_tags, about), vitals, &mut stop)
+                .collect(control, &instance, &data, (file_tags, about, tell_status), vitals, &mut stop)
                 .await
             {
                 End::Stop(ending) => ending,
@@ -202,7 +207,8 @@ impl Process<'_> {
                     continue;
                 }
             };
-            let code = end(&data, ending, grace, vitals, &mut stop, termination_log.as_deref()).await;
+            let code =
+                end(&data, diagnostics, ending, grace, vitals, &mut stop, termination_log.as_deref()).await;
             vitals.enter(if code == 0 { Phase::Delivered } else { Phase::Undelivered });
             if code != 0 {
                 // Its thread may hang; the end of the process ends it.
@@ -218,7 +224,7 @@ impl Process<'_> {
         control: Control<'_, Data>,
         instance: &InstanceConfig,
         data: &Data,
-        (file_tags, about): (Option<FileTags>, About),
+        (file_tags, about, tell_status): (Option<FileTags>, About, watch::Sender<Option<Value>>),
         vitals: &mut Vitals,
         stop: &mut StopSignals,
     ) -> End {
@@ -232,7 +238,7 @@ impl Process<'_> {
             }
         });
         let status_file = self.home.status_log();
-        let mut status = std::pin::pin!(status_log::write(&status_file, about, data.board()));
+        let mut status = std::pin::pin!(status_log::write(&status_file, about, data.board(), tell_status));
         let mut beat = tokio::time::interval(BEAT_INTERVAL);
         let mut recheck = tokio::time::interval(CONFIG_RECHECK);
         let mut panicked = self.panicked.clone();
@@ -254,6 +260,28 @@ impl Process<'_> {
                 }
             }
         }
+    }
+
+    /// Tells the service of the collector, unless it is not to. `status` has the lines of the status.
+    fn diagnostics(
+        &self,
+        instance: &InstanceConfig,
+        data: &Data,
+        about: &About,
+        status: watch::Receiver<Option<Value>>,
+    ) -> Option<Diagnostics> {
+        let mode = instance.diagnostic_logs;
+        let host = tags::Host {
+            source_ip: about.ip.clone(),
+            hostname: about.hostname.clone(),
+            user_defined_id: about.user_defined_id.clone(),
+            env_tags: self.env.env_tags(),
+            file_tags: Vec::new(),
+            machine_uuid: about.uuid.clone(),
+        };
+        let settings = diagnostics::Settings { mode, intervals: Intervals::default(), host };
+        (mode != DiagnosticLogs::Never)
+            .then(|| Diagnostics::start(settings, data.view(), data.clients(), status))
     }
 
     /// Returns when the application has ended, if it is known how to tell.

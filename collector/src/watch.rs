@@ -158,7 +158,7 @@ impl Watcher {
     }
 
     /// The directories that are watched.
-    pub fn watched(&self) -> impl Iterator<Item = &Path> {
+    pub fn watched(&self) -> impl ExactSizeIterator<Item = &Path> {
         self.by_path.keys().map(PathBuf::as_path)
     }
 
@@ -234,7 +234,7 @@ impl Watcher {
     pub fn unwatch(&mut self, _path: &Path) {}
 
     /// The directories that are watched.
-    pub fn watched(&self) -> impl Iterator<Item = &Path> {
+    pub fn watched(&self) -> impl ExactSizeIterator<Item = &Path> {
         std::iter::empty()
     }
 

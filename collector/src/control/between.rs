@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::{error, info, warn};
@@ -79,6 +80,13 @@ impl<C: Collect> Control<'_, C> {
     pub(super) fn apply(&mut self) {
         self.start_trials();
         self.collect.apply(self.running().cloned().collect());
+        let board = self.collect.board();
+        let gauges = &board.gauges;
+        if self.collects() || gauges.config_updates.load(Ordering::Relaxed) > 0 {
+            gauges.config_updates.fetch_add(1, Ordering::Relaxed);
+            let second = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+            gauges.last_config_update.store(second, Ordering::Relaxed);
+        }
     }
 
     fn start_trials(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracing::warn;
 
@@ -22,7 +23,11 @@ impl Reader {
             Outcome::Acknowledged => 0,
             Outcome::Refused { logs_lost } => *logs_lost,
         };
-        let parts = self.outbox.settle(parcel, lost > 0, now.mono);
+        let (parts, body_bytes) = self.outbox.settle(parcel, lost > 0, now.mono);
+        let gauges = &self.board.gauges;
+        gauges.requests_settled.fetch_add(1, Ordering::Relaxed);
+        gauges.body_bytes_settled.fetch_add(body_bytes as u64, Ordering::Relaxed);
+        gauges.last_settled.store(now.unix_seconds(), Ordering::Relaxed);
         self.unblock();
         for part in parts {
             let lost_of_part = lost.min(part.logs);

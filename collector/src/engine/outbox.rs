@@ -331,9 +331,9 @@ impl Outbox {
         }
     }
 
-    /// A parcel came to its end, refused in part or as a whole or not: what it held.
-    pub fn settle(&mut self, id: ParcelId, is_refused: bool, now: Instant) -> Vec<Settled> {
-        let Some(ended) = self.under_way.remove(&id) else { return Vec::new() };
+    /// A parcel came to its end, refused in part or as a whole or not: what it held, and how long it was.
+    pub fn settle(&mut self, id: ParcelId, is_refused: bool, now: Instant) -> (Vec<Settled>, usize) {
+        let Some(ended) = self.under_way.remove(&id) else { return Default::default() };
         self.under_way_bytes -= ended.body_bytes;
         if let Some(lane) = self.lanes.get_mut(&ended.lane) {
             lane.under_way -= 1;
@@ -347,7 +347,7 @@ impl Outbox {
                 }
             }
         }
-        ended.parts
+        (ended.parts, ended.body_bytes)
     }
 
     /// Parcels and logs that are not acknowledged yet.

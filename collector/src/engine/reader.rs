@@ -199,7 +199,7 @@ impl Reader {
             logstore = %config.destination.logstore, "collection begins"
         );
         let board = self.board.pipeline(&config.name);
-        board.set_version(config.version);
+        board.set_version(config.version, &config.destination);
         let lane = self.outbox.lane(&config.destination);
         let (mut running, problem) =
             Running::new(config, lane, self.settings.limits.event_bytes_max, &self.settings.zone, board);
@@ -292,7 +292,8 @@ impl Reader {
         self.step_idle(now);
         self.save_if_due(now);
         self.release_memory_if_idle(now);
-        self.board.requests_under_way.store(self.outbox.unsettled().0 as u64, Ordering::Relaxed);
+        self.board.gauges.blocks_read.fetch_add(blocks as u64, Ordering::Relaxed);
+        self.show_state();
         self.wait(now)
     }
 
@@ -300,9 +301,24 @@ impl Reader {
         let mut changes = std::mem::take(&mut self.changes);
         self.seen_until = now.wall;
         self.watcher.read(&mut changes);
+        if !changes.is_empty() {
+            let gauges = &self.board.gauges;
+            gauges.file_events.fetch_add(changes.len() as u64, Ordering::Relaxed);
+            gauges.last_file_event.store(now.unix_seconds(), Ordering::Relaxed);
+        }
         self.take_in(&changes, now);
         changes.clear();
         self.changes = changes;
+    }
+
+    fn show_state(&self) {
+        self.board.requests_under_way.store(self.outbox.unsettled().0 as u64, Ordering::Relaxed);
+        let gauges = &self.board.gauges;
+        gauges.directories_watched.store(self.watcher.watched().len() as u64, Ordering::Relaxed);
+        let lanes = self.outbox.lane_counts();
+        gauges.lanes.store(lanes.all, Ordering::Relaxed);
+        gauges.lanes_full.store(lanes.full, Ordering::Relaxed);
+        gauges.lanes_failing.store(lanes.failing, Ordering::Relaxed);
     }
 
     fn run_timers(&mut self, now: Now) {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::alarm::Alarms;
 use crate::metrics::{Counter, Counters};
+use crate::pipeline::Destination;
 
 /// State of one pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,34 @@ pub struct Board {
     is_ready: watch::Sender<bool>,
     pipelines: Mutex<BTreeMap<String, Arc<PipelineBoard>>>,
     pub requests_under_way: AtomicU64,
+    pub gauges: Gauges,
     /// What went wrong, for who tells the service.
     pub alarms: Alarms,
+}
+
+/// How the collector does as a whole. Times are Unix seconds, 0 for never.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Notifications of changed files.
+    pub file_events: AtomicU64,
+    pub last_file_event: AtomicU64,
+    /// Blocks read from files.
+    pub blocks_read: AtomicU64,
+    pub directories_watched: AtomicU64,
+    /// Requests that came to their end, and their bytes as they went over the network.
+    pub requests_settled: AtomicU64,
+    pub body_bytes_settled: AtomicU64,
+    pub last_settled: AtomicU64,
+    /// Logstores that are sent to, those without room for more, and those whose last request failed.
+    pub lanes: AtomicU64,
+    pub lanes_full: AtomicU64,
+    pub lanes_failing: AtomicU64,
+    /// Times that other configs came into force, and when the config server or a file gave them last.
+    pub config_updates: AtomicU64,
+    pub last_config_update: AtomicU64,
+    /// Diagnostic logs that the service has, and those that it did not take.
+    pub diagnostics_sent: AtomicU64,
+    pub diagnostics_dropped: AtomicU64,
 }
 
 /// What is wrong with a pipeline, by where it was noticed; a later success there clears it.
@@ -63,12 +90,16 @@ pub struct PipelineBoard {
     version: AtomicI64,
     pub files: AtomicU64,
     pub counters: Counters,
+    destination: Mutex<Option<Destination>>,
     troubles: Mutex<BTreeMap<Trouble, String>>,
 }
 
 impl PipelineBoard {
-    pub fn set_version(&self, version: i64) {
+    /// Another version of the config runs, which sends to `destination`.
+    pub fn set_version(&self, version: i64, destination: &Destination) {
         self.version.store(version, Ordering::Relaxed);
+        let mut known = self.destination.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(destination.clone());
     }
 
     /// Sets or clears what is wrong; true if that is news.
@@ -120,6 +151,19 @@ impl Board {
     pub async fn ready(&self) {
         // The sender lives as long as the board.
         let _ = self.is_ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Where the pipelines send to: one destination of each project.
+    pub fn destinations(&self) -> Vec<Destination> {
+        let all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_project = BTreeMap::new();
+        for board in all.values() {
+            let known = board.destination.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(destination) = &*known {
+                by_project.entry(destination.project.to_string()).or_insert_with(|| destination.clone());
+            }
+        }
+        by_project.into_values().collect()
     }
 
     /// Sum of a counter over all pipelines that run.

@@ -79,6 +79,12 @@ pub const KEYS: &[Setting] = &[
         "default_tail_limit_kb",
         Honoured("how far before the end of old files reading begins, where a config does not say; 1024"),
     ),
+    (
+        "diagnostic_logs",
+        Honoured(
+            "send alarms, profiles and status to projects that have project logging: `auto`, `true`, `false`",
+        ),
+    ),
     ("discard_old_data", Honoured("drop logs whose time is more than 12 hours ago; only if it is `true`")),
     ("docker_config_update_interval", NO_CONTAINERS),
     ("docker_file_cache_path", NO_CONTAINERS),

@@ -12,10 +12,10 @@ use crate::app_info;
 use crate::control::Collect;
 use crate::engine::books::Account;
 use crate::engine::status::Board;
-use crate::engine::{DrainReport, Engine, EngineConfig, EngineError, Limits};
+use crate::engine::{DrainReport, Engine, EngineConfig, EngineError, Limits, View};
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};
-use crate::instance_config::InstanceConfig;
+use crate::instance_config::{DiagnosticLogs, InstanceConfig};
 use crate::layout::{Layout, StateDir};
 use crate::pipeline::{Destination, Pipeline};
 use crate::ship::Clients;
@@ -23,6 +23,7 @@ use crate::ship::Clients;
 /// The data half, started.
 pub struct Data {
     engine: Engine,
+    clients: Arc<EndpointClients>,
 }
 
 /// What is told about the end, on standard output.
@@ -81,6 +82,7 @@ impl Data {
         if let Some(concurrency) = instance.send_concurrency {
             limits.lane_concurrency = concurrency;
         }
+        limits.keeps_profiles = instance.diagnostic_logs != DiagnosticLogs::Never;
         limits.read_bytes_per_second = instance.reading.bytes_per_second;
         limits.discard_older_than = instance.reading.discard_older_than;
         if let Some(bytes) = instance.reading.event_bytes_max {
@@ -98,13 +100,15 @@ impl Data {
             machine_uuid: identity.uuid.clone(),
             limits,
         };
-        let clients = EndpointClients {
+        let clients = Arc::new(EndpointClients {
             access_key: instance.access_key.clone(),
             config_path: instance.path.display().to_string(),
             user_agent: user_agent(env, host),
             by_endpoint: Mutex::default(),
-        };
-        Ok(Self { engine: Engine::start(config, clients)? })
+        });
+        let of_engine = Arc::clone(&clients);
+        let engine = Engine::start(config, move |destination: &Destination| of_engine.client(destination))?;
+        Ok(Self { engine, clients })
     }
 
     /// For the end of the pod: everything that is still written is delivered too, until `deadline`.
@@ -120,6 +124,16 @@ impl Data {
     /// Other tags of the file that ALIYUN_LOG_FILE_TAGS names.
     pub fn set_file_tags(&self, tags: Vec<(String, String)>) {
         self.engine.set_file_tags(tags);
+    }
+
+    /// For who asks the engine beside the owner of this.
+    pub fn view(&self) -> View {
+        self.engine.view()
+    }
+
+    /// What talks to the data endpoints; connections are shared.
+    pub fn clients(&self) -> Arc<dyn Clients> {
+        Arc::<EndpointClients>::clone(&self.clients)
     }
 
     /// Returns when the first config collects.

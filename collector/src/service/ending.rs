@@ -11,11 +11,15 @@ use super::account;
 use super::data::{Data, Drained};
 use super::vitals::Vitals;
 use super::{INTERRUPTED, NOT_DELIVERED};
+use crate::diagnostics::Diagnostics;
 use crate::layout::{BEAT_INTERVAL, Phase};
 
 /// What the drain may overrun its deadline before it is given up. Source: own choice; together with
 /// the default grace it stays below the kubelet's 30 s.
 pub const DRAIN_SLACK: Duration = Duration::from_secs(2);
+
+/// Longest time for the last diagnostic logs, after everything else. Source: own choice; the vendor's agent takes none.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
 
 /// "No deadline", as a time from now.
 const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -75,9 +79,11 @@ impl Ending {
     }
 }
 
-/// Delivers what is left and gives the account; the value is the exit code.
+/// Delivers what is left, gives the account, and then tells the last of `diagnostics`, as long as there is time; the value is
+/// the exit code.
 pub async fn end(
     data: &Data,
+    diagnostics: Option<Diagnostics>,
     ending: Ending,
     grace: Duration,
     vitals: &mut Vitals,
@@ -87,11 +93,18 @@ pub async fn end(
     vitals.enter(Phase::Draining);
     let mut why = ending;
     loop {
+        let begun = Instant::now();
         let limit = if why.has_deadline() { grace + DRAIN_SLACK } else { FAR };
         let drain = tokio::time::timeout(limit, why.drain(data, grace));
         match wait(drain, vitals, stop).await {
             Waited::Ended(Ok(drained)) => {
                 account::give(ending.name(), &drained, termination_log);
+                let left =
+                    if why.has_deadline() { grace.saturating_sub(begun.elapsed()) } else { LAST_WORDS_MAX };
+                if let Some(diagnostics) = diagnostics.filter(|_| !left.is_zero()) {
+                    // A second signal ends them.
+                    wait(diagnostics.finish(left.min(LAST_WORDS_MAX)), vitals, stop).await;
+                }
                 return if drained.is_delivered() { 0 } else { NOT_DELIVERED };
             }
             Waited::Ended(Err(_)) => {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -157,6 +158,12 @@ fn metrics(board: &Board) -> String {
     };
     family("ready", "gauge", vec![(String::new(), u64::from(board.is_ready()))]);
     family("requests_under_way", "gauge", vec![(String::new(), status.requests_under_way)]);
+    let gauges = &board.gauges;
+    for (fate, count) in [("sent", &gauges.diagnostics_sent), ("dropped", &gauges.diagnostics_dropped)] {
+        let samples = vec![(String::new(), count.load(Ordering::Relaxed))];
+        family(&format!("diagnostic_logs_{fate}_total"), "counter", samples);
+    }
+    family("alarms_lost_total", "counter", vec![(String::new(), board.alarms.lost())]);
     let labels: Vec<String> =
         status.pipelines.iter().map(|p| format!("{{config=\"{}\"}}", escaped(&p.name))).collect();
     let all = || labels.iter().cloned().zip(&status.pipelines);
@@ -186,13 +193,15 @@ mod tests {
         let board = Board::default();
         board.pipeline("a\"b").counters.add(Counter::LogsSent, 3);
         board.pipeline("c").counters.add(Counter::LogsSent, 4);
+        board.gauges.diagnostics_dropped.store(5, Ordering::Relaxed);
         let text = respond("GET /metrics?x=1 HTTP/1.1", &board, Duration::ZERO);
         let samples = "# TYPE collector_logs_sent_total counter\n\
                        collector_logs_sent_total{config=\"a\\\"b\"} 3\ncollector_logs_sent_total{config=\"c\"} 4\n";
         assert!(text.contains(samples), "{text}");
+        assert!(text.contains("\ncollector_diagnostic_logs_dropped_total 5\n"), "{text}");
         let body = text.split_once("\r\n\r\n").unwrap().1;
         assert!(text.contains(&format!("content-length: {}\r\n", body.len())), "{text}");
-        assert!(!metrics(&Board::default()).contains("logs_sent"), "nothing collects");
+        assert!(!metrics(&Board::default()).contains("collector_logs_sent"), "nothing collects");
     }
 
     #[test]

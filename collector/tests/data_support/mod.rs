@@ -49,6 +49,12 @@ struct Inner {
     standing: Option<Fault>,
     requests: usize,
     refuse_above_logs: Option<usize>,
+    /// Answer to GetLogging; none: there is no project logging.
+    logging: Option<String>,
+    logging_asked: usize,
+    /// Requests to these Logstores fail like this; they are no part of what is counted otherwise.
+    bad_logstores: HashMap<String, Fault>,
+    bad_requests: usize,
 }
 
 impl Inner {
@@ -103,6 +109,22 @@ impl Sink {
     /// The answer, or what to do instead of answering.
     fn take(&self, request: &Request) -> Result<String, Fault> {
         self.with(|inner| {
+            if request.head.starts_with("GET /logging") {
+                inner.logging_asked += 1;
+                return Ok(match &inner.logging {
+                    Some(logging) => {
+                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{logging}", logging.len())
+                    }
+                    None => refusal(404, "LoggingNotExist"),
+                });
+            }
+            let bad = inner.bad_logstores.get(&request.logstore()).copied();
+            inner.bad_requests += usize::from(bad.is_some());
+            match bad {
+                Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
+                Some(fault) => return Err(fault),
+                None => {}
+            }
             inner.requests += 1;
             let fault = inner.faults.pop_front().or(inner.standing);
             if inner.refuse_above_logs.is_none()
@@ -154,6 +176,43 @@ impl Sink {
         self.with(|inner| inner.refuse_above_logs = Some(logs));
     }
 
+    /// The project has project logging, of these types, into this Logstore of this project.
+    pub fn set_logging(&self, project: &str, types: &[&str], logstore: &str) {
+        let detail = |kind: &&str| serde_json::json!({"type": kind, "logstore": logstore});
+        let details: Vec<serde_json::Value> = types.iter().map(detail).collect();
+        let logging = serde_json::json!({"loggingProject": project, "loggingDetails": details});
+        self.with(|inner| inner.logging = Some(logging.to_string()));
+    }
+
+    /// How often somebody asked for project logging.
+    pub fn logging_asked(&self) -> usize {
+        self.with(|inner| inner.logging_asked)
+    }
+
+    /// Requests to a Logstore fail like this, until told otherwise.
+    pub fn fail_logstore(&self, logstore: &str, fault: Option<Fault>) {
+        self.with(|inner| match fault {
+            Some(fault) => drop(inner.bad_logstores.insert(logstore.to_owned(), fault)),
+            None => drop(inner.bad_logstores.remove(logstore)),
+        });
+    }
+
+    /// How many requests came for Logstores that fail.
+    pub fn bad_requests(&self) -> usize {
+        self.with(|inner| inner.bad_requests)
+    }
+
+    /// The groups of a Logstore that have this topic.
+    pub fn groups_of(&self, logstore: &str, topic: &str) -> Vec<LogGroup> {
+        self.with(|inner| {
+            let groups = inner
+                .groups
+                .iter()
+                .filter(|(to, group)| to == logstore && group.topic.as_deref() == Some(topic));
+            groups.map(|(_, group)| group.clone()).collect()
+        })
+    }
+
     pub fn requests(&self) -> usize {
         self.with(|inner| inner.requests)
     }
@@ -200,11 +259,19 @@ impl Sink {
 
     /// Makes clients that talk to this sink.
     pub fn clients(&self) -> impl Fn(&Destination) -> Result<Client, String> + Send + Sync + 'static {
+        self.patient_clients(Duration::from_millis(500))
+    }
+
+    /// The same, which wait so long for an answer.
+    pub fn patient_clients(
+        &self,
+        request_timeout: Duration,
+    ) -> impl Fn(&Destination) -> Result<Client, String> + Send + Sync + 'static {
         let endpoint = self.endpoint();
         move |_| {
             let endpoint = endpoint.parse().map_err(|e| format!("{e}"))?;
             let mut config = ClientConfig::new(endpoint, AccessKey::new("id", "secret"));
-            config.request_timeout = Duration::from_millis(500);
+            config.request_timeout = request_timeout;
             Client::new(config).map_err(|e| e.to_string())
         }
     }

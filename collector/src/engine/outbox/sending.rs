@@ -21,7 +21,27 @@ pub struct LaneProfile {
     pub is_blocked: bool,
 }
 
+/// How many lanes there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaneCounts {
+    pub all: u64,
+    /// Without room for more.
+    pub full: u64,
+    /// Whose last request failed.
+    pub failing: u64,
+}
+
 impl Outbox {
+    pub fn lane_counts(&self) -> LaneCounts {
+        let mut counts = LaneCounts::default();
+        for lane in self.lanes.values() {
+            counts.all += 1;
+            counts.full += u64::from(!lane.has_room(&self.limits, self.under_way_bytes));
+            counts.failing += u64::from(lane.sending.is_failing);
+        }
+        counts
+    }
+
     /// A request to `destination` failed, and will be sent again.
     pub fn note_failure(&mut self, destination: &Destination, trouble: Trouble) {
         let lane = self.by_destination.get(destination).and_then(|id| self.lanes.get_mut(id));

@@ -19,6 +19,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("default_access_key", key_pair.clone()),
         ("default_access_key_id", key_pair),
         ("default_tail_limit_kb", json!({"default_tail_limit_kb": 7})),
+        ("diagnostic_logs", json!({"diagnostic_logs": true})),
         ("discard_old_data", json!({"discard_old_data": true})),
         ("exit_flushout_duration", json!({"exit_flushout_duration": 5000})),
         ("exit_on_idle", json!({"exit_on_idle": true})),

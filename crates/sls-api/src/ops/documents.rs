@@ -8,6 +8,7 @@
 mod account;
 mod calls;
 mod jobs;
+mod logging;
 mod logstore;
 mod project;
 pub mod stored_as;
@@ -19,6 +20,7 @@ use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 
 pub use account::{BUILT_IN_RESOURCES, BUILT_IN_TOPOSTORES};
 pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
+pub use logging::{GetLogging, Logging, LoggingDetail};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]
