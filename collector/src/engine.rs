@@ -15,6 +15,7 @@ mod delivery;
 pub mod drain;
 mod feed;
 mod files;
+mod guard;
 mod idle;
 mod leave;
 pub mod outbox;
@@ -97,6 +98,12 @@ pub struct Limits {
     pub poll_interval: Duration,
     /// How often directories are listed although there are notifications.
     pub safety_poll_interval: Duration,
+    /// Bytes that the volume of log files may hold; `None`: nobody watches.
+    pub log_volume_bytes: Option<u64>,
+    /// Rotated files that are delivered are unlinked when the volume becomes full.
+    pub unlinks_collected: bool,
+    /// How often the volume is looked at. Source: own choice; the kubelet looks each minute or so.
+    pub volume_interval: Duration,
     /// What was read of files that are gone is kept for the next profile.
     pub keeps_profiles: bool,
     /// Files that were not modified for this long before the engine started are old: without a
@@ -127,6 +134,9 @@ impl Default for Limits {
             checkpoint_retry: Duration::from_secs(10),
             poll_interval: Duration::from_secs(1),
             safety_poll_interval: Duration::from_secs(60),
+            log_volume_bytes: None,
+            unlinks_collected: false,
+            volume_interval: Duration::from_secs(10),
             keeps_profiles: true,
             old_file_age: Duration::from_secs(600),
         }

@@ -23,6 +23,7 @@ mod keys;
 mod life;
 mod reading;
 mod variables;
+mod volume;
 
 pub use address::{HostPort, InvalidAddress};
 pub use diagnostic_logs::DiagnosticLogs;
@@ -30,6 +31,7 @@ use keys::Parameters;
 pub use keys::kind;
 pub use life::Life;
 pub use reading::Reading;
+pub use volume::LogVolume;
 
 /// Default and bounds of `heartbeat_interval`. Source: collector.md §5.3; bounds: own choice.
 pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
@@ -73,6 +75,7 @@ pub struct InstanceConfig {
     pub life: Life,
     /// How files are read.
     pub reading: Reading,
+    pub log_volume: LogVolume,
     /// Whether the service is told of the collector itself.
     pub diagnostic_logs: DiagnosticLogs,
     /// Requests in flight to the data endpoint.
@@ -151,6 +154,7 @@ impl InstanceConfig {
                 .map_or(GRACE_DEFAULT, Duration::from_millis),
             life: Life::read(&mut parameters, env),
             reading: Reading::read(&mut parameters),
+            log_volume: LogVolume::read(&mut parameters),
             diagnostic_logs: DiagnosticLogs::read(&mut parameters),
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)

@@ -2,7 +2,7 @@
 //! test holds the two together.
 //!
 //! Names: collector.md §4.2 (LoongCollector's AlarmManager). Levels are the vendor's three; which alarm has which is
-//! our choice: a warning loses nothing, an error holds logs up or drops what a config says may be dropped, and what is
+//! our choice (and LOG_VOLUME_USAGE_ALARM is ours): a warning loses nothing, an error holds logs up or drops what a config says may be dropped, and what is
 //! critical loses logs that should have arrived.
 
 /// How bad it is.
@@ -145,6 +145,10 @@ alarms! {
         "the config server cannot be reached, or refuses this collector; counted in heartbeats",
         "nothing: the configs that are known go on",
         "check `config_server_list`, the network, and the ids of this collector";
+    LogVolumeUsage = "LOG_VOLUME_USAGE_ALARM", Warning,
+        "log files take more than 70 % of `log_volume_size_limit`; counted in looks, six a minute (not one of the vendor's)",
+        "nothing yet; a pod whose emptyDir is fuller than its `sizeLimit` is evicted, with all that is not sent",
+        "see whether sending keeps up, keep fewer rotated files, raise both limits, or set `unlink_collected_logs`";
     SendQuotaExceed = "SEND_QUOTA_EXCEED_ALARM", Error,
         "the server refuses requests because the write quota of the project or of a shard is used up; counted in \
          requests",

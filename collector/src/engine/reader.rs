@@ -6,7 +6,7 @@
 //! that fails as they like.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +18,7 @@ use super::Limits;
 use super::books::Accounts;
 use super::changes::DirectoryUse;
 use super::drain::Drain;
+use super::guard::Guard;
 use super::idle::Idle;
 use super::outbox::{Carrier, Outbox};
 use super::pace::Pace;
@@ -73,6 +74,14 @@ pub struct Settings {
     pub old_before: SystemTime,
 }
 
+impl Settings {
+    /// Where a path of a config lies.
+    pub(super) fn on_disk(&self, shown: &Path) -> PathBuf {
+        let below = |root: &PathBuf| root.join(shown.strip_prefix("/").unwrap_or(shown));
+        self.root.as_ref().map_or_else(|| shown.to_owned(), below)
+    }
+}
+
 /// See the module.
 pub struct Reader {
     pub(super) settings: Settings,
@@ -99,6 +108,7 @@ pub struct Reader {
     /// Of the files that are followed no longer.
     pub(super) accounts: Accounts,
     pub(super) departed: Departed,
+    pub(super) guard: Guard,
     pub(super) board: Arc<Board>,
     pub(super) next_key: u64,
     next_pipeline: u32,
@@ -141,6 +151,7 @@ impl Reader {
             idle: Idle::default(),
             accounts: Accounts::default(),
             departed: Departed::default(),
+            guard: Guard::default(),
             board,
             next_pipeline: 0,
             changes: Vec::new(),
@@ -290,6 +301,7 @@ impl Reader {
         self.step_drain(now);
         self.release_numbered(now);
         self.step_idle(now);
+        self.guard_volume(now);
         self.save_if_due(now);
         self.release_memory_if_idle(now);
         self.board.gauges.blocks_read.fetch_add(blocks as u64, Ordering::Relaxed);
@@ -360,6 +372,7 @@ impl Reader {
             self.outbox.next_due(),
             self.save_at,
             self.release_at,
+            self.next_look_at_volume(),
             match &self.drain {
                 Some(drain) => drain.next_step(),
                 None => self.idle.next_step(), // nobody looks any more once a drain has begun

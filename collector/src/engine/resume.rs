@@ -328,7 +328,7 @@ impl Reader {
 }
 
 /// True if `shown` may be the rotated or copied file of the live one beside it.
-fn is_rotated_beside(live: &Path, shown: &Path) -> bool {
+pub(super) fn is_rotated_beside(live: &Path, shown: &Path) -> bool {
     let names = live.file_name().zip(shown.file_name());
     live.parent() == shown.parent() && names.is_some_and(|(live, name)| may_be_rotated(live, name))
 }

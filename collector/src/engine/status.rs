@@ -66,6 +66,10 @@ pub struct Gauges {
     /// Times that other configs came into force, and when the config server or a file gave them last.
     pub config_updates: AtomicU64,
     pub last_config_update: AtomicU64,
+    /// What log files take on their volume, and may take; 0 if nobody watches. And how many were unlinked.
+    pub volume_used_bytes: AtomicU64,
+    pub volume_limit_bytes: AtomicU64,
+    pub unlinked_files: AtomicU64,
     /// Diagnostic logs that the service has, and those that it did not take.
     pub diagnostics_sent: AtomicU64,
     pub diagnostics_dropped: AtomicU64,

@@ -115,6 +115,12 @@ pub const KEYS: &[Setting] = &[
     ("inotify_black_list", POLLING),
     ("input_flow_control", NoEffect("reading waits for sending always")),
     ("log_parse_error", NoEffect("logs that do not parse are always reported, one message a minute")),
+    (
+        "log_volume_size_limit",
+        Honoured(
+            "`sizeLimit` of the volume of log files, in bytes or as `1Gi`: above 70 % there is an alarm; none",
+        ),
+    ),
     ("logreader_filedeleted_remove_interval", FILES_STAY_OPEN),
     ("logreader_max_rotate_queue_size", FILES_STAY_OPEN),
     ("machine_cpu_usage_threshold", RESOURCES),
@@ -164,6 +170,12 @@ pub const KEYS: &[Setting] = &[
     ("tasksite", Honoured("directory of cornerstone and tombstone")),
     ("termination_log", Honoured("file of the account at the end; /dev/termination-log")),
     ("truncate_pos_skip_bytes", NoEffect("a truncated file is read from its beginning")),
+    (
+        "unlink_collected_logs",
+        Honoured(
+            "above 70 % of `log_volume_size_limit`, unlink rotated files that are delivered; only if it is `true`",
+        ),
+    ),
     (
         "user_config_file_path",
         NoEffect("local configs are in user_local_config.json, user_config.d and config/local"),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sls_api::sign::Secret;
 
 use super::catalog::{self, Standing};
+use super::volume;
 use crate::env::Env;
 
 /// Kind of a JSON value, for messages; never its content, which may be a secret.
@@ -130,6 +131,29 @@ impl<'e> Parameters<'e> {
                 "{} must be a whole number from {low} to {high}, not {}; the default is used",
                 given.by,
                 if let Some(number) = number { number.to_string() } else { kind(&given.value).to_owned() },
+            ));
+        }
+        valid
+    }
+
+    /// A number of bytes within bounds, as such or as a quantity of Kubernetes.
+    pub fn quantity(&mut self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let given = self.given(key)?;
+        let bytes = match &given.value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => volume::bytes_of(text),
+            _ => None,
+        };
+        let valid = bytes.filter(|bytes| bounds.contains(bytes));
+        if valid.is_none() {
+            let (low, high) = (bounds.start(), bounds.end());
+            let found = match &given.value {
+                value @ (Value::Number(_) | Value::String(_)) => value.to_string(),
+                other => kind(other).to_owned(),
+            };
+            self.notice(format!(
+                "{} must be bytes or a quantity such as 1Gi, from {low} to {high}, not {found}; it is not used",
+                given.by
             ));
         }
         valid

@@ -82,6 +82,8 @@ impl Data {
         if let Some(concurrency) = instance.send_concurrency {
             limits.lane_concurrency = concurrency;
         }
+        limits.log_volume_bytes = instance.log_volume.size_limit;
+        limits.unlinks_collected = instance.log_volume.unlinks_collected;
         limits.keeps_profiles = instance.diagnostic_logs != DiagnosticLogs::Never;
         limits.read_bytes_per_second = instance.reading.bytes_per_second;
         limits.discard_older_than = instance.reading.discard_older_than;

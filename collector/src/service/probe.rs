@@ -163,6 +163,14 @@ fn metrics(board: &Board) -> String {
         let samples = vec![(String::new(), count.load(Ordering::Relaxed))];
         family(&format!("diagnostic_logs_{fate}_total"), "counter", samples);
     }
+    for (name, value) in [("used", &gauges.volume_used_bytes), ("limit", &gauges.volume_limit_bytes)] {
+        let value = value.load(Ordering::Relaxed);
+        // Nobody watches the volume unless it has a limit.
+        let samples = (value > 0).then(|| (String::new(), value));
+        family(&format!("log_volume_{name}_bytes"), "gauge", samples.into_iter().collect());
+    }
+    let unlinked = gauges.unlinked_files.load(Ordering::Relaxed);
+    family("unlinked_files_total", "counter", vec![(String::new(), unlinked)]);
     family("alarms_lost_total", "counter", vec![(String::new(), board.alarms.lost())]);
     let labels: Vec<String> =
         status.pipelines.iter().map(|p| format!("{{config=\"{}\"}}", escaped(&p.name))).collect();

@@ -27,6 +27,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("heartbeat_interval", json!({"heartbeat_interval": 3})),
         ("http_probe_port", json!({"http_probe_port": 7953})),
         ("ilogtail_tags", json!({"ilogtail_tags": {"team": "web"}})),
+        ("log_volume_size_limit", json!({"log_volume_size_limit": "1Gi"})),
         ("max_bytes_per_sec", json!({"max_bytes_per_sec": 2_097_152})),
         ("max_read_buffer_size", json!({"max_read_buffer_size": 65_536})),
         ("primary_region", json!({"primary_region": "cn-beijing"})),
@@ -34,6 +35,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("shared_state_path", json!({"shared_state_path": "/shared"})),
         ("tasksite", json!({"tasksite": "/tasksite"})),
         ("termination_log", json!({"termination_log": "/tmp/account"})),
+        ("unlink_collected_logs", json!({"log_volume_size_limit": "1Gi", "unlink_collected_logs": true})),
         ("working_hostname", json!({"working_hostname": "pod-1"})),
         ("working_ip", json!({"working_ip": "10.1.2.3"})),
     ]
