@@ -132,6 +132,7 @@ fn pipeline(directory: &Path, form: Form, parse: Parse) -> Pipeline {
             flush_timeout: Duration::from_secs(60),
             encoding: Default::default(),
             position_meta: Default::default(),
+            delay_alarm_bytes: 200 << 20,
         },
         multiline: Multiline::SingleLine,
         parse,

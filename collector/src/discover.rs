@@ -270,6 +270,7 @@ mod tests {
             flush_timeout: Duration::from_secs(60),
             encoding: Default::default(),
             position_meta: Default::default(),
+            delay_alarm_bytes: 200 << 20,
         }
     }
 

@@ -67,9 +67,6 @@ pub struct Limits {
     pub old_log_age: Duration,
     /// Logs that say a time longer ago are dropped; `None`: none are.
     pub discard_older_than: Option<Duration>,
-    /// There is an alarm while more bytes of one file than this are not read yet. Source: default of
-    /// `delayAlarmBytes` (collector.md §2.1).
-    pub delay_alarm_bytes: u64,
     /// A longer event is sent in pieces.
     pub event_bytes_max: usize,
     /// Bytes of log text in one request. Source: Logtail's batch size (collector.md §3.3).
@@ -119,7 +116,6 @@ impl Default for Limits {
             read_bytes_per_second: None,
             old_log_age: OLD_LOG_AGE,
             discard_older_than: None,
-            delay_alarm_bytes: 200 * 1024 * 1024,
             event_bytes_max: EVENT_BYTES_MAX,
             group_text_bytes_max: 512 * 1024,
             group_logs_max: 4000,

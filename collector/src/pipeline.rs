@@ -81,6 +81,8 @@ pub struct FileInput {
     pub flush_timeout: Duration,
     pub encoding: Encoding,
     pub position_meta: PositionMeta,
+    /// There is an alarm while more bytes of one file than this are not read yet; default 200 MiB.
+    pub delay_alarm_bytes: u64,
 }
 
 /// What a log says of the place it was read from (`enable_log_position_meta`).

@@ -162,15 +162,10 @@ fn the_beginning_of_an_old_file_that_is_skipped() {
 #[test]
 fn a_backlog_is_raised_at_each_look_until_it_is_read() {
     let mut rig = Rig::new();
-    rig.limits = Limits {
-        delay_alarm_bytes: 1_000,
-        block_bytes: 1_024,
-        lane_parcels_max: 1,
-        group_text_bytes_max: 500,
-        ..Limits::default()
-    };
+    rig.limits =
+        Limits { block_bytes: 1_024, lane_parcels_max: 1, group_text_bytes_max: 500, ..Limits::default() };
     rig.append("a.log", "0123456789\n".repeat(1_000));
-    rig.start(vec![simple()]);
+    rig.start(vec![simple_on(|input| input.delay_alarm_bytes = 1_000)]);
     rig.wait_ms(7_000); // nothing is acknowledged, so reading waits
     let look = |rig: &mut Rig| {
         let now = rig.now();

@@ -98,7 +98,7 @@ alarms! {
         "these bytes, as `tailExisted` or `tail_size_kb` asks",
         "raise `tail_size_kb` if they are wanted, before the collector starts";
     ReadLogDelay = "READ_LOG_DELAY_ALARM", Warning,
-        "more than 200 MiB of a file are not read yet; counted in looks at it, two a minute",
+        "more than `delayAlarmBytes` (200 MiB) of a file are not read yet; counted in looks at it, two a minute",
         "nothing while the file is there",
         "see whether sending is slow or fails (`send_…` of `logtail_profile`), or `max_bytes_per_sec` is too low";
     OpenLogfileFail = "OPEN_LOGFILE_FAIL_ALARM", Error,

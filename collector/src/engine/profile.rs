@@ -178,23 +178,22 @@ impl Reader {
 
     /// Raises an alarm for each file of which much is not read.
     pub fn look_for_delays(&mut self, now: Now) {
-        let most = self.settings.limits.delay_alarm_bytes;
         for file in self.files.values_mut().filter(|file| file.is_read()) {
+            let Some(running) = self.pipelines.get(&file.pipeline) else { continue };
             let behind = file.behind();
-            let was_far_behind = std::mem::replace(&mut file.is_far_behind, behind > most);
-            if behind <= most {
+            let is_far_behind = behind > running.config.input.delay_alarm_bytes;
+            let was_far_behind = std::mem::replace(&mut file.is_far_behind, is_far_behind);
+            if !is_far_behind {
                 continue;
             }
             let path = file.at.shown.display();
             if !was_far_behind {
                 warn!(%path, bytes = behind, "reading is far behind");
             }
-            if let Some(running) = self.pipelines.get(&file.pipeline) {
-                self.board.alarms.raise(Alarm::ReadLogDelay, "", &running.subject, 1, || {
-                    let seconds = now.mono.saturating_duration_since(file.read_at).as_secs();
-                    format!("{behind} bytes of {path} are not read yet; it was read {seconds} s ago")
-                });
-            }
+            self.board.alarms.raise(Alarm::ReadLogDelay, "", &running.subject, 1, || {
+                let seconds = now.mono.saturating_duration_since(file.read_at).as_secs();
+                format!("{behind} bytes of {path} are not read yet; it was read {seconds} s ago")
+            });
         }
     }
 }

@@ -19,6 +19,9 @@ const TAIL_SIZE_KB_MAX: u64 = 100 * 1024 * 1024;
 /// Default of `FlushTimeoutSecs`. Source: collector.md §2.2 (60 s, 5 s in older versions).
 const FLUSH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// Default of `ReadDelayAlertThresholdBytes`. Source: `delayAlarmBytes` (collector.md §2.1).
+const DELAY_ALARM_BYTES: u64 = 200 * 1024 * 1024;
+
 /// Most hash keys of a file. Source: collector.md §3.3.
 const EXACTLY_ONCE_MAX: i64 = 512;
 
@@ -68,6 +71,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
     section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
     section.without_effect(&["Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], findings);
     let exactly_once = exactly_once(&mut section, findings);
+    let delay_alarm_bytes = delay_alarm_bytes(&mut section, findings);
     section.finish(findings);
     let (directory, file_pattern) = place?;
     let files = FileInput {
@@ -79,6 +83,7 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
         flush_timeout,
         encoding,
         position_meta,
+        delay_alarm_bytes,
     };
     Some(Input { files, multiline: multiline?, exactly_once })
 }
@@ -93,6 +98,18 @@ fn tail_kb(section: &mut Section, findings: &mut Findings) -> u64 {
     };
     findings.notice(section.field("TailSizeKB"), format!("must be {wanted}; {used} is used"));
     used
+}
+
+/// `ReadDelayAlertThresholdBytes`.
+fn delay_alarm_bytes(section: &mut Section, findings: &mut Findings) -> u64 {
+    let Some(bytes) = section.integer("ReadDelayAlertThresholdBytes", findings) else {
+        return DELAY_ALARM_BYTES;
+    };
+    u64::try_from(bytes).ok().filter(|bytes| *bytes > 0).unwrap_or_else(|| {
+        let message = format!("must be 1 or more; {DELAY_ALARM_BYTES} is used");
+        findings.notice(section.field("ReadDelayAlertThresholdBytes"), message);
+        DELAY_ALARM_BYTES
+    })
 }
 
 /// `EnableExactlyOnce` is a number; 0 is off.

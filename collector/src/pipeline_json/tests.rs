@@ -92,7 +92,7 @@ fn a_regex_config_becomes_a_pipeline() {
         &valid(),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -108,7 +108,7 @@ fn without_processors_the_whole_line_is_the_content() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -134,7 +134,7 @@ fn everything_that_is_supported_is_read() {
         }),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
             begins at \A(?:\d+ .*)\z
             whole event in line
             Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600), year: None, precise: None }
@@ -315,7 +315,7 @@ fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -380,7 +380,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(simple),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -390,7 +390,7 @@ fn the_translation_of_classic_configs_is_understood() {
         "maxDepth": 0, "logBeginRegex": r"\d+-.*", "regex": r"(\S+) (.*)", "key": ["time", "rest"],
         "timeFormat": "%Y-%m-%d", "adjustTimezone": true, "logTimezone": "GMT+08:00", "discardUnmatch": false,
         "enableRawLog": true, "topicFormat": "customized://web", "tailExisted": true, "dockerFile": true,
-        "preserve": false, "preserveDepth": 2, "shardHashKey": ["__source__"],
+        "preserve": false, "preserveDepth": 2, "delayAlarmBytes": 5000, "shardHashKey": ["__source__"],
         "fileEncoding": "gbk", "filterKey": ["rest"], "filterRegex": ["a.*"], "discardNonUtf8": true,
         "sensitive_keys": [{"key": "rest", "type": "md5", "regex_begin": "pw=", "regex_content": "[^,]+",
             "all": true}],
@@ -400,7 +400,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(everything),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") } }
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") }, delay_alarm_bytes: 5000 }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800), year: None, precise: None }

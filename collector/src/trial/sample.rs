@@ -142,6 +142,7 @@ mod tests {
             flush_timeout: Duration::from_secs(1),
             encoding: Encoding::Utf8,
             position_meta: PositionMeta::default(),
+            delay_alarm_bytes: 200 << 20,
         };
         let now = Instant::now();
         assert_eq!(find(&input, Some(dir.path()), now + Duration::from_secs(3600)).len(), 2);

@@ -419,6 +419,7 @@ pub fn simple() -> Pipeline {
             flush_timeout: Duration::from_secs(60),
             encoding: Default::default(),
             position_meta: Default::default(),
+            delay_alarm_bytes: 200 << 20,
         },
         multiline: Multiline::SingleLine,
         parse: Parse::Simple { key: "content".to_owned() },

@@ -359,3 +359,18 @@ fn a_place_to_begin_that_there_cannot_be_is_a_notice() {
         check_part(&config, expected, |pipeline| pipeline.input.tail_bytes.to_string());
     }
 }
+
+#[test]
+fn a_backlog_that_raises_an_alarm_is_at_least_a_byte() {
+    for (bytes, expected) in [
+        (5000, expect!["5000"]),
+        (
+            0,
+            expect!["209715200 inputs[0].ReadDelayAlertThresholdBytes: must be 1 or more; 209715200 is used"],
+        ),
+    ] {
+        let mut config = valid();
+        config["inputs"][0]["ReadDelayAlertThresholdBytes"] = bytes.into();
+        check_part(&config, expected, |pipeline| pipeline.input.delay_alarm_bytes.to_string());
+    }
+}

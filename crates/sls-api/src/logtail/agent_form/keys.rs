@@ -36,7 +36,7 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     ("create_time", Silent),
     ("customized_fields", WithoutEffect("")),
     ("defaultEndpoint", Own),
-    ("delay_alarm_bytes", WithoutEffect("")),
+    ("delay_alarm_bytes", Detail("delayAlarmBytes")),
     ("delay_skip_bytes", WithoutEffect("")),
     ("delimiter_quote", Detail("quote")),
     ("delimiter_separator", Detail("separator")),

@@ -39,6 +39,10 @@ pub(super) fn input_file(fields: Fields<'_>, log_type: LogType) -> Result<Value,
         let depth = fields.number("preserveDepth")?.unwrap_or_default();
         input.insert("PreservedDirDepth".into(), json!(depth));
     }
+    // Source of the name: LoongCollector's `FileReaderOptions`.
+    if let Some(bytes @ 1..) = fields.number("delayAlarmBytes")? {
+        input.insert("ReadDelayAlertThresholdBytes".into(), json!(bytes));
+    }
     let exclude_dirs = fields.texts("dirPatternBlackList")?;
     if !exclude_dirs.is_empty() {
         input.insert("ExcludeDirs".into(), json!(exclude_dirs));

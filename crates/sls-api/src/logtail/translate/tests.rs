@@ -182,14 +182,14 @@ fn the_flusher_points_where_it_is_told() {
 fn advanced_settings_of_reading_are_kept() {
     let detail = with(
         nginx(),
-        json!({"tailExisted": true, "dockerFile": true, "preserve": false, "preserveDepth": 2,
+        json!({"tailExisted": true, "dockerFile": true, "preserve": false, "preserveDepth": 2, "delayAlarmBytes": 7,
                "advanced": {"tail_size_kb": 10, "force_multiconfig": true, "exactly_once_concurrency": 8,
                             "blacklist": {"filename_blacklist": ["*.gz"]}}}),
     );
     check(
         detail,
         expect![[r#"
-            {"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":100,"FileEncoding":"utf8","TailingAllMatchedFiles":true,"EnableContainerDiscovery":true,"PreservedDirDepth":2,"TailSizeKB":10,"AllowingIncludedByMultiConfigs":true,"EnableExactlyOnce":8,"ExcludeFiles":["*.gz"]}
+            {"Type":"input_file","FilePaths":["/var/log/nginx/**/access.log"],"MaxDirSearchDepth":100,"FileEncoding":"utf8","TailingAllMatchedFiles":true,"EnableContainerDiscovery":true,"PreservedDirDepth":2,"ReadDelayAlertThresholdBytes":7,"TailSizeKB":10,"AllowingIncludedByMultiConfigs":true,"EnableExactlyOnce":8,"ExcludeFiles":["*.gz"]}
         "#]],
     );
 }
