@@ -4,9 +4,7 @@
 //! end of all work → drain → account → exit code. Everything runs on one thread, so that a main loop that hangs stops the beat that
 //! `status` looks at. Called by `cli`.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,12 +18,13 @@ use crate::diagnostics::{self, Diagnostics, Intervals};
 use crate::engine::Limits;
 use crate::env::Env;
 use crate::identity::{GroupIds, Host, Instance};
-use crate::instance_config::{ConfigError, DiagnosticLogs, FILE_BYTES_MAX, HostPort, InstanceConfig};
+use crate::instance_config::{ConfigError, DiagnosticLogs, HostPort, InstanceConfig};
 use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
 use crate::tags;
 
 mod account;
+mod config_file;
 mod data;
 mod ending;
 mod file_tags;
@@ -34,6 +33,7 @@ mod status_log;
 mod tasksite;
 mod vitals;
 
+use config_file::{names_a_server, read_config};
 use data::Data;
 use ending::{DRAIN_SLACK, Ending, StopSignals, end};
 use file_tags::FileTags;
@@ -378,29 +378,4 @@ enum End {
     Stop(Ending),
     /// A thread or task has panicked: what it did is not done any more.
     Broken,
-}
-
-fn read_config(env: &Env, layout: &Layout) -> Result<InstanceConfig, ConfigError> {
-    let path = env.config_path();
-    let content = read_file(&path, &layout.on_disk(&path))?;
-    InstanceConfig::parse(&path, content.as_deref(), env)
-}
-
-/// `None` when there is no file.
-fn read_file(path: &Path, on_disk: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    match fs::metadata(on_disk) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-        Ok(meta) if meta.len() > FILE_BYTES_MAX => {
-            return Err(ConfigError::TooLarge { path: path.to_owned() });
-        }
-        Ok(_) => {}
-    }
-    fs::read(on_disk).map(Some).map_err(unreadable)
-}
-
-/// Has the file become one that names a config server? A file that is wrong now may be right later.
-fn names_a_server(env: &Env, layout: &Layout) -> bool {
-    read_config(env, layout).is_ok_and(|instance| !instance.config_servers.is_empty())
 }
