@@ -10,6 +10,7 @@ use sls_api::Json;
 use sls_api::error::code;
 use sls_api::names::{ConfigName, MachineGroupName, ProjectName};
 use sls_api::operation::Operation;
+use sls_api::ops::documents::{CreateLogging, Logging, LoggingDetail};
 use sls_api::ops::indexes::{CreateIndex, GetIndex, Index, IndexLine};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, LogstoreSettings};
@@ -261,6 +262,23 @@ impl Sls {
         let project = Some(&self.project);
         self.client.send::<CreateLogStore>(project, &NoPath {}, &NoQuery {}, &Json(settings)).await?;
         self.client.send::<CreateIndex>(project, &path, &NoQuery {}, &Json(index)).await?;
+        Ok(())
+    }
+
+    /// Has the project keep what its collectors tell of themselves in a Logstore of its own.
+    ///
+    /// # Errors
+    /// The service refuses it, or does not answer.
+    pub async fn keep_collector_logs(&self, logstore: &str) -> Result<()> {
+        self.create_logstore(logstore).await?;
+        let types = ["logtail_alarm", "logtail_profile", "logtail_status"];
+        let detail = |kind: &str| LoggingDetail { kind: kind.to_owned(), logstore: logstore.to_owned() };
+        let logging = Logging {
+            logging_project: self.project.to_string(),
+            logging_details: types.into_iter().map(detail).collect(),
+        };
+        let project = Some(&self.project);
+        self.client.send::<CreateLogging>(project, &NoPath {}, &NoQuery {}, &Json(logging)).await?;
         Ok(())
     }
 

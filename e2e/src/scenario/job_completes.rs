@@ -15,6 +15,8 @@ const LINES: u64 = 300;
 const LINES_PER_SECOND: u32 = 100;
 /// Quiet seconds before the collector ends, instead of its default of 10.
 const QUIET_SECONDS: &str = "2";
+/// Where the project keeps what its collectors tell of themselves.
+const COLLECTOR_LOGSTORE: &str = "internal-diagnostic_log";
 
 /// The Job as it is, but for the label that tells the sidecar that it belongs to a Job.
 ///
@@ -22,6 +24,7 @@ const QUIET_SECONDS: &str = "2";
 /// The cluster or the service cannot be asked, or the Job does not complete.
 pub async fn run(ctx: &Context, report: &mut Report) -> Result<()> {
     let run = run_id("completes");
+    ctx.sls.keep_collector_logs(COLLECTOR_LOGSTORE).await?;
     let mut object = Job::tuned(ctx, &run, LINES, LINES_PER_SECOND)?;
     manifest::set_sidecar_env_from_label(&mut object, "ALIYUN_LOGTAIL_JOB_NAME", "job-name")?;
     manifest::set_sidecar_env(&mut object, "ALIYUN_LOGTAIL_EXIT_QUIET_SECONDS", QUIET_SECONDS)?;
@@ -31,6 +34,7 @@ pub async fn run(ctx: &Context, report: &mut Report) -> Result<()> {
     let source = job.written(ctx).await?;
     report.checks.push(completes(ctx, &job.name()).await);
     report.checks.extend(sidecar_ended_well(ctx, &name).await?);
+    report.checks.push(told_of_itself(ctx).await?);
     report.merge(verify::all_lines(ctx, &run, &[source]).await?);
     job.delete(ctx).await?;
     ctx.progress.done("Job: completed unattended, its lines checked");
@@ -74,4 +78,22 @@ async fn sidecar_ended_well(ctx: &Context, pod: &str) -> Result<Vec<Check>> {
     let wanted = format!("2 files, {} lines sent, 0 lost, 0 bytes unread", 2 * LINES);
     let told = Check::new("its termination message accounts for all lines", account == wanted, account);
     Ok(vec![ended, told])
+}
+
+/// Before it ended, the collector told the service how it did, and what it read.
+async fn told_of_itself(ctx: &Context) -> Result<Check> {
+    let rows = ctx.sls.get_logs(COLLECTOR_LOGSTORE, "*".to_owned()).await?;
+    let of_topic = |topic: &str| {
+        let topic = Some(topic.to_owned());
+        rows.iter().filter(move |row| row.get("__topic__") == topic.as_deref())
+    };
+    let statistics =
+        of_topic("logtail_profile").filter(|row| row.get("file_name") == Some("logstore_statistics"));
+    let lines = statistics.filter_map(|row| row.get("succeed_lines")?.parse::<u64>().ok()).sum::<u64>();
+    let statuses = of_topic("logtail_status").count();
+    Ok(Check::new(
+        "its profile and status are in the project's diagnostic logs",
+        lines == 2 * LINES && statuses > 0,
+        format!("{lines} lines in profiles, {statuses} statuses"),
+    ))
 }

@@ -20,7 +20,7 @@ use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 
 pub use account::{BUILT_IN_RESOURCES, BUILT_IN_TOPOSTORES};
 pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
-pub use logging::{GetLogging, Logging, LoggingDetail};
+pub use logging::{CreateLogging, GetLogging, Logging, LoggingDetail};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]

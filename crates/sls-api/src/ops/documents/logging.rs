@@ -30,6 +30,10 @@ pub struct LoggingDetail {
 }
 
 operation!(
+    /// Says where the service logs of the project go; there is at most one such place.
+    CreateLogging: POST "/logging", Project, C, Fidelity::Accepted, Source::Sdk("go: CreateLogging; java: LoggingFunctionTest"),
+    NoPath, NoQuery, Json<Logging> => ());
+operation!(
     /// Tells where the service logs of the project go; `LoggingNotExist` if nobody has asked for them.
     GetLogging: GET "/logging", Project, C, Fidelity::Accepted, Source::Sdk("go: CreateLogging; java: LoggingFunctionTest"),
     NoPath, NoQuery, () => Json<Logging>);
@@ -40,9 +44,11 @@ mod tests {
     use crate::Operation;
 
     #[test]
-    fn it_is_the_call_of_the_table() {
-        let of_table = super::super::endpoints().find(|endpoint| endpoint.name == "GetLogging");
-        assert_eq!(of_table, Some(GetLogging::ENDPOINT));
+    fn they_are_the_calls_of_the_table() {
+        for ours in [CreateLogging::ENDPOINT, GetLogging::ENDPOINT] {
+            let of_table = super::super::endpoints().find(|endpoint| endpoint.name == ours.name);
+            assert_eq!(of_table, Some(ours));
+        }
     }
 
     #[test]
