@@ -174,7 +174,7 @@ impl Process<'_> {
             let data = Data::start(self.env, &self.layout, &instance, &state_dir, &host, &identity, tags)
                 .map_err(Failure::new)?;
             let _probes = match instance.life.probe_port {
-                Some(port) => probe::Probes::serve(port, data.board()).await,
+                Some(port) => probe::Probes::serve(port, data.view()).await,
                 None => None,
             };
             let about = self.about(&instance, &host, &identity);

@@ -220,7 +220,11 @@ fn probes_tell_when_it_collects_and_what() {
     eventually("readiness", || get(port, "/readyz").filter(|(code, _)| *code == 200));
     pod.append("/var/log/app.log", "1\n2\n");
     let sent = "collector_logs_sent_total{config=\"app\"} 2\n";
-    eventually("the lines in the metrics", || get(port, "/metrics").filter(|(_, text)| text.contains(sent)));
+    let has_all = |text: &str| {
+        let accounted = ["account_bytes{fate=\"acknowledged\"} 4\n", "account_bytes{fate=\"unread\"} 0\n"];
+        text.contains(sent) && accounted.iter().all(|line| text.contains(line))
+    };
+    eventually("the lines in the metrics", || get(port, "/metrics").filter(|(_, text)| has_all(text)));
     collector.stop();
 }
 

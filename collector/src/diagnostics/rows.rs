@@ -67,6 +67,8 @@ pub fn file(file: &FileProfile) -> Row {
         ("read_offset", file.position.to_string()),
     ];
     add_readings(&mut row, &file.readings);
+    // Ours. Numbers under fixed names are always JSON.
+    row.push(("account_bytes", serde_json::to_string(&file.account).unwrap_or_default()));
     row
 }
 
@@ -138,6 +140,7 @@ mod tests {
 
     use super::*;
     use crate::alarm::{Alarm, Kind, Subject};
+    use crate::engine::books::Bytes;
     use crate::engine::profile::Sending;
     use crate::tail::FileIdentity;
 
@@ -185,6 +188,7 @@ mod tests {
             position: 1900,
             read_at: at(1_700_000_000),
             readings,
+            account: Bytes { discovered: 2000, acknowledged: 1900, unread: 100, ..Bytes::default() },
         };
         check(
             &file(&profile),
@@ -208,10 +212,11 @@ mod tests {
                 succeed_lines=9
                 time_format_failures=0
                 total_bytes=1000
+                account_bytes={"discovered":2000,"acknowledged":1900,"refused":0,"dropped":0,"filtered":0,"skipped":{"old":0,"delivered_before":0,"config_removed":0},"unacknowledged":0,"unread":100}
             "#]],
         );
         profile.readings.sample = Some("bad".into());
-        assert_eq!(file(&profile).last(), Some(&("error_line", "bad".to_owned())));
+        assert!(file(&profile).contains(&("error_line", "bad".to_owned())));
     }
 
     #[test]

@@ -76,6 +76,22 @@ impl Bytes {
             + self.unread
     }
 
+    /// All of them by name, that of the sum first.
+    pub fn by_fate(&self) -> [(&'static str, u64); 10] {
+        [
+            ("discovered", self.discovered),
+            ("acknowledged", self.acknowledged),
+            ("refused", self.refused),
+            ("dropped", self.dropped),
+            ("filtered", self.filtered),
+            ("skipped_old", self.skipped.old),
+            ("skipped_delivered_before", self.skipped.delivered_before),
+            ("skipped_config_removed", self.skipped.config_removed),
+            ("unacknowledged", self.unacknowledged),
+            ("unread", self.unread),
+        ]
+    }
+
     fn add(&mut self, other: &Self) {
         self.discovered += other.discovered;
         self.acknowledged += other.acknowledged;
@@ -91,6 +107,17 @@ impl Bytes {
 }
 
 impl Lines {
+    /// All of them by name.
+    pub fn by_fate(&self) -> [(&'static str, u64); 5] {
+        [
+            ("sent", self.sent),
+            ("refused", self.refused),
+            ("dropped", self.dropped),
+            ("filtered", self.filtered),
+            ("unacknowledged", self.unacknowledged),
+        ]
+    }
+
     fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.refused += other.refused;

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 
 use tracing::warn;
 
+use super::books::Bytes;
 use super::outbox::LaneId;
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Tracked};
@@ -91,6 +92,8 @@ pub struct FileProfile {
     pub position: u64,
     pub read_at: SystemTime,
     pub readings: Readings,
+    /// What became of its bytes since it was found.
+    pub account: Bytes,
 }
 
 /// One way to a Logstore.
@@ -208,5 +211,6 @@ fn profile_of(file: &Tracked, subject: &Arc<Subject>, readings: Readings) -> Fil
         position,
         read_at: file.looked_at,
         readings,
+        account: file.account().0,
     }
 }

@@ -11,6 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
+use super::books::Account;
 use super::drain::{DrainReport, Until};
 use super::profile::Profile;
 use super::reader::{Now, Reader};
@@ -40,6 +41,8 @@ pub enum Command {
     LookForDelays,
     /// Tells what happened since the last time.
     Profile(oneshot::Sender<Profile>),
+    /// Tells what became of every byte so far.
+    Account(oneshot::Sender<Account>),
     Stop,
 }
 
@@ -103,6 +106,7 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
                     waiting_for_idle = Some(done);
                 }
                 Command::LookForDelays => reader.look_for_delays(now),
+                Command::Account(done) => drop(done.send(reader.account())),
                 Command::Profile(done) => drop(done.send(reader.profile(now))),
                 Command::Stop => return reader.save(now),
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::books::Account;
 use super::profile::Profile;
 use super::status::Board;
 use super::thread::{Command, Mailbox};
@@ -33,5 +34,19 @@ impl View {
         let (done, profile) = tokio::sync::oneshot::channel();
         self.mailbox.send(Command::Profile(done));
         profile.await.unwrap_or_default()
+    }
+
+    /// What became of every byte so far, if the reader tells. May wait for ever: set a time limit.
+    pub async fn account(&self) -> Option<Account> {
+        let (done, account) = tokio::sync::oneshot::channel();
+        self.mailbox.send(Command::Account(done));
+        account.await.ok()
+    }
+
+    /// Of an engine that is not there.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        let (mailbox, _) = Mailbox::new().expect("a pipe");
+        Self { mailbox, board: Arc::default() }
     }
 }

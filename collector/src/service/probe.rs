@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::engine::View;
+use crate::engine::books::Account;
 use crate::engine::status::Board;
 
 /// Longest head of a request, in bytes. Source: own choice; those of probes and scrapers have a few hundred.
@@ -28,6 +30,10 @@ const REQUESTS_MAX: usize = 8;
 /// For so long `/startup` keeps the application waiting, unless it is told otherwise. Source: own choice; a server that is
 /// there answers within seconds.
 const STARTUP_TIME_DEFAULT: Duration = Duration::from_secs(60);
+/// Longest time for the reader to tell what became of every byte; without an answer it is not shown. Source: own
+/// choice; a turn takes milliseconds.
+const ACCOUNT_TIME_MAX: Duration = Duration::from_secs(2);
+const METRICS: &str = "/metrics";
 /// Pause after a connection that could not be taken (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,9 +49,9 @@ impl Drop for Probes {
 impl Probes {
     /// Listens on all addresses, of IPv6 too, since the kubelet asks at the pod's. A port that is taken is no reason not to
     /// collect: the log says so.
-    pub async fn serve(port: u16, board: Arc<Board>) -> Option<Self> {
+    pub async fn serve(port: u16, engine: View) -> Option<Self> {
         let places = Arc::new(Semaphore::new(REQUESTS_MAX));
-        let probed = Arc::new(Probed { board, since: Instant::now() });
+        let probed = Arc::new(Probed { engine, since: Instant::now() });
         let (mut tasks, mut problem) = (Vec::new(), None);
         // Where IPv6 takes IPv4 along, as it mostly does, the second is refused; where there is no IPv6, the first.
         for address in [IpAddr::from(Ipv6Addr::UNSPECIFIED), Ipv4Addr::UNSPECIFIED.into()] {
@@ -67,7 +73,7 @@ impl Probes {
 
 /// What answers are about.
 struct Probed {
-    board: Arc<Board>,
+    engine: View,
     /// The collector's start.
     since: Instant,
 }
@@ -98,22 +104,32 @@ async fn answer(mut stream: TcpStream, probed: &Probed) -> io::Result<()> {
         }
     }
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let response = respond(&String::from_utf8_lossy(line), &probed.board, probed.since.elapsed());
+    let line = String::from_utf8_lossy(line);
+    let account = match path_and_query(&line) {
+        (METRICS, _) => tokio::time::timeout(ACCOUNT_TIME_MAX, probed.engine.account()).await.ok().flatten(),
+        _ => None,
+    };
+    let response = respond(&line, probed.engine.board(), probed.since.elapsed(), account.as_ref());
     stream.write_all(response.as_bytes()).await?;
     stream.shutdown().await
 }
 
+/// Of a request line.
+fn path_and_query(line: &str) -> (&str, &str) {
+    let target = line.split(' ').nth(1).unwrap_or_default();
+    target.split_once('?').unwrap_or((target, ""))
+}
+
 /// The whole answer to a request line, so long after the start.
-fn respond(line: &str, board: &Board, elapsed: Duration) -> String {
-    let mut words = line.split(' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+fn respond(line: &str, board: &Board, elapsed: Duration, account: Option<&Account>) -> String {
+    let method = line.split(' ').next().unwrap_or_default();
+    let (path, query) = path_and_query(line);
     let (status, body) = match (method, path) {
         ("GET" | "HEAD", "/liveness") => ("200 OK", "ilogtail is running\n".to_owned()),
         ("GET" | "HEAD", "/readyz") if board.is_ready() => ("200 OK", "collecting\n".to_owned()),
         ("GET" | "HEAD", "/readyz") => ("503 Service Unavailable", "no config collects yet\n".to_owned()),
         ("GET" | "HEAD", "/startup") => startup(board, elapsed, query),
-        ("GET" | "HEAD", "/metrics") => ("200 OK", metrics(board)),
+        ("GET" | "HEAD", METRICS) => ("200 OK", metrics(board, account)),
         ("GET" | "HEAD", _) => {
             ("404 Not Found", "there are /liveness, /readyz, /startup and /metrics\n".to_owned())
         }
@@ -145,8 +161,8 @@ fn startup(board: &Board, elapsed: Duration, query: &str) -> (&'static str, Stri
     }
 }
 
-/// The counters in the text form of Prometheus.
-fn metrics(board: &Board) -> String {
+/// Counters and the account in the text form of Prometheus.
+fn metrics(board: &Board, account: Option<&Account>) -> String {
     let status = board.status();
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, samples: Vec<(String, u64)>| {
@@ -168,6 +184,12 @@ fn metrics(board: &Board) -> String {
         // Nobody watches the volume unless it has a limit.
         let samples = (value > 0).then(|| (String::new(), value));
         family(&format!("log_volume_{name}_bytes"), "gauge", samples.into_iter().collect());
+    }
+    if let Some(Account { bytes, lines, files, .. }) = account {
+        let by_fate = |(fate, n): (&str, u64)| (format!("{{fate=\"{fate}\"}}"), n);
+        family("account_files", "gauge", vec![(String::new(), *files)]);
+        family("account_bytes", "gauge", bytes.by_fate().map(by_fate).into());
+        family("account_lines", "gauge", lines.by_fate().map(by_fate).into());
     }
     let unlinked = gauges.unlinked_files.load(Ordering::Relaxed);
     family("unlinked_files_total", "counter", vec![(String::new(), unlinked)]);
@@ -194,6 +216,7 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::books::Bytes;
     use crate::metrics::Counter;
 
     #[test]
@@ -202,30 +225,33 @@ mod tests {
         board.pipeline("a\"b").counters.add(Counter::LogsSent, 3);
         board.pipeline("c").counters.add(Counter::LogsSent, 4);
         board.gauges.diagnostics_dropped.store(5, Ordering::Relaxed);
-        let text = respond("GET /metrics?x=1 HTTP/1.1", &board, Duration::ZERO);
+        let bytes = Bytes { discovered: 9, acknowledged: 7, unread: 2, ..Bytes::default() };
+        let account = Account { bytes, ..Account::default() };
+        let text = respond("GET /metrics?x=1 HTTP/1.1", &board, Duration::ZERO, Some(&account));
         let samples = "# TYPE collector_logs_sent_total counter\n\
                        collector_logs_sent_total{config=\"a\\\"b\"} 3\ncollector_logs_sent_total{config=\"c\"} 4\n";
         assert!(text.contains(samples), "{text}");
+        assert!(text.contains("\ncollector_account_bytes{fate=\"unread\"} 2\n"), "{text}");
         assert!(text.contains("\ncollector_diagnostic_logs_dropped_total 5\n"), "{text}");
         let body = text.split_once("\r\n\r\n").unwrap().1;
         assert!(text.contains(&format!("content-length: {}\r\n", body.len())), "{text}");
-        assert!(!metrics(&Board::default()).contains("collector_logs_sent"), "nothing collects");
+        assert!(!metrics(&Board::default(), None).contains("collector_logs_sent"), "nothing collects");
     }
 
     #[test]
     fn ready_is_said_when_it_is_so() {
         let board = Board::default();
-        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 503 "));
+        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO, None).starts_with("HTTP/1.1 503 "));
         board.set_ready();
-        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 200 "));
+        assert!(respond("GET /readyz HTTP/1.1", &board, Duration::ZERO, None).starts_with("HTTP/1.1 200 "));
         assert!(
-            respond("GET /liveness HTTP/1.1", &board, Duration::ZERO)
+            respond("GET /liveness HTTP/1.1", &board, Duration::ZERO, None)
                 .ends_with("\r\n\r\nilogtail is running\n")
         );
-        assert!(respond("HEAD /liveness HTTP/1.1", &board, Duration::ZERO).ends_with("\r\n\r\n"));
-        assert!(respond("GET / HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 404 "));
-        assert!(respond("POST /metrics HTTP/1.1", &board, Duration::ZERO).starts_with("HTTP/1.1 405 "));
-        assert!(respond("", &board, Duration::ZERO).starts_with("HTTP/1.1 405 "));
+        assert!(respond("HEAD /liveness HTTP/1.1", &board, Duration::ZERO, None).ends_with("\r\n\r\n"));
+        assert!(respond("GET / HTTP/1.1", &board, Duration::ZERO, None).starts_with("HTTP/1.1 404 "));
+        assert!(respond("POST /metrics HTTP/1.1", &board, Duration::ZERO, None).starts_with("HTTP/1.1 405 "));
+        assert!(respond("", &board, Duration::ZERO, None).starts_with("HTTP/1.1 405 "));
     }
 
     #[test]
@@ -233,7 +259,7 @@ mod tests {
         let board = Board::default();
         let after = |seconds, target: &str| {
             let line = format!("GET {target} HTTP/1.1");
-            respond(&line, &board, Duration::from_secs(seconds)).starts_with("HTTP/1.1 200 ")
+            respond(&line, &board, Duration::from_secs(seconds), None).starts_with("HTTP/1.1 200 ")
         };
         assert_eq!((after(4, "/startup?within=5"), after(5, "/startup?x&within=5")), (false, true));
         assert_eq!((after(59, "/startup"), after(60, "/startup?within=soon")), (false, true));
@@ -246,7 +272,7 @@ mod tests {
         let Ok(free) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await else { return }; // no IPv6 here
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let _probes = Probes::serve(port, Arc::default()).await.expect("a free port");
+        let _probes = Probes::serve(port, View::detached()).await.expect("a free port");
         for address in [IpAddr::from(Ipv6Addr::LOCALHOST), Ipv4Addr::LOCALHOST.into()] {
             let mut stream = TcpStream::connect((address, port)).await.unwrap();
             stream.write_all(b"GET /liveness HTTP/1.1\r\n\r\n").await.unwrap();
@@ -260,6 +286,6 @@ mod tests {
     async fn a_port_that_is_taken_is_no_reason_not_to_collect() {
         let taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert!(Probes::serve(port, Arc::default()).await.is_none());
+        assert!(Probes::serve(port, View::detached()).await.is_none());
     }
 }
