@@ -195,6 +195,27 @@ async fn alarms_that_could_not_be_told_are_told_later_with_their_count() {
 }
 
 #[tokio::test]
+async fn a_project_that_could_not_be_asked_is_asked_again_soon_and_alarms_wait_for_it() {
+    let bench = Bench::new().await;
+    bench.sink.set_logging("project-1", &["logtail_alarm"], LOGSTORE);
+    bench.sink.set_logging_away(true);
+    let soon = Intervals { places: LONG.places, ..SHORT };
+    bench.append("a.log", "1\nx\n");
+    let told = start(&bench, vec![regex(r"(\d+)", &["content"])], DiagnosticLogs::Auto, soon);
+    eventually(|| (bench.sink.logging_asked() >= 3).then_some(())).await.expect("it is asked again");
+    bench.sink.set_logging_away(false);
+    let alarms = logs(&wait_for_topic(&bench.sink, LOGSTORE, "logtail_alarm").await);
+    assert_eq!(picked(&alarms[0], &["alarm_type", "alarm_count"]), ["REGEX_MATCH_ALARM", "1"]);
+    // What is known is not asked for again.
+    let asked = bench.sink.logging_asked();
+    bench.append("a.log", "y\n");
+    let all = || bench.sink.groups_of(LOGSTORE, "logtail_alarm").len();
+    eventually(|| (all() == 2).then_some(())).await.expect("the next alarm");
+    assert_eq!(bench.sink.logging_asked(), asked);
+    drop(told);
+}
+
+#[tokio::test]
 async fn what_is_about_no_project_is_told_to_all_and_what_is_about_one_to_it_alone() {
     let bench = Bench::new().await;
     let other = Pipeline {

@@ -66,13 +66,16 @@ impl Places {
         Self { mode, ask_again_after, answers: HashMap::new() }
     }
 
-    /// Asks the projects of these destinations of which nothing is known, or only what is old. What was known
+    /// Asks the projects of these destinations of which nothing is known yet, or only what is old. What was known
     /// holds where asking fails.
     pub async fn ask(&mut self, destinations: &[Destination], clients: &dyn Clients) {
         self.answers.retain(|project, _| destinations.iter().any(|to| to.project == *project));
         for way in destinations {
             let before = self.answers.get(&way.project);
-            if before.is_some_and(|before| before.at.elapsed() < self.ask_again_after && before.way == *way) {
+            let is_known = |before: &Answer| {
+                before.logging.is_some() && before.way == *way && before.at.elapsed() < self.ask_again_after
+            };
+            if before.is_some_and(is_known) {
                 continue;
             }
             let logging = match logging_of(way, clients).await {

@@ -52,6 +52,7 @@ struct Inner {
     /// Answer to GetLogging; none: there is no project logging.
     logging: Option<String>,
     logging_asked: usize,
+    logging_is_away: bool,
     /// Requests to these Logstores fail like this; they are no part of what is counted otherwise.
     bad_logstores: HashMap<String, Fault>,
     bad_requests: usize,
@@ -111,6 +112,9 @@ impl Sink {
         self.with(|inner| {
             if request.head.starts_with("GET /logging") {
                 inner.logging_asked += 1;
+                if inner.logging_is_away {
+                    return Ok(refusal(503, "ServerBusy"));
+                }
                 return Ok(match &inner.logging {
                     Some(logging) => {
                         format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{logging}", logging.len())
@@ -182,6 +186,11 @@ impl Sink {
         let details: Vec<serde_json::Value> = types.iter().map(detail).collect();
         let logging = serde_json::json!({"loggingProject": project, "loggingDetails": details});
         self.with(|inner| inner.logging = Some(logging.to_string()));
+    }
+
+    /// Who asks for project logging is to come later.
+    pub fn set_logging_away(&self, is_away: bool) {
+        self.with(|inner| inner.logging_is_away = is_away);
     }
 
     /// How often somebody asked for project logging.
