@@ -643,3 +643,30 @@ fn a_file_that_begins_like_a_lost_one_of_its_name_is_read_from_its_start() {
     rig.start(vec![simple()]);
     assert_eq!(rig.values(), ["starting"]);
 }
+
+/// A file that was empty when it was seen is gone, and a copy of another one has got its inode.
+fn a_copy_with_the_inode_of_an_empty_file(pipeline: &Pipeline) -> Vec<String> {
+    let mut rig = Rig::running(pipeline.clone());
+    rig.append("a.log", "");
+    rig.wait_ms(2_000);
+    rig.kill();
+    let spare = rig.dir.path().join("spare");
+    fs::rename(rig.path("a.log"), &spare).expect("moved away, as if it was deleted");
+    rig.append("a.log", "1\n2\n");
+    rig.start(vec![pipeline.clone()]);
+    let mut values = rig.values();
+    let copied = fs::read(rig.path("a.log")).expect("read");
+    fs::write(&spare, copied).expect("copied");
+    fs::rename(&spare, rig.path("a.log.1")).expect("named");
+    fs::OpenOptions::new().write(true).truncate(true).open(rig.path("a.log")).expect("truncated");
+    rig.append("a.log", "3\n");
+    values.extend(rig.values());
+    values
+}
+
+#[test]
+fn a_copy_that_got_the_inode_of_an_empty_file_is_known_for_a_copy() {
+    assert_eq!(a_copy_with_the_inode_of_an_empty_file(&simple()), ["1", "2", "3"]);
+    let both = simple_on(|input| input.file_pattern = "a.log*".to_owned());
+    assert_eq!(a_copy_with_the_inode_of_an_empty_file(&both), ["1", "2", "3"]);
+}

@@ -69,9 +69,11 @@ impl Entry {
         FileIdentity { dev: self.dev, inode: self.inode }
     }
 
-    /// True if this entry is about `file`; an inode alone may have been used again.
+    /// True if this entry is about `file`; an inode alone may have been used again, and of a file of which nothing
+    /// was read no more than that is known.
     pub fn is_about(&self, file: &File, identity: FileIdentity) -> bool {
-        self.identity() == identity && self.bookmark().fits(file).unwrap_or(false)
+        let bookmark = self.bookmark();
+        self.identity() == identity && !bookmark.is_blank() && bookmark.fits(file).unwrap_or(false)
     }
 
     /// True if `file`, of `size` bytes, holds nothing but what this entry says was acknowledged.

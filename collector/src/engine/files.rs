@@ -34,13 +34,10 @@ impl Reader {
         self.note_success(id, &at.shown);
         let found = Found { file, identity, path: at.real.clone(), size: meta.len() };
         let known = match self.known_generation(id, identity, &found.file) {
+            Some(known) if !known.1.is_blank() => Some(known),
             // Of a file of which nothing was read, any fits that has got its inode since.
-            Some(blank) if blank.1.is_blank() => {
-                Some(self.orphan_in_copy(id, &at.shown, &found).unwrap_or(blank))
-            }
-            Some(known) => Some(known),
-            None => match self.judge_copy(id, at, &found) {
-                Copied::No => None,
+            unknown_or_blank => match self.judge_copy(id, at, &found) {
+                Copied::No => unknown_or_blank,
                 Copied::Continues(key, bookmark) => Some((key, bookmark)),
                 Copied::FromLive => return,
             },

@@ -300,7 +300,10 @@ impl Reader {
         if self.by_identity.contains_key(&(id, found.identity)) {
             return None;
         }
-        let mut entries = self.store.entries().filter(|e| e.pipeline == *name && e.position < found.size);
+        let mut entries = self.store.entries().filter(|e| {
+            let is_followed = self.files.contains_key(&FileKey(e.generation));
+            e.pipeline == *name && e.position < found.size && !is_followed
+        });
         entries.find(|e| e.is_about(&found.file, found.identity)).cloned()
     }
 
