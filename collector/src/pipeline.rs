@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use regex::bytes::{Regex, RegexBuilder};
 use sls_api::codec::Compression;
+use sls_api::logtail::Condition;
 use sls_api::names::{LogstoreName, ProjectName};
 
 use crate::encoding::Encoding;
@@ -207,6 +208,17 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
+impl TimeUnit {
+    /// Nanoseconds in one.
+    pub fn nanos(self) -> u64 {
+        match self {
+            Self::Milliseconds => 1_000_000,
+            Self::Microseconds => 1_000,
+            Self::Nanoseconds => 1,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum TopicRule {
     None,
@@ -228,11 +240,39 @@ pub enum Unmatched {
 /// Something that is done to the fields of an event.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Only events go on that have all these fields, with values that match; made by [`full_match`].
-    Filter(Vec<(String, Regex)>),
+    /// Only events go on for which it holds; its expressions are made by [`full_match`].
+    Filter(Condition<Regex>),
+    /// Only events go on whose time lies in this span.
+    Span(TimeSpan),
     /// Bytes that are no UTF-8 become blanks.
     BlankNonUtf8,
     Mask(Mask),
+}
+
+impl Step {
+    /// Whether it may hold events back.
+    pub fn is_filter(&self) -> bool {
+        matches!(self, Self::Filter(_) | Self::Span(_))
+    }
+
+    /// A filter for events that have all these fields, with values that match; made by [`full_match`].
+    pub fn all_of(fields: impl IntoIterator<Item = (String, Regex)>) -> Self {
+        let fields = fields.into_iter().map(|(key, regex)| Condition::Field(key, regex));
+        Self::Filter(Condition::All(fields.collect()))
+    }
+}
+
+/// A span of time, both ends included (`processor_timestamp_filter_native`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSpan {
+    /// The field that holds a time as a number; `None`: the time of the log. Events without the field, or with
+    /// another text in it, go on.
+    pub key: Option<String>,
+    /// Nanoseconds in the unit of the ends, and of the field.
+    pub unit_nanos: u64,
+    /// Units since 1970.
+    pub from: i64,
+    pub to: i64,
 }
 
 /// Replaces text in one field.

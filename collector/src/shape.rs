@@ -6,11 +6,12 @@
 use std::fmt::Write;
 
 use regex::bytes::{CaptureLocations, Regex};
+use sls_api::logtail::Condition;
 use sls_api::sign::md5_hex;
 
 use crate::pack::{Key, Stamp};
 use crate::parse::{Fields, Span};
-use crate::pipeline::{Mask, MaskBy, Parse, Pipeline, Step, TimeRule, TimeUnit};
+use crate::pipeline::{Mask, MaskBy, Parse, Pipeline, Step, TimeRule, TimeSpan, TimeUnit};
 
 /// Content field of an event's offset in its file. Source: collector.md §2.3.
 pub const OFFSET_KEY: &str = "__file_offset__";
@@ -56,9 +57,25 @@ struct Changes {
 
 #[derive(Debug)]
 enum RunningStep {
-    Filter(Vec<(String, Regex)>),
+    Filter(Condition<Regex>),
+    Span(TimeSpan),
     BlankNonUtf8,
     Mask(Mask, CaptureLocations),
+}
+
+/// The times of an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// That which it says itself.
+    pub said: Option<Stamp>,
+    pub collected: Stamp,
+}
+
+impl Times {
+    /// The one under which it is sent.
+    pub fn of_log(self) -> Stamp {
+        self.said.unwrap_or(self.collected)
+    }
 }
 
 /// An event as it is sent.
@@ -84,7 +101,8 @@ impl Shaper {
 
     fn of<'k>(steps: &[Step], extras: impl IntoIterator<Item = (&'k str, What)>) -> Self {
         let steps = steps.iter().map(|step| match step {
-            Step::Filter(rules) => RunningStep::Filter(rules.clone()),
+            Step::Filter(condition) => RunningStep::Filter(condition.clone()),
+            Step::Span(span) => RunningStep::Span(span.clone()),
             Step::BlankNonUtf8 => RunningStep::BlankNonUtf8,
             Step::Mask(mask) => RunningStep::Mask(mask.clone(), mask.regex.capture_locations()),
         });
@@ -102,17 +120,16 @@ impl Shaper {
         }
     }
 
-    /// What is sent of `event`, which stands at `offset` of its file and says that it is of the time `said`;
-    /// `None` if a filter holds it back.
+    /// What is sent of `event`, which stands at `offset` of its file; `None` if a filter holds it back.
     pub fn shape<'a>(
         &'a mut self,
         event: &'a [u8],
         fields: Fields<'a>,
         offset: u64,
-        said: Option<Stamp>,
+        times: Times,
     ) -> Option<Shaped<'a>> {
         self.changes.clear();
-        if !self.steps.iter_mut().all(|step| step.apply(event, fields, &mut self.changes)) {
+        if !self.steps.iter_mut().all(|step| step.apply(event, fields, times.of_log(), &mut self.changes)) {
             return None;
         }
         for extra in &mut self.extras {
@@ -124,8 +141,8 @@ impl Shaper {
             let number = match extra.what {
                 What::Event => continue,
                 What::Offset => offset,
-                What::Time(unit) => match said {
-                    Some(said) => in_unit(said, unit),
+                What::Time(unit) => match times.said {
+                    Some(said) => in_unit(said, unit.nanos()),
                     None => {
                         extra.is_sent = false;
                         continue;
@@ -139,25 +156,28 @@ impl Shaper {
     }
 }
 
-/// Unix time in `unit`.
-fn in_unit(stamp: Stamp, unit: TimeUnit) -> u64 {
-    let per_second: u64 = match unit {
-        TimeUnit::Milliseconds => 1_000,
-        TimeUnit::Microseconds => 1_000_000,
-        TimeUnit::Nanoseconds => 1_000_000_000,
-    };
-    let nanos = u64::from(stamp.nanos.unwrap_or(0));
-    u64::from(stamp.seconds) * per_second + nanos / (1_000_000_000 / per_second)
+/// Unix time in whole units of so many nanoseconds.
+fn in_unit(stamp: Stamp, unit_nanos: u64) -> u64 {
+    (u64::from(stamp.seconds) * 1_000_000_000 + u64::from(stamp.nanos.unwrap_or(0))) / unit_nanos
 }
 
 impl RunningStep {
     /// False if the event is not to be sent.
-    fn apply(&mut self, event: &[u8], fields: Fields<'_>, changes: &mut Changes) -> bool {
+    fn apply(&mut self, event: &[u8], fields: Fields<'_>, time: Stamp, changes: &mut Changes) -> bool {
+        let value = |key: &str| {
+            let index = fields.keys.iter().position(|k| k.name() == key)?;
+            Some(changes.value(event, fields, index))
+        };
         match self {
-            Self::Filter(rules) => rules.iter().all(|(key, regex)| {
-                let index = fields.keys.iter().position(|k| k.name() == key);
-                index.is_some_and(|index| regex.is_match(changes.value(event, fields, index)))
-            }),
+            Self::Filter(condition) => condition
+                .holds(&mut |key, regex: &Regex| value(key).is_some_and(|value| regex.is_match(value))),
+            Self::Span(span) => {
+                let said = match &span.key {
+                    None => i64::try_from(in_unit(time, span.unit_nanos)).ok(),
+                    Some(key) => value(key).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
+                };
+                said.is_none_or(|at| (span.from..=span.to).contains(&at))
+            }
             Self::BlankNonUtf8 => {
                 for index in 0..fields.keys.len() {
                     changes.rewrite(event, fields, index, blank_non_utf8);

@@ -15,7 +15,7 @@ use data_rig::{Rig, set_age, simple};
 fn digits() -> Pipeline {
     Pipeline {
         parse: Parse::Regex { regex: full_match(r"(\d+)").expect("regex"), keys: vec!["n".to_owned()] },
-        steps: vec![Step::Filter(vec![("n".to_owned(), full_match("[0-8].*").expect("regex"))])],
+        steps: vec![Step::all_of([("n".to_owned(), full_match("[0-8].*").expect("regex"))])],
         ..simple()
     }
 }

@@ -29,7 +29,7 @@ fn filtered_events_are_acknowledged_and_masked_ones_sent_with_their_text_and_pla
             keys: vec!["level".to_owned(), "message".to_owned()],
         },
         steps: vec![
-            Step::Filter(vec![("level".to_owned(), full_match("WARN|ERROR").expect("regex"))]),
+            Step::all_of([("level".to_owned(), full_match("WARN|ERROR").expect("regex"))]),
             Step::Mask(Mask {
                 key: "message".to_owned(),
                 regex: mask_regex("pw=", r"\S+").expect("regex"),

@@ -346,7 +346,7 @@ fn dropping() -> Pipeline {
             regex: full_match(r"(\d*[02468])(-.*)").expect("regex"),
             keys: vec!["number".to_owned(), "rest".to_owned()],
         },
-        steps: vec![pipeline::Step::Filter(vec![(
+        steps: vec![pipeline::Step::all_of([(
             "number".to_owned(),
             full_match(r"\d*[0248]").expect("regex"),
         )])],

@@ -14,6 +14,7 @@ use crate::alarm::Alarms;
 use crate::events::Event;
 use crate::pack::{Group, Stamp};
 use crate::pipeline::TimeRule;
+use crate::shape::Times;
 use crate::tail::{Block, ReadOutcome};
 use report::{Tally, sample};
 
@@ -233,7 +234,8 @@ impl Feeder<'_> {
             }
         }
         let offset = self.file.tail.position() + (skipped + event.start) as u64;
-        let Some(shaped) = running.shaper.shape(text, fields, offset, said) else {
+        let times = Times { said, collected };
+        let Some(shaped) = running.shaper.shape(text, fields, offset, times) else {
             self.tally.filtered += 1;
             return self.hold(Held::Filtered, event);
         };
@@ -245,7 +247,7 @@ impl Feeder<'_> {
             }
         };
         let before = group.encoded_bytes();
-        group.push(said.unwrap_or(collected), shaped.pairs());
+        group.push(times.of_log(), shaped.pairs());
         self.outbox.grew(group.encoded_bytes() - before);
         let is_full = group.logs() >= self.limits.group_logs_max
             || group.text_bytes() >= self.limits.group_text_bytes_max

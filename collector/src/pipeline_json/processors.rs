@@ -41,6 +41,8 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
             time = Some(read_time(section, findings));
         } else if kind == steps::FILTER {
             unchecked.extend(steps::read_filter(section, findings));
+        } else if kind == steps::TIME_FILTER {
+            unchecked.extend(steps::read_time_filter(section, findings));
         } else if kind == steps::MASK {
             unchecked.extend(steps::read_mask(section, findings));
         } else if is_parser || is_time {
@@ -49,10 +51,11 @@ pub fn read(plugins: Vec<Plugin>, findings: &mut Findings) -> Option<Processing>
             findings.problem(section.field("Type"), message);
         } else {
             let message = format!(
-                "{kind} is not supported by this collector; supported are {}, {}, {} and {}",
+                "{kind} is not supported by this collector; supported are {}, {}, {}, {} and {}",
                 PARSERS.join(", "),
                 TIMESTAMP[0],
                 steps::FILTER,
+                steps::TIME_FILTER,
                 steps::MASK
             );
             findings.problem(section.field("Type"), message);

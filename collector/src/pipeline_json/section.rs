@@ -51,8 +51,8 @@ impl Section {
         }
     }
 
-    /// `null` means "not given".
-    fn take(&mut self, key: &str) -> Option<Value> {
+    /// A value of any kind; `null` means "not given".
+    pub fn take(&mut self, key: &str) -> Option<Value> {
         self.object.remove(key).filter(|value| !value.is_null())
     }
 

@@ -239,7 +239,7 @@ fn an_unsupported_processor_is_named() {
         &config,
         expect![[r#"
             processors[1].Type: is missing
-            processors[0].Type: processor_parse_grok is not supported by this collector; supported are processor_parse_regex_native, processor_parse_json_native, processor_parse_delimiter_native, processor_parse_apsara_native, processor_parse_timestamp_native, processor_filter_regex_native and processor_desensitize_native"#]],
+            processors[0].Type: processor_parse_grok is not supported by this collector; supported are processor_parse_regex_native, processor_parse_json_native, processor_parse_delimiter_native, processor_parse_apsara_native, processor_parse_timestamp_native, processor_filter_regex_native, processor_timestamp_filter_native and processor_desensitize_native"#]],
     );
 }
 
@@ -404,7 +404,7 @@ fn the_translation_of_classic_configs_is_understood() {
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800), year: None, precise: None }
-            Filter([("rest", Regex("\\A(?:a.*)\\z"))])
+            Filter(All([Field("rest", Regex("\\A(?:a.*)\\z"))]))
             BlankNonUtf8
             Mask(Mask { key: "rest", regex: Regex("(pw=)(?:[^,]+)"), all: true, by: Md5 })
             the event in line

@@ -4,8 +4,7 @@ use super::*;
 use crate::pipeline::{full_match, mask_regex};
 
 fn filter(rules: &[(&str, &str)]) -> Step {
-    let compiled = rules.iter().map(|(key, regex)| ((*key).to_owned(), full_match(regex).expect("regex")));
-    Step::Filter(compiled.collect())
+    Step::all_of(rules.iter().map(|(key, regex)| ((*key).to_owned(), full_match(regex).expect("regex"))))
 }
 
 fn mask(key: &str, before: &str, replaced: &str, all: bool, by: MaskBy) -> Step {
@@ -27,7 +26,9 @@ fn shaped(shaper: &mut Shaper, event: &[u8]) -> String {
         start += part.len() as u32 + 1;
     }
     let fields = Fields { keys: &keys[..spans.len()], spans: &spans, ..Fields::default() };
-    match shaper.shape(event, fields, 77, Some(Stamp { seconds: 9, nanos: Some(1_234_567) })) {
+    let said = Some(Stamp { seconds: 9, nanos: Some(1_234_567) });
+    let times = Times { said, collected: Stamp { seconds: 100, nanos: None } };
+    match shaper.shape(event, fields, 77, times) {
         None => "held back".to_owned(),
         Some(shaped) => {
             let pairs = shaped.pairs().map(|(k, v)| format!("{}={:?}", k.name(), String::from_utf8_lossy(v)));
@@ -52,6 +53,45 @@ fn a_filter_lets_events_through_whose_fields_all_match_as_a_whole() {
     check(vec![filter(&rules)], "x12,GET", expect!["held back"]);
     check(vec![filter(&rules)], "12", expect!["held back"]);
     check(vec![filter(&[("a", ".*")]), filter(&[("b", "PUT")])], "12,GET", expect!["held back"]);
+}
+
+#[test]
+fn a_condition_sees_the_values_that_earlier_steps_made() {
+    let field = |key: &str, regex: &str| Condition::Field(key.to_owned(), full_match(regex).expect("regex"));
+    let condition = Condition::Any(vec![
+        field("a", r"\d+"),
+        Condition::Not(Box::new(Condition::All(vec![field("b", "x")]))),
+    ]);
+    let steps =
+        || vec![mask("b", "", "y", true, MaskBy::Text("x".to_owned())), Step::Filter(condition.clone())];
+    check(steps(), "1,y", expect![[r#"a="1" b="x""#]]);
+    check(steps(), "z,y", expect!["held back"]);
+    check(steps(), "z,z", expect![[r#"a="z" b="z""#]]);
+    check(steps(), "z", expect![[r#"a="z""#]]);
+}
+
+#[test]
+fn a_span_of_time_is_about_the_log_or_a_field() {
+    let span = |key: Option<&str>, unit_nanos, from, to| {
+        vec![Step::Span(TimeSpan { key: key.map(str::to_owned), unit_nanos, from, to })]
+    };
+    check(span(None, 1_000_000_000, 9, 9), "x", expect![[r#"a="x""#]]);
+    check(span(None, 1_000_000_000, 10, i64::MAX), "x", expect!["held back"]);
+    check(span(None, 1_000_000, 9002, 9002), "x", expect!["held back"]);
+    check(span(None, 1, 0, 9_001_234_567), "x", expect![[r#"a="x""#]]);
+    let of_b = || span(Some("b"), 1_000_000, 5, 7);
+    check(of_b(), "x,5", expect![[r#"a="x" b="5""#]]);
+    check(of_b(), "x,8", expect!["held back"]);
+    check(of_b(), "x,-8", expect!["held back"]);
+    check(of_b(), "x,8 o'clock", expect![[r#"a="x" b="8 o'clock""#]]);
+    check(of_b(), "x", expect![[r#"a="x""#]]);
+}
+
+#[test]
+fn a_log_without_a_time_of_its_own_has_that_of_collection() {
+    let stamp = |seconds| Stamp { seconds, nanos: None };
+    assert_eq!(Times { said: None, collected: stamp(100) }.of_log(), stamp(100));
+    assert_eq!(Times { said: Some(stamp(9)), collected: stamp(100) }.of_log(), stamp(9));
 }
 
 #[test]

@@ -12,10 +12,11 @@ use super::mismatch::{self, Place};
 use super::sample::Sample;
 use crate::events::{Event, Seen, Splitter};
 use crate::lines::line_ends;
+use crate::pack::Stamp;
 use crate::parse::Parser;
 use crate::parse::time::Clock;
 use crate::pipeline::{Multiline, Parse, Pipeline, Records, Step, TimeRule, Unmatched};
-use crate::shape::Shaper;
+use crate::shape::{Shaper, Times};
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -135,7 +136,7 @@ impl<'p> Judge<'p> {
             Parse::Apsara { .. } => Some("apsara mode"),
         };
         let dropped = pipeline.unmatched == Unmatched::Discard;
-        let has_filter = pipeline.steps.iter().any(|step| matches!(step, Step::Filter(_)));
+        let has_filter = pipeline.steps.iter().any(Step::is_filter);
         let report = Report {
             unit: if matches!(pipeline.multiline, Multiline::SingleLine) { "lines" } else { "records" },
             matched: by.map(|by| Matched { count: 0, by, dropped, mismatch: None }),
@@ -224,7 +225,9 @@ impl<'p> Judge<'p> {
         }
         if let Some((passed, of)) = &mut self.report.passed {
             *of += 1;
-            *passed += usize::from(self.shaper.shape(text, fields, 0, said).is_some());
+            let collected = Stamp { seconds: u32::try_from(self.now).unwrap_or(u32::MAX), nanos: None };
+            let times = Times { said, collected };
+            *passed += usize::from(self.shaper.shape(text, fields, 0, times).is_some());
         }
     }
 

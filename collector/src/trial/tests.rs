@@ -208,3 +208,19 @@ fn a_record_that_began_before_the_sample_does_not_count() {
         ],
     );
 }
+
+#[test]
+fn conditions_and_spans_of_time_are_filters_too() {
+    let leaf = |key: &str, exp: &str| json!({"key": key, "exp": exp, "type": "regex"});
+    let processors = json!([
+        regex(r"(\d+) (\w+)", &["n", "level"], false),
+        {"Type": "processor_filter_regex_native", "ConditionExp":
+            {"operator": "or", "operands": [leaf("level", "WARN"), leaf("n", "7.*")]}},
+        {"Type": "processor_timestamp_filter_native", "SourceKey": "n", "UpperBound": 70},
+    ]);
+    check(
+        &pipeline(processors, json!({})),
+        &[("a.log", "1 INFO\n7 INFO\n71 INFO\n9 WARN\n")],
+        expect!["fine 4 of 4 lines match regex; filters let 2 of 4 through (last lines of /l/a.log)"],
+    );
+}

@@ -94,11 +94,13 @@ fn filters_are_read_in_both_forms() {
     };
     check_steps(
         filter(json!({"FilterKey": ["time", "ip"], "FilterRegex": ["1.*", "a|b"]})),
-        expect![[r#"[Filter([("time", Regex("\\A(?:1.*)\\z")), ("ip", Regex("\\A(?:a|b)\\z"))])]"#]],
+        expect![[
+            r#"[Filter(All([Field("time", Regex("\\A(?:1.*)\\z")), Field("ip", Regex("\\A(?:a|b)\\z"))]))]"#
+        ]],
     );
     check_steps(
         filter(json!({"Include": {"ip": "a.*"}, "DiscardingNonUTF8": true})),
-        expect![[r#"[Filter([("ip", Regex("\\A(?:a.*)\\z"))]), BlankNonUtf8]"#]],
+        expect![[r#"[Filter(All([Field("ip", Regex("\\A(?:a.*)\\z"))])), BlankNonUtf8]"#]],
     );
     check_steps(
         filter(json!({"FilterKey": ["ip"], "FilterRegex": []})),
@@ -126,9 +128,79 @@ fn filters_are_read_in_both_forms() {
         filter(json!({"Include": {"ip": "a"}, "FilterKey": ["ip"], "FilterRegex": ["a"]})),
         expect!["processors[1].Include: stands beside FilterKey; write one of the two"],
     );
+}
+
+#[test]
+fn a_condition_goes_before_the_lists_and_needs_fields_that_are_there() {
+    let leaf = |key: &str, exp: &str| json!({"key": key, "exp": exp, "type": "regex"});
+    let condition = |operator: &str, operands: Value, mut more: Value| {
+        more["Type"] = "processor_filter_regex_native".into();
+        more["ConditionExp"] = json!({"operator": operator, "operands": operands});
+        json!([more])
+    };
     check_steps(
-        filter(json!({"ConditionExp": {"operator": "and"}})),
-        expect!["processors[1].ConditionExp: is not supported by this collector; remove it"],
+        condition(
+            "or",
+            json!([leaf("ip", "a"), {"operator": "not", "operands": [leaf("time", "b")]}]),
+            json!({"FilterKey": ["x"], "FilterRegex": [], "Include": {}, "DiscardingNonUTF8": true}),
+        ),
+        expect![[
+            r#"[Filter(Any([Field("ip", Regex("\\A(?:a)\\z")), Not(Field("time", Regex("\\A(?:b)\\z")))])), BlankNonUtf8] processors[1].FilterKey: has no effect beside ConditionExp; remove it; processors[1].FilterRegex: has no effect beside ConditionExp; remove it; processors[1].Include: has no effect beside ConditionExp; remove it"#
+        ]],
+    );
+    check_steps(
+        condition("or", json!([leaf("ip", "a"), leaf("url", "b")]), json!({})),
+        expect![[
+            r#"[Filter(Any([Field("ip", Regex("\\A(?:a)\\z")), Field("url", Regex("\\A(?:b)\\z"))]))] processors[1].ConditionExp: no field is named "url", so a condition on it never holds; name one of time, ip"#
+        ]],
+    );
+    check_steps(
+        condition("and", json!([leaf("ip", "a"), leaf("url", "b")]), json!({})),
+        expect![[
+            r#"processors[1].ConditionExp: no field is named "url", so every log would be dropped; name one of time, ip"#
+        ]],
+    );
+    check_steps(
+        condition("and", json!([leaf("ip", "("), leaf("time", "[")]), json!({})),
+        expect![[
+            r#"processors[1].ConditionExp.operands[0].exp: does not compile at column 1 (`(`): unclosed group; close the group with `)` or write `\(` for a parenthesis; processors[1].ConditionExp.operands[1].exp: does not compile at column 1 (`[`): unclosed character class; close the class with `]` or write `\[` for a bracket"#
+        ]],
+    );
+    check_steps(
+        condition("not", json!([]), json!({})),
+        expect![
+            "processors[1].ConditionExp.operands: has 0 entries, but not takes 1: put several into one and, or one or"
+        ],
+    );
+}
+
+#[test]
+fn spans_of_time_are_read_with_their_unit() {
+    let span = |mut fields: Value| {
+        fields["Type"] = "processor_timestamp_filter_native".into();
+        json!([fields])
+    };
+    check_steps(
+        span(json!({})),
+        expect!["[Span(TimeSpan { key: None, unit_nanos: 1000000000, from: 0, to: 9223372036854775807 })]"],
+    );
+    check_steps(
+        span(
+            json!({"SourceKey": "time", "TimestampPrecision": "Millisecond", "LowerBound": 5, "UpperBound": 9}),
+        ),
+        expect![[r#"[Span(TimeSpan { key: Some("time"), unit_nanos: 1000000, from: 5, to: 9 })]"#]],
+    );
+    check_steps(
+        span(json!({"SourceKey": "url", "UpperBound": 0})),
+        expect![[
+            r#"[Span(TimeSpan { key: Some("url"), unit_nanos: 1000000000, from: 0, to: 9223372036854775807 })] processors[1].SourceKey: no field is named "url", so every log goes on; name one of time, ip, or none for the time of the log"#
+        ]],
+    );
+    check_steps(
+        span(json!({"TimestampPrecision": "minute", "LowerBound": 9, "UpperBound": 5})),
+        expect![[
+            r#"processors[1].TimestampPrecision: "minute" is not known; use second, millisecond or nanosecond; processors[1].LowerBound: is after UpperBound 5, so every log would be dropped; exchange the two"#
+        ]],
     );
 }
 
@@ -204,7 +276,7 @@ fn steps_on_names_with_underscores_need_a_field_that_they_see() {
     check_part(
         &with_steps(&config, &["__raw_log__"]),
         expect![[
-            r#"[Filter([("__raw_log__", Regex("\\A(?:.*)\\z"))]), Mask(Mask { key: "__raw_log__", regex: Regex("()(?:x)"), all: true, by: Md5 })]"#
+            r#"[Filter(All([Field("__raw_log__", Regex("\\A(?:.*)\\z"))])), Mask(Mask { key: "__raw_log__", regex: Regex("()(?:x)"), all: true, by: Md5 })]"#
         ]],
         shown,
     );

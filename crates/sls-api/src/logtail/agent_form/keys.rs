@@ -19,11 +19,9 @@ pub(super) enum Fate {
     Silent,
     /// It asks for nothing unless it has another value than this one or an empty one.
     WithoutEffect(&'static str),
-    /// It would change which logs are sent.
-    Refused(&'static str),
 }
 
-use Fate::{Detail, Own, Refused, Silent, WithoutEffect};
+use Fate::{Detail, Own, Silent, WithoutEffect};
 
 /// Keys of an entry.
 pub(super) const KEYS: &[(&str, Fate)] = &[
@@ -98,10 +96,7 @@ pub(super) const ADVANCED: &[(&str, Fate)] = &[
     ("enable_timestamp_nanosecond", Own),
     ("exactly_once_concurrency", Own),
     ("extract_partial_fields", Own),
-    (
-        "filter_expression",
-        Refused("logs would be sent that it holds back; write filter_keys and filter_regs instead"),
-    ),
+    ("filter_expression", Own),
     // Several configs may have one file here.
     ("force_multiconfig", Silent),
     ("k8s", WithoutEffect("")),
@@ -128,9 +123,6 @@ pub(super) fn judge(
         None => Some((Severity::Warning, unknown(table, key))),
         Some(WithoutEffect(usual)) if !asks_nothing(value, usual) => {
             Some((Severity::Warning, "has no effect in this collector".to_owned()))
-        }
-        Some(Refused(reason)) if !asks_nothing(value, "") => {
-            Some((Severity::Error, format!("is not supported by this collector: {reason}")))
         }
         Some(_) => None,
     };

@@ -71,6 +71,18 @@ fn every_key_of_a_regex_config_reaches_the_pipeline() {
 }
 
 #[test]
+fn a_filter_expression_stands_for_the_lists() {
+    let expression =
+        json!({"operator": "not", "operands": [{"key": "ip", "exp": "10\\..*", "type": "regex"}]});
+    let (pipeline, notices) = runs(&with(&access(), json!({"advanced": {"filter_expression": expression}})));
+    assert_eq!(
+        lines(&notices),
+        "filter_keys: has no effect beside advanced.filter_expression: remove one of the two\n"
+    );
+    expect![[r#"{"Type":"processor_filter_regex_native","ConditionExp":{"operator":"not","operands":[{"key":"ip","exp":"10\\..*","type":"regex"}]},"DiscardingNonUTF8":true}"#]].assert_eq(&pipeline["processors"][2].to_string());
+}
+
+#[test]
 fn delimited_columns_have_keys_of_their_own() {
     let entry = json!({"enable": true, "project_name": "project", "category": "store",
         "log_type": "delimiter_log", "log_path": "/l", "file_pattern": "*.csv", "delimiter_separator": "\\t",
@@ -156,10 +168,11 @@ fn mistakes_are_reported_by_the_keys_of_this_form() {
     refused(
         &with(&access(), json!({"regex": ["a", "b"], "advanced": {"filter_expression": {"key": "a"}}})),
         expect![[r#"
-        advanced.filter_expression: is not supported by this collector: logs would be sent that it holds back; write filter_keys and filter_regs instead
-        regex: has 2 expressions, of which this collector takes one: write a|b inside of one, or a config for each
-        keys: regex has 1 capture group but key names 3, so no line can be parsed: remove the surplus names, or put parentheses around what they name
-    "#]],
+            regex: has 2 expressions, of which this collector takes one: write a|b inside of one, or a config for each
+            keys: regex has 1 capture group but key names 3, so no line can be parsed: remove the surplus names, or put parentheses around what they name
+            advanced.filter_expression.exp: is missing: write a text
+            advanced.filter_expression.type: is missing: write a text
+        "#]],
     );
     refused(
         &with(&access(), json!({"log_type": "streamlog", "enable": 1, "log_path": "var"})),
@@ -212,7 +225,7 @@ fn a_key_of_advanced_has_an_effect_where_the_translation_reads_it() {
     for (key, fate) in ADVANCED {
         match fate {
             Fate::Own => assert!(is_read(key), "{key} is not read"),
-            Fate::WithoutEffect(_) | Fate::Refused(_) => assert!(!is_read(key), "{key} is read"),
+            Fate::WithoutEffect(_) => assert!(!is_read(key), "{key} is read"),
             Fate::Silent | Fate::Detail(_) => {}
         }
     }
@@ -223,6 +236,7 @@ fn a_key_of_advanced_has_an_effect_where_the_translation_reads_it() {
         "enable_timestamp_nanosecond",
         "exactly_once_concurrency",
         "extract_partial_fields",
+        "filter_expression",
         "force_multiconfig",
         "precise_timestamp_key",
         "precise_timestamp_unit",

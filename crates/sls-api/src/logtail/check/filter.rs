@@ -2,42 +2,34 @@
 
 use serde_json::Value;
 
-use super::{Known, Report};
+use super::{Known, Report, reported};
+use crate::logtail::condition::read_condition;
 use crate::logtail::extra_column;
+use crate::logtail::fields::Fields;
 use crate::logtail::regex_shape::{capture_groups, ends_in_stray_blank, stray_blank};
 use crate::logtail::translate::{DROPPED_COLUMN, SIMPLE_REGEX, UNPARSED_KEY};
 
+/// Path of the filter that is a tree.
+const EXPRESSION: &str = "advanced.filter_expression";
+
 pub(super) fn check(fields: Known<'_>, report: &mut Report) {
-    let keys = fields.texts("filterKey").unwrap_or_default();
-    let regexes = fields.texts("filterRegex").unwrap_or_default();
-    if keys.len() != regexes.len() {
-        report.error(
-            "filterRegex",
-            format!("has {} entries but filterKey {}: give each key one regex", regexes.len(), keys.len()),
-        );
-    }
-    for (n, regex) in regexes.iter().enumerate() {
-        let field = format!("filterRegex[{n}]");
-        if let Err(e) = capture_groups(regex) {
-            report.error(field, e.to_string());
-        } else if ends_in_stray_blank(regex) {
-            let what = stray_blank(regex).unwrap_or_default();
-            report.error(
-                field,
-                format!("{what}; as it is it matches almost no log, and the others are dropped"),
-            );
-        }
-    }
     let parsed = parsed_keys(fields);
     let is_unknown = |key: &str| {
         let is_parsed = parsed.as_ref().is_none_or(|keys| keys.contains(&key));
         !(is_parsed || is_extra_column(fields, key))
     };
-    for (n, key) in keys.iter().enumerate().filter(|(_, key)| is_unknown(key)) {
-        report.error(
-            format!("filterKey[{n}]"),
-            format!("no field is named {key:?}, so every log would be dropped: use one of key"),
-        );
+    let advanced = reported(fields.0.object("advanced"));
+    match advanced.and_then(|advanced| Fields::inside(advanced, "advanced.").value("filter_expression")) {
+        Some(value) => {
+            if fields.texts("filterKey").is_some_and(|keys| !keys.is_empty()) {
+                report.warning(
+                    "filterKey",
+                    format!("has no effect beside {EXPRESSION}: remove one of the two"),
+                );
+            }
+            expression(value, &is_unknown, report);
+        }
+        None => lists(fields, &is_unknown, report),
     }
     for (n, entry) in fields.list("sensitive_keys").unwrap_or_default().iter().enumerate() {
         let path = format!("sensitive_keys[{n}]");
@@ -48,6 +40,61 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
                 format!("{path}.key"),
                 format!("no field is named {key:?}, so nothing would be masked: use one of key"),
             );
+        }
+    }
+}
+
+/// `filterKey` and `filterRegex`.
+fn lists(fields: Known<'_>, is_unknown: &impl Fn(&str) -> bool, report: &mut Report) {
+    let keys = fields.texts("filterKey").unwrap_or_default();
+    let regexes = fields.texts("filterRegex").unwrap_or_default();
+    if keys.len() != regexes.len() {
+        report.error(
+            "filterRegex",
+            format!("has {} entries but filterKey {}: give each key one regex", regexes.len(), keys.len()),
+        );
+    }
+    for (n, regex) in regexes.iter().enumerate() {
+        pattern(format!("filterRegex[{n}]"), regex, report);
+    }
+    for (n, key) in keys.iter().enumerate().filter(|(_, key)| is_unknown(key)) {
+        report.error(
+            format!("filterKey[{n}]"),
+            format!("no field is named {key:?}, so every log would be dropped: use one of key"),
+        );
+    }
+}
+
+/// A regex that decides which logs are sent.
+fn pattern(field: String, regex: &str, report: &mut Report) {
+    if let Err(e) = capture_groups(regex) {
+        report.error(field, e.to_string());
+    } else if ends_in_stray_blank(regex) {
+        let what = stray_blank(regex).unwrap_or_default();
+        report.error(field, format!("{what}; as it is it matches almost no log, and the others are dropped"));
+    }
+}
+
+/// `advanced.filter_expression`.
+fn expression(value: &Value, is_unknown: &impl Fn(&str) -> bool, report: &mut Report) {
+    let condition = match read_condition(value, EXPRESSION) {
+        Ok(condition) => condition,
+        Err(faults) => return faults.into_iter().for_each(|fault| report.error(fault.field, fault.message)),
+    };
+    let drops_all = condition.constant(&|key: &str| !is_unknown(key)) == Some(false);
+    for (key, expected) in condition.fields() {
+        pattern(format!("{}.exp", expected.place), &expected.text, report);
+        let field = format!("{}.key", expected.place);
+        match (is_unknown(key), drops_all) {
+            (false, _) => {}
+            (true, true) => report.error(
+                field,
+                format!("no field is named {key:?}, so every log would be dropped: use one of key"),
+            ),
+            (true, false) => report.warning(
+                field,
+                format!("no field is named {key:?}, so this condition never holds: use one of key"),
+            ),
         }
     }
 }

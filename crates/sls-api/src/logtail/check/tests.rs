@@ -219,6 +219,51 @@ fn filters_that_would_drop_everything_are_errors() {
 }
 
 #[test]
+fn filter_expressions_are_checked_leaf_by_leaf() {
+    let leaf = |key: &str, exp: &str| json!({"key": key, "exp": exp, "type": "regex"});
+    let filtered = |expression: Value| {
+        nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "filterKey": ["c"], "filterRegex": [],
+                     "advanced": {"filter_expression": expression}}))
+    };
+    check(
+        filtered(json!({"operator": "or", "operands": [leaf("a", "x|("), leaf("c", "x. *")]})),
+        expect![[r#"
+            Warning filterKey: has no effect beside advanced.filter_expression: remove one of the two
+            Error advanced.filter_expression.operands[0].exp: the regex does not compile: unclosed group
+            Error advanced.filter_expression.operands[1].exp: contains ". *" (any one character, then blanks), probably a damaged ".*": write .* (or .[ ]* if blanks are meant); as it is it matches almost no log, and the others are dropped
+            Warning advanced.filter_expression.operands[1].key: no field is named "c", so this condition never holds: use one of key
+        "#]],
+    );
+    check(
+        filtered(json!({"operator": "not", "operands": [leaf("b", "x")]})),
+        expect![[r#"
+        Warning filterKey: has no effect beside advanced.filter_expression: remove one of the two
+    "#]],
+    );
+    check(
+        filtered(json!({"operator": "and", "operands": [leaf("a", "x"), leaf("c", "x")]})),
+        expect![[r#"
+            Warning filterKey: has no effect beside advanced.filter_expression: remove one of the two
+            Error advanced.filter_expression.operands[1].key: no field is named "c", so every log would be dropped: use one of key
+        "#]],
+    );
+    check(
+        filtered(json!({"operator": "and", "operands": [leaf("a", "x")]})),
+        expect![[r#"
+        Warning filterKey: has no effect beside advanced.filter_expression: remove one of the two
+        Error advanced.filter_expression.operands: has 1 entries, but and takes 2: put further ones into an operand that is such an operator itself
+    "#]],
+    );
+    check(
+        filtered(json!(["a"])),
+        expect![[r#"
+        Warning filterKey: has no effect beside advanced.filter_expression: remove one of the two
+        Error advanced.filter_expression: has the wrong type: write {"key": …, "exp": …, "type": "regex"} or {"operator": "and", "operands": […]}
+    "#]],
+    );
+}
+
+#[test]
 fn steps_on_names_with_underscores_need_a_field_that_they_see() {
     let steps = |more: Value| {
         let detail = nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "enableRawLog": true,

@@ -145,18 +145,23 @@ fn zone(fields: Fields<'_>) -> Result<Option<&str>, TranslateError> {
 fn filter(fields: Fields<'_>) -> Result<Option<Value>, TranslateError> {
     let keys = fields.texts("filterKey")?;
     let regexes = fields.texts("filterRegex")?;
-    if keys.len() != regexes.len() {
+    let expression = advanced(fields)?.map(|advanced| advanced.object("filter_expression")).transpose()?;
+    let expression = expression.flatten();
+    if expression.is_none() && keys.len() != regexes.len() {
         return Err(TranslateError::field(
             "filterRegex",
             format!("has {} entries but filterKey {}: give each key one regex", regexes.len(), keys.len()),
         ));
     }
     let utf8_only = fields.flag("discardNonUtf8")?.unwrap_or(false);
-    if keys.is_empty() && !utf8_only {
+    if keys.is_empty() && !utf8_only && expression.is_none() {
         return Ok(None);
     }
     let mut processor = json!({"Type": "processor_filter_regex_native"});
-    if !keys.is_empty() {
+    if let Some(expression) = expression {
+        // It alone counts then. Source: `Aggregator` of Logtail 1.1, and LoongCollector's `ProcessorFilterNative`.
+        processor["ConditionExp"] = json!(expression);
+    } else if !keys.is_empty() {
         processor["FilterKey"] = json!(keys);
         processor["FilterRegex"] = json!(regexes);
     }
