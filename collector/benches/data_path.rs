@@ -143,6 +143,7 @@ fn pipeline(directory: &Path, form: Form, parse: Parse) -> Pipeline {
         steps: Vec::new(),
         raw_key: None,
         shards: Default::default(),
+        send_rate: None,
         destination: Destination {
             project: "bench-project".parse().expect("project"),
             logstore: "bench".parse().expect("Logstore"),

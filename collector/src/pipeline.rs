@@ -4,7 +4,7 @@
 //! counts equal, paths absolute); the data path never sees raw JSON. Called by `pipeline_json`
 //! (which builds it) and by `engine` (which runs it).
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +39,16 @@ pub struct Pipeline {
     pub raw_key: Option<String>,
     pub destination: Destination,
     pub shards: Shards,
+    pub send_rate: Option<SendRate>,
+}
+
+/// How fast the logs of a Logstore may be sent (`max_send_rate`, `send_rate_expire`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendRate {
+    /// Bytes before compression.
+    pub bytes_per_second: NonZeroU64,
+    /// Unix seconds from which on there is no limit; `None`: it has no end.
+    pub until: Option<u64>,
 }
 
 /// How the logs of a pipeline find their shard.

@@ -116,7 +116,7 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     let has_inode = input.as_ref().is_some_and(|input| input.files.position_meta.inode);
     let exactly_once = input.as_ref().and_then(|input| input.exactly_once);
     let is_tag = |name: &str| tags::may_be_tag(name, &global.topic, has_inode, &instance.env_tags);
-    let destination = root
+    let flusher = root
         .only_plugin("flushers", &mut findings)
         .and_then(|plugin| flusher::read(plugin, instance, is_tag, exactly_once, &mut findings));
     for aggregator in root.plugins("aggregators", &mut findings) {
@@ -129,8 +129,8 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
     }
     root.allow(&["version", "configName", "logSample", "createTime", "lastModifyTime", "extensions"]);
     root.finish(&mut findings);
-    match (input, processing, destination) {
-        (Some(input), Some(processing), Some((destination, shards))) if findings.problems.is_empty() => {
+    match (input, processing, flusher) {
+        (Some(input), Some(processing), Some(flusher)) if findings.problems.is_empty() => {
             let Processing { parsing, time, steps, .. } = processing;
             let pipeline = Pipeline {
                 name: name.to_owned(),
@@ -144,8 +144,9 @@ pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -
                 unmatched: parsing.unmatched,
                 steps,
                 raw_key: parsing.raw_key,
-                destination,
-                shards,
+                destination: flusher.destination,
+                shards: flusher.shards,
+                send_rate: flusher.send_rate,
             };
             Ok(Accepted { pipeline: Some(pipeline), notices: findings.notices })
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
-use collector::pipeline::{Pipeline, Shards};
+use collector::pipeline::{Pipeline, SendRate, Shards};
 use data_rig::{Rig, simple, simple_on, values_of};
 
 /// A file whose last line is half read, and goes on where nothing may be read since the server is silent.
@@ -100,4 +100,76 @@ fn what_is_read_again_after_a_restart_keeps_the_pace() {
         let most = second * RATE + RATE / 4 + RANGE;
         assert!(read <= most && read + RATE >= second * RATE, "{read} after {second} s");
     }
+}
+
+/// Bytes of all logs that were handed over, before compression.
+fn bytes_carried(rig: &Rig) -> u64 {
+    rig.carried.all().iter().flat_map(|parcel| &parcel.groups).map(|group| group.raw_bytes as u64).sum()
+}
+
+fn taken(rig: &mut Rig) -> Vec<String> {
+    rig.take().iter().flat_map(values_of).collect()
+}
+
+fn limited(bytes_per_second: u64, until: Option<u64>) -> Option<SendRate> {
+    Some(SendRate { bytes_per_second: NonZeroU64::new(bytes_per_second).expect("a rate"), until })
+}
+
+#[test]
+fn a_logstore_gets_no_more_than_its_rate_and_everything_in_order() {
+    const RATE: u64 = 10_000;
+    for shards in [Shards::Any, Shards::ExactlyOnce(NonZeroU16::MIN)] {
+        let mut rig = Rig::new();
+        rig.limits = Limits { group_logs_max: 50, block_bytes: 4_096, ..Limits::default() };
+        let numbered: Vec<String> = (0..2_000).map(|n| format!("{n:019}")).collect();
+        rig.append("a.log", numbered.iter().map(|line| format!("{line}\n")).collect::<String>());
+        rig.start(vec![Pipeline { send_rate: limited(RATE, None), shards, ..simple() }]);
+        let (mut sent, mut values) = (0, Vec::new());
+        for second in 1..=100 {
+            rig.wait_ms(1_000);
+            let carried = bytes_carried(&rig);
+            sent += carried;
+            assert!(sent <= second * RATE + RATE / 4 + 15_000, "{sent} after {second} s");
+            values.extend(taken(&mut rig));
+            if values.len() == numbered.len() {
+                break;
+            }
+            assert!(carried > 0, "nothing in second {second}");
+        }
+        assert_eq!(values, numbered);
+    }
+}
+
+#[test]
+fn a_rate_ends_at_its_time_and_is_about_its_own_logstore() {
+    let mut rig = Rig::new();
+    let until = rig.now().unix_seconds() + 30;
+    let other =
+        Pipeline { name: "other".to_owned(), ..simple_on(|input| input.file_pattern = "b.log".to_owned()) };
+    let mut slow = Pipeline { send_rate: limited(5, Some(until)), ..simple() };
+    slow.destination.logstore = "slow".parse().expect("a name");
+    rig.append("a.log", "1\n");
+    rig.start(vec![slow, other]);
+    rig.wait_ms(1_000);
+    assert_eq!(taken(&mut rig), ["1"], "a request may be larger than the share");
+    rig.append("a.log", "2\n");
+    rig.append("b.log", "b\n");
+    rig.wait_ms(28_000);
+    assert_eq!(taken(&mut rig), ["b"]);
+    rig.wait_ms(3_000);
+    assert_eq!(taken(&mut rig), ["2"]);
+}
+
+#[test]
+fn a_drain_does_not_heed_the_rate() {
+    let mut rig = Rig::new();
+    rig.append("a.log", lines(20_000));
+    rig.start(vec![Pipeline { send_rate: limited(100, None), ..simple() }]);
+    rig.wait_ms(1_000);
+    rig.take();
+    rig.wait_ms(60_000);
+    assert_eq!(rig.carried.len(), 0, "the rate holds it back");
+    let (values, report) = rig.drain(Until::WritersAreGone);
+    assert!(report.is_complete, "{report}");
+    assert!(values.len() < 20_000 && report.account.lines.sent == 20_000);
 }

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tracing::warn;
 
-use super::outbox::{LaneId, Outcome, Settled};
+use super::outbox::{LaneId, Limit, Outcome, Settled};
 use super::reader::{Now, Reader};
 use super::status::Trouble;
 use super::tracked::FileKey;
 use crate::alarm::{Alarm, Subject};
 use crate::checkpoint::{Entry, ParcelId};
 use crate::metrics::Counter;
-use crate::pipeline::Destination;
+use crate::pipeline::{Destination, SendRate};
 use crate::ship;
 
 impl Reader {
@@ -64,6 +65,18 @@ impl Reader {
             self.make_ready(part.file);
         }
         self.retire_if_done(part.file, now);
+    }
+
+    /// Has Logstores sent to at the rates that their configs say; not while the collector ends, as for reading.
+    pub(super) fn limit_sending(&mut self, now: Now) {
+        let configs = self.pipelines.values().map(|running| &running.config).filter(|_| self.drain.is_none());
+        let limits = configs.filter_map(|config| {
+            let SendRate { bytes_per_second, until } = config.send_rate?;
+            let left = |until: u64| Duration::from_secs(until.saturating_sub(now.unix_seconds()));
+            let until = until.and_then(|until| now.mono.checked_add(left(until)));
+            Some((&config.destination, Limit { bytes_per_second, until }))
+        });
+        self.outbox.limit(limits, now.mono);
     }
 
     /// Sending to `destination` has a problem, or none any more.

@@ -106,6 +106,7 @@ impl Reader {
         });
         // Who reads on at a pace until the deadline leaves behind what nobody may read any more.
         self.pace = Pace::new(None);
+        self.limit_sending(now);
         self.ready.append(&mut self.paced);
         self.list_again(now);
     }

@@ -5,9 +5,11 @@
 //! has no room stops the reading of its files (back-pressure), never drops. Called by `engine` only.
 
 mod parcel;
+mod rate;
 mod sending;
 
 pub use parcel::{Carrier, Outcome, PackedGroup, Parcel, Route};
+pub use rate::Limit;
 pub use sending::LaneProfile;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -17,6 +19,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use sls_api::codec::{self, Compression};
 
+use self::rate::Rates;
 use super::Limits;
 use super::profile::Sending;
 use super::tracked::FileKey;
@@ -69,6 +72,10 @@ impl Lane {
                 && self.under_way_bytes < limits.lane_bytes_max
                 && all_under_way_bytes < limits.under_way_bytes_max)
     }
+
+    fn has_something_to_send(&self) -> bool {
+        !self.open.is_empty() || !self.blocked.is_empty()
+    }
 }
 
 /// All lanes.
@@ -77,6 +84,7 @@ pub struct Outbox {
     carrier: Box<dyn Carrier>,
     lanes: HashMap<LaneId, Lane>,
     by_destination: HashMap<Destination, LaneId>,
+    rates: Rates,
     under_way: HashMap<ParcelId, UnderWay>,
     under_way_bytes: usize,
     /// Encoded bytes of all logs that are not in a parcel yet.
@@ -96,6 +104,7 @@ impl Outbox {
             carrier,
             lanes: HashMap::new(),
             by_destination: HashMap::new(),
+            rates: Rates::default(),
             under_way: HashMap::new(),
             under_way_bytes: 0,
             open_bytes: 0,
@@ -143,8 +152,30 @@ impl Outbox {
         self.by_destination.retain(|_, id| self.lanes.contains_key(id));
     }
 
+    /// Exactly these rates hold from now on.
+    pub fn limit<'d>(&mut self, limits: impl IntoIterator<Item = (&'d Destination, Limit)>, now: Instant) {
+        self.rates.set(limits, now);
+    }
+
+    /// Time has passed: Logstores with a rate have earned a share.
+    pub fn advance(&mut self, now: Instant) {
+        self.rates.advance(now);
+    }
+
+    /// When a lane that has something to send and no share may have one, counted from `now`, the moment of the last
+    /// [`Self::advance`].
+    pub fn next_share(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.lanes.values().filter(|lane| lane.has_something_to_send());
+        let share = waiting.filter_map(|lane| self.rates.wait(&lane.destination)).min()?;
+        Some(self.rates.next_end().map_or(now + share, |end| end.min(now + share)))
+    }
+
+    fn has_room(&self, lane: &Lane) -> bool {
+        lane.has_room(&self.limits, self.under_way_bytes) && self.rates.wait(&lane.destination).is_none()
+    }
+
     fn may_send(&self, lane: LaneId) -> bool {
-        self.lanes.get(&lane).is_some_and(|l| l.has_room(&self.limits, self.under_way_bytes))
+        self.lanes.get(&lane).is_some_and(|lane| self.has_room(lane))
     }
 
     /// True if logs read now for this lane would not pile up.
@@ -160,7 +191,7 @@ impl Outbox {
 
     /// The file that waits longest among those that could be sent.
     pub fn longest_waiting(&self) -> Option<FileKey> {
-        let sendable = self.lanes.values().filter(|l| l.has_room(&self.limits, self.under_way_bytes));
+        let sendable = self.lanes.values().filter(|lane| self.has_room(lane));
         sendable.filter_map(|l| l.open.front()).min_by_key(|(_, since)| *since).map(|(file, _)| *file)
     }
 
@@ -261,6 +292,7 @@ impl Outbox {
         let fresh = ParcelId(self.next_parcel);
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return fresh };
         let destination = &lane.destination;
+        self.rates.spend(destination, packed.raw_bytes);
         let is_alone = route != Route::Any;
         let parcel = lane.filling.get_or_insert_with(|| {
             self.next_parcel += 1;

@@ -1,14 +1,15 @@
-//! How fast files may be read: `max_bytes_per_sec`. What is read is sent, so this bounds sending too. Pure.
+//! How many bytes go in a second: of files read (`max_bytes_per_sec`), or of logs to a Logstore (`max_send_rate`).
+//! What is read is sent, so the first bounds sending too. Pure.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-/// What may be read at once after a pause, as a share of a second.
+/// What may go at once after a pause, as a share of a second.
 const BURST: u64 = 4;
-/// Reading goes on when so much of a second has been saved up: it bounds wake-ups.
+/// It goes on when so much of a second has been saved up: it bounds wake-ups.
 const STEP: u64 = 20;
 
-/// Bytes that may be read now.
+/// Bytes that may go now.
 #[derive(Debug)]
 pub struct Pace {
     bytes_per_second: Option<NonZeroU64>,
@@ -21,6 +22,11 @@ impl Pace {
     /// `None`: without limit.
     pub fn new(bytes_per_second: Option<NonZeroU64>) -> Self {
         Self { bytes_per_second, left: 0, counted_until: None }
+    }
+
+    /// Another rate from now on; what was spent goes on to count.
+    pub fn set_rate(&mut self, bytes_per_second: Option<NonZeroU64>) {
+        self.bytes_per_second = bytes_per_second;
     }
 
     /// Time has passed.
@@ -42,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// How many bytes may be read at once, of `most`. Without this one block would take the share of minutes,
+    /// How many bytes may go at once, of `most`. Without this one block would take the share of minutes,
     /// from all files.
     pub fn allows(&self, most: usize) -> usize {
         match self.bytes_per_second {
@@ -51,14 +57,14 @@ impl Pace {
         }
     }
 
-    /// Bytes were read.
+    /// So many bytes went.
     pub fn spend(&mut self, bytes: usize) {
         if self.bytes_per_second.is_some() {
             self.left = self.left.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
     }
 
-    /// Time until something may be read, from the moment of the last [`Self::advance`]; `None`: now.
+    /// Time until something may go, from the moment of the last [`Self::advance`]; `None`: now.
     pub fn wait(&self) -> Option<Duration> {
         let rate = self.bytes_per_second?.get();
         if self.left > 0 {

@@ -199,6 +199,7 @@ impl Reader {
         if self.pipelines.values().any(|running| running.problems.is_empty()) {
             self.board.set_ready();
         }
+        self.limit_sending(now);
         self.outbox.keep_lanes(&self.pipelines.values().map(|r| &r.config.destination).collect());
         self.forget_old_checkpoints(now);
     }
@@ -270,6 +271,7 @@ impl Reader {
     pub fn turn(&mut self, now: Now) -> Option<Duration> {
         self.take_in_changes(now);
         self.pace.advance(now.mono);
+        self.outbox.advance(now.mono);
         if self.pace.wait().is_none() {
             self.ready.append(&mut self.paced);
         }
@@ -370,6 +372,7 @@ impl Reader {
             self.timers.first().map(|(at, _)| *at),
             self.walk_at.values().min().copied(),
             self.outbox.next_due(),
+            self.outbox.next_share(now.mono),
             self.save_at,
             self.release_at,
             self.next_look_at_volume(),

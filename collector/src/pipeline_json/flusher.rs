@@ -1,6 +1,6 @@
 //! `flushers[0]` (flusher_sls).
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::Path;
 
 use sls_api::codec::Compression;
@@ -8,7 +8,14 @@ use sls_api::codec::Compression;
 use super::Findings;
 use super::section::{Plugin, Section};
 use crate::instance_config::InstanceConfig;
-use crate::pipeline::{Destination, Shards};
+use crate::pipeline::{Destination, SendRate, Shards};
+
+/// What a flusher says.
+pub struct Flusher {
+    pub destination: Destination,
+    pub shards: Shards,
+    pub send_rate: Option<SendRate>,
+}
 
 /// `None` after a problem. `is_tag` says whether groups may have a tag of this name; `exactly_once` is what the
 /// input says of it.
@@ -18,7 +25,7 @@ pub fn read(
     is_tag: impl Fn(&str) -> bool,
     exactly_once: Option<NonZeroU16>,
     findings: &mut Findings,
-) -> Option<(Destination, Shards)> {
+) -> Option<Flusher> {
     let Plugin { kind, mut section } = plugin;
     if kind != "flusher_sls" {
         let message = format!("{kind} is not supported by this collector; use flusher_sls");
@@ -35,7 +42,8 @@ pub fn read(
     }
     let place = place(&mut section, instance, findings);
     let shards = shards(&mut section, instance, is_tag, exactly_once, findings);
-    section.without_effect(&["MaxSendRate", "ExtraHeaders", "FlowControlExpireTime"], findings);
+    let send_rate = send_rate(&mut section, findings);
+    section.without_effect(&["ExtraHeaders"], findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
     section.finish(findings);
     let (region, endpoint) = place?;
@@ -46,7 +54,24 @@ pub fn read(
         endpoint: Some(endpoint),
         compression: compression?,
     };
-    Some((destination, shards))
+    Some(Flusher { destination, shards, send_rate })
+}
+
+/// `MaxSendRate` until `FlowControlExpireTime`; what is not above 0 is no limit and no end. Source: LoongCollector's
+/// `FlusherSLS`, which heeds the rate beside exactly-once delivery only since version 3, and the end no more.
+fn send_rate(section: &mut Section, findings: &mut Findings) -> Option<SendRate> {
+    let rate = section.integer("MaxSendRate", findings).and_then(|rate| u64::try_from(rate).ok());
+    let until =
+        section.integer("FlowControlExpireTime", findings).and_then(|until| u64::try_from(until).ok());
+    let until = until.filter(|until| *until > 0);
+    let Some(bytes_per_second) = rate.and_then(NonZeroU64::new) else {
+        if until.is_some() {
+            let message = "has no effect without MaxSendRate; give a number of bytes a second there";
+            findings.notice(section.field("FlowControlExpireTime"), message);
+        }
+        return None;
+    };
+    Some(SendRate { bytes_per_second, until })
 }
 
 /// `ShardHashKeys`: a name that no group has would send all logs to one shard.

@@ -269,6 +269,7 @@ pub fn simple() -> Pipeline {
         steps: Vec::new(),
         raw_key: None,
         shards: Default::default(),
+        send_rate: None,
         destination: Destination {
             project: "project-1".parse().expect("project"),
             logstore: "store".parse().expect("Logstore"),

@@ -439,6 +439,7 @@ pub fn simple() -> Pipeline {
         steps: Vec::new(),
         raw_key: None,
         shards: Default::default(),
+        send_rate: None,
         destination: destination("store"),
     }
 }

@@ -1,4 +1,4 @@
-//! What logs are divided by.
+//! What logs are divided by, and how fast they go.
 
 use expect_test::expect;
 use serde_json::json;
@@ -18,6 +18,34 @@ fn logs_are_divided_by_tags_that_they_have_and_by_no_others() {
     let invalid = parse("c", 7, config.to_string().as_bytes(), &instance()).unwrap_err();
     expect![[r#"flushers[0].ShardHashKeys[1]: no log has a tag "content"; use __source__, __topic__, __hostname__, __path__, a name of ALIYUN_LOG_ENV_TAGS or one that the topic's expression gives"#]]
         .assert_eq(&invalid.to_string());
+}
+
+#[test]
+fn a_rate_is_above_zero_and_has_its_end_beside_it() {
+    let check = |more: Value, expected: Expect| {
+        let mut config = valid();
+        config["flushers"][0].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.send_rate));
+    };
+    check(
+        json!({"MaxSendRate": 1000, "FlowControlExpireTime": 1_900_000_000}),
+        expect!["Some(SendRate { bytes_per_second: 1000, until: Some(1900000000) })"],
+    );
+    check(
+        json!({"MaxSendRate": 1000, "FlowControlExpireTime": 0}),
+        expect!["Some(SendRate { bytes_per_second: 1000, until: None })"],
+    );
+    check(json!({"MaxSendRate": 0}), expect!["None"]);
+    check(
+        json!({"MaxSendRate": -1, "FlowControlExpireTime": 1_900_000_000}),
+        expect![
+            "None flushers[0].FlowControlExpireTime: has no effect without MaxSendRate; give a number of bytes a second there"
+        ],
+    );
+    check(
+        json!({"MaxSendRate": "fast"}),
+        expect!["flushers[0].MaxSendRate: must be a whole number, not a string"],
+    );
 }
 
 #[test]

@@ -213,8 +213,11 @@ fn flusher(
     if !hash_keys.is_empty() {
         flusher["ShardHashKeys"] = json!(hash_keys);
     }
-    if let Some(rate @ 0..) = fields.number("maxSendRate")? {
+    if let Some(rate @ 1..) = fields.number("maxSendRate")? {
         flusher["MaxSendRate"] = json!(rate);
+        if let Some(until @ 1..) = fields.number("sendRateExpire")? {
+            flusher["FlowControlExpireTime"] = json!(until);
+        }
     }
     Ok(flusher)
 }

@@ -62,7 +62,8 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     ("log_tz", Detail("logTimezone")),
     ("max_depth", Detail("maxDepth")),
     ("max_send_rate", Detail("maxSendRate")),
-    ("merge_type", WithoutEffect("\"topic\"")),
+    // A group has one topic, a request may have many groups: both are so anyway.
+    ("merge_type", Detail("mergeType")),
     ("plugin", Detail("plugin")),
     // Directories are watched for ever.
     ("preserve", WithoutEffect("true")),
@@ -72,7 +73,7 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     ("raw_log", Detail("enableRawLog")),
     ("regex", Own),
     ("region", Own),
-    ("send_rate_expire", WithoutEffect("")),
+    ("send_rate_expire", Detail("sendRateExpire")),
     ("sensitive_keys", Detail("sensitive_keys")),
     ("shard_hash_key", Detail("shardHashKey")),
     ("tail_existed", Detail("tailExisted")),

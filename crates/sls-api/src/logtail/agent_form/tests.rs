@@ -41,7 +41,7 @@ fn access() -> Value {
     let more = json!({
         "filter_keys": ["ip"], "filter_regs": ["10\\..*"], "discard_unmatch": false, "raw_log": true,
         "discard_none_utf8": true, "tail_existed": true, "tail_limit": 512, "local_storage": true,
-        "merge_type": "topic", "max_send_rate": -1, "send_rate_expire": 0, "priority": 0,
+        "merge_type": "logstore", "max_send_rate": 1000, "send_rate_expire": 1_900_000_000, "priority": 0,
         "shard_hash_key": ["__source__"],
         "sensitive_keys": [{"key": "rest", "type": "const", "regex_begin": "p=", "regex_content": "\\w+",
             "all": true, "const": "*"}],
@@ -67,7 +67,7 @@ fn every_key_of_a_regex_config_reaches_the_pipeline() {
     );
     expect![[r#"{"TopicType":"machine_group_topic","TopicFormat":"web"}"#]]
         .assert_eq(&pipeline["global"].to_string());
-    expect![[r#"[{"Type":"flusher_sls","Project":"k8s-nginx","Logstore":"access","Region":"cn-hangzhou","Endpoint":"","ShardHashKeys":["__source__"]}]"#]].assert_eq(&pipeline["flushers"].to_string());
+    expect![[r#"[{"Type":"flusher_sls","Project":"k8s-nginx","Logstore":"access","Region":"cn-hangzhou","Endpoint":"","ShardHashKeys":["__source__"],"MaxSendRate":1000,"FlowControlExpireTime":1900000000}]"#]].assert_eq(&pipeline["flushers"].to_string());
 }
 
 #[test]
@@ -131,7 +131,6 @@ fn what_has_no_effect_is_said_and_unknown_keys_with_what_may_be_meant() {
     let (_, notices) = runs(&with(&access(), changes));
     expect![[r#"
         preserve: has no effect in this collector
-        merge_type: has no effect in this collector
         priority: has no effect in this collector
         advanced.pass_tags_to_plugins: is not known and has no effect: did you mean pass_tags_to_plugin?
         delay_skip_bytes: has no effect in this collector

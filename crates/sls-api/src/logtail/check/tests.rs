@@ -206,6 +206,24 @@ fn choices_and_ranges_are_checked() {
 }
 
 #[test]
+fn a_send_rate_has_an_end_but_no_zero() {
+    check(nginx(json!({"maxSendRate": 1000, "sendRateExpire": 1_900_000_000})), expect![[""]]);
+    check(nginx(json!({"maxSendRate": -1, "sendRateExpire": 0, "mergeType": "logstore"})), expect![[""]]);
+    check(
+        nginx(json!({"maxSendRate": 0})),
+        expect![[r#"
+        Error maxSendRate: 0 stops sending: write -1 for no limit, or the bytes that may be sent in a second
+    "#]],
+    );
+    check(
+        nginx(json!({"maxSendRate": -1, "sendRateExpire": 1_900_000_000})),
+        expect![[r#"
+        Warning sendRateExpire: has no effect without maxSendRate, whose end it is: remove it
+    "#]],
+    );
+}
+
+#[test]
 fn filters_that_would_drop_everything_are_errors() {
     check(
         nginx(json!({"regex": "(.*) (.*)", "key": ["a", "b"], "filterKey": ["c", "a"],

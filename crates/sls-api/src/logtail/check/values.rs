@@ -35,11 +35,26 @@ pub(super) fn check(fields: Known<'_>, report: &mut Report) {
              files: write false",
         );
     }
+    send_rate(fields, report);
     if let Some(skip @ 1..) = fields.number("delaySkipBytes") {
         report.warning(
             "delaySkipBytes",
             format!("lines are skipped once the collector is {skip} bytes behind: write 0 to lose none"),
         );
+    }
+}
+
+fn send_rate(fields: Known<'_>, report: &mut Report) {
+    let rate = fields.number("maxSendRate");
+    if rate == Some(0) {
+        // Source: `LogstoreSenderQueue` of Logtail 1.1, which sends nothing then until the time of expiry.
+        report.error(
+            "maxSendRate",
+            "0 stops sending: write -1 for no limit, or the bytes that may be sent in a second",
+        );
+    }
+    if fields.number("sendRateExpire").is_some_and(|until| until > 0) && rate.is_none_or(|rate| rate < 0) {
+        report.warning("sendRateExpire", "has no effect without maxSendRate, whose end it is: remove it");
     }
 }
 
