@@ -225,7 +225,7 @@ impl<'a, C: Collect> Control<'a, C> {
         for turn in 0..servers.len() {
             let index = (self.preferred + turn) % servers.len();
             let Some(server) = servers.get(index) else { break };
-            match post(server, path, request).await {
+            match post(server, &self.instance.proxies, path, request).await {
                 Ok(answer) => {
                     self.preferred = index;
                     return Ok(answer);

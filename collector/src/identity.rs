@@ -10,6 +10,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::env::Env;
 use crate::layout::{self, Layout};
@@ -110,6 +111,32 @@ impl Host {
             .unwrap_or(IpAddr::from([127, 0, 0, 1]));
         Self { ip, hostname }
     }
+}
+
+/// The first address of a network interface, IPv4 before IPv6; a warning if it has none.
+pub fn address_of_interface(name: &str) -> Option<IpAddr> {
+    let all = nix::ifaddrs::getifaddrs().map_err(io::Error::from);
+    let addresses: Vec<IpAddr> = match all {
+        Ok(all) => {
+            all.filter(|one| one.interface_name == name).filter_map(|one| ip_of(&one.address?)).collect()
+        }
+        Err(error) => {
+            warn!("network interfaces cannot be listed ({error}); bind_interface {name:?} is not used");
+            return None;
+        }
+    };
+    let found = addresses.iter().find(|ip| ip.is_ipv4()).or(addresses.first()).copied();
+    if found.is_none() {
+        warn!(
+            "bind_interface {name:?} is no network interface with an address; name another, or set working_ip"
+        );
+    }
+    found
+}
+
+fn ip_of(address: &nix::sys::socket::SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
 }
 
 /// With a path prefix there is no own host name in the kernel; the bed then says it by variable.
@@ -239,6 +266,16 @@ mod tests {
         assert_eq!(detect(Some([10, 9, 9, 9].into())).ip, IpAddr::from([10, 9, 9, 9]));
         let bare = Host::detect(&Env::default(), &layout, None, Some("named"), Some("127.0.0.1:9"));
         assert_eq!(bare, Host { ip: [127, 0, 0, 1].into(), hostname: "named".into() });
+    }
+
+    #[test]
+    fn an_interface_has_its_first_address() {
+        let loopback = nix::ifaddrs::getifaddrs().unwrap().find(|one| {
+            one.address.and_then(|address| ip_of(&address)) == Some(IpAddr::from([127, 0, 0, 1]))
+        });
+        let name = loopback.expect("a loopback interface").interface_name;
+        assert_eq!(address_of_interface(&name), Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(address_of_interface("no-such-one"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sls_api::sign::AccessKey;
+use sls_client::Proxies;
 
 use crate::env::Env;
 use crate::json_file::{self, NotJson};
@@ -21,6 +22,7 @@ mod catalog;
 mod diagnostic_logs;
 mod keys;
 mod life;
+mod proxies;
 mod reading;
 mod variables;
 mod volume;
@@ -63,6 +65,8 @@ pub struct InstanceConfig {
     pub access_key: Option<AccessKey>,
     pub heartbeat_interval: Duration,
     pub working_ip: Option<IpAddr>,
+    /// The network interface whose address is meant where `working_ip` is not set.
+    pub bind_interface: Option<String>,
     pub working_hostname: Option<String>,
     pub check_point_path: Option<PathBuf>,
     /// A directory on a volume of the pod, used when `check_point_path` is not set. Ours.
@@ -84,6 +88,8 @@ pub struct InstanceConfig {
     pub env_tags: Vec<String>,
     /// The file of further tags, whose names are not known here (`ALIYUN_LOG_FILE_TAGS`).
     pub file_tags: Option<PathBuf>,
+    /// Proxies of all connections.
+    pub proxies: Proxies,
     /// What the user should know; each text names the key and the remedy.
     pub notices: Vec<String>,
 }
@@ -145,6 +151,7 @@ impl InstanceConfig {
                 .number("heartbeat_interval", HEARTBEAT_INTERVAL_SECONDS)
                 .map_or(HEARTBEAT_INTERVAL_DEFAULT, Duration::from_secs),
             working_ip: parameters.parsed("working_ip", "an IP address"),
+            bind_interface: parameters.text("bind_interface"),
             working_hostname: parameters.text("working_hostname"),
             check_point_path: parameters.text("check_point_path").map(PathBuf::from),
             shared_state_path: parameters.text("shared_state_path").map(PathBuf::from),
@@ -161,9 +168,11 @@ impl InstanceConfig {
                 .and_then(|n| usize::try_from(n).ok()),
             env_tags: env.env_tags().into_iter().map(|(name, _)| name).collect(),
             file_tags: env.file_tags(),
+            proxies: Proxies::default(),
             notices: Vec::new(),
         };
         config.notices = parameters.into_notices();
+        config.proxies = proxies::read(env, &mut config.notices);
         config.notices.extend(variables::notices(env));
         config.add_own_notices();
         Ok(config)

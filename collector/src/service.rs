@@ -17,7 +17,7 @@ use crate::control::{Agent, Collect, Control, RemoteConfigs};
 use crate::diagnostics::{self, Diagnostics, Intervals};
 use crate::engine::Limits;
 use crate::env::Env;
-use crate::identity::{GroupIds, Host, Instance};
+use crate::identity::{GroupIds, Host, Instance, address_of_interface};
 use crate::instance_config::{ConfigError, DiagnosticLogs, HostPort, InstanceConfig};
 use crate::layout::{BEAT_INTERVAL, Home, Layout, Phase, PidFile, STATE_DIR_DEFAULT, StateDir};
 use crate::logging;
@@ -331,7 +331,9 @@ impl Process<'_> {
     fn identify(&self, instance: &InstanceConfig, state_dir: &StateDir) -> (Host, Instance) {
         let peer = instance.config_servers.first().map(HostPort::as_str);
         let hostname = instance.working_hostname.as_deref();
-        let host = Host::detect(self.env, &self.layout, instance.working_ip, hostname, peer);
+        let of_interface = || address_of_interface(instance.bind_interface.as_deref()?);
+        let ip = instance.working_ip.or_else(of_interface);
+        let host = Host::detect(self.env, &self.layout, ip, hostname, peer);
         let (identity, unsaved) = Instance::load_or_create(&state_dir.path, &host.hostname);
         if let Some(error) = unsaved {
             warn!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sls_api::names::ProjectName;
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
-use sls_client::{Client, ClientConfig, ClientError, EndpointError, Retry};
+use sls_client::{Client, ClientConfig, ClientError, EndpointError, Proxies, Retry};
 
 use crate::credentials::{Credentials, CredentialsError, Source};
 use crate::metrics::Metrics;
@@ -109,6 +109,7 @@ impl Clients {
                 None => SignVersion::V1,
             },
             user_agent: concat!("sls-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxies: Proxies::default(),
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         };

@@ -7,6 +7,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use prost::Message;
+use sls_client::Proxies;
 use tokio::net::TcpStream;
 
 use crate::instance_config::HostPort;
@@ -28,6 +29,8 @@ const PROTOBUF: &str = "application/x-protobuf";
 pub enum TransportError {
     #[error("cannot connect ({0})")]
     Connect(std::io::Error),
+    #[error("cannot connect to the proxy {proxy} ({source})")]
+    Proxy { proxy: String, source: std::io::Error },
     #[error("no answer within {} s", REQUEST_TIMEOUT.as_secs())]
     Timeout,
     #[error("connection broke: {0}")]
@@ -46,29 +49,45 @@ fn with_colon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-/// Posts `message` to `path` and decodes the answer.
+/// Posts `message` to `path` of `server`, perhaps through a proxy, and decodes the answer.
 ///
 /// # Errors
 /// [`TransportError`]; nothing is retried here.
 pub async fn post<A: Message + Default>(
     server: &HostPort,
+    proxies: &Proxies,
     path: &str,
     message: &impl Message,
 ) -> Result<A, TransportError> {
-    let exchange = exchange(server, path, message.encode_to_vec());
+    let exchange = exchange(server, proxies, path, message.encode_to_vec());
     let bytes =
         tokio::time::timeout(REQUEST_TIMEOUT, exchange).await.map_err(|_| TransportError::Timeout)??;
     A::decode(bytes).map_err(TransportError::Decode)
 }
 
-async fn exchange(server: &HostPort, path: &str, body: Vec<u8>) -> Result<Bytes, TransportError> {
-    let request = Request::post(path)
+async fn exchange(
+    server: &HostPort,
+    proxies: &Proxies,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<Bytes, TransportError> {
+    let whole = format!("http://{server}{path}");
+    let proxy = whole.parse().ok().and_then(|target| proxies.of(&target));
+    let mut request = Request::post(if proxy.is_some() { &whole } else { path })
         .header(header::HOST, server.as_str())
         .header(header::CONTENT_TYPE, PROTOBUF)
         .header(header::USER_AGENT, concat!("ilogtail/", env!("CARGO_PKG_VERSION")))
         .body(Full::new(Bytes::from(body)))
         .map_err(TransportError::Request)?;
-    let stream = TcpStream::connect(server.as_str()).await.map_err(TransportError::Connect)?;
+    if let Some(authorization) = proxy.as_ref().and_then(sls_client::Proxy::authorization) {
+        request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
+    }
+    let stream = match proxy.map(|proxy| proxy.address()) {
+        None => TcpStream::connect(server.as_str()).await.map_err(TransportError::Connect)?,
+        Some(proxy) => {
+            TcpStream::connect(&proxy).await.map_err(|source| TransportError::Proxy { proxy, source })?
+        }
+    };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(TransportError::Broken)?;
     // Driven beside the request; an error of it shows in the request too.

@@ -44,7 +44,7 @@ pub const KEYS: &[Setting] = &[
     ("accept_multi_config", NoEffect("a file is collected by every config that matches it")),
     ("batch_send_interval", NoEffect("a log waits at most 3 s for company, and only while the link is busy")),
     ("batch_send_metric_size", NoEffect("a request has at most 512 KiB of text")),
-    ("bind_interface", NoEffect("a pod has one address; name another one with working_ip")),
+    ("bind_interface", Honoured("network interface whose address is used where there is no working_ip")),
     ("buffer_file_num", NO_DISK_BUFFER),
     ("buffer_file_path", NO_DISK_BUFFER),
     ("buffer_file_size", NO_DISK_BUFFER),
@@ -184,8 +184,11 @@ pub const KEYS: &[Setting] = &[
     ("working_ip", Honoured("address of heartbeats and of the source of logs")),
 ];
 
+const HTTP_PROXY: Standing = Honoured("proxy for endpoints and config servers of http, `http://HOST:PORT`");
+const HTTPS_PROXY: Standing = Honoured("proxy for endpoints of https, `http://HOST:PORT`");
+const ALL_PROXY: Standing = Honoured("proxy where the variables above name none");
 const NO_PROXY: Standing =
-    NoEffect("connections go straight to the endpoint; name a reachable one in data_servers");
+    Honoured("what is connected to directly: names with their subdomains, addresses, networks, or `*`");
 const DAEMONSET: Standing = NoEffect("it is for a DaemonSet");
 const CONFIG_PATH: Standing =
     Honoured("path of `ilogtail_config.json`; if there is no file, the path's region and network are used");
@@ -220,14 +223,14 @@ pub const VARIABLES: &[Setting] = &[
     ("LOGTAIL_LOG_LEVEL", LOG_LEVEL),
     ("LOONG_LOG_LEVEL", LOG_LEVEL),
     ("LOGTAIL_MODE", NoEffect("files and names are always those of Logtail")),
-    ("HTTP_PROXY", NO_PROXY),
-    ("http_proxy", NO_PROXY),
-    ("HTTPS_PROXY", NO_PROXY),
-    ("https_proxy", NO_PROXY),
-    ("ALL_PROXY", NO_PROXY),
-    ("all_proxy", NO_PROXY),
-    ("NO_PROXY", Honoured("no connection goes through a proxy")),
-    ("no_proxy", Honoured("no connection goes through a proxy")),
+    ("HTTP_PROXY", HTTP_PROXY),
+    ("http_proxy", HTTP_PROXY),
+    ("HTTPS_PROXY", HTTPS_PROXY),
+    ("https_proxy", HTTPS_PROXY),
+    ("ALL_PROXY", ALL_PROXY),
+    ("all_proxy", ALL_PROXY),
+    ("NO_PROXY", NO_PROXY),
+    ("no_proxy", NO_PROXY),
     ("TZ", Honoured("zone of times that name none")),
 ];
 

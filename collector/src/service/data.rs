@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sls_api::sign::AccessKey;
-use sls_client::{Client, ClientConfig};
+use sls_client::{Client, ClientConfig, Proxies};
 
 use crate::app_info;
 use crate::control::Collect;
@@ -106,6 +106,7 @@ impl Data {
             access_key: instance.access_key.clone(),
             config_path: instance.path.display().to_string(),
             user_agent: user_agent(env, host),
+            proxies: instance.proxies.clone(),
             by_endpoint: Mutex::default(),
         });
         let of_engine = Arc::clone(&clients);
@@ -179,6 +180,7 @@ struct EndpointClients {
     access_key: Option<AccessKey>,
     config_path: String,
     user_agent: String,
+    proxies: Proxies,
     by_endpoint: Mutex<HashMap<String, Client>>,
 }
 
@@ -199,6 +201,7 @@ impl Clients for EndpointClients {
         let parsed = endpoint.parse().map_err(|error: sls_client::EndpointError| error.to_string())?;
         let mut config = ClientConfig::new(parsed, access_key);
         config.user_agent.clone_from(&self.user_agent);
+        config.proxies = self.proxies.clone();
         let client = Client::new(config).map_err(|error| format!("{error}, in {}", self.config_path))?;
         known.insert(endpoint.to_owned(), client.clone());
         Ok(client)
@@ -221,6 +224,7 @@ mod tests {
             access_key,
             config_path: "/c.json".into(),
             user_agent: "ilogtail/1".into(),
+            proxies: Proxies::default(),
             by_endpoint: Mutex::default(),
         }
     }

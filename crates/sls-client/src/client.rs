@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{ACCEPT_ENCODING, CONTENT_LENGTH, DATE, HOST, USER_AGENT},
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
+    header::{ACCEPT_ENCODING, CONTENT_LENGTH, DATE, HOST, PROXY_AUTHORIZATION, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -30,7 +30,8 @@ use std::{
 };
 
 use crate::{
-    ClientConfig, ClientError, ConfigError, Retry, RetryPolicy, Target, error::BAD_RESPONSE, retry::backoff,
+    ClientConfig, ClientError, ConfigError, Proxy, Retry, RetryPolicy, Target, error::BAD_RESPONSE,
+    proxy::Connector, retry::backoff,
 };
 
 /// Largest answer that is read, in bytes before decompression. Source: own bound, above a pull
@@ -53,7 +54,7 @@ pub struct Client {
 struct Inner {
     config: ClientConfig,
     user_agent: HeaderValue,
-    http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Http<HttpsConnector<Connector>, Full<Bytes>>,
     /// What to add to our clock to get the server's, in seconds.
     clock_offset: AtomicI64,
 }
@@ -81,7 +82,7 @@ impl Client {
             .with_webpki_roots()
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(Connector::new(tcp, config.proxies.clone()));
         let http = Http::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
@@ -173,8 +174,13 @@ impl Client {
             Scope::Project => Some(project.ok_or(ClientError::ProjectMissing { operation })?),
         };
         let config = &self.inner.config;
-        let target = config.endpoint.target(project);
-        let request = self.request(&target, call)?;
+        let mut target = config.endpoint.target(project);
+        let proxy = self.plain_proxy(&target, operation)?;
+        if proxy.is_some() && !target.base.ends_with(&format!("//{}", target.host)) {
+            // A proxy replaces `Host` by the host of the address (RFC 9112, 3.2.2).
+            target.project_header = project.cloned();
+        }
+        let request = self.request(&target, proxy.as_ref(), call)?;
         let after = config.request_timeout;
         let exchange = tokio::time::timeout(after, self.exchange(operation, &target, request));
         match exchange.await {
@@ -183,8 +189,24 @@ impl Client {
         }
     }
 
+    /// The proxy that reads the requests for this target; a tunnel's does not.
+    fn plain_proxy(&self, target: &Target, operation: &'static str) -> Result<Option<Proxy>, ClientError> {
+        let uri = target.base.parse::<Uri>().map_err(|source| ClientError::Transport {
+            operation,
+            endpoint: target.base.clone(),
+            source: source.into(),
+        })?;
+        let is_plain = uri.scheme() == Some(&http::uri::Scheme::HTTP);
+        Ok(is_plain.then(|| self.inner.config.proxies.of(&uri)).flatten())
+    }
+
     /// Builds and signs.
-    fn request(&self, target: &Target, call: &Call<'_>) -> Result<http::Request<Full<Bytes>>, ClientError> {
+    fn request(
+        &self,
+        target: &Target,
+        proxy: Option<&Proxy>,
+        call: &Call<'_>,
+    ) -> Result<http::Request<Full<Bytes>>, ClientError> {
         let Inner { config, user_agent, .. } = &*self.inner;
         let unsendable = |e: http::Error| ClientError::Transport {
             operation: call.endpoint.name,
@@ -217,6 +239,9 @@ impl Client {
             config.security_token.as_ref(),
         )?;
         headers.extend(signed);
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
         let separator = if call.query.is_empty() { "" } else { "?" };
         let uri = format!("{}{}{separator}{}", target.base, call.path, call.query);
         let mut request = http::Request::builder()

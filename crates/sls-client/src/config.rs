@@ -4,7 +4,7 @@ use http::HeaderValue;
 use sls_api::sign::{AccessKey, Secret, SignVersion};
 use std::time::Duration;
 
-use crate::Endpoint;
+use crate::{Endpoint, Proxies};
 
 /// Time to connect. Source: own choice; the agent's own HTTP timeout covers everything.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +24,8 @@ pub struct ClientConfig {
     pub sign: SignVersion,
     /// `User-Agent` header.
     pub user_agent: String,
+    /// Proxies to connect through.
+    pub proxies: Proxies,
     /// Time to connect.
     pub connect_timeout: Duration,
     /// Time for a whole request, the answer's body included.
@@ -51,6 +53,7 @@ impl ClientConfig {
             security_token: None,
             sign: SignVersion::V1,
             user_agent: format!("sls-client/{}", env!("CARGO_PKG_VERSION")),
+            proxies: Proxies::default(),
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         }

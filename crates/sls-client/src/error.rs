@@ -159,7 +159,7 @@ fn request(id: &str) -> String {
 }
 
 /// The innermost cause: the outer ones only say that something failed.
-fn root<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+pub(crate) fn root<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     while let Some(source) = error.source() {
         error = source;
     }

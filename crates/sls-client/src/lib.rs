@@ -25,10 +25,12 @@ mod client;
 mod config;
 mod endpoint;
 mod error;
+mod proxy;
 pub mod retry;
 
 pub use client::Client;
 pub use config::{ClientConfig, ConfigError};
 pub use endpoint::{Endpoint, EndpointError, Target};
 pub use error::{ClientError, Retry};
+pub use proxy::{NotAProxy, Proxies, Proxy, ProxyUrls, check_proxy};
 pub use retry::RetryPolicy;

@@ -14,7 +14,7 @@ use sls_api::{
     },
     sign::{AccessKey, SignVersion},
 };
-use sls_client::{Client, ClientConfig, ClientError, Retry, RetryPolicy};
+use sls_client::{Client, ClientConfig, ClientError, Proxies, ProxyUrls, Retry, RetryPolicy};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -223,4 +223,57 @@ async fn a_project_operation_without_project_is_refused() {
     let e =
         client.send::<ListLogStore>(None, &NoPath {}, &ListLogStoreQuery::default(), &()).await.unwrap_err();
     assert_eq!(e.to_string(), "ListLogStore needs a project");
+}
+
+/// A client that is to go through `proxy`, but for `except`.
+fn client_behind(proxy: &str, endpoint: &str, except: Option<&str>) -> Client {
+    let key = AccessKey::new("testAccessKeyId", "testAccessKeySecret");
+    let mut config = ClientConfig::new(endpoint.parse().unwrap(), key);
+    let proxy = proxy.replace("http://", "http://me:s3cret@");
+    config.proxies = Proxies::new(&ProxyUrls { all: Some(&proxy), except, ..ProxyUrls::default() });
+    Client::new(config).unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_the_whole_address_and_the_project_in_a_header() {
+    let body = r#"{"count":0,"total":0,"logstores":[]}"#;
+    let (proxy, requests) = server(vec![answer("200 OK", "", body), answer("200 OK", "", body)]).await;
+    // Names that resolve nowhere: only the proxy can know them.
+    list(&client_behind(&proxy, "http://sls.invalid:8080", None)).await.unwrap();
+    list(&client_behind(&proxy, "http://cn-hangzhou.log.aliyuncs.com", None)).await.unwrap();
+    let requests = requests.await.unwrap();
+    let texts: Vec<String> = requests.iter().map(|r| String::from_utf8_lossy(r).to_lowercase()).collect();
+    assert!(texts[0].starts_with("get http://sls.invalid:8080/logstores?"), "{}", texts[0]);
+    assert!(texts[0].contains("\r\nx-log-project: proj-a\r\n"), "{}", texts[0]);
+    assert!(texts[0].contains("\r\nproxy-authorization: basic bwu6cznjcmv0\r\n"), "{}", texts[0]);
+    let cloud = "get http://proj-a.cn-hangzhou.log.aliyuncs.com/logstores?";
+    assert!(texts[1].starts_with(cloud) && !texts[1].contains("x-log-project"), "{}", texts[1]);
+}
+
+#[tokio::test]
+async fn an_excepted_endpoint_is_connected_to_directly() {
+    let (endpoint, requests) =
+        server(vec![answer("200 OK", "", r#"{"count":0,"total":0,"logstores":[]}"#)]).await;
+    list(&client_behind("http://proxy.invalid:1", &endpoint, Some("127.0.0.0/8"))).await.unwrap();
+    let text = String::from_utf8_lossy(&requests.await.unwrap()[0]).into_owned();
+    assert!(text.starts_with("GET /logstores?") && !text.contains("proxy-authorization"), "{text}");
+}
+
+#[tokio::test]
+async fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
+    let (proxy, requests) = server(vec![answer("407 Proxy Authentication Required", "", "")]).await;
+    let client = client_behind(&proxy, "https://cn-hangzhou.log.aliyuncs.com", None);
+    let error = list(&client).await.unwrap_err();
+    assert_eq!(error.class(), Retry::Later);
+    let text = error.to_string();
+    let address = proxy.strip_prefix("http://").unwrap();
+    assert!(
+        text.contains(&format!("through the proxy {address}: tunnel error: proxy authorization")),
+        "{text}"
+    );
+    assert!(!text.contains("s3cret"), "{text}");
+    let request = String::from_utf8_lossy(&requests.await.unwrap()[0]).into_owned();
+    assert!(request.starts_with("CONNECT proj-a.cn-hangzhou.log.aliyuncs.com:443 HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("Proxy-Authorization: Basic bWU6czNjcmV0\r\n"), "{request}");
+    assert!(!request.contains("testAccessKeyId"), "the tunnel tells the proxy nothing more");
 }

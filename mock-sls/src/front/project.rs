@@ -3,8 +3,8 @@
 //! The project is the first label of the host name (`project.endpoint`), whatever the endpoint
 //! is called; a request to the bare endpoint has none. Source: captures of every official SDK.
 //! Looked at in this order: the authority of an absolute request target (the client uses this
-//! server as its HTTP proxy), the header `x-log-project` (LoongCollector with a custom domain),
-//! the header `Host`.
+//! server as its HTTP proxy) if it names one, the header `x-log-project` (LoongCollector with a custom
+//! domain), the header `Host`.
 
 use std::net::Ipv4Addr;
 
@@ -50,15 +50,16 @@ impl Hosts {
     /// Reads the project out of a request.
     pub fn addressed(&self, request: &Parts) -> Addressed {
         let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
-        let host = match request.uri.authority() {
-            Some(authority) => authority.as_str(),
-            None => match header(header::PROJECT).filter(|project| !project.is_empty()) {
-                Some(project) => return Addressed::Project(project.to_owned()),
-                None => header(HOST.as_str()).unwrap_or_default(),
-            },
+        let project = header(header::PROJECT).filter(|project| !project.is_empty());
+        let host = match (request.uri.authority(), project) {
+            (Some(authority), _) => authority.as_str(),
+            (None, Some(project)) => return Addressed::Project(project.to_owned()),
+            (None, None) => header(HOST.as_str()).unwrap_or_default(),
         };
         match self.named(host) {
-            Named::Endpoint => Addressed::Endpoint,
+            Named::Endpoint => {
+                project.map_or(Addressed::Endpoint, |name| Addressed::Project(name.to_owned()))
+            }
             Named::Either(_) if lists_projects(request) => Addressed::Endpoint,
             Named::Project(name) | Named::Either(name) => Addressed::Project(name),
         }
@@ -171,6 +172,20 @@ mod tests {
     fn an_unknown_host_of_two_labels_may_be_either() {
         check("proj-a.mock-sls:8080", expect![[r#"Either("proj-a")"#]]);
         check("sls.example", expect![[r#"Either("sls")"#]]);
+    }
+
+    #[test]
+    fn a_proxied_address_without_a_project_leaves_it_to_the_header() {
+        let addressed = |uri: &str, project: &str| {
+            let request =
+                http::Request::get(uri).header(header::PROJECT, project).header(HOST, "other.sls.test");
+            Hosts::new(["sls.test"]).addressed(&request.body(()).unwrap().into_parts().0)
+        };
+        let named = |name: &str| Addressed::Project(name.to_owned());
+        assert_eq!(addressed("http://proj-a.sls.test/logstores", "proj-b"), named("proj-a"));
+        assert_eq!(addressed("http://sls.test/logstores", "proj-b"), named("proj-b"));
+        assert_eq!(addressed("http://127.0.0.1:80/logstores", "proj-b"), named("proj-b"));
+        assert_eq!(addressed("http://sls.test/logstores", ""), Addressed::Endpoint);
     }
 
     #[test]

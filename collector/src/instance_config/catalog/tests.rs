@@ -12,6 +12,7 @@ const PATH: &str = "/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json";
 fn examples() -> Vec<(&'static str, Value)> {
     let key_pair = json!({"default_access_key_id": "i", "default_access_key": "k"});
     vec![
+        ("bind_interface", json!({"bind_interface": "eth0"})),
         ("check_point_path", json!({"check_point_path": "/state"})),
         ("config_server_list", json!({"config_server_list": [{"endpoint_list": ["10.0.0.1:80"]}]})),
         ("data_server_list", json!({"data_server_list": [{"cluster": "cn-beijing", "endpoint": "e.test"}]})),
