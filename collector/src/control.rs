@@ -10,11 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prost::Message;
-use sls_api::agent::{
-    ConfigDetail, FETCH_PIPELINE_CONFIG_PATH, FetchConfigResponse, HEARTBEAT_PATH, HeartbeatResponse,
-    VERSION_DELETED,
-};
+use sls_api::agent::ConfigDetail;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -28,6 +24,7 @@ use crate::lines::EVENT_BYTES_MAX;
 use crate::pipeline::Pipeline;
 
 mod alarms;
+mod ask;
 mod between;
 mod link;
 mod local;
@@ -43,7 +40,6 @@ use received::Received;
 pub use session::Agent;
 use session::{Answer, Change, Session};
 pub use store::RemoteConfigs;
-use transport::{TransportError, post};
 use trials::Trials;
 
 /// First pause after a failed heartbeat; doubles up to the heartbeat interval. Source: own choice.
@@ -199,9 +195,7 @@ impl<'a, C: Collect> Control<'a, C> {
     async fn exchange(&mut self) -> Exchange {
         let ids = GroupIds::read(self.env, self.layout);
         self.say_id_problems(&ids);
-        let request = self.session.heartbeat(&ids, &self.remarks());
-        let answer: Result<HeartbeatResponse, String> = self.ask(HEARTBEAT_PATH, &request).await;
-        let (beat, outcome) = match answer.map(|answer| self.session.receive(answer)) {
+        let (beat, outcome) = match self.beat(&ids).await {
             Err(reason) => (Beat::Unreachable(reason), Exchange::Failed),
             Ok(Answer::Refused { status, message }) => {
                 (Beat::Refused(format!("status {status}: {message}")), Exchange::Failed)
@@ -216,44 +210,6 @@ impl<'a, C: Collect> Control<'a, C> {
         };
         self.say(&beat);
         outcome
-    }
-
-    /// Asks the servers in turn, beginning with the one that answered last.
-    async fn ask<A: Message + Default>(&mut self, path: &str, request: &impl Message) -> Result<A, String> {
-        let servers = &self.instance.config_servers;
-        let mut reasons = Vec::new();
-        for turn in 0..servers.len() {
-            let index = (self.preferred + turn) % servers.len();
-            let Some(server) = servers.get(index) else { break };
-            match post(server, &self.instance.proxies, path, request).await {
-                Ok(answer) => {
-                    self.preferred = index;
-                    return Ok(answer);
-                }
-                Err(error) => reasons.push(because(server, &error)),
-            }
-        }
-        Err(reasons.join("; "))
-    }
-
-    /// Completes updates that came by name and version only.
-    async fn with_details(
-        &mut self,
-        updates: Vec<ConfigDetail>,
-        fetch: bool,
-    ) -> Result<Vec<ConfigDetail>, String> {
-        if !fetch {
-            return Ok(updates);
-        }
-        let request = self.session.fetch(&updates);
-        let fetched: FetchConfigResponse = self.ask(FETCH_PIPELINE_CONFIG_PATH, &request).await?;
-        let common = fetched.common_response.unwrap_or_default();
-        if common.status != 0 {
-            let message = String::from_utf8_lossy(&common.error_message).into_owned();
-            return Err(format!("configs cannot be fetched: status {}: {message}", common.status));
-        }
-        let deletions = updates.into_iter().filter(|update| update.version == VERSION_DELETED);
-        Ok(deletions.chain(fetched.continuous_pipeline_config_updates).collect())
     }
 
     fn take(&mut self, updates: &[ConfigDetail], ids: &GroupIds) -> Exchange {
@@ -355,10 +311,6 @@ impl<'a, C: Collect> Control<'a, C> {
 /// Wakes the listener at the first time only.
 fn tell_ready(ready: &watch::Sender<bool>) {
     ready.send_if_modified(|ready| !std::mem::replace(ready, true));
-}
-
-fn because(server: &HostPort, error: &TransportError) -> String {
-    format!("{server}: {error}")
 }
 
 fn prefixed(prefix: &str, text: &str) -> String {

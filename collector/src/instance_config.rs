@@ -27,7 +27,7 @@ mod reading;
 mod variables;
 mod volume;
 
-pub use address::{HostPort, InvalidAddress};
+pub use address::{HostPort, InvalidAddress, Protocol};
 pub use diagnostic_logs::DiagnosticLogs;
 use keys::Parameters;
 pub use keys::kind;
@@ -60,6 +60,8 @@ pub struct InstanceConfig {
     pub place: Option<Place>,
     /// Config servers in the order to try them; empty when the config names none.
     pub config_servers: Vec<HostPort>,
+    /// What they speak.
+    pub protocol: Protocol,
     /// Data endpoints by region.
     pub data_servers: BTreeMap<String, Vec<String>>,
     pub access_key: Option<AccessKey>,
@@ -140,11 +142,13 @@ impl InstanceConfig {
             }
         };
         let mut parameters = Parameters::new(object, env);
+        let (config_servers, protocol) = address::config_servers_and_protocol(&mut parameters);
         let mut config = Self {
             path: path.to_owned(),
             origin,
             place: choose_place(&mut parameters, place),
-            config_servers: address::config_servers(&mut parameters),
+            config_servers,
+            protocol,
             data_servers: address::data_servers(&mut parameters),
             access_key: access_key(&mut parameters),
             heartbeat_interval: parameters

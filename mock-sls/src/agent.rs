@@ -1,4 +1,4 @@
-//! The side that collectors talk to: the public agent protocol, version 2.
+//! The side that collectors talk to: the public agent protocol, version 2; version 1 is in [`v1`].
 //!
 //! An agent says who it is and which custom ids it brings; it is told the configs of the
 //! machine groups that list these ids, as pipelines that send to this server. Requests are
@@ -10,6 +10,7 @@
 mod decide;
 mod pipelines;
 mod report;
+mod v1;
 
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ const STATUS_REFUSED: i32 = 401;
 /// The routes of the agent protocol.
 pub fn router() -> Router<Arc<App>> {
     let fetch_route = || post(fetch);
-    Router::new()
+    v1::router()
         .route(HEARTBEAT_PATH, post(heartbeat))
         .route(FETCH_PIPELINE_CONFIG_PATH, fetch_route())
         .route(FETCH_INSTANCE_CONFIG_PATH, fetch_route())
@@ -55,7 +56,7 @@ async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
     let answer = async {
         let here = app.here(request.headers());
-        let beat: HeartbeatRequest = decode(&app, request).await?;
+        let beat: HeartbeatRequest = decode(body(&app, request).await?)?;
         let server = Arc::clone(&app);
         app.store.write(move |tx| answer_heartbeat(tx, &server, &here, beat, now)).await
     };
@@ -102,13 +103,22 @@ struct Outcome {
     pipelines: Pipelines,
 }
 
+impl Outcome {
+    fn refused(message: String) -> Self {
+        Self { status: STATUS_REFUSED, message, pipelines: Pipelines::default() }
+    }
+
+    /// Of an agent that asks for texts before it has said who it is.
+    fn stranger(id: &str) -> Self {
+        Self::refused(format!("agent {id:?} has not sent a heartbeat yet: send one first"))
+    }
+}
+
 fn assigned(db: &Connection, app: &App, here: &str, agent: &Agent) -> Result<Outcome, ApiError> {
     let identity = Identity::of(agent);
     let claims = agents::claims(db, &identity.custom_ids, &agent.ip)?;
     match decide::decide(&identity, claims, |uid| app.accounts.has_account(uid)) {
-        Verdict::Refused(message) => {
-            Ok(Outcome { status: STATUS_REFUSED, message, pipelines: Pipelines::default() })
-        }
+        Verdict::Refused(message) => Ok(Outcome::refused(message)),
         Verdict::Member { groups, mut notices } => {
             let mut configs = Vec::new();
             for group in groups {
@@ -123,12 +133,19 @@ fn assigned(db: &Connection, app: &App, here: &str, agent: &Agent) -> Result<Out
 }
 
 /// All three fetch calls: the details of the named pipelines, as far as the agent gets them.
-/// There are no instance configs here.
+/// There are no instance configs here. An agent of version 1 is answered in its own messages.
 async fn fetch(State(app): State<Arc<App>>, request: Request) -> Response {
     let now = app.clock.now();
+    let here = app.here(request.headers());
+    let request = match body(&app, request).await {
+        Ok(request) => request,
+        Err(error) => return respond::<FetchConfigResponse>(Err(error), now),
+    };
+    if let Some(wanted) = v1::asked(&request) {
+        return respond(v1::answer_fetch(&app, here, wanted).await, now);
+    }
     let answer = async {
-        let here = app.here(request.headers());
-        let wanted: FetchConfigRequest = decode(&app, request).await?;
+        let wanted: FetchConfigRequest = decode(request)?;
         let server = Arc::clone(&app);
         app.store.read(move |db| answer_fetch(db, &server, &here, wanted)).await
     };
@@ -144,11 +161,7 @@ fn answer_fetch(
     let id = report::instance_id(&wanted.instance_id);
     let outcome = match agents::get(db, &id)? {
         Some(agent) => assigned(db, app, here, &agent)?,
-        None => Outcome {
-            status: STATUS_REFUSED,
-            message: format!("agent {id:?} has not sent a heartbeat yet: send one first"),
-            pipelines: Pipelines::default(),
-        },
+        None => Outcome::stranger(&id),
     };
     let names = wanted.continuous_pipeline_configs.iter().map(|config| config.name.as_str());
     Ok(FetchConfigResponse {
@@ -162,10 +175,13 @@ fn answer_fetch(
     })
 }
 
-async fn decode<M: Message + Default>(app: &App, request: Request) -> Result<M, ApiError> {
+async fn body(app: &App, request: Request) -> Result<Bytes, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = app.bodies.read(&parts.headers, body).await?;
-    M::decode(body.bytes)
+    Ok(app.bodies.read(&parts.headers, body).await?.bytes)
+}
+
+fn decode<M: Message + Default>(body: Bytes) -> Result<M, ApiError> {
+    M::decode(body)
         .map_err(|error| ApiError::PostBodyInvalid(format!("Protobuffer content cannot be parsed: {error}")))
 }
 

@@ -61,7 +61,7 @@ impl Link {
             Beat::Unreachable(reason) => self.down(Kind::Unreachable, now, |since| {
                 format!(
                     "config server cannot be reached{since}: {reason}; {holding}; retrying. \
-                     Check config_server_list and that the server runs"
+                     Check config_server_list (or ilogtail_configserver_address) and that the server runs"
                 )
             }),
             Beat::Refused(reason) => self.down(Kind::Refused, now, |since| {
@@ -136,11 +136,11 @@ mod tests {
             }
         }
         expect![[r#"
-            0: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
-            60: Error("config server cannot be reached for 60 s: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
+            0: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list (or ilogtail_configserver_address) and that the server runs")
+            60: Error("config server cannot be reached for 60 s: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list (or ilogtail_configserver_address) and that the server runs")
             80: Error("config server 127.0.0.1:1 refuses this collector: status 401: account id 1 is not known; 2 stored configs go on; retrying")
             100: Info("config server 127.0.0.1:1 accepts heartbeats again after 100 s (failed attempts: 7)")
-            120: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list and that the server runs")
+            120: Error("config server cannot be reached: 127.0.0.1:1: cannot connect (refused); 2 stored configs go on; retrying. Check config_server_list (or ilogtail_configserver_address) and that the server runs")
             130: Info("config server 127.0.0.1:1 accepts heartbeats again after 10 s (failed attempts: 1)")
         "#]].assert_eq(&said);
     }

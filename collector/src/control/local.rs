@@ -20,6 +20,7 @@ use super::session::CONFIGS_MAX;
 use crate::instance_config::InstanceConfig;
 use crate::layout::Layout;
 use crate::pipeline::Pipeline;
+pub use file::yaml;
 use file::{Content, Form, Read};
 
 mod file;

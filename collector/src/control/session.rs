@@ -3,6 +3,8 @@
 //!
 //! Protocol: sls-proto.md §6, collector.md §5.3. Called by `control`.
 
+mod v1;
+
 use std::collections::BTreeMap;
 
 use sls_api::agent::{

@@ -56,7 +56,7 @@ impl FromStr for HostPort {
 }
 
 /// `config_server_list: [{"cluster": "community", "endpoint_list": ["host:port"]}]` (sls-proto.md §6).
-pub fn config_servers(parameters: &mut Parameters<'_>) -> Vec<HostPort> {
+fn config_servers(parameters: &mut Parameters<'_>) -> Vec<HostPort> {
     let mut servers = Vec::new();
     for (at, entry) in entries(parameters, "config_server_list") {
         for (at, text) in endpoints(parameters, &at, &entry) {
@@ -65,6 +65,55 @@ pub fn config_servers(parameters: &mut Parameters<'_>) -> Vec<HostPort> {
                 Ok(server) => servers.push(server),
                 Err(error) => parameters.notice(format!("{at}: {error}; ignored")),
             }
+        }
+    }
+    servers
+}
+
+/// Version of the protocol that config servers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    V1,
+    V2,
+}
+
+/// The servers to ask, and how: those of `config_server_list`, else those of version 1.
+pub fn config_servers_and_protocol(parameters: &mut Parameters<'_>) -> (Vec<HostPort>, Protocol) {
+    let servers = config_servers(parameters);
+    let first = config_servers_v1(parameters);
+    if servers.is_empty() && !first.is_empty() {
+        return (first, Protocol::V1);
+    }
+    if !first.is_empty() {
+        parameters.notice(
+            "ilogtail_configserver_address is not used beside config_server_list; remove one of the two"
+                .to_owned(),
+        );
+    }
+    (servers, Protocol::V2)
+}
+
+/// `ilogtail_configserver_address: ["host:port"]` (collector.md §5.2).
+fn config_servers_v1(parameters: &mut Parameters<'_>) -> Vec<HostPort> {
+    const KEY: &str = "ilogtail_configserver_address";
+    let list = match parameters.structure(KEY).cloned() {
+        None => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => {
+            parameters.notice(format!("{KEY} must be a list of addresses, not {}; ignored", kind(&other)));
+            return Vec::new();
+        }
+    };
+    let mut servers = Vec::new();
+    for (index, address) in list.iter().enumerate() {
+        let Some(text) = address.as_str() else {
+            parameters.notice(format!("{KEY}[{index}] must be an address, not {}; ignored", kind(address)));
+            continue;
+        };
+        match text.trim().parse() {
+            Ok(server) if servers.contains(&server) => {}
+            Ok(server) => servers.push(server),
+            Err(error) => parameters.notice(format!("{KEY}[{index}]: {error}; ignored")),
         }
     }
     servers

@@ -110,6 +110,12 @@ pub const KEYS: &[Setting] = &[
     ),
     ("http_probe_port", Honoured("port of probes and metrics; none")),
     ("ignore_dir_inode_changed", NoEffect("files are known by their content, not by their directory")),
+    (
+        "ilogtail_configserver_address",
+        Honoured(
+            "servers of the first version of that protocol, `[\"host:port\"]`, where config_server_list names none; file only",
+        ),
+    ),
     ("ilogtail_tags", Honoured("tags of the agent for the config server; file only")),
     ("include_config_path", NoEffect("there is one config file, and the environment")),
     ("inotify_black_list", POLLING),

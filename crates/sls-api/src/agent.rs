@@ -5,6 +5,8 @@
 //! behaviour: LoongCollector `config_server/protocol/v2/agentV2.proto` and
 //! `CommonConfigProvider.cpp`.
 
+pub mod v1;
+
 use prost::Message;
 use std::collections::BTreeMap;
 

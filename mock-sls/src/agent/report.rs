@@ -11,7 +11,7 @@ const FLAG_FULL_STATE: u64 = 1;
 /// Longest text kept of any field, in characters (own choice).
 const TEXT_CHARS_MAX: usize = 2_000;
 /// Most tags and most configs kept of an agent (own choice).
-const ENTRIES_MAX: usize = 1_000;
+pub const ENTRIES_MAX: usize = 1_000;
 
 /// Whether a heartbeat carries everything, or only says that nothing changed.
 pub fn is_full(beat: &HeartbeatRequest) -> bool {
@@ -28,12 +28,13 @@ pub fn sequence(beat: &HeartbeatRequest) -> i64 {
     i64::try_from(beat.sequence_num).unwrap_or(i64::MAX)
 }
 
+/// Status of a config of which the agent does not say how it went.
+pub const STATUS_UNSET: &str = "unset";
+
 /// Reads a full heartbeat.
 pub fn agent(beat: &HeartbeatRequest, now: Timestamp) -> Result<Agent, ApiError> {
     if beat.instance_id.is_empty() {
-        return Err(ApiError::PostBodyInvalid(
-            "The heartbeat has no instance_id: an agent must name itself.".to_owned(),
-        ));
+        return Err(nameless("instance_id"));
     }
     let attributes = beat.attributes.clone().unwrap_or_default();
     let bytes = |bytes: &[u8]| text(&String::from_utf8_lossy(bytes));
@@ -54,6 +55,11 @@ pub fn agent(beat: &HeartbeatRequest, now: Timestamp) -> Result<Agent, ApiError>
     })
 }
 
+/// The error for an agent without an identity, which should be in this field.
+pub fn nameless(field: &str) -> ApiError {
+    ApiError::PostBodyInvalid(format!("The heartbeat has no {field}: an agent must name itself."))
+}
+
 fn config(info: &ConfigInfo) -> AgentConfig {
     AgentConfig {
         name: text(&info.name),
@@ -65,13 +71,14 @@ fn config(info: &ConfigInfo) -> AgentConfig {
 
 fn status(status: ConfigStatus) -> &'static str {
     match status {
-        ConfigStatus::Unset => "unset",
+        ConfigStatus::Unset => STATUS_UNSET,
         ConfigStatus::Applying => "applying",
         ConfigStatus::Applied => "applied",
         ConfigStatus::Failed => "failed",
     }
 }
 
-fn text(text: &str) -> String {
+/// Cut to what is kept.
+pub fn text(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod agents_v1;
 mod bed;
 mod consumer_groups;
 mod cursors;

@@ -80,7 +80,9 @@ fn json(bytes: &[u8]) -> Result<Value, String> {
     })
 }
 
-fn yaml(bytes: &[u8]) -> Result<Value, String> {
+/// # Errors
+/// The place in the text and the reason.
+pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
     serde_saphyr::from_slice(json_file::without_mark(bytes)).map_err(|error| {
         let error = error.without_snippet();
         let text = error.to_string();

@@ -27,6 +27,10 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("exit_quiet_seconds", json!({"exit_on_idle": true, "exit_quiet_seconds": 3})),
         ("heartbeat_interval", json!({"heartbeat_interval": 3})),
         ("http_probe_port", json!({"http_probe_port": 7953})),
+        (
+            "ilogtail_configserver_address",
+            json!({"ilogtail_configserver_address": ["10.0.0.1:8899", "10.0.0.2:8899"]}),
+        ),
         ("ilogtail_tags", json!({"ilogtail_tags": {"team": "web"}})),
         ("log_volume_size_limit", json!({"log_volume_size_limit": "1Gi"})),
         ("max_bytes_per_sec", json!({"max_bytes_per_sec": 2_097_152})),
