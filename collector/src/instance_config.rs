@@ -14,6 +14,7 @@ use sls_api::sign::AccessKey;
 use sls_client::Proxies;
 
 use crate::env::Env;
+use crate::env_refs::EnvRefs;
 use crate::json_file::{self, NotJson};
 use crate::region::{self, Network, Place, UnknownRegion};
 
@@ -46,6 +47,12 @@ const GRACE_MS: std::ops::RangeInclusive<u64> = 0..=3_600_000;
 
 /// Bounds of the sender's parameters. Source: collector.md §1.6 for the keys; bounds: own choice.
 const SEND_CONCURRENCY: std::ops::RangeInclusive<u64> = 1..=256;
+const SEND_SECONDS: std::ops::RangeInclusive<u64> = 1..=60;
+/// Four times as many encoded bytes, and an event on top, must stay below the 10 MB that PutLogs takes.
+const REQUEST_BYTES: std::ops::RangeInclusive<u64> = 4_096..=1_048_576;
+
+/// Keys of the directory of read positions. The vendor's agent has a file there, named by the latter two.
+const CHECK_POINT_PATHS: [&str; 3] = ["check_point_path", "check_point_filename", "check_point_file_path"];
 
 /// Longest config file, in bytes. Source: own choice; real ones have a few hundred bytes.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -86,6 +93,12 @@ pub struct InstanceConfig {
     pub diagnostic_logs: DiagnosticLogs,
     /// Requests in flight to the data endpoint.
     pub send_concurrency: Option<usize>,
+    /// How long a log waits for company while the link is busy.
+    pub send_interval: Option<Duration>,
+    /// Bytes of text after which a request is full.
+    pub request_bytes: Option<usize>,
+    /// Configs may refer to variables of the environment.
+    pub env_refs: Option<EnvRefs>,
     /// Names of the tags that the environment gives every log (`ALIYUN_LOG_ENV_TAGS`).
     pub env_tags: Vec<String>,
     /// The file of further tags, whose names are not known here (`ALIYUN_LOG_FILE_TAGS`).
@@ -157,7 +170,10 @@ impl InstanceConfig {
             working_ip: parameters.parsed("working_ip", "an IP address"),
             bind_interface: parameters.text("bind_interface"),
             working_hostname: parameters.text("working_hostname"),
-            check_point_path: parameters.text("check_point_path").map(PathBuf::from),
+            check_point_path: CHECK_POINT_PATHS
+                .iter()
+                .find_map(|key| parameters.text(key))
+                .map(PathBuf::from),
             shared_state_path: parameters.text("shared_state_path").map(PathBuf::from),
             agent_tags: parameters.text_map("ilogtail_tags"),
             grace: parameters
@@ -170,6 +186,11 @@ impl InstanceConfig {
             send_concurrency: parameters
                 .number("send_request_concurrency", SEND_CONCURRENCY)
                 .and_then(|n| usize::try_from(n).ok()),
+            send_interval: parameters.number("batch_send_interval", SEND_SECONDS).map(Duration::from_secs),
+            request_bytes: parameters
+                .number("batch_send_metric_size", REQUEST_BYTES)
+                .and_then(|bytes| usize::try_from(bytes).ok()),
+            env_refs: parameters.switch("enable_env_ref_in_config").then(|| EnvRefs::new(env.clone())),
             env_tags: env.env_tags().into_iter().map(|(name, _)| name).collect(),
             file_tags: env.file_tags(),
             proxies: Proxies::default(),

@@ -20,6 +20,7 @@ pub mod discover;
 pub mod encoding;
 pub mod engine;
 pub mod env;
+pub mod env_refs;
 pub mod events;
 pub mod fingerprint;
 pub mod identity;

@@ -92,11 +92,35 @@ impl Findings {
 /// # Errors
 /// [`Invalid`] with every problem found, not only the first.
 pub fn parse(name: &str, version: i64, json: &[u8], instance: &InstanceConfig) -> Result<Accepted, Invalid> {
-    let mut findings = Findings::default();
-    let value: Value = serde_json::from_slice(json).map_err(|error| {
-        findings.problem("", format!("the config is not JSON: {error}; save it again on the server"));
-        Invalid(std::mem::take(&mut findings.problems))
+    let mut value: Value = serde_json::from_slice(json).map_err(|error| {
+        let message = format!("the config is not JSON: {error}; save it again on the server");
+        Invalid(vec![Problem { field: String::new(), message }])
     })?;
+    let missing = instance.env_refs.as_ref().map(|refs| refs.replace(&mut value)).unwrap_or_default();
+    let missing = missing.into_iter().map(|message| Problem { field: String::new(), message });
+    match parse_value(name, version, value, instance) {
+        Ok(mut accepted) => {
+            accepted.notices.splice(0..0, missing);
+            Ok(accepted)
+        }
+        Err(mut invalid) => {
+            invalid.0.extend(missing); // they may be why
+            Err(invalid)
+        }
+    }
+}
+
+/// The same of a config whose references to variables are replaced.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_value(
+    name: &str,
+    version: i64,
+    value: Value,
+    instance: &InstanceConfig,
+) -> Result<Accepted, Invalid> {
+    let mut findings = Findings::default();
     let Value::Object(root) = value else {
         findings.problem("", format!("the config must be a JSON object, not {}", kind(&value)));
         return Err(Invalid(findings.problems));

@@ -38,12 +38,21 @@ const NO_CONTAINERS: Standing =
 const SAVED_AT_ONCE: Standing = NoEffect("acknowledged positions are on disk within a second");
 const OPEN_PROTOCOL: Standing = NoEffect("it is about the vendor's own config servers, which are not asked");
 
+const CHECK_POINT_FILE: Standing =
+    Honoured("as check_point_path, where that is not set; a directory of this name is made, not a file");
+
 /// Keys of `ilogtail_config.json`; each may also come from the environment as `LOONG_<KEY>`,
 /// `ALIYUN_LOGTAIL_<KEY>`, `<key>` or `<KEY>`. Sorted by name.
 pub const KEYS: &[Setting] = &[
     ("accept_multi_config", NoEffect("a file is collected by every config that matches it")),
-    ("batch_send_interval", NoEffect("a log waits at most 3 s for company, and only while the link is busy")),
-    ("batch_send_metric_size", NoEffect("a request has at most 512 KiB of text")),
+    (
+        "batch_send_interval",
+        Honoured("seconds that a log waits for company while the link is busy, 1 to 60; 3"),
+    ),
+    (
+        "batch_send_metric_size",
+        Honoured("bytes of text after which a request is full, 4096 to 1048576; 524288"),
+    ),
     ("bind_interface", Honoured("network interface whose address is used where there is no working_ip")),
     ("buffer_file_num", NO_DISK_BUFFER),
     ("buffer_file_path", NO_DISK_BUFFER),
@@ -53,8 +62,8 @@ pub const KEYS: &[Setting] = &[
     ("bytes_per_sec", NO_DISK_BUFFER),
     ("check_handler_timeout_interval", NoEffect("a directory is watched as long as a config names it")),
     ("check_point_dump_interval", SAVED_AT_ONCE),
-    ("check_point_file_path", NoEffect("positions are in a directory; name it with check_point_path")),
-    ("check_point_filename", NoEffect("positions are in a directory; name it with check_point_path")),
+    ("check_point_file_path", CHECK_POINT_FILE),
+    ("check_point_filename", CHECK_POINT_FILE),
     ("check_point_path", Honoured("directory of read positions and of the instance's id")),
     ("check_profile_region", OPEN_PROTOCOL),
     ("checkpoint_dump_interval", SAVED_AT_ONCE),
@@ -90,7 +99,10 @@ pub const KEYS: &[Setting] = &[
     ("docker_file_cache_path", NO_CONTAINERS),
     ("dynamic_plugins", NoEffect("there are no plugins to load")),
     ("enable_checkpoint_sync_write", SAVED_AT_ONCE),
-    ("enable_env_ref_in_config", NoEffect("configs are taken as they are written")),
+    (
+        "enable_env_ref_in_config",
+        Honoured("replace `${NAME}` and `${NAME:DEFAULT}` in configs by variables; only if it is `true`"),
+    ),
     ("enable_full_drain_mode", NoEffect("at the end all files are read to their end always")),
     ("enable_host_ip_replace", NoEffect("the resolver of the container is asked for each connection")),
     (

@@ -78,18 +78,6 @@ impl Data {
         identity: &Instance,
         file_tags: &[(String, String)],
     ) -> Result<Self, EngineError> {
-        let mut limits = Limits::default();
-        if let Some(concurrency) = instance.send_concurrency {
-            limits.lane_concurrency = concurrency;
-        }
-        limits.log_volume_bytes = instance.log_volume.size_limit;
-        limits.unlinks_collected = instance.log_volume.unlinks_collected;
-        limits.keeps_profiles = instance.diagnostic_logs != DiagnosticLogs::Never;
-        limits.read_bytes_per_second = instance.reading.bytes_per_second;
-        limits.discard_older_than = instance.reading.discard_older_than;
-        if let Some(bytes) = instance.reading.event_bytes_max {
-            limits.event_bytes_max = bytes;
-        }
         let ids: Vec<String> = GroupIds::read(env, layout).user_defined_ids.into_iter().collect();
         let config = EngineConfig {
             state_dir: state_dir.path.clone(),
@@ -100,7 +88,7 @@ impl Data {
             env_tags: env.env_tags(),
             file_tags: file_tags.to_vec(),
             machine_uuid: identity.uuid.clone(),
-            limits,
+            limits: limits(instance),
         };
         let clients = Arc::new(EndpointClients {
             access_key: instance.access_key.clone(),
@@ -175,6 +163,24 @@ impl Collect for Data {
     }
 }
 
+/// What the start parameters say of the engine.
+fn limits(instance: &InstanceConfig) -> Limits {
+    let usual = Limits::default();
+    let reading = &instance.reading;
+    Limits {
+        lane_concurrency: instance.send_concurrency.unwrap_or(usual.lane_concurrency),
+        linger: instance.send_interval.unwrap_or(usual.linger),
+        group_text_bytes_max: instance.request_bytes.unwrap_or(usual.group_text_bytes_max),
+        read_bytes_per_second: reading.bytes_per_second,
+        discard_older_than: reading.discard_older_than,
+        event_bytes_max: reading.event_bytes_max.unwrap_or(usual.event_bytes_max),
+        log_volume_bytes: instance.log_volume.size_limit,
+        unlinks_collected: instance.log_volume.unlinks_collected,
+        keeps_profiles: instance.diagnostic_logs != DiagnosticLogs::Never,
+        ..usual
+    }
+}
+
 /// One client for each data endpoint, so that destinations share its connections.
 struct EndpointClients {
     access_key: Option<AccessKey>,
@@ -227,6 +233,28 @@ mod tests {
             proxies: Proxies::default(),
             by_endpoint: Mutex::default(),
         }
+    }
+
+    #[test]
+    fn start_parameters_reach_the_engine() {
+        let file =
+            br#"{"send_request_concurrency": 9, "batch_send_interval": 7, "batch_send_metric_size": 65536,
+            "max_read_buffer_size": 4096, "max_bytes_per_sec": 2048, "discard_old_data": true}"#;
+        let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
+        let made = limits(&InstanceConfig::parse(path, Some(file), &Env::default()).unwrap());
+        let plain = limits(&InstanceConfig::parse(path, None, &Env::default()).unwrap());
+        let wanted = Limits {
+            lane_concurrency: 9,
+            linger: Duration::from_secs(7),
+            group_text_bytes_max: 65_536,
+            event_bytes_max: 4_096,
+            read_bytes_per_second: std::num::NonZeroU64::new(2_048),
+            discard_older_than: Some(Duration::from_secs(43_200)),
+            ..plain.clone()
+        };
+        assert_eq!(made, wanted);
+        let usual = Limits::default();
+        assert_eq!((plain.linger, plain.group_text_bytes_max), (usual.linger, usual.group_text_bytes_max));
     }
 
     fn destination() -> Destination {

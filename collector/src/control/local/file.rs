@@ -101,16 +101,30 @@ pub fn yaml(bytes: &[u8]) -> Result<Value, String> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read(name: &str, version: i64, entry: &Value, instance: &InstanceConfig) -> Result<Read, String> {
-    let Value::Object(object) = entry else {
-        return Err(format!("it must be an object, not {}", kind(entry)));
+    let mut entry = entry.clone();
+    let missing = instance.env_refs.as_ref().map(|refs| refs.replace(&mut entry)).unwrap_or_default();
+    let because = missing.iter().map(|text| format!("; {text}")).collect::<String>();
+    read_replaced(name, version, entry, instance, missing).map_err(|reason| reason + &because)
+}
+
+/// The same of an entry whose references to variables are replaced; `notices` are of that.
+fn read_replaced(
+    name: &str,
+    version: i64,
+    entry: Value,
+    instance: &InstanceConfig,
+    mut notices: Vec<String>,
+) -> Result<Read, String> {
+    let Value::Object(object) = &entry else {
+        return Err(format!("it must be an object, not {}", kind(&entry)));
     };
     if object.contains_key("inputs") || object.contains_key("flushers") {
-        return pipeline(name, version, entry, instance, Vec::new());
+        return pipeline(name, version, entry, instance, notices);
     }
     match from_agent_form(object) {
-        Ok(AgentConfig::Runs { pipeline: form, notices }) => {
-            let notices = notices.iter().map(ToString::to_string).collect();
-            pipeline(name, version, &form, instance, notices)
+        Ok(AgentConfig::Runs { pipeline: form, notices: of_form }) => {
+            notices.extend(of_form.iter().map(ToString::to_string));
+            pipeline(name, version, form, instance, notices)
         }
         Ok(AgentConfig::Disabled) => Ok(Read::Disabled),
         Ok(AgentConfig::Deleted) => Ok(Read::Deleted),
@@ -121,12 +135,11 @@ pub fn read(name: &str, version: i64, entry: &Value, instance: &InstanceConfig) 
 fn pipeline(
     name: &str,
     version: i64,
-    form: &Value,
+    form: Value,
     instance: &InstanceConfig,
     mut notices: Vec<String>,
 ) -> Result<Read, String> {
-    let text = form.to_string();
-    let accepted = pipeline_json::parse(name, version, text.as_bytes(), instance);
+    let accepted = pipeline_json::parse_value(name, version, form, instance);
     let accepted = accepted.map_err(|invalid| invalid.to_string())?;
     notices.extend(Some(accepted.notice_text()).filter(|text| !text.is_empty()));
     Ok(match accepted.pipeline {

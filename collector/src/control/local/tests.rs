@@ -288,3 +288,27 @@ fn a_pipe_in_the_place_of_the_file_is_not_waited_for() {
         a of config/local/a.json: a.log
     "#]].assert_eq(&bed.scan());
 }
+
+#[test]
+fn references_to_variables_are_replaced_once_in_both_forms() {
+    let mut bed = Bed::new();
+    let refers = ("enable_env_ref_in_config", "true");
+    let key = [("default_access_key_id", "id"), ("default_access_key", "secret")];
+    let variables = [("LOG_DIR", "/l"), ("STORE", "store"), refers];
+    let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
+    let env = key.into_iter().chain(variables).collect();
+    bed.instance = InstanceConfig::parse(path, None, &env).unwrap();
+    let mut of_agent = classic("$${a}.log");
+    of_agent["log_path"] = "${LOG_DIR}".into();
+    of_agent["category"] = "${STORE}".into();
+    bed.write("user_local_config.json", json!({"metrics": {"classic": of_agent}}).to_string());
+    let text = pipeline("x.log").to_string().replace("/l/x.log", "${LOG_DIR}/$${b}.log");
+    bed.write("config/local/pipe.json", text);
+    let scanned = bed.scan();
+    for wanted in
+        ["\nclassic of user_local_config.json: ${a}.log\n", "\npipe of config/local/pipe.json: ${b}.log\n"]
+    {
+        assert!(scanned.contains(wanted), "{scanned}");
+    }
+    assert!(!scanned.contains("Error("), "{scanned}");
+}

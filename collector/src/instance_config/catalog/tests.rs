@@ -12,7 +12,11 @@ const PATH: &str = "/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json";
 fn examples() -> Vec<(&'static str, Value)> {
     let key_pair = json!({"default_access_key_id": "i", "default_access_key": "k"});
     vec![
+        ("batch_send_interval", json!({"batch_send_interval": 5})),
+        ("batch_send_metric_size", json!({"batch_send_metric_size": 262_144})),
         ("bind_interface", json!({"bind_interface": "eth0"})),
+        ("check_point_file_path", json!({"check_point_file_path": "/data/logtail_check_point"})),
+        ("check_point_filename", json!({"check_point_filename": "/data/logtail_check_point"})),
         ("check_point_path", json!({"check_point_path": "/state"})),
         ("config_server_list", json!({"config_server_list": [{"endpoint_list": ["10.0.0.1:80"]}]})),
         ("data_server_list", json!({"data_server_list": [{"cluster": "cn-beijing", "endpoint": "e.test"}]})),
@@ -22,6 +26,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("default_tail_limit_kb", json!({"default_tail_limit_kb": 7})),
         ("diagnostic_logs", json!({"diagnostic_logs": true})),
         ("discard_old_data", json!({"discard_old_data": true})),
+        ("enable_env_ref_in_config", json!({"enable_env_ref_in_config": true})),
         ("exit_flushout_duration", json!({"exit_flushout_duration": 5000})),
         ("exit_on_idle", json!({"exit_on_idle": true})),
         ("exit_quiet_seconds", json!({"exit_on_idle": true, "exit_quiet_seconds": 3})),
