@@ -43,7 +43,7 @@ pub fn read(
     let place = place(&mut section, instance, findings);
     let shards = shards(&mut section, instance, is_tag, exactly_once, findings);
     let send_rate = send_rate(&mut section, findings);
-    section.without_effect(&["ExtraHeaders"], findings);
+    section.without_effect(&["ExtraHeaders"], "requests have the headers that the service knows", findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
     section.finish(findings);
     let (region, endpoint) = place?;

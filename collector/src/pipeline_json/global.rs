@@ -21,8 +21,10 @@ pub struct Global {
 pub fn read(mut global: Section, findings: &mut Findings) -> Global {
     let topic = topic(&mut global, findings);
     let collected_nanos = global.boolean("EnableTimestampNanosecond", findings).unwrap_or(false);
-    global.allow(&["StructureType", "InputIntervalMs", "Priority"]);
-    global.without_effect(&["UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"], findings);
+    global.allow(&["StructureType", "InputIntervalMs"]);
+    global.without_effect(&["Priority"], "all configs share the connection evenly", findings);
+    let renamed = ["UsingOldContentTag", "PipelineMetaTagKey", "AgentEnvMetaTagKey"];
+    global.without_effect(&renamed, "tags have the names that Logtail gives them", findings);
     global.finish(findings);
     Global { topic, collected_nanos }
 }

@@ -61,15 +61,17 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
             .notice(field, "is ignored: a sidecar reads the files of its own pod; set dockerFile to false");
     }
     // What TailingAllMatchedFiles asks for is done anyway: files that are there already are read too.
-    section.allow(&[
-        "TailingAllMatchedFiles",
-        "ContainerFilters",
-        "AllowingIncludedByMultiConfigs",
-        "PreservedDirDepth",
-    ]);
+    section.allow(&["TailingAllMatchedFiles", "ContainerFilters", "AllowingIncludedByMultiConfigs"]);
+    // -1, the default of the vendor's agent, asks for what is done.
+    if let Some(0..) = section.integer("PreservedDirDepth", findings) {
+        let message =
+            "has no effect in this collector: directories are watched as long as a config names them";
+        findings.notice(section.field("PreservedDirDepth"), message);
+    }
     let position_meta = position_meta(&mut section, findings);
     section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
-    section.without_effect(&["Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], findings);
+    let of_container = "tags come from ALIYUN_LOG_ENV_TAGS and ALIYUN_LOG_FILE_TAGS";
+    section.without_effect(&["Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], of_container, findings);
     let exactly_once = exactly_once(&mut section, findings);
     let delay_alarm_bytes = delay_alarm_bytes(&mut section, findings);
     section.finish(findings);

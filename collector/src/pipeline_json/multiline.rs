@@ -28,7 +28,7 @@ pub fn read(mut section: Section, findings: &mut Findings) -> Option<Multiline> 
             Strays::SingleLines
         }
     };
-    section.without_effect(&["IgnoringUnmatchWarning"], findings);
+    section.without_effect(&["IgnoringUnmatchWarning"], "lines of no record are only counted", findings);
     let records = match (start, continuation, end) {
         (None, None, None) => None,
         (Some(start), None, None) => Some(Records::Start(start)),

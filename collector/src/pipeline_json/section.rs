@@ -193,12 +193,12 @@ impl Section {
         }
     }
 
-    /// Keys whose effect on the collected lines this collector does not have: a notice if given.
-    pub fn without_effect(&mut self, keys: &[&str], findings: &mut Findings) {
+    /// Keys whose effect on the collected lines this collector does not have, because of this: a notice if given.
+    pub fn without_effect(&mut self, keys: &[&str], why: &str, findings: &mut Findings) {
         for key in keys {
             let given = self.object.remove(*key);
             if given.is_some_and(|value| !is_unset(&value)) {
-                findings.notice(self.field(key), "has no effect in this collector");
+                findings.notice(self.field(key), format!("has no effect in this collector: {why}"));
             }
         }
     }

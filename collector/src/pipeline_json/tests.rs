@@ -411,6 +411,7 @@ fn the_translation_of_classic_configs_is_understood() {
             topic Fixed("web"), unmatched KeepRaw
             Destination { project: "k8s-nginx-sidecar-demo", logstore: "nginx-access", region: "cn-hangzhou", endpoint: Some("127.0.0.1:18080"), compression: Lz4 }
             notice: inputs[0].EnableContainerDiscovery: is ignored: a sidecar reads the files of its own pod; set dockerFile to false
+            notice: inputs[0].PreservedDirDepth: has no effect in this collector: directories are watched as long as a config names them
             notice: processors[3].SourceKey: masks "rest" only: the text is still in "line", beside the fields"#]],
     );
 }
@@ -425,4 +426,30 @@ proptest::proptest! {
         config["inputs"][0]["FilePaths"] = json!([text]);
         let _ = parse("c", 1, config.to_string().as_bytes(), &instance());
     }
+}
+
+#[test]
+fn references_to_variables_are_replaced_where_that_is_asked_for() {
+    let with = |file: &str| {
+        let env = [("LOG_DIR", "/var/log/app")].into_iter().collect();
+        let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
+        InstanceConfig::parse(path, Some(file.as_bytes()), &env).unwrap()
+    };
+    let (on, off) = (with(r#"{"enable_env_ref_in_config": true}"#), with("{}"));
+    let shown = |path: &str, instance: &InstanceConfig| {
+        let mut config = valid();
+        config["inputs"][0]["FilePaths"][0] = path.into();
+        match parse("c", 7, config.to_string().as_bytes(), instance) {
+            Ok(accepted) => {
+                let input = &accepted.pipeline.as_ref().unwrap().input;
+                format!("{}/{} {}", input.directory.display(), input.file_pattern, accepted.notice_text())
+            }
+            Err(invalid) => invalid.to_string(),
+        }
+    };
+    expect!["/var/log/app/a.log "].assert_eq(&shown("${LOG_DIR}/a.log", &on));
+    expect!["/var/log/app/.log ${NAME} is empty: the environment has no variable of this name; set it, or write ${NAME:VALUE}"].assert_eq(&shown("${LOG_DIR}/${NAME}.log", &on));
+    let invalid = shown("${NAME}a.log", &on);
+    assert!(invalid.contains("a.log") && invalid.contains("${NAME} is empty"), "{invalid}");
+    expect!["/${LOG_DIR}/a.log "].assert_eq(&shown("/${LOG_DIR}/a.log", &off));
 }

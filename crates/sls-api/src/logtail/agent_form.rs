@@ -5,7 +5,7 @@
 //! Every key has an effect, or is reported as having none, or makes the config refused; [`keys`] says which.
 //! Source: the vendor's agent 1.x, `ConfigManagerBase::LoadSingleUserConfig` and `UserLogConfigParser`.
 
-mod keys;
+pub(super) mod keys;
 
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::check::{Problem, Severity, check_input_detail};
 use super::translate::{Destination, TranslateError, pipeline_of};
 use crate::names::InvalidName;
-use keys::{ADVANCED, Fate, KEYS};
+use keys::{Fate, KEYS};
 
 /// Version of a config that was deleted and whose entry was left.
 const VERSION_DELETED: i64 = -1;
@@ -117,22 +117,10 @@ impl<'a> Reader<'a> {
     /// Gives every key its fate; those that `inputDetail` has go there.
     fn sort_keys(&mut self) {
         for (key, value) in self.entry.iter().filter(|(_, value)| !value.is_null()) {
-            match keys::judge(KEYS, "", key, value, &mut self.problems) {
-                Some(Fate::Detail(name)) => drop(self.detail.insert((*name).to_owned(), value.clone())),
-                Some(Fate::Own) if key == "advanced" => self.sort_advanced(value),
-                _ => {}
+            if let Some(Fate::Detail(name)) = keys::judge(KEYS, "", key, value, &mut self.problems) {
+                self.detail.insert((*name).to_owned(), value.clone());
             }
         }
-    }
-
-    fn sort_advanced(&mut self, value: &Value) {
-        let Some(object) = value.as_object() else {
-            return self.error("advanced", "has the wrong type: write an object");
-        };
-        for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            keys::judge(ADVANCED, "advanced.", key, value, &mut self.problems);
-        }
-        self.detail.insert("advanced".to_owned(), value.clone());
     }
 
     /// What looks different in the two forms.

@@ -10,42 +10,46 @@ use crate::nearest::nearest;
 
 /// What becomes of a key.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fate {
+pub(in crate::logtail) enum Fate {
     /// `inputDetail` has it under this name.
     Detail(&'static str),
     /// It is read by itself.
     Own,
     /// It is for people, or says what is so anyway.
     Silent,
-    /// It asks for nothing unless it has another value than this one or an empty one.
-    WithoutEffect(&'static str),
+    /// It asks for nothing unless it has another value than the first of these or an empty one; the second says why
+    /// it then changes nothing.
+    WithoutEffect(&'static str, &'static str),
 }
 
 use Fate::{Detail, Own, Silent, WithoutEffect};
 
+const KEPT: &str = "directories are watched as long as a config names them";
+const OWN_POD: &str = "a sidecar reads the directory that it shares with the application";
+
 /// Keys of an entry.
 pub(super) const KEYS: &[(&str, Fate)] = &[
     ("accept_no_enough_keys", Detail("acceptNoEnoughKeys")),
-    ("advanced", Own),
+    ("advanced", Detail("advanced")),
     ("aliuid", Silent),
     ("auto_extend", Detail("autoExtend")),
     ("category", Own),
     ("column_keys", Own),
     ("create_time", Silent),
-    ("customized_fields", WithoutEffect("")),
+    ("customized_fields", WithoutEffect("", "it is about counts that the vendor makes of its own")),
     ("defaultEndpoint", Own),
     ("delay_alarm_bytes", Detail("delayAlarmBytes")),
-    ("delay_skip_bytes", WithoutEffect("")),
+    ("delay_skip_bytes", WithoutEffect("", "nothing is skipped: what is behind is read later")),
     ("delimiter_quote", Detail("quote")),
     ("delimiter_separator", Detail("separator")),
     ("dir_pattern_black_list", Detail("dirPatternBlackList")),
     ("discard_none_utf8", Detail("discardNonUtf8")),
     ("discard_unmatch", Detail("discardUnmatch")),
-    ("docker_exclude_env", WithoutEffect("")),
-    ("docker_exclude_label", WithoutEffect("")),
+    ("docker_exclude_env", WithoutEffect("", OWN_POD)),
+    ("docker_exclude_label", WithoutEffect("", OWN_POD)),
     ("docker_file", Detail("dockerFile")),
-    ("docker_include_env", WithoutEffect("")),
-    ("docker_include_label", WithoutEffect("")),
+    ("docker_include_env", WithoutEffect("", OWN_POD)),
+    ("docker_include_label", WithoutEffect("", OWN_POD)),
     ("enable", Own),
     ("enable_tag", Silent),
     ("file_encoding", Detail("fileEncoding")),
@@ -65,10 +69,9 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     // A group has one topic, a request may have many groups: both are so anyway.
     ("merge_type", Detail("mergeType")),
     ("plugin", Detail("plugin")),
-    // Directories are watched for ever.
-    ("preserve", WithoutEffect("true")),
-    ("preserve_depth", WithoutEffect("")),
-    ("priority", WithoutEffect("")),
+    ("preserve", WithoutEffect("true", KEPT)),
+    ("preserve_depth", WithoutEffect("", KEPT)),
+    ("priority", WithoutEffect("", "all configs share the connection evenly")),
     ("project_name", Own),
     ("raw_log", Detail("enableRawLog")),
     ("regex", Own),
@@ -86,33 +89,45 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
 ];
 
 /// Keys of `advanced`, which has the same names in both forms.
-pub(super) const ADVANCED: &[(&str, Fate)] = &[
-    ("batch_send_interval", WithoutEffect("")),
+pub(in crate::logtail) const ADVANCED: &[(&str, Fate)] = &[
+    (
+        "batch_send_interval",
+        WithoutEffect("", "it holds for all configs: set batch_send_interval of ilogtail_config.json"),
+    ),
     ("blacklist", Own),
-    ("close_unused_reader_interval", WithoutEffect("")),
-    ("collect_containers_flag", WithoutEffect("")),
+    (
+        "close_unused_reader_interval",
+        WithoutEffect("", "a file stays open as long as it is there, so that nothing of it is missed"),
+    ),
+    ("collect_containers_flag", WithoutEffect("", OWN_POD)),
     ("enable_log_position_meta", Own),
     ("enable_precise_timestamp", Own),
-    ("enable_root_path_collection", WithoutEffect("")),
+    ("enable_root_path_collection", WithoutEffect("", "a directory may be the root anyway")),
     ("enable_timestamp_nanosecond", Own),
     ("exactly_once_concurrency", Own),
     ("extract_partial_fields", Own),
     ("filter_expression", Own),
     // Several configs may have one file here.
     ("force_multiconfig", Silent),
-    ("k8s", WithoutEffect("")),
-    ("max_rotate_queue_size", WithoutEffect("")),
-    ("pass_tags_to_plugin", WithoutEffect("")),
+    ("k8s", WithoutEffect("", OWN_POD)),
+    (
+        "max_rotate_queue_size",
+        WithoutEffect("", "rotated files are read to their end, however many there are"),
+    ),
+    ("pass_tags_to_plugin", WithoutEffect("", "there are no plugins")),
     ("precise_timestamp_key", Own),
     ("precise_timestamp_unit", Own),
     ("raw_log_tag", Own),
-    ("search_checkpoint_dir_depth", WithoutEffect("")),
+    (
+        "search_checkpoint_dir_depth",
+        WithoutEffect("", "a moved file is looked for in the directories of its config"),
+    ),
     ("specified_year", Own),
     ("tail_size_kb", Own),
 ];
 
 /// The fate of a key that is set; what is to be said of it goes to `problems`. None for an unknown one.
-pub(super) fn judge(
+pub(in crate::logtail) fn judge(
     table: &'static [(&'static str, Fate)],
     prefix: &str,
     key: &str,
@@ -122,8 +137,8 @@ pub(super) fn judge(
     let fate = table.iter().find(|(known, _)| *known == key).map(|(_, fate)| fate);
     let said = match fate {
         None => Some((Severity::Warning, unknown(table, key))),
-        Some(WithoutEffect(usual)) if !asks_nothing(value, usual) => {
-            Some((Severity::Warning, "has no effect in this collector".to_owned()))
+        Some(WithoutEffect(usual, why)) if !asks_nothing(value, usual) => {
+            Some((Severity::Warning, format!("has no effect in this collector: {why}")))
         }
         Some(_) => None,
     };
@@ -132,6 +147,28 @@ pub(super) fn judge(
         problems.push(Problem { field: format!("{prefix}{shown}"), message, severity });
     }
     fate
+}
+
+/// What is to be said of a field of `inputDetail` that agents have under the name in their own spelling, if its value
+/// changes nothing here.
+pub(in crate::logtail) fn without_effect(name: &str, value: &Value) -> Option<Problem> {
+    let (_, fate) = KEYS.iter().find(|(key, _)| is_spelled(key, name))?;
+    match fate {
+        // The check of values says more of it.
+        WithoutEffect(..) if name == "delaySkipBytes" => None,
+        WithoutEffect(usual, why) if !asks_nothing(value, usual) => Some(Problem {
+            field: name.to_owned(),
+            message: format!("has no effect in this collector: {why}"),
+            severity: Severity::Warning,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether `camel` is `snake` without its bars, as in `maxDepth` and `max_depth`.
+fn is_spelled(snake: &str, camel: &str) -> bool {
+    snake.split('_').map(str::len).sum::<usize>() == camel.len()
+        && snake.replace('_', "").eq_ignore_ascii_case(camel)
 }
 
 fn unknown(table: &[(&str, Fate)], key: &str) -> String {

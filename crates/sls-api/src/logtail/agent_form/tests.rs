@@ -1,5 +1,6 @@
 use expect_test::{Expect, expect};
 
+use super::keys::ADVANCED;
 use super::*;
 
 fn read(entry: &Value) -> Result<AgentConfig, Vec<Problem>> {
@@ -130,12 +131,12 @@ fn what_has_no_effect_is_said_and_unknown_keys_with_what_may_be_meant() {
         "pass_tags_to_plugins": true}});
     let (_, notices) = runs(&with(&access(), changes));
     expect![[r#"
-        preserve: has no effect in this collector
-        priority: has no effect in this collector
-        advanced.pass_tags_to_plugins: is not known and has no effect: did you mean pass_tags_to_plugin?
-        delay_skip_bytes: has no effect in this collector
+        preserve: has no effect in this collector: directories are watched as long as a config names them
+        priority: has no effect in this collector: all configs share the connection evenly
+        delay_skip_bytes: has no effect in this collector: nothing is skipped: what is behind is read later
         log_pathh: is not known and has no effect: did you mean log_path?
         tag: is not known and has no effect: remove it
+        advanced.pass_tags_to_plugins: is not known and has no effect: did you mean pass_tags_to_plugin?
         docker_file: a sidecar reads the directory that it shares with the application, not other containers' files: write false
     "#]].assert_eq(&lines(&notices));
 }
@@ -224,7 +225,7 @@ fn a_key_of_advanced_has_an_effect_where_the_translation_reads_it() {
     for (key, fate) in ADVANCED {
         match fate {
             Fate::Own => assert!(is_read(key), "{key} is not read"),
-            Fate::WithoutEffect(_) => assert!(!is_read(key), "{key} is read"),
+            Fate::WithoutEffect(..) => assert!(!is_read(key), "{key} is read"),
             Fate::Silent | Fate::Detail(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Report;
+use crate::logtail::agent_form::keys::{self, ADVANCED, judge};
 use crate::nearest::nearest;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,11 +95,17 @@ pub(super) fn check(detail: &Map<String, Value>, report: &mut Report) {
     for (name, value) in detail.iter().filter(|(_, value)| !value.is_null()) {
         match KNOWN.iter().find(|(known, _)| known == name) {
             None => unknown(name, report),
+            Some((_, Kind::Object)) if name == "advanced" && value.is_object() => {
+                let keys = value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+                for (key, value) in keys {
+                    judge(ADVANCED, "advanced.", key, value, &mut report.0);
+                }
+            }
             Some((_, kind)) if !kind.fits(value) => {
                 let shown: String = value.to_string().chars().take(60).collect();
                 report.error(name, format!("{shown} has the wrong type: write {}", kind.wanted()));
             }
-            Some(_) => {}
+            Some(_) => report.0.extend(keys::without_effect(name, value)),
         }
     }
 }

@@ -134,6 +134,28 @@ fn unknown_fields_name_the_nearest_known_one() {
 }
 
 #[test]
+fn what_changes_nothing_here_is_told_with_the_reason() {
+    check(
+        nginx(
+            json!({"priority": 2, "preserve": false, "preserveDepth": 1, "delayAlarmBytes": 1000, "customizedFields": "",
+                     "advanced": {"k8s": {}, "max_rotate_queue_size": 10, "tail_size_kbs": 1, "tail_size_kb": 1,
+                                  "collect_containers_flag": false}}),
+        ),
+        expect![[r#"
+            Warning priority: has no effect in this collector: all configs share the connection evenly
+            Warning preserve: has no effect in this collector: directories are watched as long as a config names them
+            Warning preserveDepth: has no effect in this collector: directories are watched as long as a config names them
+            Warning advanced.max_rotate_queue_size: has no effect in this collector: rotated files are read to their end, however many there are
+            Warning advanced.tail_size_kbs: is not known and has no effect: did you mean tail_size_kb?
+        "#]],
+    );
+    check(
+        nginx(json!({"priority": 0, "preserve": true, "delayAlarmBytes": 0, "advanced": null})),
+        expect![[""]],
+    );
+}
+
+#[test]
 fn wrong_types_say_what_to_write() {
     check(
         nginx(json!({"maxDepth": "10", "discardUnmatch": "true", "key": "a,b", "regex": ["(.*)"],
@@ -181,6 +203,8 @@ fn choices_and_ranges_are_checked() {
                      "preserveDepth": 9, "dockerFile": true, "logTimezone": "+8", "delaySkipBytes": 5,
                      "topicFormat": "mytopic"})),
         expect![[r#"
+            Warning preserve: has no effect in this collector: directories are watched as long as a config names them
+            Warning preserveDepth: has no effect in this collector: directories are watched as long as a config names them
             Error fileEncoding: "UTF-8" is not known: write utf8
             Error mergeType: "both" is not known: write one of topic, logstore
             Error topicFormat: "mytopic" is taken as a regex without a group, so there is no topic in it: write none, default, group_topic, customized://TOPIC or a regex on the path with one group
