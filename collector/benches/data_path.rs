@@ -133,6 +133,7 @@ fn pipeline(directory: &Path, form: Form, parse: Parse) -> Pipeline {
             encoding: Default::default(),
             position_meta: Default::default(),
             delay_alarm_bytes: 200 << 20,
+            excluded: Default::default(),
         },
         multiline: Multiline::SingleLine,
         parse,

@@ -4,12 +4,15 @@
 //! a directory *before* it is listed, so that it can watch it first and miss nothing. Called by
 //! `engine::files`.
 
+mod excluded;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use self::excluded::Exclusion;
 use crate::pipeline::FileInput;
 use crate::tail::FileIdentity;
 
@@ -95,6 +98,7 @@ pub struct Matcher {
     below_base: Vec<Pattern>,
     file: Pattern,
     max_depth: u32,
+    excluded: Exclusion,
 }
 
 impl Matcher {
@@ -110,21 +114,42 @@ impl Matcher {
                 below_base.push(pattern);
             }
         }
-        Self { base, below_base, file: Pattern::new(&input.file_pattern), max_depth: input.max_depth }
+        Self {
+            base,
+            below_base,
+            file: Pattern::new(&input.file_pattern),
+            max_depth: input.max_depth,
+            excluded: Exclusion::new(&input.excluded),
+        }
     }
 
-    /// True if a file of this name, in a directory that holds files, belongs to the pipeline.
+    /// True if a file of this name, in a directory that holds files, may belong to the pipeline.
     pub fn matches_name(&self, name: &OsStr) -> bool {
-        self.file.matches(name)
+        self.file.matches(name) && !self.excluded.has_name(name)
+    }
+
+    /// True if a file of this shown path, in a directory that holds files, belongs to the pipeline.
+    pub fn matches_in_place(&self, shown: &Path) -> bool {
+        shown.file_name().is_some_and(|name| self.file.matches(name)) && !self.excludes(shown)
+    }
+
+    /// True if the config leaves out the file of this shown path.
+    pub fn excludes(&self, shown: &Path) -> bool {
+        self.excluded.has_file(shown)
+    }
+
+    /// True if the config leaves out all that it names.
+    pub fn is_empty(&self) -> bool {
+        self.excluded.has_directory(&self.base)
     }
 
     /// True if a file of this shown path belongs to the pipeline.
     pub fn matches_path(&self, shown: &Path) -> bool {
-        let (Some(dir), Some(name)) = (shown.parent(), shown.file_name()) else { return false };
+        let Some(dir) = shown.parent() else { return false };
         let Ok(rest) = dir.strip_prefix(&self.base) else { return false };
         let mut parts = rest.components().map(Component::as_os_str);
         let in_wildcards = self.below_base.iter().all(|p| parts.next().is_some_and(|part| p.matches(part)));
-        in_wildcards && parts.count() <= self.max_depth as usize && self.matches_name(name)
+        in_wildcards && parts.count() <= self.max_depth as usize && self.matches_in_place(shown)
     }
 
     /// Lists everything that belongs to the pipeline; every path is looked up below `root`.
@@ -219,6 +244,9 @@ impl<V: Visitor> Walk<'_, V> {
             return;
         }
         let at = dir.join(&name);
+        if self.matcher.excluded.has_directory(&at.shown) {
+            return; // also where it is a file: nothing is wanted under that name
+        }
         let is_dir = match entry.file_type() {
             Ok(kind) if kind.is_symlink() => fs::metadata(&at.real).is_ok_and(|m| m.is_dir()),
             Ok(kind) => kind.is_dir(),
@@ -227,168 +255,11 @@ impl<V: Visitor> Walk<'_, V> {
         match (is_dir, holds_files) {
             (true, true) if wanted_dir => self.enter(&at, matched, depth + 1),
             (true, false) => self.enter(&at, matched + 1, 0),
-            (false, true) if wanted_file => self.visitor.file(&at),
+            (false, true) if wanted_file && !self.matcher.excludes(&at.shown) => self.visitor.file(&at),
             _ => {}
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Notes(Vec<String>);
-
-    impl Visitor for Notes {
-        fn directory(&mut self, dir: &Located, holds_files: bool) {
-            let what = if holds_files { "files in" } else { "watch" };
-            self.0.push(format!("{what} {}", dir.shown.display()));
-        }
-        fn file(&mut self, file: &Located) {
-            self.0.push(format!("file {}", file.shown.display()));
-        }
-        fn problem(&mut self, at: &Located, error: io::Error) {
-            self.0.push(format!("problem {} {:?}", at.shown.display(), error.kind()));
-        }
-        fn too_many(&mut self) {
-            self.0.push("too many".to_owned());
-        }
-    }
-
-    fn input(directory: &str, file_pattern: &str, max_depth: u32) -> FileInput {
-        FileInput {
-            directory: PathBuf::from(directory),
-            file_pattern: file_pattern.to_owned(),
-            max_depth,
-            tail_existing: false,
-            tail_bytes: 1 << 20,
-            flush_timeout: Duration::from_secs(60),
-            encoding: Default::default(),
-            position_meta: Default::default(),
-            delay_alarm_bytes: 200 << 20,
-        }
-    }
-
-    fn tree(paths: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("temporary directory");
-        for path in paths {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().expect("parent")).expect("mkdir");
-            fs::write(path, "").expect("write");
-        }
-        root
-    }
-
-    fn check(root: &Path, input: &FileInput, expected: Expect) {
-        let mut notes = Notes::default();
-        Matcher::new(input).walk(Some(root), &mut notes);
-        notes.0.sort();
-        expected.assert_eq(&(notes.0.join("\n") + "\n"));
-    }
-
-    #[test]
-    fn a_star_stands_for_any_text_and_a_question_mark_for_one_byte() {
-        let matches = |pattern: &str, name: &str| Pattern::new(pattern).matches(OsStr::new(name));
-        assert!(matches("*.log", "a.log") && matches("*", "") && matches("a*b*c", "axxbyybzc"));
-        assert!(matches("a?c", "abc") && matches("access.log*", "access.log") && matches("*a*", "bab"));
-        assert!(!matches("*.log", "a.log.1") && !matches("a?c", "ac") && !matches("a", "ab"));
-        assert!(!matches("[ab]", "a") && matches("[ab]", "[ab]"));
-    }
-
-    #[test]
-    fn only_the_directory_itself_is_searched_by_default() {
-        let root =
-            tree(&["var/log/nginx/access.log", "var/log/nginx/error.log", "var/log/nginx/old/access.log"]);
-        check(
-            root.path(),
-            &input("/var/log/nginx", "access.log", 0),
-            expect![["
-            file /var/log/nginx/access.log
-            files in /var/log/nginx
-        "]],
-        );
-    }
-
-    #[test]
-    fn depth_and_wildcards_reach_further() {
-        let root = tree(&[
-            "logs/a/x/1.log",
-            "logs/b/x/2.log",
-            "logs/b/x/d/3.log",
-            "logs/b/x/d/e/4.log",
-            "logs/b/y/5.log",
-        ]);
-        check(
-            root.path(),
-            &input("/logs/*/x", "*.log", 1),
-            expect![["
-            file /logs/a/x/1.log
-            file /logs/b/x/2.log
-            file /logs/b/x/d/3.log
-            files in /logs/a/x
-            files in /logs/b/x
-            files in /logs/b/x/d
-            watch /logs
-            watch /logs/a
-            watch /logs/b
-        "]],
-        );
-    }
-
-    #[test]
-    fn a_directory_that_does_not_exist_yet_is_awaited_at_its_nearest_ancestor() {
-        let root = tree(&["var/x"]);
-        check(
-            root.path(),
-            &input("/var/log/nginx", "*.log", 0),
-            expect![["
-            watch /var
-        "]],
-        );
-    }
-
-    #[test]
-    fn a_file_in_the_place_of_the_directory_is_a_problem() {
-        let root = tree(&["var/log"]);
-        check(
-            root.path(),
-            &input("/var/log", "*.log", 0),
-            expect![["
-            problem /var/log NotADirectory
-        "]],
-        );
-    }
-
-    #[test]
-    fn a_path_is_matched_as_it_would_be_found() {
-        let matcher = Matcher::new(&input("/logs/*/x", "*.log", 1));
-        let matches = |path: &str| matcher.matches_path(Path::new(path));
-        assert!(matches("/logs/a/x/1.log") && matches("/logs/a/x/d/1.log"));
-        assert!(!matches("/logs/a/x/d/e/1.log") && !matches("/logs/a/1.log") && !matches("/x/a/x/1.log"));
-        assert!(!matches("/logs/a/x/1.txt") && !matches("/"));
-    }
-
-    #[test]
-    fn links_are_followed_but_not_in_circles() {
-        let root = tree(&["logs/a/1.log"]);
-        let link =
-            |to: &str, at: &str| std::os::unix::fs::symlink(to, root.path().join(at)).expect("symlink");
-        link("..", "logs/a/back");
-        link("1.log", "logs/a/2.log");
-        check(
-            root.path(),
-            &input("/logs", "*.log", 9),
-            expect![["
-            file /logs/a/1.log
-            file /logs/a/2.log
-            files in /logs
-            files in /logs/a
-        "]],
-        );
-    }
-}
+mod tests;

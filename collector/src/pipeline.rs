@@ -94,6 +94,18 @@ pub struct FileInput {
     pub position_meta: PositionMeta,
     /// There is an alarm while more bytes of one file than this are not read yet; default 200 MiB.
     pub delay_alarm_bytes: u64,
+    pub excluded: Excluded,
+}
+
+/// What is left out of the files that belong to a pipeline; patterns are read in `discover`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excluded {
+    /// Patterns of names of files.
+    pub names: Vec<String>,
+    /// Patterns of absolute paths of files.
+    pub paths: Vec<String>,
+    /// Patterns of absolute paths of directories, with all that is below them.
+    pub directories: Vec<String>,
 }
 
 /// What a log says of the place it was read from (`enable_log_position_meta`).

@@ -670,3 +670,57 @@ fn a_copy_that_got_the_inode_of_an_empty_file_is_known_for_a_copy() {
     let both = simple_on(|input| input.file_pattern = "a.log*".to_owned());
     assert_eq!(a_copy_with_the_inode_of_an_empty_file(&both), ["1", "2", "3"]);
 }
+
+#[test]
+fn excluded_files_are_not_read_whenever_and_however_they_come() {
+    let excluding = simple_on(|input| {
+        input.file_pattern = "*.log*".to_owned();
+        input.max_depth = 2;
+        input.excluded.names = vec!["debug.log".to_owned(), "*.gz".to_owned()];
+        input.excluded.paths = vec!["/logs/sub/a.log".to_owned()];
+        input.excluded.directories = vec!["/logs/old".to_owned()];
+    });
+    for polls in [false, true] {
+        let mut rig = Rig::new();
+        rig.polls = polls;
+        for dir in ["sub", "old/x"] {
+            fs::create_dir_all(rig.path(dir)).expect("mkdir");
+        }
+        rig.append("debug.log", "no 1\n");
+        rig.append("old/x/a.log", "no 2\n");
+        rig.append("a.log", "yes 1\n");
+        rig.start(vec![excluding.clone()]);
+        assert_eq!(rig.values(), ["yes 1"]);
+        for name in ["debug.log", "b.log.gz", "sub/a.log", "old/x/b.log", "old/c.log"] {
+            rig.append(name, "no 3\n");
+        }
+        rig.append("sub/b.log", "yes 2\n");
+        assert_eq!(rig.values(), ["yes 2"]);
+        // What was a log when it was written is read to its end.
+        rig.append("a.log", "yes 3\n");
+        fs::rename(rig.path("a.log"), rig.path("debug.log")).expect("rename");
+        assert_eq!(rig.values(), ["yes 3"]);
+        fs::rename(rig.path("sub/a.log"), rig.path("sub/c.log")).expect("rename");
+        assert_eq!(rig.values(), ["no 3"], "it is not excluded any more");
+    }
+}
+
+#[test]
+fn a_new_config_that_excludes_a_file_ends_its_collection() {
+    let mut rig = Rig::running(simple_on(|input| input.file_pattern = "*.log".to_owned()));
+    rig.append("a.log", "a\n");
+    rig.append("b.log", "b\n");
+    let mut values = rig.values();
+    values.sort();
+    assert_eq!(values, ["a", "b"]);
+    let mut excluding = simple_on(|input| {
+        input.file_pattern = "*.log".to_owned();
+        input.excluded.names = vec!["b.*".to_owned()];
+    });
+    excluding.version = 2;
+    let now = rig.now();
+    rig.reader.as_mut().expect("a reader").apply(vec![excluding], now);
+    rig.append("a.log", "a 2\n");
+    rig.append("b.log", "b 2\n");
+    assert_eq!(rig.values(), ["a 2"]);
+}

@@ -263,7 +263,8 @@ impl Reader {
                 continue;
             }
             let at = Located { real: dir.join(name), shown: usage.shown.join(name) };
-            let matches = self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
+            let running = self.pipelines.get(&usage.pipeline);
+            let matches = running.is_some_and(|r| r.matcher.matches_in_place(&at.shown));
             if matches && at.real.is_symlink() {
                 self.walk_at.insert(usage.pipeline, now.mono); // its target's directory is watched too
             } else if matches {
@@ -287,11 +288,12 @@ impl Reader {
 
     /// The shown path of an entry whose name matches a pipeline that looks into `dir`.
     fn shown_if_matching(&self, dir: &Path, name: &OsStr) -> Option<PathBuf> {
-        let uses = self.directories.get(dir)?;
-        let usage = uses.iter().find(|u| {
-            u.holds_files && self.pipelines.get(&u.pipeline).is_some_and(|r| r.matcher.matches_name(name))
-        })?;
-        Some(usage.shown.join(name))
+        let uses = self.directories.get(dir)?.iter().filter(|usage| usage.holds_files);
+        let matching = uses.filter_map(|usage| {
+            let shown = usage.shown.join(name);
+            self.pipelines.get(&usage.pipeline)?.matcher.matches_in_place(&shown).then_some(shown)
+        });
+        matching.into_iter().next()
     }
 
     fn note_candidate(&mut self, path: PathBuf, shown: PathBuf) {
@@ -305,10 +307,10 @@ impl Reader {
         let candidates: Vec<(PathBuf, PathBuf)> =
             self.candidates.iter().map(|(path, shown)| (path.clone(), shown.clone())).collect();
         for (real, shown) in candidates {
-            let (Some(dir), Some(name)) = (real.parent(), shown.file_name()) else { continue };
+            let Some(dir) = real.parent() else { continue };
             for usage in self.directories.get(dir).cloned().unwrap_or_default() {
-                let matches =
-                    self.pipelines.get(&usage.pipeline).is_some_and(|r| r.matcher.matches_name(name));
+                let running = self.pipelines.get(&usage.pipeline);
+                let matches = running.is_some_and(|r| r.matcher.matches_in_place(&shown));
                 if usage.holds_files && matches {
                     let at = Located { real: real.clone(), shown: shown.clone() };
                     self.look(usage.pipeline, &at, false, now);

@@ -252,7 +252,8 @@ impl Reader {
         for entry in entries.flatten().take(SEARCHED_FILES_MAX) {
             let name = entry.file_name();
             let Some(live_name) = live_name(&name, |live| matcher.matches_name(live)) else { continue };
-            if matcher.matches_name(&name) || of.is_some_and(|of| of != live_name) {
+            let is_excluded = matcher.excludes(&directory.shown.join(&name));
+            if matcher.matches_name(&name) || is_excluded || of.is_some_and(|of| of != live_name) {
                 continue;
             }
             let is_recent = entry.metadata().is_ok_and(|m| m.modified().is_ok_and(|at| at >= since));
@@ -267,6 +268,9 @@ impl Reader {
     /// is no copy of something that was or will be read anyway, it is read whole.
     pub(super) fn judge_rotated(&mut self, id: PipelineId, dir: &Located, name: &OsStr, now: Now) {
         let Some(running) = self.pipelines.get(&id) else { return };
+        if running.matcher.excludes(&dir.shown.join(name)) {
+            return;
+        }
         if let Some(live_name) = live_name(name, |live| running.matcher.matches_name(live)) {
             let at = Located { real: dir.real.join(name), shown: dir.shown.join(live_name) };
             self.take_up_if_unseen(id, at, now);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::section::{Plugin, Section};
 use super::{Findings, multiline};
+use crate::discover::Matcher;
 use crate::encoding::Encoding;
-use crate::pipeline::{FileInput, Multiline, PositionMeta};
+use crate::pipeline::{Excluded, FileInput, Multiline, PositionMeta};
 use crate::shape::OFFSET_KEY;
 
 /// Default of `TailSizeKB`. Source: collector.md §2.2.
@@ -69,11 +70,12 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
         findings.notice(section.field("PreservedDirDepth"), message);
     }
     let position_meta = position_meta(&mut section, findings);
-    section.unsupported(&["ExcludeFilePaths", "ExcludeFiles", "ExcludeDirs"], findings);
+    let excluded = excluded(&mut section, findings);
     let of_container = "tags come from ALIYUN_LOG_ENV_TAGS and ALIYUN_LOG_FILE_TAGS";
     section.without_effect(&["Tags", "ExternalK8sLabelTag", "ExternalEnvTag"], of_container, findings);
     let exactly_once = exactly_once(&mut section, findings);
     let delay_alarm_bytes = delay_alarm_bytes(&mut section, findings);
+    let exclude_dirs = section.field("ExcludeDirs");
     section.finish(findings);
     let (directory, file_pattern) = place?;
     let files = FileInput {
@@ -86,8 +88,37 @@ pub fn read(plugin: Plugin, findings: &mut Findings) -> Option<Input> {
         encoding,
         position_meta,
         delay_alarm_bytes,
+        excluded,
     };
+    if Matcher::new(&files).is_empty() {
+        findings.problem(
+            exclude_dirs,
+            "leaves out the directory that FilePaths names, so there is no file; remove it",
+        );
+    }
     Some(Input { files, multiline: multiline?, exactly_once })
+}
+
+/// `ExcludeFiles`, `ExcludeFilePaths`, `ExcludeDirs`. What the vendor's agent passes over in these lists is refused:
+/// files would be collected that are not to be.
+fn excluded(section: &mut Section, findings: &mut Findings) -> Excluded {
+    let mut list = |key: &str, problem: fn(&str) -> Option<&'static str>| {
+        let patterns = section.texts(key, findings);
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Some(problem) = problem(pattern) {
+                findings.problem(section.field(&format!("{key}[{index}]")), format!("{pattern:?} {problem}"));
+            }
+        }
+        patterns
+    };
+    let path = |pattern: &str| (!pattern.starts_with('/')).then_some("is not absolute; begin with /");
+    Excluded {
+        names: list("ExcludeFiles", |pattern| {
+            pattern.contains('/').then_some("is no name of a file; write paths into ExcludeFilePaths")
+        }),
+        paths: list("ExcludeFilePaths", path),
+        directories: list("ExcludeDirs", path),
+    }
 }
 
 /// `TailSizeKB`.

@@ -203,16 +203,6 @@ impl Section {
         }
     }
 
-    /// Keys that would change which lines arrive, or how they look: a problem if given.
-    pub fn unsupported(&mut self, keys: &[&str], findings: &mut Findings) {
-        for key in keys {
-            let given = self.object.remove(*key);
-            if given.is_some_and(|value| !is_unset(&value)) {
-                findings.problem(self.field(key), "is not supported by this collector; remove it");
-            }
-        }
-    }
-
     /// Reports the keys that nobody read.
     pub fn finish(self, findings: &mut Findings) {
         for key in self.object.keys() {

@@ -92,7 +92,7 @@ fn a_regex_config_becomes_a_pipeline() {
         &valid(),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200, excluded: Excluded { names: [], paths: [], directories: [] } }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -108,7 +108,7 @@ fn without_processors_the_whole_line_is_the_content() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200, excluded: Excluded { names: [], paths: [], directories: [] } }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -134,7 +134,7 @@ fn everything_that_is_supported_is_read() {
         }),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
+            FileInput { directory: "/var/log/*", file_pattern: "a*.log", max_depth: 3, tail_existing: false, tail_bytes: 2048, flush_timeout: 5s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200, excluded: Excluded { names: [], paths: [], directories: [] } }
             begins at \A(?:\d+ .*)\z
             whole event in line
             Field { key: "line", format: "%Y-%m-%dT%H:%M:%S", offset_seconds: Some(-12600), year: None, precise: None }
@@ -262,7 +262,6 @@ fn all_problems_are_reported_together() {
             inputs[0].Multiline.StartPattern: does not compile at column 1 (`[`): unclosed character class; close the class with `]` or write `\[` for a bracket
             inputs[0].TailSizeKB: must be a whole number, not a string
             inputs[0].FileEncoding: "big5" is not supported by this collector; use utf8 or gbk
-            inputs[0].ExcludeFiles: is not supported by this collector; remove it
             global.TopicType: "weekday" is not known; use none, custom, machine_group_topic or filepath
             processors[0].SourceKey: must not be empty
             processors[0].SourceFormat: time format "%Q": %Q is not supported; supported are %Y %y %m %b %B %h %d %e %j %H %k %I %l %M %S %f %p %s %a %A %z %Z %T %D %F %R %n %t %%
@@ -315,7 +314,7 @@ fn a_timestamp_of_a_key_that_no_parser_makes_is_a_notice() {
         &config,
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
+            FileInput { directory: "/var/log/nginx", file_pattern: "access.log", max_depth: 0, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200, excluded: Excluded { names: [], paths: [], directories: [] } }
             single lines
             \A(?:(\S+)\s(\S+))\z → time,ip
             topic None, unmatched Discard
@@ -380,7 +379,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(simple),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200 }
+            FileInput { directory: "/var/log/nginx", file_pattern: "error.log", max_depth: 100, tail_existing: false, tail_bytes: 1048576, flush_timeout: 60s, encoding: Utf8, position_meta: PositionMeta { inode: false, offset_key: None }, delay_alarm_bytes: 209715200, excluded: Excluded { names: [], paths: [], directories: [] } }
             single lines
             whole event in content
             topic None, unmatched KeepRaw
@@ -400,7 +399,7 @@ fn the_translation_of_classic_configs_is_understood() {
         &translated(everything),
         expect![[r#"
             c version 7
-            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") }, delay_alarm_bytes: 5000 }
+            FileInput { directory: "/var/log/nginx", file_pattern: "a*.log", max_depth: 0, tail_existing: false, tail_bytes: 5120, flush_timeout: 60s, encoding: Gbk, position_meta: PositionMeta { inode: true, offset_key: Some("__file_offset__") }, delay_alarm_bytes: 5000, excluded: Excluded { names: [], paths: [], directories: [] } }
             begins at \A(?:\d+-.*)\z
             \A(?:(\S+) (.*))\z → time,rest
             Field { key: "time", format: "%Y-%m-%d", offset_seconds: Some(28800), year: None, precise: None }

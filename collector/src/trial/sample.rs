@@ -143,6 +143,7 @@ mod tests {
             encoding: Encoding::Utf8,
             position_meta: PositionMeta::default(),
             delay_alarm_bytes: 200 << 20,
+            excluded: Default::default(),
         };
         let now = Instant::now();
         assert_eq!(find(&input, Some(dir.path()), now + Duration::from_secs(3600)).len(), 2);

@@ -259,6 +259,7 @@ pub fn simple() -> Pipeline {
             encoding: Default::default(),
             position_meta: Default::default(),
             delay_alarm_bytes: 200 << 20,
+            excluded: Default::default(),
         },
         multiline: Multiline::SingleLine,
         parse: Parse::Simple { key: "content".to_owned() },

@@ -446,3 +446,28 @@ fn a_backlog_that_raises_an_alarm_is_at_least_a_byte() {
         check_part(&config, expected, |pipeline| pipeline.input.delay_alarm_bytes.to_string());
     }
 }
+
+#[test]
+fn what_is_excluded_must_be_a_name_or_an_absolute_path_and_leave_something() {
+    let check = |more: Value, expected: Expect| {
+        let mut config = valid();
+        config["inputs"][0].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        check_part(&config, expected, |pipeline| format!("{:?}", pipeline.input.excluded));
+    };
+    check(
+        json!({"ExcludeFiles": ["*.gz"], "ExcludeFilePaths": ["/var/log/*/a"], "ExcludeDirs": ["/var/**/old"]}),
+        expect![[r#"Excluded { names: ["*.gz"], paths: ["/var/log/*/a"], directories: ["/var/**/old"] }"#]],
+    );
+    check(
+        json!({"ExcludeFiles": ["old/*.gz"], "ExcludeFilePaths": ["a.log"], "ExcludeDirs": ["*old", 5]}),
+        expect![[
+            r#"inputs[0].ExcludeFiles[0]: "old/*.gz" is no name of a file; write paths into ExcludeFilePaths; inputs[0].ExcludeFilePaths[0]: "a.log" is not absolute; begin with /; inputs[0].ExcludeDirs[1]: must be a string, not a number; inputs[0].ExcludeDirs[0]: "*old" is not absolute; begin with /"#
+        ]],
+    );
+    check(
+        json!({"ExcludeDirs": ["/var/log"]}),
+        expect![
+            "inputs[0].ExcludeDirs: leaves out the directory that FilePaths names, so there is no file; remove it"
+        ],
+    );
+}

@@ -43,7 +43,8 @@ pub(super) fn input_file(fields: Fields<'_>, log_type: LogType) -> Result<Value,
     if let Some(bytes @ 1..) = fields.number("delayAlarmBytes")? {
         input.insert("ReadDelayAlertThresholdBytes".into(), json!(bytes));
     }
-    let exclude_dirs = fields.texts("dirPatternBlackList")?;
+    let exclude_dirs: Vec<String> =
+        fields.texts("dirPatternBlackList")?.into_iter().map(across_slashes).collect();
     if !exclude_dirs.is_empty() {
         input.insert("ExcludeDirs".into(), json!(exclude_dirs));
     }
@@ -51,6 +52,14 @@ pub(super) fn input_file(fields: Fields<'_>, log_type: LogType) -> Result<Value,
         add_advanced(advanced, &mut input)?;
     }
     Ok(Value::Object(input))
+}
+
+/// A pattern of `dirPatternBlackList`, in which `*` stands for slashes too, as one of `ExcludeDirs`, in which `**` says
+/// so. Source: `ConfigManagerBase` of Logtail 1.1, which calls `fnmatch` without flags.
+fn across_slashes(pattern: &str) -> String {
+    let slash = if pattern.starts_with('*') { "/" } else { "" };
+    let stars = if pattern.contains("**") { pattern.to_owned() } else { pattern.replacen('*', "**", 1) };
+    format!("{slash}{stars}")
 }
 
 /// Directory and name pattern as one path; `**` stands for the searched levels.
@@ -113,7 +122,11 @@ fn add_advanced(advanced: Fields<'_>, input: &mut Map<String, Value>) -> Result<
     ] {
         let list = lists.texts(from)?;
         if !list.is_empty() {
-            input.insert(to.into(), json!(list));
+            let patterns = input.entry(to).or_insert_with(|| json!([]));
+            patterns
+                .as_array_mut()
+                .into_iter()
+                .for_each(|all| all.extend(list.iter().map(|text| json!(text))));
         }
     }
     Ok(())

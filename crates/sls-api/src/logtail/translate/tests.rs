@@ -195,6 +195,19 @@ fn advanced_settings_of_reading_are_kept() {
 }
 
 #[test]
+fn lists_of_excluded_directories_add_up_and_keep_what_a_star_means() {
+    let detail = with(
+        nginx(),
+        json!({"dirPatternBlackList": ["/a/old", "/b/*/tmp", "*cache", "/c/**/d"],
+               "advanced": {"blacklist": {"dir_blacklist": ["/e/*"], "filepath_blacklist": ["/f"]}}}),
+    );
+    let pipeline = to_pipeline(&config(detail), &destination()).unwrap();
+    let input = &pipeline["inputs"][0];
+    assert_eq!(input["ExcludeDirs"], json!(["/a/old", "/b/**/tmp", "/**cache", "/c/**/d", "/e/*"]));
+    assert_eq!(input["ExcludeFilePaths"], json!(["/f"]));
+}
+
+#[test]
 fn go_plugins_get_their_settings_merged() {
     let mut config = config(json!({"plugin": {"inputs": [{"type": "metric_http", "detail": {"A": 1}}],
                                               "processors": [{"type": "processor_anchor"}]}}));
