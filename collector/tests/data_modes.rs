@@ -65,6 +65,28 @@ const JSON_LINES: &str = concat!(
 );
 
 #[test]
+fn a_log_format_of_nginx_is_enough() {
+    let format = r#"log_format main '$remote_addr - $remote_user [$time_local] "$request" '
+        '$status $body_bytes_sent "$http_referer" "$http_user_agent"';"#;
+    let pipeline = classic(json!({"logType": "common_reg_log", "logFormat": format}));
+    let text = concat!(
+        "10.0.0.1 - - [13/Nov/2018:17:05:09 +0800] \"GET /a HTTP/1.1\" 200 612 \"-\" \"curl (7)\"\n",
+        "10.0.0.2 - bob [13/Nov/2018:17:05:10 +0800] \"\" 400 0 \"-\" \"-\"\n",
+    );
+    let logs = logs(&mut Rig::running(pipeline), text);
+    assert_eq!(logs.iter().map(|log| log.time).collect::<Vec<_>>(), [1_542_099_909, 1_542_099_910]);
+    assert_eq!(
+        logs.iter().map(shown).collect::<Vec<_>>(),
+        [
+            "remote_addr=10.0.0.1 remote_user=- time_local=13/Nov/2018:17:05:09 +0800 request_method=GET \
+             request_uri=/a status=200 body_bytes_sent=612 http_referer=- http_user_agent=curl (7)",
+            "remote_addr=10.0.0.2 remote_user=bob time_local=13/Nov/2018:17:05:10 +0800 request_method= \
+             request_uri= status=400 body_bytes_sent=0 http_referer=- http_user_agent=-"
+        ]
+    );
+}
+
+#[test]
 fn members_of_json_become_fields_and_the_time_wherever_they_stand() {
     let mut rig = Rig::running(classic(json!({"logType": "json_log", "timeKey": "t", "timeFormat": "%s"})));
     let logs = logs(&mut rig, JSON_LINES);

@@ -13,6 +13,7 @@ mod complete;
 mod condition;
 mod deliver;
 mod fields;
+mod nginx;
 mod regex_shape;
 mod translate;
 

@@ -55,6 +55,10 @@ pub struct InputDetailSchema {
     #[schemars(length(max = 10240))]
     pub log_begin_regex: Option<String>,
 
+    /// The line log_format of nginx.conf, in place of regex and key: both, and the time, are made of it.
+    #[schemars(length(max = 4096))]
+    pub log_format: Option<String>,
+
     /// Regular expression with one group per entry of key. It must match the whole log; (.*) is the
     /// default.
     #[schemars(length(max = 10240))]

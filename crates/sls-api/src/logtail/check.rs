@@ -17,6 +17,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, WrongType};
+use super::nginx;
 
 /// Something wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +70,12 @@ impl Report {
 pub fn check_input_detail(detail: &Map<String, Value>) -> Vec<Problem> {
     let mut report = Report::default();
     known::check(detail, &mut report);
-    let fields = Known(Fields::new(detail));
+    // What is checked is what will be used.
+    let mut used = detail.clone();
+    if let Err(wrong) = nginx::derive(&mut used) {
+        report.error(nginx::LOG_FORMAT, wrong);
+    }
+    let fields = Known(Fields::new(&used));
     values::check(fields, &mut report);
     parse::check(fields, &mut report);
     filter::check(fields, &mut report);

@@ -4,8 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
-/// Adds what is missing; a key that is there stays, unless it is `null`, which means "not set".
+use super::nginx;
+
+/// Adds what is missing; a key that is there stays, unless it is `null`, which means "not set". A `logFormat` becomes
+/// the regex and the keys that it stands for; one that cannot be read stays, and the check tells why.
 pub fn complete_input_detail(detail: &mut Map<String, Value>) {
+    let _ = nginx::derive(detail);
     set(detail, "localStorage", json!(true));
     set(detail, "enableTag", json!(true));
     set(detail, "maxSendRate", json!(-1));

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{
     complete_input_detail,
     fields::{Fields, WrongType},
+    nginx,
 };
 use crate::{
     names::{LogstoreName, ProjectName},
@@ -105,6 +106,7 @@ pub(super) fn pipeline_of(
     destination: &Destination,
 ) -> Result<Value, TranslateError> {
     let mut detail = detail.clone();
+    nginx::derive(&mut detail).map_err(|wrong| TranslateError::field(nginx::LOG_FORMAT, wrong))?;
     complete_input_detail(&mut detail);
     let mut pipeline = Map::from_iter([("enable".to_owned(), json!(true))]);
     if let Some(time) = create_time {

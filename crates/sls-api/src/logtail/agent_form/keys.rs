@@ -61,6 +61,7 @@ pub(super) const KEYS: &[(&str, Fate)] = &[
     // Nothing is ever spilled: what is not sent stays in its file.
     ("local_storage", Silent),
     ("log_begin_reg", Detail("logBeginRegex")),
+    ("log_format", Detail("logFormat")),
     ("log_path", Detail("logPath")),
     ("log_type", Detail("logType")),
     ("log_tz", Detail("logTimezone")),

@@ -68,6 +68,7 @@ const KNOWN: &[(&str, Kind)] = &[
     ("key", Kind::Texts),
     ("localStorage", Kind::Flag),
     ("logBeginRegex", Kind::Text),
+    ("logFormat", Kind::Text),
     ("logPath", Kind::Text),
     ("logTimezone", Kind::Text),
     ("logType", Kind::Text),
