@@ -28,7 +28,7 @@ use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
 use sls_api::ops::projects::{CreateProject, NewProject};
 use sls_api::sign::AccessKey;
 use sls_api::{Json, NoPath, NoQuery};
-use sls_client::{Client, ClientConfig};
+use sls_client::{Client, ClientConfig, ClientError};
 
 const START: u32 = 1_700_000_000;
 /// As many as a body of 256 KiB holds.
@@ -301,10 +301,13 @@ impl Bed {
             self.client.send::<GetLogs>(project, &self.logstore, &NoQuery {}, &request).await.expect("rows");
         } else {
             let request = HistogramQuery { from, to, query: query.to_owned(), ..HistogramQuery::default() };
-            self.client
-                .send::<GetHistograms>(Some(&self.project), &self.logstore, &request, &())
-                .await
-                .expect("counts");
+            let project = Some(&self.project);
+            // The first search of ten million logs takes longer than the client waits; what it has made is kept.
+            while let Err(error) =
+                self.client.send::<GetHistograms>(project, &self.logstore, &request, &()).await
+            {
+                assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+            }
         }
     }
 }
