@@ -1,5 +1,5 @@
-//! Deletes what has expired and gives its space back, in the background. Nothing waits for it: readers leave expired logs
-//! out by themselves. Started with the server.
+//! Deletes what has expired and gives its space back, in the background. Nothing waits for it: readers leave
+//! expired logs out by themselves. Started with the server.
 
 use std::sync::Arc;
 use std::time::Duration;

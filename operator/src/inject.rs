@@ -18,6 +18,7 @@ mod workload;
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sls_api::names::MachineGroupName;
@@ -26,7 +27,7 @@ use crate::crd::AliyunLogConfig;
 
 pub use remove::remove;
 pub use skip::Skip;
-pub use workload::{Workload, is_workload};
+pub use workload::Workload;
 
 /// Name of the container that is added, as in the vendor's document.
 pub const CONTAINER: &str = "logtail";
@@ -38,6 +39,8 @@ pub const CONFIGS_ANNOTATION: &str = "sls.testbed/configs";
 pub const CONTAINERS_ANNOTATION: &str = "sls.testbed/containers";
 /// Label (`true`) and annotation (profile and digest) of a template that has the sidecar.
 pub const INJECTED: &str = "sls.testbed/injected";
+/// Annotation of a template that has the sidecar: the volumes that were added with it.
+const VOLUMES_ANNOTATION: &str = "sls.testbed/volumes";
 /// Volumes that are added begin with it.
 const VOLUME_PREFIX: &str = "sls-log-";
 /// Volume of the collector's read positions: they outlive its container.
@@ -98,8 +101,11 @@ pub fn inject(
     asked::check(workload)?;
     let chosen = asked::configs(workload, configs)?;
     let machine_group = asked::machine_group(&chosen, profile)?;
-    let pod: PodSpec = serde_json::from_value(workload.spec().cloned().unwrap_or_default())
-        .map_err(|error| Skip::Malformed { error: error.to_string() })?;
+    let malformed = |error: serde_json::Error| Skip::Malformed { error: error.to_string() };
+    let pod: PodSpec =
+        serde_json::from_value(workload.spec().cloned().unwrap_or_default()).map_err(malformed)?;
+    let _: Option<ObjectMeta> =
+        serde_json::from_value(workload.metadata().cloned().unwrap_or_default()).map_err(malformed)?;
     let writers = asked::writers(workload, &pod)?;
     let logs = asked::directories(&chosen)?;
     let shared = directories::share(&pod, &writers, &logs)?;
@@ -113,18 +119,24 @@ pub fn inject(
         warnings: shared.warnings.clone(),
     };
     let mark = mark(profile, &container);
-    let malformed = || Skip::Malformed { error: "spec or metadata is no object".to_owned() };
-    for (of, value) in [("labels", "true"), ("annotations", mark.as_str())] {
-        let marks =
-            workload.metadata_mut().and_then(|metadata| object(metadata, of)).ok_or_else(malformed)?;
-        marks.insert(INJECTED.to_owned(), value.into());
+    let volumes = shared.new_volumes().collect::<Vec<_>>().join(",");
+    let marks = [
+        ("labels", INJECTED, "true"),
+        ("annotations", INJECTED, mark.as_str()),
+        ("annotations", VOLUMES_ANNOTATION, volumes.as_str()),
+    ];
+    for (of, name, value) in marks {
+        if let Some(marks) = workload.metadata_mut().and_then(|metadata| object(metadata, of)) {
+            marks.insert(name.to_owned(), value.into());
+        }
     }
-    let spec = workload.spec_mut().ok_or_else(malformed)?;
-    shared.apply(spec);
-    match profile.form {
-        // The first: those behind it begin when it collects.
-        Form::Native => insert(spec, "initContainers", At::Begin, container),
-        Form::Plain => insert(spec, "containers", At::End, container),
+    if let Some(spec) = workload.spec_mut() {
+        shared.apply(spec);
+        match profile.form {
+            // The first: those behind it begin when it collects.
+            Form::Native => insert(spec, "initContainers", At::Begin, container),
+            Form::Plain => insert(spec, "containers", At::End, container),
+        }
     }
     Ok(injected)
 }

@@ -1,8 +1,8 @@
 //! SQL of logs: where they are in their shards.
 //!
 //! A LogGroup is stored as it came, as one block: its protobuf bytes in an LZ4 block, in its row or, where that is
-//! long, in a [file](super::packs); beside them the few columns that a scan selects by. Appended by the writer thread, read as
-//! [`blocks`](super::blocks) says.
+//! long, in a [file](super::packs); beside them the few columns that a scan selects by. Appended by the writer
+//! thread, read as [`blocks`](super::blocks) says.
 //!
 //! A cursor is a position in a shard: the receive time of a block in nanoseconds, or one more
 //! than the block before where that is not larger, so cursors only grow and a cursor divided by

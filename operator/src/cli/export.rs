@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sls_api::names::{ConfigName, ProjectName};
 
-use super::files::FileError;
+use super::files::{FileError, ObjectForm, print_objects};
 use super::run::SlsArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::credentials::CredentialsError;
@@ -31,14 +30,8 @@ pub(super) struct Args {
     sls: SlsArgs,
 
     /// Form of the objects on stdout
-    #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
-    output: Output,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Yaml,
-    Json,
+    #[arg(short, long, value_enum, default_value_t = ObjectForm::Yaml)]
+    output: ObjectForm,
 }
 
 /// Why nothing is printed.
@@ -75,17 +68,7 @@ fn run(args: Args) -> Result<bool, Error> {
         documents
             .push(without_nothing(serde_json::to_value(object).map_err(|e| FileError::Write(e.into()))?));
     }
-    let text = match args.output {
-        Output::Json => {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": documents});
-            serde_json::to_string_pretty(&list).map_err(|error| FileError::Write(error.into()))? + "\n"
-        }
-        Output::Yaml => {
-            let texts = documents.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>();
-            texts.map_err(|error| FileError::Write(io::Error::other(error)))?.join("---\n")
-        }
-    };
-    io::stdout().lock().write_all(text.as_bytes()).map_err(FileError::Write)?;
+    print_objects(&documents, args.output)?;
     for line in &left_out {
         let _ = writeln!(io::stderr(), "{line}");
     }

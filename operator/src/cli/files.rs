@@ -1,9 +1,11 @@
-//! Objects in files, as `validate` and `inject` read them.
+//! Objects in files as commands read them, and what commands print.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 /// Largest file, in bytes. Source: guess; an object may have 1.5 MB in etcd, and a file many objects.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -19,6 +21,20 @@ pub(super) enum FileError {
     Yaml { path: PathBuf, source: Box<serde_saphyr::Error> },
     #[error("the result cannot be written: {0}")]
     Write(io::Error),
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportForm {
+    Text,
+    Json,
+}
+
+/// Form of objects.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ObjectForm {
+    Yaml,
+    Json,
 }
 
 /// The documents of a YAML or JSON file; `-` is stdin.
@@ -44,4 +60,38 @@ fn read(path: &Path) -> Result<String, FileError> {
 
 pub(super) fn kind_of(document: &Value) -> Option<&str> {
     document.get("kind").and_then(Value::as_str)
+}
+
+/// Prints a report on stdout.
+pub(super) fn print_report<R: Serialize>(
+    report: &R,
+    form: ReportForm,
+    text: impl FnOnce(&R) -> String,
+) -> Result<(), FileError> {
+    write(&match form {
+        ReportForm::Json => json_text(report)?,
+        ReportForm::Text => text(report),
+    })
+}
+
+/// Prints objects on stdout: documents of YAML; as JSON one alone, or a list.
+pub(super) fn print_objects(objects: &[Value], form: ObjectForm) -> Result<(), FileError> {
+    write(&match (form, objects) {
+        (ObjectForm::Json, [one]) => json_text(one)?,
+        (ObjectForm::Json, all) => json_text(&json!({"apiVersion": "v1", "kind": "List", "items": all}))?,
+        (ObjectForm::Yaml, all) => {
+            let texts = all.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>();
+            texts.map_err(|error| FileError::Write(io::Error::other(error)))?.join("---\n")
+        }
+    })
+}
+
+fn json_text<T: Serialize>(value: &T) -> Result<String, FileError> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|error| FileError::Write(error.into()))
+}
+
+fn write(text: &str) -> Result<(), FileError> {
+    io::stdout().lock().write_all(text.as_bytes()).map_err(FileError::Write)
 }

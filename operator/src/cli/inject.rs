@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sls_api::names::MachineGroupName;
 
-use super::files::{self, FileError, kind_of};
+use super::files::{self, FileError, ObjectForm, kind_of, print_objects};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::AliyunLogConfig;
 use crate::inject::{self, Form, Profile, Workload};
@@ -67,20 +67,14 @@ pub(super) struct Args {
     startup_timeout: u32,
 
     /// Form of the objects on stdout
-    #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ObjectForm::Yaml)]
+    output: ObjectForm,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FormArg {
     Native,
     Plain,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Yaml,
-    Json,
 }
 
 impl Args {
@@ -112,7 +106,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             if done.refused > 0 {
                 return ExitCode::from(EXIT_FAILED);
             }
-            match print(&done.documents, args.output) {
+            match print_objects(&done.documents, args.output) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(EXIT_USAGE, &error),
             }
@@ -218,22 +212,4 @@ fn read_config(document: &Value, namespace: Option<&str>) -> Result<AliyunLogCon
         config.metadata.namespace = namespace.map(str::to_owned);
     }
     Ok(config)
-}
-
-fn print(documents: &[Value], output: Output) -> Result<(), FileError> {
-    let text = match (output, documents) {
-        (Output::Json, [one]) => json_text(one)?,
-        (Output::Json, all) => json_text(&json!({"apiVersion": "v1", "kind": "List", "items": all}))?,
-        (Output::Yaml, all) => {
-            let texts = all.iter().map(serde_saphyr::to_string).collect::<Result<Vec<_>, _>>();
-            texts.map_err(|error| FileError::Write(io::Error::other(error)))?.join("---\n")
-        }
-    };
-    io::stdout().lock().write_all(text.as_bytes()).map_err(FileError::Write)
-}
-
-fn json_text(value: &Value) -> Result<String, FileError> {
-    serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
-        .map_err(|error| FileError::Write(error.into()))
 }

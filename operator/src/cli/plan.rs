@@ -1,14 +1,13 @@
 //! `operator plan`: AliyunLogConfigs in files → what would be changed in Log Service.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::files::{self, FileError, kind_of};
+use super::files::{self, FileError, ReportForm, kind_of, print_report};
 use super::run::{DefaultsArgs, SlsArgs};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::AliyunLogConfig;
@@ -37,14 +36,8 @@ pub(super) struct Args {
     exit_code: bool,
 
     /// Form of the result on stdout
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
+    #[arg(short, long, value_enum, default_value_t = ReportForm::Text)]
+    output: ReportForm,
 }
 
 /// Why there is no plan at all.
@@ -86,7 +79,7 @@ pub(super) fn main(args: Args) -> ExitCode {
         Err(error @ PlanError::Runtime(_)) => return failed(EXIT_FAILED, &error),
         Err(error) => return failed(EXIT_USAGE, &error),
     };
-    if let Err(error) = print(&plan, output) {
+    if let Err(error) = print_report(&plan, output, text) {
         return failed(EXIT_USAGE, &error);
     }
     match plan {
@@ -132,16 +125,6 @@ async fn look(document: &Value, defaults: &Defaults, config: SlsConfig) -> Plann
         steps,
         error,
     }
-}
-
-fn print(plan: &Plan, output: Output) -> Result<(), FileError> {
-    let text = match output {
-        Output::Json => {
-            serde_json::to_string_pretty(plan).map_err(|error| FileError::Write(error.into()))? + "\n"
-        }
-        Output::Text => text(plan),
-    };
-    io::stdout().lock().write_all(text.as_bytes()).map_err(FileError::Write)
 }
 
 fn text(plan: &Plan) -> String {

@@ -1,16 +1,14 @@
 //! `operator validate`: files → problems, as text or JSON.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use kube::core::cel::Validator;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::files::{self, FileError, kind_of};
+use super::files::{self, FileError, ReportForm, kind_of, print_report};
 use super::run::DefaultsArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::{self, AliyunLogConfig};
@@ -25,17 +23,11 @@ pub(super) struct Args {
     filename: Vec<PathBuf>,
 
     /// Form of the result on stdout
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportForm::Text)]
+    output: ReportForm,
 
     #[command(flatten)]
     defaults: DefaultsArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// The result, as printed with `-o json`.
@@ -68,7 +60,7 @@ struct Finding {
 pub(super) fn main(args: &Args) -> ExitCode {
     let defaults = Defaults::from(args.defaults.clone());
     match check_files(&args.filename, &defaults)
-        .and_then(|report| print(&report, args.output).map(|()| report.ok))
+        .and_then(|report| print_report(&report, args.output, text).map(|()| report.ok))
     {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(EXIT_FAILED),
@@ -156,17 +148,6 @@ fn without_nulls(value: &Value) -> Value {
         Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
     }
-}
-
-fn print(report: &Report, output: Output) -> Result<(), FileError> {
-    let mut out = io::stdout().lock();
-    let text = match output {
-        Output::Json => {
-            serde_json::to_string_pretty(report).map_err(|error| FileError::Write(error.into()))? + "\n"
-        }
-        Output::Text => text(report),
-    };
-    out.write_all(text.as_bytes()).map_err(FileError::Write)
 }
 
 fn text(report: &Report) -> String {

@@ -147,9 +147,14 @@ impl Shared {
         ));
     }
 
-    /// Makes it so, and adds the volume of the collector's state.
+    /// Names of the volumes that are added, with that of the collector's state.
+    pub fn new_volumes(&self) -> impl Iterator<Item = &str> {
+        self.volumes.iter().map(String::as_str).chain([STATE_VOLUME])
+    }
+
+    /// Makes it so.
     pub fn apply(&self, spec: &mut Map<String, Value>) {
-        for name in self.volumes.iter().map(String::as_str).chain([STATE_VOLUME]) {
+        for name in self.new_volumes() {
             insert(spec, "volumes", At::End, json!({"name": name, "emptyDir": {}}));
         }
         let containers = spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten();

@@ -1,8 +1,10 @@
 //! Takes away what was added.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use super::{CONTAINER, INJECTED, STATE_VOLUME, VOLUME_PREFIX, Workload};
+use super::{CONTAINER, INJECTED, VOLUMES_ANNOTATION, Workload, names};
 
 /// Removes the sidecar from the pods of a workload, with its volumes and marks; true if it was there. A sidecar
 /// that somebody wrote by hand has no mark, and stays.
@@ -10,12 +12,19 @@ pub fn remove(workload: &mut Workload<'_>) -> bool {
     if workload.mark("annotations", INJECTED).is_none() {
         return false;
     }
+    let volumes: BTreeSet<String> = names(workload.mark("annotations", VOLUMES_ANNOTATION))
+        .into_iter()
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    let is_ours = |one: &Value| text(one, "name").is_some_and(|name| volumes.contains(name));
     prune(workload.template_mut(), "metadata", |metadata| {
         let Some(metadata) = metadata.as_object_mut() else { return };
         for of in ["labels", "annotations"] {
             prune(metadata, of, |marks| {
                 if let Some(marks) = marks.as_object_mut() {
                     marks.shift_remove(INJECTED);
+                    marks.shift_remove(VOLUMES_ANNOTATION);
                 }
             });
         }
@@ -25,17 +34,12 @@ pub fn remove(workload: &mut Workload<'_>) -> bool {
         keep(spec, list, |one| text(one, "name") != Some(CONTAINER));
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(container) = container.as_object_mut() {
-                keep(container, "volumeMounts", |one| !text(one, "name").is_some_and(is_ours));
+                keep(container, "volumeMounts", |one| !is_ours(one));
             }
         }
     }
-    keep(spec, "volumes", |one| !text(one, "name").is_some_and(is_ours));
+    keep(spec, "volumes", |one| !is_ours(one));
     true
-}
-
-fn is_ours(volume: &str) -> bool {
-    let number = volume.strip_prefix(VOLUME_PREFIX).and_then(|number| number.parse::<u32>().ok());
-    volume == STATE_VOLUME || number.is_some()
 }
 
 fn text<'v>(of: &'v Value, name: &str) -> Option<&'v str> {

@@ -151,6 +151,7 @@ fn the_documents_job_gets_what_the_document_writes_by_hand() {
             sls.testbed/injected: "true"
           annotations:
             sls.testbed/injected: test@1afba5d2
+            sls.testbed/volumes: sls-log-0,sls-state
     "#]],
     );
     check(
@@ -239,6 +240,7 @@ fn the_documents_job_gets_what_the_document_writes_by_hand() {
             sls.testbed/injected: "true"
           annotations:
             sls.testbed/injected: test@49cbd321
+            sls.testbed/volumes: sls-log-0,sls-state
     "#]],
     );
 }
@@ -346,7 +348,7 @@ fn every_kind_of_workload_is_one() {
         json!({"kind": "Pod", "metadata": {"namespace": "shop", "name": "one"}, "spec": template["spec"]});
     let (object, _) = injected(&pod, &example(), Form::Native).unwrap();
     assert_eq!(object["metadata"]["labels"], json!({INJECTED: "true"}));
-    assert!(!is_workload(&json!({"kind": "Service"})));
+    assert!(Workload::of(&mut json!({"kind": "Service", "spec": {"template": template}}), None).is_none());
     assert!(Workload::of(&mut json!({"kind": "Job", "spec": {}}), None).is_none());
 }
 
@@ -408,6 +410,7 @@ fn a_workload_that_cannot_get_it_says_why() {
         ),
         ("containers_disagree", refused(two, &example())),
         ("malformed", refused(pods(json!({"containers": 1})), &example())),
+        ("malformed", refused(json!({"metadata": {"labels": []}, "spec": plain()["spec"]}), &example())),
     ];
     let mut told = String::new();
     for (wanted, (reason, text)) in cases {
@@ -430,6 +433,7 @@ fn a_workload_that_cannot_get_it_says_why() {
         no_log_volume: volume v at /var/log is made of other objects (secret), no log files are in it: correct logPath
         containers_disagree: containers have different volumes at /var/log/nginx (a, b in a): choose those that write the logs with the annotation sls.testbed/containers
         malformed: its pods are not described as they must be: invalid type: integer `1`, expected a sequence
+        malformed: its pods are not described as they must be: invalid type: sequence, expected a map
     "#]].assert_eq(&told);
 }
 
@@ -438,6 +442,16 @@ fn namespaces_of_the_cluster_are_left_alone() {
     let mut object = job(pods(json!({"containers": [app(json!({}))]})));
     object["metadata"]["namespace"] = "kube-system".into();
     assert_eq!(injected(&object, &example(), Form::Native), Err(Skip::SystemNamespace));
+}
+
+#[test]
+fn volumes_of_the_user_stay_whatever_their_names_are() {
+    let mounted = json!({"volumeMounts": [{"name": "sls-log-0", "mountPath": "/data"}]});
+    let volumes = json!([{"name": "sls-log-0", "emptyDir": {}}]);
+    let before = job(pods(json!({"containers": [app(mounted)], "volumes": volumes})));
+    let (mut object, _) = injected(&before, &example(), Form::Native).unwrap();
+    assert!(remove(&mut Workload::of(&mut object, None).unwrap()));
+    assert_eq!(object, before);
 }
 
 #[test]

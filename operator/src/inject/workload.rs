@@ -29,11 +29,6 @@ fn path(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Whether objects of this kind make pods.
-pub fn is_workload(object: &Value) -> bool {
-    object.get("kind").and_then(Value::as_str).and_then(path).is_some()
-}
-
 impl<'a> Workload<'a> {
     /// The workload that `object` is, if it is one and has a template; in `namespace` if it names none itself.
     pub fn of(object: &'a mut Value, namespace: Option<&str>) -> Option<Self> {
@@ -65,6 +60,10 @@ impl<'a> Workload<'a> {
 
     pub(super) fn spec(&self) -> Option<&Value> {
         self.template.get("spec")
+    }
+
+    pub(super) fn metadata(&self) -> Option<&Value> {
+        self.template.get("metadata")
     }
 
     pub(super) fn spec_mut(&mut self) -> Option<&mut Map<String, Value>> {

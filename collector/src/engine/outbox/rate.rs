@@ -2,7 +2,8 @@
 //!
 //! What is handed over counts, in bytes before compression, as in the vendor's agent (`LogstoreSenderQueue` of
 //! Logtail 1.1). Nothing is taken out of its turn for it: a Logstore without a share has no room, so that its files
-//! are not read on. A request may be larger than the share that is left; the next one waits the longer. Of several configs for one Logstore the lowest rate counts; which one does there is chance.
+//! are not read on. A request may be larger than the share that is left; the next one waits the longer. Of several
+//! configs for one Logstore the lowest rate counts; which one does there is chance.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
