@@ -3,7 +3,7 @@ use crate::env::Env;
 use sls_api::agent::CommonResponse;
 use std::path::Path;
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
     Session::new(Agent {
         instance_id: "i-1".into(),
         ip: "10.0.0.7".into(),
@@ -13,7 +13,7 @@ fn session() -> Session {
     })
 }
 
-fn instance() -> InstanceConfig {
+pub(super) fn instance() -> InstanceConfig {
     let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
     InstanceConfig::parse(path, None, &Env::default()).unwrap()
 }

@@ -118,28 +118,11 @@ fn as_json(text: String) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use sls_api::agent::v1;
 
     use super::*;
-    use crate::control::session::{Agent, Change};
-    use crate::env::Env;
-
-    fn session() -> Session {
-        Session::new(Agent {
-            instance_id: "i-1".into(),
-            ip: "10.0.0.7".into(),
-            hostname: "pod-1".into(),
-            startup_time: 1_700_000_000,
-            tags: [("team".to_owned(), "web".to_owned())].into(),
-        })
-    }
-
-    fn instance() -> InstanceConfig {
-        let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
-        InstanceConfig::parse(path, None, &Env::default()).unwrap()
-    }
+    use crate::control::session::Change;
+    use crate::control::session::tests::{instance, session};
 
     fn ids() -> GroupIds {
         GroupIds {
