@@ -38,9 +38,12 @@ clippy:
 serve *args:
     cargo run --release --package mock-sls --bin mock-sls -- serve --listen 127.0.0.1:8080 {{args}}
 
-# Write the CRD from the operator's types; a test compares.
+# Write the CRDs from the operator's types, for kubectl and for the chart; tests compare.
 crd:
-    cargo run --quiet --package operator --bin operator -- crd > operator/crd/aliyunlogconfig.yaml
+    cargo build --quiet --package operator --bin operator
+    for kind in aliyunlogconfig clusteraliyunpipelineconfig; do \
+        target/debug/operator crd --kind $kind | tee operator/crd/$kind.yaml > deploy/helm/sls-bed/crds/$kind.yaml; \
+    done
 
 # Write docs/api.md and docs/openapi.json from the table of operations; a test compares.
 api-table:

@@ -106,17 +106,21 @@ check "the chart renders" rendered chart --include-crds
 # What differs, and why. Helm makes the namespace itself (--create-namespace), and installs what lies
 # in crds/ as it is, while kustomize's label reaches everything.
 rm -f "$work/base/Namespace.$namespace.yaml"
-definition=CustomResourceDefinition.aliyunlogconfigs.log.alibabacloud.com.yaml
-sed -i '/^  labels:$/,/part-of: sls-bed$/d' "$work/base/$definition"
+for definition in aliyunlogconfigs.log clusteraliyunpipelineconfigs.telemetry; do
+    sed -i '/^  labels:$/,/part-of: sls-bed$/d' "$work/base/CustomResourceDefinition.$definition.alibabacloud.com.yaml"
+done
 
 check "chart and kustomize have objects of the same names" same <(ls "$work/base") <(ls "$work/chart")
 for object in "$work/base"/*; do
     name=$(basename "$object" .yaml)
     check "chart and kustomize agree on $name" same "$object" "$work/chart/$name.yaml"
 done
-check "the chart's definition is the operator's" cmp "$chart/crds/aliyunlogconfig.yaml" ../operator/crd/aliyunlogconfig.yaml
-check "a packaged chart holds the definition" eval 'helm package "$chart" --destination "$work" >/dev/null &&
-    tar --extract --to-stdout --file "$work"/sls-bed-*.tgz sls-bed/crds/aliyunlogconfig.yaml | cmp - ../operator/crd/aliyunlogconfig.yaml'
+helm package "$chart" --destination "$work" >/dev/null
+for kind in aliyunlogconfig clusteraliyunpipelineconfig; do
+    check "the chart's definition of $kind is the operator's" cmp "$chart/crds/$kind.yaml" "../operator/crd/$kind.yaml"
+    check "a packaged chart holds the definition of $kind" eval 'tar --extract --to-stdout --file "$work"/sls-bed-*.tgz \
+        "sls-bed/crds/$kind.yaml" | cmp - "../operator/crd/$kind.yaml"'
+done
 
 # --- The chart's values.
 

@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::Map;
+use sls_api::ops::documents::{
+    CreateLogtailPipelineConfig, InPipelineConfig, PipelineConfig, UpdateLogtailPipelineConfig,
+};
 use sls_api::ops::indexes::{CreateIndex, Index, IndexKey, IndexLine, IndexType};
 use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
-use sls_api::ops::logtail_configs::{CreateConfig, LogtailConfig, OUTPUT_TYPE, OutputDetail, UpdateConfig};
+use sls_api::ops::logtail_configs::{
+    CreateConfig, DeleteConfig, LogtailConfig, OUTPUT_TYPE, OutputDetail, UpdateConfig,
+};
 use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, MachineGroup, RemoveConfigFromMachineGroup,
 };
@@ -16,9 +21,7 @@ use sls_api::{Json, NoPath};
 use sls_client::ClientError;
 
 use crate::crd::{InputType, LogstoreMode, TelemetryType};
-use crate::desired::{
-    Desired, DesiredLogstore, LIFE_CYCLE_DAYS_DEFAULT, MAX_SPLIT_SHARD_DEFAULT, SHARD_COUNT_DEFAULT,
-};
+use crate::desired::{ClassicConfig, Desired, DesiredConfig, DesiredLogstore, SHARD_COUNT_DEFAULT};
 use crate::failure::{Failure, is_already_exist, is_not_exist};
 use crate::plan::Step;
 use crate::sls::Sls;
@@ -70,24 +73,34 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), ClientErro
     let config = || desired.target.config.clone();
     match step {
         Step::CreateProject => {
-            let body = NewProject::new(desired.target.project.clone(), PROJECT_DESCRIPTION);
+            let description = desired.project_description.as_deref().unwrap_or(PROJECT_DESCRIPTION);
+            let body = NewProject::new(desired.target.project.clone(), description);
             sls.call::<CreateProject>(&NoPath {}, &Json(body)).await
         }
-        Step::CreateLogstore => {
-            sls.call::<CreateLogStore>(&NoPath {}, &Json(logstore_settings(&desired.logstore))).await
+        Step::CreateLogstore(name) => {
+            for logstore in desired.logstores.iter().filter(|logstore| logstore.name == *name) {
+                sls.call::<CreateLogStore>(&NoPath {}, &Json(logstore_settings(logstore))).await?;
+            }
+            Ok(())
         }
-        Step::CreateIndex => {
-            let path = InLogstore { logstore: desired.logstore.name.clone() };
-            sls.call::<CreateIndex>(&path, &Json(default_index(desired.logstore.analytics()))).await
+        Step::CreateIndex(name) => {
+            let path = InLogstore { logstore: name.clone() };
+            for logstore in desired.logstores.iter().filter(|logstore| logstore.name == *name) {
+                let index = logstore.index.clone().unwrap_or_else(|| default_index(logstore.analytics()));
+                sls.call::<CreateIndex>(&path, &Json(index)).await?;
+            }
+            Ok(())
         }
         Step::CreateMachineGroup(group) => {
             let body = MachineGroup::user_defined(group.clone(), vec![group.to_string()]);
             sls.call::<CreateMachineGroup>(&NoPath {}, &Json(body)).await
         }
-        Step::CreateConfig => sls.call::<CreateConfig>(&NoPath {}, &Json(logtail_config(desired))).await,
-        Step::UpdateConfig(_) => {
-            sls.call::<UpdateConfig>(&InConfig { config: config() }, &Json(logtail_config(desired))).await
-        }
+        Step::CreateConfig => create_config(sls, desired).await,
+        Step::UpdateConfig(_) => update_config(sls, desired).await,
+        Step::ReplaceConfig => match sls.call::<DeleteConfig>(&InConfig { config: config() }, &()).await {
+            Err(error) if !is_not_exist(&error) => Err(error),
+            _ => create_config(sls, desired).await,
+        },
         Step::Bind(group) => {
             let path = InMachineGroupConfig { group: group.clone(), config: config() };
             sls.call::<ApplyConfigToMachineGroup>(&path, &()).await
@@ -99,13 +112,41 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), ClientErro
     }
 }
 
-/// The Logstore to create. Defaults are those of the vendor's controller.
+async fn create_config(sls: &Sls, desired: &Desired) -> Result<(), ClientError> {
+    match &desired.config {
+        DesiredConfig::Classic(config) => {
+            sls.call::<CreateConfig>(&NoPath {}, &Json(logtail_config(desired, config))).await
+        }
+        DesiredConfig::Pipeline(draft) => {
+            let body =
+                PipelineConfig { config_name: desired.target.config.clone(), body: draft.body.clone() };
+            sls.call::<CreateLogtailPipelineConfig>(&NoPath {}, &Json(body)).await
+        }
+    }
+}
+
+async fn update_config(sls: &Sls, desired: &Desired) -> Result<(), ClientError> {
+    let name = desired.target.config.clone();
+    match &desired.config {
+        DesiredConfig::Classic(config) => {
+            let body = Json(logtail_config(desired, config));
+            sls.call::<UpdateConfig>(&InConfig { config: name }, &body).await
+        }
+        DesiredConfig::Pipeline(draft) => {
+            let body = Json(PipelineConfig { config_name: name.clone(), body: draft.body.clone() });
+            sls.call::<UpdateLogtailPipelineConfig>(&InPipelineConfig { name }, &body).await
+        }
+    }
+}
+
+/// The Logstore to create.
 pub(crate) fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
-    let ttl = desired.life_cycle_days.unwrap_or(LIFE_CYCLE_DAYS_DEFAULT);
+    let ttl = desired.life_cycle_days.unwrap_or(desired.dialect.life_cycle_days());
     let shards = desired.shard_count.unwrap_or(SHARD_COUNT_DEFAULT);
     let mut settings = LogstoreSettings::new(desired.name.clone(), i64::from(ttl), i64::from(shards));
     settings.auto_split = Some(desired.auto_split.unwrap_or(true));
-    settings.max_split_shard = Some(i64::from(desired.max_split_shard.unwrap_or(MAX_SPLIT_SHARD_DEFAULT)));
+    settings.max_split_shard =
+        Some(i64::from(desired.max_split_shard.unwrap_or(desired.dialect.max_split_shard())));
     settings.append_meta = Some(desired.append_meta.unwrap_or(true));
     settings.enable_tracking = Some(desired.enable_tracking.unwrap_or(false));
     settings.hot_ttl = desired.hot_ttl_days.map(i64::from);
@@ -125,18 +166,18 @@ pub(crate) fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
 }
 
 /// The config to create or to put in place of the existing one.
-pub(crate) fn logtail_config(desired: &Desired) -> LogtailConfig {
+pub(crate) fn logtail_config(desired: &Desired, config: &ClassicConfig) -> LogtailConfig {
     LogtailConfig {
         config_name: desired.target.config.clone(),
-        log_sample: Some(desired.config.log_sample.clone()).filter(|sample| !sample.is_empty()),
-        input_type: match desired.config.input_type {
+        log_sample: Some(config.log_sample.clone()).filter(|sample| !sample.is_empty()),
+        input_type: match config.input_type {
             InputType::File => "file".to_owned(),
             InputType::Plugin => "plugin".to_owned(),
         },
-        input_detail: desired.config.input_detail.clone(),
+        input_detail: config.input_detail.clone(),
         output_type: OUTPUT_TYPE.to_owned(),
         output_detail: OutputDetail {
-            logstore_name: desired.logstore.name.clone(),
+            logstore_name: desired.destination.clone(),
             project_name: Some(desired.target.project.clone()),
             endpoint: None,
             compress_type: None,

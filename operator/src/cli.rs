@@ -1,6 +1,8 @@
-//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `inject`. Called by `main.rs`, and by programs that contain the
+//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
+mod convert;
+pub(crate) mod crd;
 mod export;
 mod files;
 mod inject;
@@ -34,15 +36,15 @@ enum Command {
     /// Watch AliyunLogConfigs and bring Log Service in line with them, until SIGTERM or Ctrl-C.
     #[command(next_line_help = true)]
     Run(Box<run::Args>),
-    /// Print the CustomResourceDefinition as YAML, for `kubectl apply -f -`.
-    Crd,
-    /// Check AliyunLogConfigs in files, without a cluster and without Log Service.
+    /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
+    Crd(crd::Args),
+    /// Check AliyunLogConfigs and ClusterAliyunPipelineConfigs in files, without a cluster and without Log Service.
     ///
     /// Tells what the API server would refuse (schema and rules) and what the operator would refuse
     /// (regular expressions, numbers of groups and keys, names). Exit code 0: all valid, 1: problems
     /// found, 2: a file cannot be read.
     Validate(validate::Args),
-    /// Tell what the operator would change in Log Service for AliyunLogConfigs in files. Changes nothing.
+    /// Tell what the operator would change in Log Service for objects in files. Changes nothing.
     ///
     /// Exit code 0: told, 1: an object is refused or Log Service does not answer, 2: a file cannot be read; with
     /// --exit-code 3: something would be changed.
@@ -54,6 +56,12 @@ enum Command {
     /// were written, 1: some cannot be, as stderr says, or Log Service does not answer, 2: no credentials.
     #[command(next_line_help = true)]
     Export(Box<export::Args>),
+    /// Write AliyunLogConfigs of files as the newer ClusterAliyunPipelineConfigs that take their places.
+    ///
+    /// They have enableUpgradeOverride set: applying one replaces the config in Log Service and deletes the
+    /// AliyunLogConfig. Exit code 0: all were converted, 1: some cannot be, as stderr says, 2: a file cannot be read.
+    #[command(next_line_help = true)]
+    Convert(convert::Args),
     /// Put the collector beside the containers of workloads in files, without a cluster.
     ///
     /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
@@ -76,23 +84,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
-        Command::Crd => print_crd(),
+        Command::Crd(args) => crd::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Plan(args) => plan::main(*args),
         Command::Export(args) => export::main(*args),
+        Command::Convert(args) => convert::main(&args),
         Command::Inject(args) => inject::main(&args),
-    }
-}
-
-/// The definition as it is printed and checked in.
-pub fn crd_yaml() -> Result<String, serde_saphyr::ser::Error> {
-    serde_saphyr::to_string(&crate::crd::crd())
-}
-
-fn print_crd() -> ExitCode {
-    match crd_yaml().map_err(io::Error::other).and_then(|yaml| io::stdout().write_all(yaml.as_bytes())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(EXIT_FAILED, &error),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What an object asks for, after validation: names are valid, numbers are in range, inputDetail is
-//! complete. Built by [`crate::validate`] only; read by `observe`, `plan`, `apply` and `status`.
+//! complete. Built by [`crate::validate`] only, from either kind of object; read by `observe`, `plan`, `apply` and
+//! `status`.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
 use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
+use sls_api::ops::indexes::Index;
 
 use crate::crd::{EncryptConf, InputType, LogstoreMode, TelemetryType};
 
@@ -19,6 +21,10 @@ pub const LIFE_CYCLE_DAYS_FOREVER: u32 = 3650;
 /// Bound of automatic splits of a new Logstore when the object does not say. Source: vendor's CRD
 /// document.
 pub const MAX_SPLIT_SHARD_DEFAULT: u32 = 32;
+/// [`LIFE_CYCLE_DAYS_DEFAULT`] of a ClusterAliyunPipelineConfig. Source: vendor's document of that kind.
+pub const PIPELINE_TTL_DAYS_DEFAULT: u32 = 30;
+/// [`MAX_SPLIT_SHARD_DEFAULT`] of a ClusterAliyunPipelineConfig. Source: vendor's document of that kind.
+pub const PIPELINE_MAX_SPLIT_SHARD_DEFAULT: u32 = 64;
 
 /// The Logtail config that an object owns: no two objects may have the same target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,19 +48,27 @@ pub struct Desired {
     pub target: Target,
     /// Endpoint to use instead of the operator's own.
     pub endpoint: Option<String>,
-    /// The Logstore to deliver to.
-    pub logstore: DesiredLogstore,
+    /// Description of a new project, where the object has one.
+    pub project_description: Option<String>,
+    /// The Logstore to deliver to. One of an AliyunLogConfig is among `logstores`.
+    pub destination: LogstoreName,
+    /// The Logstores to create where they are missing.
+    pub logstores: Vec<DesiredLogstore>,
     /// Groups to bind the config to; never empty.
     pub machine_groups: BTreeSet<MachineGroupName>,
+    /// Whether bindings that somebody else made go too.
+    pub exact_groups: bool,
     /// The config.
     pub config: DesiredConfig,
 }
 
 /// A Logstore as far as the object describes it. Fields are `None` where it says nothing: a new
 /// Logstore then gets the default, and an existing one is not said to differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DesiredLogstore {
     pub name: LogstoreName,
+    /// In which kind of object it is described.
+    pub dialect: Dialect,
     /// Shards, 1 to 10.
     pub shard_count: Option<u32>,
     /// Days, 1 to [`LIFE_CYCLE_DAYS_FOREVER`].
@@ -69,6 +83,51 @@ pub struct DesiredLogstore {
     pub append_meta: Option<bool>,
     pub enable_tracking: Option<bool>,
     pub encrypt: Option<EncryptConf>,
+    /// Index of a new one instead of the default one.
+    pub index: Option<Index>,
+}
+
+/// Which kind of object describes a Logstore: the kinds differ in defaults and words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// AliyunLogConfig.
+    Classic,
+    /// ClusterAliyunPipelineConfig.
+    Pipeline,
+}
+
+impl Dialect {
+    /// Days for which a new Logstore keeps logs when the object does not say. Source: vendor's documents.
+    pub fn life_cycle_days(self) -> u32 {
+        match self {
+            Self::Classic => LIFE_CYCLE_DAYS_DEFAULT,
+            Self::Pipeline => PIPELINE_TTL_DAYS_DEFAULT,
+        }
+    }
+
+    /// Bound of automatic splits of a new Logstore when the object does not say. Source: vendor's documents.
+    pub fn max_split_shard(self) -> u32 {
+        match self {
+            Self::Classic => MAX_SPLIT_SHARD_DEFAULT,
+            Self::Pipeline => PIPELINE_MAX_SPLIT_SHARD_DEFAULT,
+        }
+    }
+
+    /// The word for what an AliyunLogConfig calls `classic`.
+    pub fn word(self, classic: &'static str) -> &'static str {
+        match (self, classic) {
+            (Self::Classic, _) => classic,
+            (Self::Pipeline, "lifeCycle") => "ttl",
+            (Self::Pipeline, "logstoreHotTTL") => "hotTtl",
+            (Self::Pipeline, "logstoreMode") => "queryMode",
+            (Self::Pipeline, "logstoreAutoSplit") => "autoSplit",
+            (Self::Pipeline, "logstoreMaxSplitShard") => "maxSplitShard",
+            (Self::Pipeline, "logstoreTelemetryType") => "telemetryType",
+            (Self::Pipeline, "logstoreAppendMeta") => "appendMeta",
+            (Self::Pipeline, "logstoreEnableTracking") => "enableTracking",
+            (Self::Pipeline, same) => same,
+        }
+    }
 }
 
 impl DesiredLogstore {
@@ -80,7 +139,25 @@ impl DesiredLogstore {
 
 /// The Logtail config to create.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DesiredConfig {
+pub enum DesiredConfig {
+    /// In the form of an AliyunLogConfig.
+    Classic(ClassicConfig),
+    /// In the form that agents work with.
+    Pipeline(PipelineDraft),
+}
+
+/// A config in pipeline form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipelineDraft {
+    /// What is sent beside the name.
+    pub body: Map<String, Value>,
+    /// Whether it takes the place of a config in classic form of the same name.
+    pub replaces_classic: bool,
+}
+
+/// A config in classic form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassicConfig {
     pub input_type: InputType,
     /// inputDetail with the SDK's defaults filled in.
     pub input_detail: Map<String, Value>,

@@ -4,11 +4,13 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use sls_api::logtail;
+use sls_api::names::LogstoreName;
 use sls_api::ops::logstores::Logstore;
 use sls_api::ops::logtail_configs::LogtailConfig;
 
 use crate::crd::{InputType, LogstoreMode, TelemetryType};
-use crate::desired::{Desired, DesiredLogstore};
+use crate::desired::{ClassicConfig, Desired, DesiredConfig, DesiredLogstore};
+use crate::plan::HeldConfig;
 
 /// Longest value shown in a difference, in characters; the rest is cut.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -40,10 +42,61 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// What of the config has to be updated. inputDetail is compared after the SDK's defaults are filled in
-/// on both sides; a key that only Log Service has counts unless `keep_foreign_keys`.
-pub fn config(desired: &Desired, actual: &LogtailConfig, keep_foreign_keys: bool) -> Vec<FieldDiff> {
-    let wanted = &desired.config;
+/// What of the config has to be updated. A key that only Log Service has counts unless `keep_foreign_keys`.
+pub fn config(desired: &Desired, actual: &HeldConfig, keep_foreign_keys: bool) -> Vec<FieldDiff> {
+    match (&desired.config, actual) {
+        (DesiredConfig::Classic(wanted), HeldConfig::Classic(actual)) => {
+            classic(wanted, &desired.destination, actual, keep_foreign_keys)
+        }
+        (DesiredConfig::Pipeline(wanted), HeldConfig::Pipeline(actual)) => {
+            pipeline(&wanted.body, &actual.body, keep_foreign_keys)
+        }
+        // Not an update: plan replaces the one, and the other is never looked at.
+        _ => Vec::new(),
+    }
+}
+
+/// Fields of a pipeline config that Log Service makes. Source: Python SDK; recorded by the emulator's tests.
+const MADE_BY_SERVER: [&str; 2] = ["createTime", "lastModifyTime"];
+
+fn pipeline(
+    wanted: &Map<String, Value>,
+    actual: &Map<String, Value>,
+    keep_foreign_keys: bool,
+) -> Vec<FieldDiff> {
+    let mut diffs = Vec::new();
+    for (key, value) in wanted {
+        let found = actual.get(key);
+        if !found.is_some_and(|found| covers(value, found)) {
+            diffs.push(FieldDiff { field: key.clone(), wanted: Some(value.clone()), actual: found.cloned() });
+        }
+    }
+    let says_something = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    };
+    let foreign = actual
+        .iter()
+        .filter(|(key, value)| !wanted.contains_key(*key) && says_something(value))
+        .filter(|(key, _)| !keep_foreign_keys && !MADE_BY_SERVER.contains(&key.as_str()));
+    diffs.extend(foreign.map(|(key, value)| FieldDiff {
+        field: key.clone(),
+        wanted: None,
+        actual: Some(value.clone()),
+    }));
+    diffs
+}
+
+/// inputDetail is compared after the SDK's defaults are filled in on both sides.
+fn classic(
+    wanted: &ClassicConfig,
+    destination: &LogstoreName,
+    actual: &LogtailConfig,
+    keep_foreign_keys: bool,
+) -> Vec<FieldDiff> {
     let mut diffs = Vec::new();
     let input_type = match wanted.input_type {
         InputType::File => "file",
@@ -53,7 +106,7 @@ pub fn config(desired: &Desired, actual: &LogtailConfig, keep_foreign_keys: bool
     compare(
         &mut diffs,
         "outputDetail.logstoreName",
-        desired.logstore.name.as_str(),
+        destination.as_str(),
         actual.output_detail.logstore_name.as_str(),
     );
     let sample = actual.log_sample.as_deref().unwrap_or_default();
@@ -99,6 +152,11 @@ fn covers(wanted: &Value, actual: &Value) -> bool {
         (Value::Object(wanted), Value::Object(actual)) => wanted.iter().all(|(key, value)| {
             actual.get(key).map_or_else(|| value.is_null(), |found| covers(value, found))
         }),
+        // Parts of a pipeline are objects in lists, to which the server may add defaults as well.
+        (Value::Array(wanted), Value::Array(actual)) => {
+            wanted.len() == actual.len()
+                && wanted.iter().zip(actual).all(|(wanted, actual)| covers(wanted, actual))
+        }
         (Value::Number(wanted), Value::Number(actual)) => {
             wanted == actual || wanted.as_f64().is_some_and(|number| actual.as_f64() == Some(number))
         }
@@ -110,28 +168,34 @@ fn covers(wanted: &Value, actual: &Value) -> bool {
 pub fn logstore(desired: &DesiredLogstore, actual: &Logstore) -> Vec<FieldDiff> {
     let mut diffs = Vec::new();
     let number = |value: Option<u32>| value.map(i64::from);
+    let word = |classic| desired.dialect.word(classic);
     // Automatic splits only ever add shards: more than asked for is what the user asked for.
     let grown = |wanted: &i64| actual.auto_split && actual.shard_count > *wanted;
     let shards = number(desired.shard_count).filter(|wanted| !grown(wanted));
     compare_set(&mut diffs, "shardCount", shards, actual.shard_count);
-    compare_set(&mut diffs, "lifeCycle", number(desired.life_cycle_days), actual.ttl);
-    compare_set(&mut diffs, "logstoreHotTTL", number(desired.hot_ttl_days), actual.hot_ttl);
+    compare_set(&mut diffs, word("lifeCycle"), number(desired.life_cycle_days), actual.ttl);
+    compare_set(&mut diffs, word("logstoreHotTTL"), number(desired.hot_ttl_days), actual.hot_ttl);
     let mode = desired.mode.map(|mode| match mode {
         LogstoreMode::Standard => "standard",
         LogstoreMode::Query => "query",
     });
     let actual_mode = if actual.mode.is_empty() { "standard" } else { actual.mode.as_str() };
-    compare_set(&mut diffs, "logstoreMode", mode, actual_mode);
-    compare_set(&mut diffs, "logstoreAutoSplit", desired.auto_split, actual.auto_split);
-    compare_set(&mut diffs, "logstoreMaxSplitShard", number(desired.max_split_shard), actual.max_split_shard);
+    compare_set(&mut diffs, word("logstoreMode"), mode, actual_mode);
+    compare_set(&mut diffs, word("logstoreAutoSplit"), desired.auto_split, actual.auto_split);
+    compare_set(
+        &mut diffs,
+        word("logstoreMaxSplitShard"),
+        number(desired.max_split_shard),
+        actual.max_split_shard,
+    );
     let telemetry = desired.telemetry_type.map(|kind| match kind {
         TelemetryType::None => "None",
         TelemetryType::Metrics => "Metrics",
     });
     let actual_kind = if actual.telemetry_type.is_empty() { "None" } else { actual.telemetry_type.as_str() };
-    compare_set(&mut diffs, "logstoreTelemetryType", telemetry, actual_kind);
-    compare_set(&mut diffs, "logstoreAppendMeta", desired.append_meta, actual.append_meta);
-    compare_set(&mut diffs, "logstoreEnableTracking", desired.enable_tracking, actual.enable_tracking);
+    compare_set(&mut diffs, word("logstoreTelemetryType"), telemetry, actual_kind);
+    compare_set(&mut diffs, word("logstoreAppendMeta"), desired.append_meta, actual.append_meta);
+    compare_set(&mut diffs, word("logstoreEnableTracking"), desired.enable_tracking, actual.enable_tracking);
     diffs
 }
 

@@ -4,12 +4,15 @@
 use sls_api::error::code;
 use sls_client::{ClientError, Retry};
 
+use crate::desired::Target;
 use crate::sls::SlsError;
 
 /// Code of a failure without an answer from Log Service; also the reason of condition Ready.
 pub const BACKEND_UNAVAILABLE: &str = "BackendUnavailable";
 /// Status code that stands for "could not be reached". Source: operator specification §3.3.
 const UNREACHABLE_STATUS: u16 = 503;
+/// Status code that stands for "somebody else has it". Source: operator specification §3.3.
+const EXISTS_STATUS: u16 = 409;
 
 /// A failed step.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,10 +87,27 @@ impl Failure {
     pub fn invisible(step: &'static str, error: &ClientError) -> Self {
         let mut failure = Self::new(step, error);
         failure.class = Class::Busy;
-        failure.message.push_str(
-            "; but it cannot be seen with the operator's credentials: names of projects are shared by all accounts, choose another",
-        );
+        failure.message.push_str(if is_config_exists(error) {
+            "; but not in the form of this object: a name is that of one config, classic or pipeline, choose another"
+        } else {
+            "; but it cannot be seen with the operator's credentials: names of projects are shared by all accounts, choose another"
+        });
         failure
+    }
+
+    /// A config in classic form where one in pipeline form is wanted, which is not to be replaced.
+    pub fn classic_form(step: &'static str, target: &Target) -> Self {
+        let message = format!(
+            "{target} exists in classic form; set enableUpgradeOverride to have it replaced, or name the object otherwise"
+        );
+        Self {
+            step,
+            class: Class::Spec,
+            code: reason(code::CONFIG_ALREADY_EXIST),
+            message,
+            http_status: Some(EXISTS_STATUS),
+            request_id: None,
+        }
     }
 
     /// An endpoint or credentials with which nothing can be sent at all.
@@ -130,6 +150,10 @@ pub fn is_not_exist(error: &ClientError) -> bool {
 /// Whether the service says that what is to be created exists already.
 pub fn is_already_exist(error: &ClientError) -> bool {
     matches!(error, ClientError::Api { code, .. } if ALREADY_EXIST.contains(&code.as_str()))
+}
+
+fn is_config_exists(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api { code, .. } if code == code::CONFIG_ALREADY_EXIST)
 }
 
 /// Codes of a creation that came too late. Source: API error codes; Go SDK for the old group code.

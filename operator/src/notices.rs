@@ -99,24 +99,19 @@ pub fn changes(progress: &Progress) -> Vec<Notice> {
     for step in &progress.done {
         match step {
             Step::CreateProject => tell(changed("Created"), step, format!("created project {project}")),
-            Step::CreateLogstore => {
-                tell(
-                    changed("Created"),
-                    step,
-                    format!("created Logstore {} in project {project}", desired.logstore.name),
-                );
+            Step::CreateLogstore(logstore) => {
+                tell(changed("Created"), step, format!("created Logstore {logstore} in project {project}"));
             }
-            Step::CreateIndex => {
-                tell(
-                    changed("Created"),
-                    step,
-                    format!("created the index of Logstore {}", desired.logstore.name),
-                );
+            Step::CreateIndex(logstore) => {
+                tell(changed("Created"), step, format!("created the index of Logstore {logstore}"));
             }
             Step::CreateConfig => tell(changed("Created"), step, format!("created {}", desired.target)),
             Step::UpdateConfig(diffs) => {
                 let list: Vec<_> = diffs.iter().map(ToString::to_string).collect();
                 tell(changed("Updated"), step, format!("updated {}: {}", desired.target, list.join("; ")));
+            }
+            Step::ReplaceConfig => {
+                tell("Replaced", step, format!("replaced {}, which was in classic form", desired.target));
             }
             Step::CreateMachineGroup(group) => created_groups.push(group.to_string()),
             Step::Bind(group) => bound.push(group.to_string()),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use sls_api::Operation;
 use sls_api::error::code;
 use sls_api::names::{ConfigName, MachineGroupName};
+use sls_api::ops::documents::{GetLogtailPipelineConfig, InPipelineConfig};
 use sls_api::ops::logtail_configs::{GetAppliedMachineGroups, GetConfig};
 use sls_api::ops::machine_groups::GetMachineGroup;
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup};
@@ -13,9 +14,9 @@ use sls_api::ops::{indexes::GetIndex, logstores::GetLogStore, projects::GetProje
 use sls_api::{Json, NoPath};
 use sls_client::ClientError;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredConfig};
 use crate::failure::{Failure, is_not_exist};
-use crate::plan::{Observed, Stage};
+use crate::plan::{HeldConfig, Observed, Stage};
 use crate::sls::Sls;
 
 /// A reading that could not be completed.
@@ -39,14 +40,14 @@ pub async fn observe(sls: &Sls, desired: &Desired) -> Result<Observed, ObserveEr
         return Ok(observed);
     }
 
-    let in_logstore = InLogstore { logstore: desired.logstore.name.clone() };
-    observed.logstore = found::<GetLogStore>(sls.call::<GetLogStore>(&in_logstore, &()).await)
-        .map_err(at(Stage::Logstore))?
-        .map(|Json(logstore)| logstore);
-    if observed.logstore.is_some() {
-        observed.index = found::<GetIndex>(sls.call::<GetIndex>(&in_logstore, &()).await)
-            .map_err(at(Stage::Index))?
-            .is_some();
+    for wanted in &desired.logstores {
+        let path = InLogstore { logstore: wanted.name.clone() };
+        let reply =
+            found::<GetLogStore>(sls.call::<GetLogStore>(&path, &()).await).map_err(at(Stage::Logstore))?;
+        let Some(Json(logstore)) = reply else { continue };
+        observed.logstores.insert(wanted.name.clone(), logstore);
+        let index = found::<GetIndex>(sls.call::<GetIndex>(&path, &()).await).map_err(at(Stage::Index))?;
+        observed.indexed.extend(index.map(|_| wanted.name.clone()));
     }
 
     for group in &desired.machine_groups {
@@ -56,14 +57,31 @@ pub async fn observe(sls: &Sls, desired: &Desired) -> Result<Observed, ObserveEr
         observed.machine_groups.extend(reply.map(|Json(found)| (group.clone(), found)));
     }
 
-    let in_config = InConfig { config: desired.target.config.clone() };
-    observed.config = found::<GetConfig>(sls.call::<GetConfig>(&in_config, &()).await)
-        .map_err(at(Stage::Config))?
-        .map(|Json(config)| config);
+    observed.config = held_config(sls, desired).await.map_err(at(Stage::Config))?;
     if observed.config.is_some() {
         observed.bound = bound_groups(sls, &desired.target.config).await.map_err(at(Stage::Binding))?;
     }
     Ok(observed)
+}
+
+/// The config of the name. A pipeline may find one in classic form, if it is to replace that.
+async fn held_config(sls: &Sls, desired: &Desired) -> Result<Option<HeldConfig>, Failure> {
+    let config = &desired.target.config;
+    if matches!(desired.config, DesiredConfig::Pipeline(_)) {
+        let path = InPipelineConfig { name: config.clone() };
+        let reply = sls.call::<GetLogtailPipelineConfig>(&path, &()).await;
+        if let Some(Json(held)) = found::<GetLogtailPipelineConfig>(reply)? {
+            return Ok(Some(HeldConfig::Pipeline(held)));
+        }
+    }
+    let reply = sls.call::<GetConfig>(&InConfig { config: config.clone() }, &()).await;
+    let held = found::<GetConfig>(reply)?.map(|Json(held)| HeldConfig::Classic(held));
+    match &desired.config {
+        DesiredConfig::Pipeline(draft) if held.is_some() && !draft.replaces_classic => {
+            Err(Failure::classic_form(GetConfig::ENDPOINT.name, &desired.target))
+        }
+        _ => Ok(held),
+    }
 }
 
 /// The groups to which `config` is bound; none when it does not exist.

@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
+use kube::ResourceExt;
+
 use crate::converge::{converge, observe_only};
-use crate::crd::AliyunLogConfig;
 use crate::desired::Desired;
+use crate::kind::ConfigKind;
 use crate::metrics::Metrics;
 use crate::plan::{Memory, Step};
 use crate::progress::Progress;
 use crate::sls::{Clients, SlsConfig, SlsError};
-use crate::validate::{Defaults, Refused, validate};
+use crate::validate::{Defaults, Refused};
 
 /// Why an object was not made, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ fn texts(refused: &Refused) -> String {
 /// # Errors
 /// See [`OnceError`].
 pub async fn make(
-    cr: &AliyunLogConfig,
+    cr: &impl ConfigKind,
     defaults: &Defaults,
     config: SlsConfig,
 ) -> Result<Vec<String>, OnceError> {
@@ -65,7 +67,7 @@ pub async fn make(
 /// # Errors
 /// See [`OnceError`].
 pub async fn preview(
-    cr: &AliyunLogConfig,
+    cr: &impl ConfigKind,
     defaults: &Defaults,
     config: SlsConfig,
 ) -> Result<Vec<String>, OnceError> {
@@ -77,12 +79,12 @@ pub async fn preview(
     Ok(progress.withheld.iter().map(Step::described).collect())
 }
 
-fn desired(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Desired, OnceError> {
-    let valid = validate(cr, defaults);
+fn desired(cr: &impl ConfigKind, defaults: &Defaults) -> Result<Desired, OnceError> {
+    let valid = cr.judge(defaults);
     valid.map(|valid| valid.desired).map_err(|refused| OnceError::Refused { object: name(cr), refused })
 }
 
-fn succeeded(cr: &AliyunLogConfig, progress: Progress) -> Result<Progress, OnceError> {
+fn succeeded(cr: &impl ConfigKind, progress: Progress) -> Result<Progress, OnceError> {
     match progress.failure {
         Some(failure) => {
             Err(OnceError::Step { object: name(cr), step: failure.step, message: failure.message })
@@ -91,6 +93,6 @@ fn succeeded(cr: &AliyunLogConfig, progress: Progress) -> Result<Progress, OnceE
     }
 }
 
-fn name(cr: &AliyunLogConfig) -> String {
-    cr.metadata.name.clone().unwrap_or_default()
+fn name(cr: &impl ConfigKind) -> String {
+    cr.name_any()
 }

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use sls_api::names::MachineGroupName;
+use sls_api::names::{LogstoreName, MachineGroupName};
+use sls_api::ops::documents::PipelineConfig;
 use sls_api::ops::logstores::Logstore;
 use sls_api::ops::logtail_configs::LogtailConfig;
 use sls_api::ops::machine_groups::{MachineGroup, MachineIdentifyType};
 
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredConfig};
 use crate::diff::{self, FieldDiff};
 
 /// What exists in Log Service of what one object asks for.
@@ -17,16 +18,23 @@ use crate::diff::{self, FieldDiff};
 pub struct Observed {
     /// Whether the project exists.
     pub project: bool,
-    /// The Logstore.
-    pub logstore: Option<Logstore>,
-    /// Whether the Logstore has an index, of whatever kind.
-    pub index: bool,
+    /// Those of the desired Logstores that exist.
+    pub logstores: BTreeMap<LogstoreName, Logstore>,
+    /// Those of them that have an index, of whatever kind.
+    pub indexed: BTreeSet<LogstoreName>,
     /// Those of the desired groups that exist.
     pub machine_groups: BTreeMap<MachineGroupName, MachineGroup>,
     /// The config.
-    pub config: Option<LogtailConfig>,
+    pub config: Option<HeldConfig>,
     /// All groups to which the config is bound, ours or not.
     pub bound: BTreeSet<MachineGroupName>,
+}
+
+/// A config as Log Service holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeldConfig {
+    Classic(LogtailConfig),
+    Pipeline(PipelineConfig),
 }
 
 /// What the operator itself remembers of an object.
@@ -60,13 +68,17 @@ impl Stage {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     CreateProject,
-    CreateLogstore,
-    CreateIndex,
+    CreateLogstore(LogstoreName),
+    /// Of this Logstore.
+    CreateIndex(LogstoreName),
     /// With a user-defined identity equal to the name.
     CreateMachineGroup(MachineGroupName),
     CreateConfig,
     /// What differs, for the event.
     UpdateConfig(Vec<FieldDiff>),
+    /// A config in pipeline form takes the place of one in classic form: that is deleted first, since a name is
+    /// that of one config.
+    ReplaceConfig,
     Bind(MachineGroupName),
     Unbind(MachineGroupName),
 }
@@ -76,10 +88,10 @@ impl Step {
     pub fn stage(&self) -> Stage {
         match self {
             Self::CreateProject => Stage::Project,
-            Self::CreateLogstore => Stage::Logstore,
-            Self::CreateIndex => Stage::Index,
+            Self::CreateLogstore(_) => Stage::Logstore,
+            Self::CreateIndex(_) => Stage::Index,
             Self::CreateMachineGroup(_) => Stage::MachineGroups,
-            Self::CreateConfig | Self::UpdateConfig(_) => Stage::Config,
+            Self::CreateConfig | Self::UpdateConfig(_) | Self::ReplaceConfig => Stage::Config,
             Self::Bind(_) | Self::Unbind(_) => Stage::Binding,
         }
     }
@@ -88,11 +100,12 @@ impl Step {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateProject => "CreateProject",
-            Self::CreateLogstore => "CreateLogstore",
-            Self::CreateIndex => "CreateIndex",
+            Self::CreateLogstore(_) => "CreateLogstore",
+            Self::CreateIndex(_) => "CreateIndex",
             Self::CreateMachineGroup(_) => "CreateMachineGroup",
             Self::CreateConfig => "CreateConfig",
             Self::UpdateConfig(_) => "UpdateConfig",
+            Self::ReplaceConfig => "ReplaceConfig",
             Self::Bind(_) => "BindMachineGroup",
             Self::Unbind(_) => "UnbindMachineGroup",
         }
@@ -115,10 +128,15 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CreateLogstore(logstore) | Self::CreateIndex(logstore) => {
+                write!(f, "{} {logstore}", self.name())
+            }
             Self::CreateMachineGroup(group) | Self::Bind(group) | Self::Unbind(group) => {
                 write!(f, "{} {group}", self.name())
             }
-            _ => f.write_str(self.name()),
+            Self::CreateProject | Self::CreateConfig | Self::UpdateConfig(_) | Self::ReplaceConfig => {
+                f.write_str(self.name())
+            }
         }
     }
 }
@@ -132,44 +150,54 @@ pub fn plan(desired: &Desired, observed: &Observed, memory: &Memory) -> Vec<Step
     if !observed.project {
         steps.push(Step::CreateProject);
     }
-    if observed.logstore.is_none() {
-        steps.push(Step::CreateLogstore);
-    }
-    if !observed.index {
-        steps.push(Step::CreateIndex);
+    for logstore in &desired.logstores {
+        if !observed.logstores.contains_key(&logstore.name) {
+            steps.push(Step::CreateLogstore(logstore.name.clone()));
+        }
+        if !observed.indexed.contains(&logstore.name) {
+            steps.push(Step::CreateIndex(logstore.name.clone()));
+        }
     }
     for group in &desired.machine_groups {
         if !observed.machine_groups.contains_key(group) {
             steps.push(Step::CreateMachineGroup(group.clone()));
         }
     }
-    match &observed.config {
-        None => steps.push(Step::CreateConfig),
-        Some(config) => {
-            let diffs = diff::config(desired, config, memory.applied_before);
+    let mut bound = observed.bound.clone();
+    match (&desired.config, &observed.config) {
+        (_, None) => steps.push(Step::CreateConfig),
+        (DesiredConfig::Pipeline(_), Some(HeldConfig::Classic(_))) => {
+            // Its bindings go with it.
+            bound.clear();
+            steps.push(Step::ReplaceConfig);
+        }
+        (_, Some(held)) => {
+            let diffs = diff::config(desired, held, memory.applied_before);
             if !diffs.is_empty() {
                 steps.push(Step::UpdateConfig(diffs));
             }
         }
     }
-    steps.extend(desired.machine_groups.difference(&observed.bound).cloned().map(Step::Bind));
-    let unwanted = memory.bound_by_us.difference(&desired.machine_groups);
-    steps.extend(unwanted.filter(|group| observed.bound.contains(*group)).cloned().map(Step::Unbind));
+    steps.extend(desired.machine_groups.difference(&bound).cloned().map(Step::Bind));
+    let unwanted = bound.difference(&desired.machine_groups);
+    let ours = |group: &&MachineGroupName| desired.exact_groups || memory.bound_by_us.contains(*group);
+    steps.extend(unwanted.filter(ours).cloned().map(Step::Unbind));
     steps
 }
 
 /// What exists but is not as asked for and is left alone, by stage; texts for people.
 pub fn differences(desired: &Desired, observed: &Observed, memory: &Memory) -> Vec<(Stage, String)> {
     let mut found = Vec::new();
-    if let Some(existing) = &observed.logstore {
-        let diffs = diff::logstore(&desired.logstore, existing);
+    for wanted in &desired.logstores {
+        let Some(existing) = observed.logstores.get(&wanted.name) else { continue };
+        let diffs = diff::logstore(wanted, existing);
         if !diffs.is_empty() {
             let list = diffs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             found.push((
                 Stage::Logstore,
                 format!(
                     "Logstore {} exists and keeps its own settings ({list}); change them in Log Service or remove them from the spec",
-                    desired.logstore.name
+                    wanted.name
                 ),
             ));
         }
@@ -195,7 +223,8 @@ pub fn differences(desired: &Desired, observed: &Observed, memory: &Memory) -> V
     let foreign: Vec<_> = observed
         .bound
         .iter()
-        .filter(|group| !desired.machine_groups.contains(*group) && !memory.bound_by_us.contains(*group))
+        .filter(|group| !desired.exact_groups && !desired.machine_groups.contains(*group))
+        .filter(|group| !memory.bound_by_us.contains(*group))
         .map(ToString::to_string)
         .collect();
     if !foreign.is_empty() {

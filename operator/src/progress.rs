@@ -168,7 +168,9 @@ fn state(
         return StageState::Ready { reason: Reason::ExistingSettingsDiffer, message: notes.join("; ") };
     }
     if !changes.is_empty() {
-        let updated = changes.iter().any(|step| matches!(step, Step::UpdateConfig(_) | Step::Unbind(_)));
+        let is_update =
+            |step: &&Step| matches!(step, Step::UpdateConfig(_) | Step::ReplaceConfig | Step::Unbind(_));
+        let updated = changes.iter().any(is_update);
         let reason = match (drift, updated) {
             (true, _) => Reason::DriftCorrected,
             (false, true) => Reason::Updated,
@@ -189,13 +191,20 @@ fn failed(failure: &Failure) -> StageState {
 /// What is true of a stage that is as wanted.
 fn resting(stage: Stage, desired: &Desired) -> String {
     let project = &desired.target.project;
-    let groups = || desired.machine_groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let groups = || listed(&desired.machine_groups);
+    let logstores = || listed(desired.logstores.iter().map(|logstore| &logstore.name));
     match stage {
         Stage::Project => format!("project {project} exists"),
-        Stage::Logstore => format!("Logstore {} exists", desired.logstore.name),
-        Stage::Index => format!("Logstore {} has an index", desired.logstore.name),
+        Stage::Logstore if desired.logstores.is_empty() => "no Logstore is to be created".to_owned(),
+        Stage::Logstore => format!("Logstore {} exists", logstores()),
+        Stage::Index if desired.logstores.is_empty() => "no index is to be created".to_owned(),
+        Stage::Index => format!("Logstore {} has an index", logstores()),
         Stage::MachineGroups => format!("machine groups exist: {}", groups()),
         Stage::Config => format!("config {} is as described", desired.target.config),
         Stage::Binding => format!("config {} is bound to: {}", desired.target.config, groups()),
     }
+}
+
+fn listed<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }

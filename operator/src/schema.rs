@@ -151,9 +151,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kind::ConfigKind;
 
     fn check(spec: Value, expected: Expect) {
-        let found = super::check(&crate::crd::schema(), &json!({ "spec": spec }));
+        let found = super::check(&crate::crd::AliyunLogConfig::schema(), &json!({ "spec": spec }));
         let lines: Vec<_> = found.iter().map(|one| format!("{}: {}\n", one.field, one.message)).collect();
         expected.assert_eq(&lines.concat());
     }
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_object_without_spec_is_told() {
-        let found = super::check(&crate::crd::schema(), &json!({}));
+        let found = super::check(&crate::crd::AliyunLogConfig::schema(), &json!({}));
         assert_eq!(found, [Violation { field: "spec".into(), message: "missing".into() }]);
     }
 }

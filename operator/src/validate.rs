@@ -1,12 +1,14 @@
-//! `AliyunLogConfig` → [`Desired`], or every problem found.
+//! `AliyunLogConfig` → [`Desired`], or every problem found; in [`pipeline`] the same for the newer kind.
 //!
 //! One pure function for the controller and for `operator validate`. It repeats what the CRD's schema
 //! and rules already refuse, because objects stored under an older CRD never met them, and adds what
 //! they cannot express: regular expressions that compile, groups that equal keys, names that depend on
 //! metadata.name. A problem stops the object; a warning does not.
 
+mod pipeline;
 mod problem;
 
+pub use pipeline::{pipeline_target, validate_pipeline};
 pub use problem::{SpecProblem, Warning};
 
 use std::collections::BTreeSet;
@@ -18,8 +20,8 @@ use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
 
 use crate::crd::{AliyunLogConfig, AliyunLogConfigSpec, InputType, LogstoreMode, MeteringMode};
 use crate::desired::{
-    Desired, DesiredConfig, DesiredLogstore, LIFE_CYCLE_DAYS_DEFAULT, LIFE_CYCLE_DAYS_FOREVER,
-    MAX_SPLIT_SHARD_DEFAULT, Target,
+    ClassicConfig, Desired, DesiredConfig, DesiredLogstore, Dialect, LIFE_CYCLE_DAYS_DEFAULT,
+    LIFE_CYCLE_DAYS_FOREVER, MAX_SPLIT_SHARD_DEFAULT, Target,
 };
 
 /// Largest number of bytes of a log sample plus one. Source: vendor's CRD document ("less than 1500").
@@ -68,9 +70,10 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
     let name = cr.name_any();
     let project = found.keep(project(&cr.spec, defaults));
     let config_name = found.keep(config_name(&cr.spec, &name));
-    let machine_groups = machine_groups(&cr.spec, defaults, &mut found);
+    let listed = cr.spec.machine_groups.iter().flatten().map(String::as_str);
+    let machine_groups = machine_groups(listed, |n| format!("spec.machineGroups[{n}]"), defaults, &mut found);
     let logstore = logstore(&cr.spec, &mut found);
-    account(&cr.spec, defaults, &mut found);
+    account("spec.uid", &cr.spec.uid, defaults, &mut found);
     let config = config(&cr.spec, &mut found);
 
     if let Some(config) = &config_name
@@ -93,9 +96,12 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
             desired: Desired {
                 target: Target { project, config: config_name },
                 endpoint: set(&cr.spec.endpoint).map(str::to_owned),
-                logstore,
+                project_description: None,
+                destination: logstore.name.clone(),
+                logstores: vec![logstore],
                 machine_groups,
-                config,
+                exact_groups: false,
+                config: DesiredConfig::Classic(config),
             },
             warnings: found.warnings,
         }),
@@ -173,12 +179,13 @@ fn config_name(spec: &AliyunLogConfigSpec, object: &str) -> Result<ConfigName, S
     }
 }
 
-fn machine_groups(
-    spec: &AliyunLogConfigSpec,
+fn machine_groups<'a>(
+    listed: impl Iterator<Item = &'a str>,
+    field: impl Fn(usize) -> String,
     defaults: &Defaults,
     found: &mut Found,
 ) -> BTreeSet<MachineGroupName> {
-    let listed = spec.machine_groups.as_deref().unwrap_or_default();
+    let listed: Vec<&str> = listed.collect();
     found.require(listed.len() <= MACHINE_GROUPS_MAX, || SpecProblem::TooManyGroups {
         count: listed.len(),
         max: MACHINE_GROUPS_MAX,
@@ -188,8 +195,8 @@ fn machine_groups(
         return defaults.machine_group.iter().cloned().collect();
     }
     let mut groups = BTreeSet::new();
-    for (index, name) in listed.iter().take(MACHINE_GROUPS_MAX).enumerate() {
-        let field = format!("spec.machineGroups[{index}]");
+    for (index, name) in listed.into_iter().take(MACHINE_GROUPS_MAX).enumerate() {
+        let field = field(index);
         groups.extend(found.keep(name.parse().map_err(|source| SpecProblem::Name { field, source })));
     }
     groups
@@ -218,6 +225,7 @@ fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogs
     });
     Some(DesiredLogstore {
         name: name?,
+        dialect: Dialect::Classic,
         shard_count,
         life_cycle_days: life_cycle.map(|days| days.min(LIFE_CYCLE_DAYS_FOREVER)),
         hot_ttl_days,
@@ -228,19 +236,21 @@ fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogs
         append_meta: spec.logstore_append_meta,
         enable_tracking: spec.logstore_enable_tracking,
         encrypt: spec.logstore_encrypt_conf.clone(),
+        index: None,
     })
 }
 
-fn account(spec: &AliyunLogConfigSpec, defaults: &Defaults, found: &mut Found) {
-    if let Some(uid) = set(&spec.uid) {
+fn account(field: &'static str, uid: &Option<String>, defaults: &Defaults, found: &mut Found) {
+    if let Some(uid) = set(uid) {
         found.require(defaults.account_id.as_deref() == Some(uid), || SpecProblem::ForeignAccount {
+            field,
             uid: uid.to_owned(),
             own: defaults.account_id.clone(),
         });
     }
 }
 
-fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> DesiredConfig {
+fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> ClassicConfig {
     let config = &spec.logtail_config;
     let sample = config.log_sample.clone().unwrap_or_default();
     found.require(sample.len() < LOG_SAMPLE_BYTES_END, || SpecProblem::SampleTooLong { bytes: sample.len() });
@@ -280,7 +290,7 @@ fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> DesiredConfig {
         }
     }
     logtail::complete_input_detail(&mut detail);
-    DesiredConfig { input_type: config.input_type, input_detail: detail, log_sample: sample }
+    ClassicConfig { input_type: config.input_type, input_detail: detail, log_sample: sample }
 }
 
 /// The map without explicit nulls: in a legacy object null means "not set".

@@ -54,8 +54,8 @@ async fn what_an_object_asks_for_is_made_and_a_second_time_nothing_is_left_to_do
         steps,
         [
             "CreateProject",
-            "CreateLogstore",
-            "CreateIndex",
+            "CreateLogstore logs",
+            "CreateIndex logs",
             "CreateMachineGroup group-a",
             "CreateConfig",
             "BindMachineGroup group-a"

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use expect_test::{Expect, expect};
 use fixtures::{published, repaired};
 use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls, Running};
+use operator::crd::AliyunLogConfig;
 use operator::credentials::{Credentials, Source};
 use operator::once;
 use operator::sls::SlsConfig;
@@ -51,7 +52,7 @@ impl Bed {
     /// As the operator does.
     async fn make(&self) {
         let text = std::fs::read_to_string(Path::new(self.folder.path()).join("a.yaml")).expect("read");
-        let cr = serde_saphyr::from_str(&text).expect("an object");
+        let cr: AliyunLogConfig = serde_saphyr::from_str(&text).expect("an object");
         let credentials = Source::Fixed(Credentials {
             access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
             access_key_secret: DEFAULT_ACCESS_KEY_SECRET.to_owned().into(),
@@ -69,8 +70,8 @@ async fn what_would_be_made_or_changed_is_told_and_not_done() {
         expect![[r#"
             a.yaml: nginx-log-error-example: 6 changes
               CreateProject
-              CreateLogstore
-              CreateIndex
+              CreateLogstore nginx-error
+              CreateIndex nginx-error
               CreateMachineGroup nginx-log-sidecar
               CreateConfig
               BindMachineGroup nginx-log-sidecar

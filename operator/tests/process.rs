@@ -55,10 +55,13 @@ async fn validate_judges_files_and_says_so_by_its_exit_code() {
 }
 
 #[tokio::test]
-async fn crd_prints_the_definition() {
+async fn crd_prints_the_definitions() {
+    let classic = include_str!("../crd/aliyunlogconfig.yaml");
+    let pipeline = include_str!("../crd/clusteraliyunpipelineconfig.yaml");
     let printed = call(&["crd"]).await;
     assert_eq!(printed.status.code(), Some(0));
-    assert_eq!(stdout(&printed), include_str!("../crd/aliyunlogconfig.yaml"));
+    assert_eq!(stdout(&printed), format!("{classic}---\n{pipeline}"));
+    assert_eq!(stdout(&call(&["crd", "--kind", "clusteraliyunpipelineconfig"]).await), pipeline);
 }
 
 #[tokio::test]

@@ -3,10 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::Value;
 use sls_api::names::{ConfigName, ProjectName};
 
-use super::files::{FileError, ObjectForm, print_objects};
+use super::files::{FileError, ObjectForm, print_objects, without_nothing};
 use super::run::SlsArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::credentials::CredentialsError;
@@ -73,12 +72,4 @@ fn run(args: Args) -> Result<bool, Error> {
         let _ = writeln!(io::stderr(), "{line}");
     }
     Ok(left_out.is_empty())
-}
-
-/// The object without members that are null, such as a status that there is not.
-fn without_nothing(mut object: Value) -> Value {
-    if let Some(members) = object.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    object
 }

@@ -62,6 +62,14 @@ pub(super) fn kind_of(document: &Value) -> Option<&str> {
     document.get("kind").and_then(Value::as_str)
 }
 
+/// The object without members that are null, such as a status that there is not.
+pub(super) fn without_nothing(mut object: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    object
+}
+
 /// Prints a report on stdout.
 pub(super) fn print_report<R: Serialize>(
     report: &R,

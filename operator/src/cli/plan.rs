@@ -1,4 +1,4 @@
-//! `operator plan`: AliyunLogConfigs in files → what would be changed in Log Service.
+//! `operator plan`: objects in files → what would be changed in Log Service.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::files::{self, FileError, ReportForm, kind_of, print_report};
 use super::run::{DefaultsArgs, SlsArgs};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
-use crate::crd::AliyunLogConfig;
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
 use crate::credentials::CredentialsError;
+use crate::kind::ConfigKind;
 use crate::once;
 use crate::sls::SlsConfig;
 use crate::validate::Defaults;
@@ -99,20 +100,30 @@ fn plan(args: Args) -> Result<Plan, PlanError> {
     let mut objects = Vec::new();
     for path in &args.filename {
         for document in files::documents(path)? {
-            if kind_of(&document) == Some("AliyunLogConfig") {
-                let planned = look(&document, &defaults, config.clone());
-                objects.push(Planned { file: path.display().to_string(), ..runtime.block_on(planned) });
-            }
+            let planned = match kind_of(&document) {
+                Some(AliyunLogConfig::KIND) => {
+                    runtime.block_on(look::<AliyunLogConfig>(&document, &defaults, config.clone()))
+                }
+                Some(ClusterAliyunPipelineConfig::KIND) => {
+                    runtime.block_on(look::<ClusterAliyunPipelineConfig>(
+                        &document,
+                        &defaults,
+                        config.clone(),
+                    ))
+                }
+                _ => continue,
+            };
+            objects.push(Planned { file: path.display().to_string(), ..planned });
         }
     }
     Ok(Plan { ok: objects.iter().all(|object| object.error.is_none()), objects })
 }
 
-async fn look(document: &Value, defaults: &Defaults, config: SlsConfig) -> Planned {
+async fn look<K: ConfigKind>(document: &Value, defaults: &Defaults, config: SlsConfig) -> Planned {
     let text = |pointer| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let steps = match serde_json::from_value::<AliyunLogConfig>(document.clone()) {
+    let steps = match serde_json::from_value::<K>(document.clone()) {
         Ok(cr) => once::preview(&cr, defaults, config).await.map_err(|error| error.to_string()),
-        Err(error) => Err(format!("it is no AliyunLogConfig: {error}; `operator validate` says more")),
+        Err(error) => Err(format!("it is no {}: {error}; `operator validate` says more", K::KIND)),
     };
     let (steps, error) = match steps {
         Ok(steps) => (steps, None),
@@ -141,7 +152,7 @@ fn text(plan: &Plan) -> String {
         lines.extend(object.steps.iter().map(|step| format!("  {step}")));
     }
     if plan.objects.is_empty() {
-        lines.push("no AliyunLogConfig found".to_owned());
+        lines.push("no AliyunLogConfig and no ClusterAliyunPipelineConfig found".to_owned());
     }
     lines.join("\n") + "\n"
 }

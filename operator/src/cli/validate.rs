@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::files::{self, FileError, ReportForm, kind_of, print_report};
 use super::run::DefaultsArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
-use crate::crd::{self, AliyunLogConfig};
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
 use crate::desired::Target;
+use crate::kind::ConfigKind;
 use crate::schema;
-use crate::validate::{Defaults, claimed_target, validate};
+use crate::validate::Defaults;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -73,14 +74,19 @@ fn check_files(files: &[PathBuf], defaults: &Defaults) -> Result<Report, FileErr
     let mut owners = HashMap::new();
     for path in files {
         let documents = files::documents(path)?;
-        let ours = documents.iter().filter(|one| kind_of(one) == Some("AliyunLogConfig"));
-        objects.extend(ours.map(|one| check(one, path, defaults, &mut owners)));
+        objects.extend(documents.iter().filter_map(|one| match kind_of(one) {
+            Some(AliyunLogConfig::KIND) => Some(check::<AliyunLogConfig>(one, path, defaults, &mut owners)),
+            Some(ClusterAliyunPipelineConfig::KIND) => {
+                Some(check::<ClusterAliyunPipelineConfig>(one, path, defaults, &mut owners))
+            }
+            _ => None,
+        }));
     }
     Ok(Report { ok: objects.iter().all(|object| object.ok), objects })
 }
 
 /// `owners` holds the objects seen so far by what they claim.
-fn check(
+fn check<K: ConfigKind>(
     document: &Value,
     file: &Path,
     defaults: &Defaults,
@@ -92,7 +98,7 @@ fn check(
     let mut warnings = Vec::new();
     let finding = |field: String, message: String, found_by| Finding { field, message, found_by };
 
-    let schema = crd::schema();
+    let schema = K::schema();
     let violations = schema::check(&schema, document);
     problems.extend(violations.into_iter().map(|one| finding(one.field, one.message, "schema")));
     // Rules are only meant for objects of the right shape, and the API server takes null for absent.
@@ -106,22 +112,22 @@ fn check(
             ));
         }
     }
-    match serde_json::from_value::<AliyunLogConfig>(document.clone()) {
+    match serde_json::from_value::<K>(document.clone()) {
         Err(error) if problems.is_empty() => {
             problems.push(finding("spec".into(), error.to_string(), "schema"));
         }
         Err(_) => {}
         Ok(cr) => {
-            let (refusals, notes) = match validate(&cr, defaults) {
+            let (refusals, notes) = match cr.judge(defaults) {
                 Ok(valid) => (Vec::new(), valid.warnings),
                 Err(refused) => (refused.problems, refused.warnings),
             };
             problems.extend(refusals.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
             warnings.extend(notes.iter().map(|one| finding(one.field(), one.to_string(), "spec")));
-            if let Some(target) = claimed_target(&cr, defaults) {
+            if let Some(target) = cr.claim(defaults) {
                 let message = format!("{target} is claimed by another object of these files, ");
                 if let Some(owner) = owners.get(&target) {
-                    let field = "spec.logtailConfig.configName".to_owned();
+                    let field = K::NAME_FIELD.to_owned();
                     problems.push(finding(field, format!("{message}{owner}; use another name"), "spec"));
                 } else {
                     owners.insert(target, name.clone());
@@ -165,7 +171,7 @@ fn text(report: &Report) -> String {
         lines.extend(object.warnings.iter().map(|one| format!("  warning: {}: {}", one.field, one.message)));
     }
     if report.objects.is_empty() {
-        lines.push("no AliyunLogConfig found".to_owned());
+        lines.push("no AliyunLogConfig and no ClusterAliyunPipelineConfig found".to_owned());
     }
     lines.join("\n") + "\n"
 }

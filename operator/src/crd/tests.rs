@@ -4,23 +4,27 @@ use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cli::crd::Kind;
+use crate::kind::ConfigKind;
 
-/// The checked-in definition, for people and for `kubectl apply -f`.
-const CHECKED_IN: &str = include_str!("../../crd/aliyunlogconfig.yaml");
+/// The checked-in definitions, for people and for `kubectl apply -f`.
+const CHECKED_IN: [(Kind, &str); 2] = [
+    (Kind::AliyunLogConfig, include_str!("../../crd/aliyunlogconfig.yaml")),
+    (Kind::ClusterAliyunPipelineConfig, include_str!("../../crd/clusteraliyunpipelineconfig.yaml")),
+];
 
 #[test]
-fn the_checked_in_definition_is_the_one_that_operator_crd_prints() {
-    let printed = crate::cli::crd_yaml().unwrap();
-    assert!(
-        printed == CHECKED_IN,
-        "operator/crd/aliyunlogconfig.yaml is out of date: cargo run -p operator -- crd > operator/crd/aliyunlogconfig.yaml"
-    );
+fn the_checked_in_definitions_are_those_that_operator_crd_prints() {
+    for (kind, checked_in) in CHECKED_IN {
+        assert!(kind.yaml().unwrap() == checked_in, "operator/crd is out of date: just crd");
+    }
 }
 
 #[test]
-fn the_checked_in_definition_is_yaml_for_the_same_definition() {
-    let parsed: CustomResourceDefinition = serde_saphyr::from_str(CHECKED_IN).unwrap();
-    assert_eq!(parsed, crd());
+fn the_checked_in_definitions_are_yaml_for_the_same_definitions() {
+    let parsed =
+        CHECKED_IN.map(|(_, text)| serde_saphyr::from_str::<CustomResourceDefinition>(text).unwrap());
+    assert_eq!(parsed, [crd(), pipeline_crd()]);
 }
 
 #[test]
@@ -36,7 +40,8 @@ fn every_field_is_documented() {
         }
     }
     let mut undocumented = Vec::new();
-    walk("", &schema(), &mut undocumented);
+    walk("", &AliyunLogConfig::schema(), &mut undocumented);
+    walk("", &ClusterAliyunPipelineConfig::schema(), &mut undocumented);
     assert_eq!(undocumented, Vec::<String>::new());
 }
 
@@ -54,7 +59,7 @@ fn object(change: impl FnOnce(&mut Value)) -> Value {
 
 /// Messages of the rules that refuse `new`, as a change of `old` when there is one.
 fn refused(new: &Value, old: Option<&Value>) -> Vec<String> {
-    let errors = Validator::new().validate(&schema(), new, old).err();
+    let errors = Validator::new().validate(&AliyunLogConfig::schema(), new, old).err();
     errors.into_iter().flat_map(|errors| errors.into_vec()).map(|error| error.message).collect()
 }
 
@@ -174,7 +179,69 @@ fn the_published_objects_are_accepted_so_that_their_status_can_say_what_is_wrong
         include_str!("../../../fixtures/k8s/published/crd-error.yaml"),
     ] {
         let object: Value = serde_saphyr::from_str(text).unwrap();
-        assert_eq!(crate::schema::check(&schema(), &object), []);
+        assert_eq!(crate::schema::check(&AliyunLogConfig::schema(), &object), []);
         assert_eq!(refused(&object, None), Vec::<String>::new());
     }
+}
+
+fn pipeline(change: impl FnOnce(&mut Value)) -> Value {
+    let mut object = json!({
+        "apiVersion": "telemetry.alibabacloud.com/v1alpha1", "kind": "ClusterAliyunPipelineConfig",
+        "metadata": {"name": "config"},
+        "spec": {"project": {"name": "project-a"}, "logstores": [{"name": "store", "ttl": 100}],
+            "config": {"inputs": [{"Type": "input_file", "FilePaths": ["/var/log/a.log"]}],
+                "flushers": [{"Type": "flusher_sls", "Logstore": "store"}]}}
+    });
+    change(&mut object);
+    object
+}
+
+fn refused_pipeline(new: &Value, old: Option<&Value>) -> Vec<String> {
+    let schema = ClusterAliyunPipelineConfig::schema();
+    let errors = Validator::new().validate(&schema, new, old).err();
+    errors.into_iter().flat_map(|errors| errors.into_vec()).map(|error| error.message).collect()
+}
+
+#[test]
+fn rules_of_a_pipeline_judge_as_meant() {
+    let good = pipeline(|_| {});
+    assert_eq!(refused_pipeline(&good, Some(&good)), Vec::<String>::new());
+    assert_eq!(crate::schema::check(&ClusterAliyunPipelineConfig::schema(), &good), []);
+    let cold = |object: &mut Value| {
+        object["spec"]["logstores"][0]["hotTtl"] = json!(7);
+        object["spec"]["logstores"][0]["infrequentAccessTTL"] = json!(33);
+    };
+    assert_eq!(refused_pipeline(&pipeline(cold), None), Vec::<String>::new());
+    type Change = fn(&mut Value);
+    let bad: [(&str, Change); 6] = [
+        ("hotTtl must be 0 (off), or at least 7", |object| {
+            object["spec"]["logstores"][0]["hotTtl"] = json!(100)
+        }),
+        ("infrequentAccessTTL must be 0 (off), or at least 30", |object| {
+            object["spec"]["logstores"][0]["infrequentAccessTTL"] = json!(30);
+        }),
+        ("at least 60 days of ttl must remain", |object| {
+            object["spec"]["logstores"][0]["hotTtl"] = json!(7);
+            object["spec"]["logstores"][0]["infrequentAccessTTL"] = json!(34);
+        }),
+        ("can only be charged by function", |object| {
+            object["spec"]["logstores"][0]["queryMode"] = json!("query");
+            object["spec"]["logstores"][0]["meteringMode"] = json!("ChargeByDataIngest");
+        }),
+        ("the config is named by metadata.name", |object| object["spec"]["config"]["name"] = json!("config")),
+        ("project cannot be changed", |object| object["spec"]["project"]["endpoint"] = json!("other:80")),
+    ];
+    for (message, change) in bad {
+        let found = refused_pipeline(&pipeline(change), Some(&good));
+        assert!(
+            matches!(found.as_slice(), [one] if one.starts_with(message) || one.contains(message)),
+            "{found:?}"
+        );
+    }
+    let two = pipeline(|object| {
+        object["spec"]["config"]["inputs"] = json!([{"Type": "input_file"}, {"FilePaths": []}]);
+        object["spec"]["config"]["flushers"] = json!([]);
+    });
+    let found = crate::schema::check(&ClusterAliyunPipelineConfig::schema(), &two);
+    assert_eq!(found.len(), 3, "{found:?}");
 }

@@ -9,7 +9,7 @@ use sls_api::ops::machine_groups::MachineGroup;
 use super::*;
 use crate::apply::{logstore_settings, logtail_config};
 use crate::crd::InputType;
-use crate::desired::{DesiredConfig, DesiredLogstore, Target};
+use crate::desired::{ClassicConfig, DesiredLogstore, Dialect, PipelineDraft, Target};
 
 fn group(name: &str) -> MachineGroupName {
     name.parse().unwrap()
@@ -21,8 +21,11 @@ fn desired(groups: &[&str], detail: Value) -> Desired {
     Desired {
         target: Target { project: "project-a".parse().unwrap(), config: "config".parse().unwrap() },
         endpoint: None,
-        logstore: DesiredLogstore {
+        project_description: None,
+        destination: "store".parse().unwrap(),
+        logstores: vec![DesiredLogstore {
             name: "store".parse().unwrap(),
+            dialect: Dialect::Classic,
             shard_count: Some(3),
             life_cycle_days: None,
             hot_ttl_days: None,
@@ -33,9 +36,15 @@ fn desired(groups: &[&str], detail: Value) -> Desired {
             append_meta: None,
             enable_tracking: None,
             encrypt: None,
-        },
+            index: None,
+        }],
         machine_groups: groups.iter().map(|name| group(name)).collect(),
-        config: DesiredConfig { input_type: InputType::File, input_detail, log_sample: String::new() },
+        exact_groups: false,
+        config: DesiredConfig::Classic(ClassicConfig {
+            input_type: InputType::File,
+            input_detail,
+            log_sample: String::new(),
+        }),
     }
 }
 
@@ -47,19 +56,38 @@ fn simple() -> Value {
 fn take(observed: &mut Observed, step: &Step, desired: &Desired) {
     match step {
         Step::CreateProject => observed.project = true,
-        Step::CreateLogstore => observed.logstore = Some(created(&desired.logstore)),
-        Step::CreateIndex => observed.index = true,
+        Step::CreateLogstore(name) => {
+            let wanted = desired.logstores.iter().find(|wanted| wanted.name == *name).unwrap();
+            observed.logstores.insert(name.clone(), created(wanted));
+        }
+        Step::CreateIndex(name) => {
+            observed.indexed.insert(name.clone());
+        }
         Step::CreateMachineGroup(name) => {
             let created = MachineGroup::user_defined(name.clone(), vec![name.to_string()]);
             observed.machine_groups.insert(name.clone(), created);
         }
-        Step::CreateConfig | Step::UpdateConfig(_) => observed.config = Some(logtail_config(desired)),
+        Step::CreateConfig | Step::UpdateConfig(_) => observed.config = Some(held(desired)),
+        Step::ReplaceConfig => {
+            observed.config = Some(held(desired));
+            observed.bound.clear();
+        }
         Step::Bind(name) => {
             observed.bound.insert(name.clone());
         }
         Step::Unbind(name) => {
             observed.bound.remove(name);
         }
+    }
+}
+
+fn held(desired: &Desired) -> HeldConfig {
+    match &desired.config {
+        DesiredConfig::Classic(config) => HeldConfig::Classic(logtail_config(desired, config)),
+        DesiredConfig::Pipeline(draft) => HeldConfig::Pipeline(PipelineConfig {
+            config_name: desired.target.config.clone(),
+            body: draft.body.clone(),
+        }),
     }
 }
 
@@ -87,8 +115,8 @@ fn an_empty_service_gets_everything_in_order() {
         names(&steps),
         [
             "CreateProject",
-            "CreateLogstore",
-            "CreateIndex",
+            "CreateLogstore store",
+            "CreateIndex store",
             "CreateMachineGroup group-a",
             "CreateMachineGroup group-b",
             "CreateConfig",
@@ -121,7 +149,8 @@ fn a_changed_config_is_updated_and_the_difference_named() {
 fn a_key_that_only_the_service_has_counts_once_per_generation() {
     let desired = desired(&["group-a"], simple());
     let mut observed = complete(&desired);
-    observed.config.as_mut().unwrap().input_detail.insert("serverDefault".into(), json!(1));
+    let Some(HeldConfig::Classic(config)) = &mut observed.config else { panic!("{observed:?}") };
+    config.input_detail.insert("serverDefault".into(), json!(1));
     let first = plan(&desired, &observed, &Memory::default());
     assert_eq!(names(&first), ["UpdateConfig"]);
     let again = Memory { applied_before: true, ..Memory::default() };
@@ -147,8 +176,8 @@ fn only_groups_that_the_operator_bound_are_unbound() {
 fn an_existing_logstore_with_other_settings_is_left_alone_and_told() {
     let mut desired = desired(&["group-a"], simple());
     let observed = complete(&desired);
-    desired.logstore.life_cycle_days = Some(30);
-    desired.logstore.shard_count = Some(2);
+    desired.logstores[0].life_cycle_days = Some(30);
+    desired.logstores[0].shard_count = Some(2);
     assert_eq!(plan(&desired, &observed, &Memory::default()), []);
     let notes = differences(&desired, &observed, &Memory::default());
     assert!(
@@ -168,6 +197,49 @@ fn a_group_that_no_sidecar_can_join_is_told() {
         matches!(notes.as_slice(), [(Stage::MachineGroups, note)] if note.contains("[other-id]")),
         "{notes:?}"
     );
+}
+
+/// A pipeline config that may take the place of another, for the groups and no others.
+fn pipeline(groups: &[&str], body: Value) -> Desired {
+    let draft = PipelineDraft { body: body.as_object().unwrap().clone(), replaces_classic: true };
+    Desired { exact_groups: true, config: DesiredConfig::Pipeline(draft), ..desired(groups, simple()) }
+}
+
+#[test]
+fn a_pipeline_takes_the_place_of_a_classic_config_and_is_bound_anew() {
+    let mut observed = complete(&desired(&["group-a"], simple()));
+    let wanted = pipeline(&["group-a"], json!({"inputs": [{"Type": "input_file"}]}));
+    let steps = plan(&wanted, &observed, &Memory::default());
+    assert_eq!(names(&steps), ["ReplaceConfig", "BindMachineGroup group-a"]);
+    for step in steps {
+        take(&mut observed, &step, &wanted);
+    }
+    assert_eq!(plan(&wanted, &observed, &Memory::default()), []);
+}
+
+#[test]
+fn groups_of_a_pipeline_are_exactly_those_it_lists() {
+    let wanted = pipeline(&["group-a"], json!({"inputs": [{"Type": "input_file"}]}));
+    let mut observed = complete(&wanted);
+    observed.bound.insert(group("group-foreign"));
+    let memory = Memory::default();
+    assert_eq!(names(&plan(&wanted, &observed, &memory)), ["UnbindMachineGroup group-foreign"]);
+    assert_eq!(differences(&wanted, &observed, &memory), []);
+}
+
+#[test]
+fn the_service_may_add_defaults_to_a_pipeline_and_its_times() {
+    let wanted = pipeline(&["group-a"], json!({"inputs": [{"Type": "input_file"}]}));
+    let mut observed = complete(&wanted);
+    let Some(HeldConfig::Pipeline(config)) = &mut observed.config else { panic!("{observed:?}") };
+    config.body =
+        json!({"inputs": [{"Type": "input_file", "MaxDirSearchDepth": 0}], "createTime": 1, "global": {}})
+            .as_object()
+            .unwrap()
+            .clone();
+    assert_eq!(plan(&wanted, &observed, &Memory::default()), []);
+    let changed = pipeline(&["group-a"], json!({"inputs": [{"Type": "input_file"}, {"Type": "input_file"}]}));
+    assert_eq!(names(&plan(&changed, &observed, &Memory::default())), ["UpdateConfig"]);
 }
 
 fn detail() -> impl Strategy<Value = Value> {
@@ -218,8 +290,8 @@ proptest! {
         let desired = desired(&wanted.0, wanted.1);
         let mut observed = complete(&old);
         if parts[0] { observed.config = None; observed.bound.clear(); }
-        if parts[1] { observed.index = false; }
-        if parts[2] { observed.logstore = None; observed.index = false; }
+        if parts[1] { observed.indexed.clear(); }
+        if parts[2] { observed.logstores.clear(); observed.indexed.clear(); }
         if parts[3] { observed = Observed::default(); }
         observed.machine_groups.retain(|name, _| desired.machine_groups.contains(name));
 

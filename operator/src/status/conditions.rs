@@ -97,7 +97,7 @@ impl Conditions {
                 let message = format!(
                     "{} is applied: logs go to Logstore {}, machine groups: {}",
                     desired.target,
-                    desired.logstore.name,
+                    desired.destination,
                     groups.join(", ")
                 );
                 self.set("Ready", TRUE, "Synced", &message);

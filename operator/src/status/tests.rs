@@ -47,8 +47,12 @@ fn created() -> Progress {
 fn unchanged() -> Progress {
     let desired = valid().desired;
     let memory = Memory { bound_by_us: desired.machine_groups.clone(), applied_before: true };
-    let observed =
-        Observed { project: true, index: true, bound: desired.machine_groups.clone(), ..Observed::default() };
+    let observed = Observed {
+        project: true,
+        indexed: [desired.destination.clone()].into(),
+        bound: desired.machine_groups.clone(),
+        ..Observed::default()
+    };
     Progress::new(desired, &memory, Ok(observed), Applied::default(), Vec::new())
 }
 

@@ -36,7 +36,7 @@ pub enum SpecProblem {
     #[error("a Logstore of mode query is charged by function only: remove it or set ChargeByFunction")]
     QueryMetering,
     #[error("{}", foreign_account(uid, own.as_deref()))]
-    ForeignAccount { uid: String, own: Option<String> },
+    ForeignAccount { field: &'static str, uid: String, own: Option<String> },
     #[error("{bytes} bytes long, it must be less than 1500: shorten the sample")]
     SampleTooLong { bytes: usize },
     #[error("missing, inputType {input_type} needs it")]
@@ -48,6 +48,9 @@ pub enum SpecProblem {
     ContainerOutput { index: usize, input: String },
     #[error("{}", .0.message)]
     InputDetail(Problem),
+    /// Of a ClusterAliyunPipelineConfig.
+    #[error("{message}")]
+    Pipeline { field: String, message: String },
 }
 
 impl SpecProblem {
@@ -62,7 +65,8 @@ impl SpecProblem {
             Self::ShardsExceedSplit { .. } => "spec.shardCount".into(),
             Self::HotTtlTooLong { .. } => "spec.logstoreHotTTL".into(),
             Self::QueryMetering => "spec.logstoreMeteringMode".into(),
-            Self::ForeignAccount { .. } => "spec.uid".into(),
+            Self::ForeignAccount { field, .. } => (*field).into(),
+            Self::Pipeline { field, .. } => field.clone(),
             Self::SampleTooLong { .. } => "spec.logtailConfig.logSample".into(),
             Self::MissingKey { key, .. } => format!("{INPUT_DETAIL}.{key}"),
             Self::ContainerOutput { index, .. } => format!("{INPUT_DETAIL}.plugin.inputs[{index}]"),
@@ -98,6 +102,12 @@ pub enum Warning {
     TagsNotSent,
     #[error("{}", .0.message)]
     InputDetail(Problem),
+    /// In a ClusterAliyunPipelineConfig.
+    #[error("the Logstore {logstore:?} is not among spec.logstores: if it does not exist, logs wait for it")]
+    LogstoreNotListed { logstore: String },
+    /// In a ClusterAliyunPipelineConfig.
+    #[error("recorded only: it is not sent to Log Service")]
+    NotSent { field: String },
 }
 
 impl Warning {
@@ -109,6 +119,8 @@ impl Warning {
             Self::MeteringNotSent => "spec.logstoreMeteringMode".into(),
             Self::TagsNotSent => "spec.configTags".into(),
             Self::InputDetail(problem) => format!("{INPUT_DETAIL}.{}", problem.field),
+            Self::LogstoreNotListed { .. } => "spec.config.flushers[0].Logstore".into(),
+            Self::NotSent { field } => field.clone(),
         }
     }
 
@@ -120,6 +132,8 @@ impl Warning {
             Self::MeteringNotSent => "MeteringNotSent",
             Self::TagsNotSent => "TagsNotSent",
             Self::InputDetail(_) => "InputDetail",
+            Self::LogstoreNotListed { .. } => "LogstoreNotListed",
+            Self::NotSent { .. } => "NotSent",
         }
     }
 }

@@ -30,6 +30,11 @@ fn check(change: impl FnOnce(&mut Value), expected: Expect) {
     expected.assert_eq(&lines(&object(change), &Defaults::default()));
 }
 
+fn classic(desired: &Desired) -> &ClassicConfig {
+    let DesiredConfig::Classic(config) = &desired.config else { panic!("{desired:?}") };
+    config
+}
+
 #[test]
 fn an_ordinary_object_has_no_problems() {
     check(|_| {}, expect![""]);
@@ -109,7 +114,7 @@ fn legacy_nulls_and_empty_strings_mean_not_set() {
     let desired = validate(&cr, &defaults).unwrap().desired;
     assert_eq!(desired.target.project.as_str(), "default-project");
     assert_eq!(desired.machine_groups.iter().map(ToString::to_string).collect::<Vec<_>>(), ["default-group"]);
-    assert_eq!(desired.config.input_detail.get("regex"), Some(&json!("(.*)")));
+    assert_eq!(classic(&desired).input_detail.get("regex"), Some(&json!("(.*)")));
 }
 
 #[test]
@@ -166,7 +171,7 @@ fn differing_names_products_and_tags_are_warnings() {
 fn a_retention_of_ten_years_and_more_is_for_ever() {
     let life_cycle = |days: i32| {
         let cr = object(|object| object["spec"]["lifeCycle"] = json!(days));
-        validate(&cr, &Defaults::default()).unwrap().desired.logstore.life_cycle_days
+        validate(&cr, &Defaults::default()).unwrap().desired.logstores[0].life_cycle_days
     };
     assert_eq!(life_cycle(3649), Some(3649));
     assert_eq!(life_cycle(7300), Some(LIFE_CYCLE_DAYS_FOREVER));
@@ -185,7 +190,7 @@ fn the_published_error_config_is_completed_to_simple_mode() {
         serde_saphyr::from_str(include_str!("../../../fixtures/k8s/published/crd-error.yaml")).unwrap();
     let valid = validate(&cr, &Defaults::default()).unwrap();
     assert_eq!(valid.warnings, []);
-    let detail = valid.desired.config.input_detail;
+    let detail = classic(&valid.desired).input_detail.clone();
     assert_eq!(detail.get("regex"), Some(&json!("(.*)")));
     assert_eq!(detail.get("key"), Some(&json!(["content"])));
     assert_eq!(detail.get("dockerFile"), Some(&json!(false)));

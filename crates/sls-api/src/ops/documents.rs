@@ -10,6 +10,7 @@ mod calls;
 mod jobs;
 mod logging;
 mod logstore;
+mod pipelines;
 mod project;
 pub mod stored_as;
 
@@ -21,6 +22,10 @@ use crate::operation::{Endpoint, Fidelity, Scope, Source, Tier};
 pub use account::{BUILT_IN_RESOURCES, BUILT_IN_TOPOSTORES};
 pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
 pub use logging::{CreateLogging, GetLogging, Logging, LoggingDetail};
+pub use pipelines::{
+    CreateLogtailPipelineConfig, DeleteLogtailPipelineConfig, GetLogtailPipelineConfig, InPipelineConfig,
+    PipelineConfig, UpdateLogtailPipelineConfig,
+};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]
