@@ -1,8 +1,10 @@
-//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `inject`. Called by `main.rs`, and by programs that contain the
+//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `env-config`,
+//! `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
 mod convert;
 pub(crate) mod crd;
+mod env_config;
 mod export;
 mod files;
 mod inject;
@@ -62,6 +64,12 @@ enum Command {
     /// AliyunLogConfig. Exit code 0: all were converted, 1: some cannot be, as stderr says, 2: a file cannot be read.
     #[command(next_line_help = true)]
     Convert(convert::Args),
+    /// Write the configs that workloads in files ask for by variables `aliyun_logs_…` as AliyunLogConfigs.
+    ///
+    /// They are for sidecars: files are read from a shared volume, and what containers print cannot be collected.
+    /// Exit code 0: all were written, 1: a variable cannot be used, or none was found, 2: a file cannot be read.
+    #[command(next_line_help = true)]
+    EnvConfig(env_config::Args),
     /// Put the collector beside the containers of workloads in files, without a cluster.
     ///
     /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
@@ -89,6 +97,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::main(*args),
         Command::Export(args) => export::main(*args),
         Command::Convert(args) => convert::main(&args),
+        Command::EnvConfig(args) => env_config::main(&args),
         Command::Inject(args) => inject::main(&args),
     }
 }

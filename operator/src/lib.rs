@@ -27,6 +27,7 @@ mod convert;
 mod delete;
 mod desired;
 mod diff;
+mod env_form;
 mod export;
 mod failure;
 mod notices;

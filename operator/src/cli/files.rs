@@ -58,6 +58,15 @@ fn read(path: &Path) -> Result<String, FileError> {
     Ok(text)
 }
 
+/// The objects of a document, which may be a list of them.
+pub(super) fn objects_mut(document: &mut Value) -> Vec<&mut Value> {
+    let is_list = kind_of(document).is_some_and(|kind| kind.ends_with("List"));
+    if is_list && document.get("items").is_some_and(Value::is_array) {
+        return document.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten().collect();
+    }
+    vec![document]
+}
+
 pub(super) fn kind_of(document: &Value) -> Option<&str> {
     document.get("kind").and_then(Value::as_str)
 }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 use sls_api::names::MachineGroupName;
 
-use super::files::{self, FileError, ObjectForm, kind_of, print_objects};
+use super::files::{self, FileError, ObjectForm, kind_of, objects_mut, print_objects};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::AliyunLogConfig;
 use crate::inject::{self, Form, Profile, Workload};
@@ -194,14 +194,6 @@ fn objects(document: &Value) -> Vec<&Value> {
         Some(items) if kind_of(document).is_some_and(|kind| kind.ends_with("List")) => items.iter().collect(),
         _ => vec![document],
     }
-}
-
-fn objects_mut(document: &mut Value) -> Vec<&mut Value> {
-    let is_list = kind_of(document).is_some_and(|kind| kind.ends_with("List"));
-    if is_list && document.get("items").is_some_and(Value::is_array) {
-        return document.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten().collect();
-    }
-    vec![document]
 }
 
 fn read_config(document: &Value, namespace: Option<&str>) -> Result<AliyunLogConfig, String> {

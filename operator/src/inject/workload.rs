@@ -53,6 +53,20 @@ impl<'a> Workload<'a> {
         &self.namespace
     }
 
+    /// Variables with a value of the containers, one list for each; those taken from elsewhere are left out.
+    pub fn environments(&self) -> Vec<Vec<(&str, &str)>> {
+        let containers = self.spec().and_then(|spec| spec.get("containers")).and_then(Value::as_array);
+        containers
+            .into_iter()
+            .flatten()
+            .map(|container| {
+                let all = container.get("env").and_then(Value::as_array).into_iter().flatten();
+                all.filter_map(|one| Some((one.get("name")?.as_str()?, one.get("value")?.as_str()?)))
+                    .collect()
+            })
+            .collect()
+    }
+
     /// Whether its pods end when their work is done.
     pub(super) fn is_job(&self) -> bool {
         matches!(self.kind.as_str(), "Job" | "CronJob")

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn parts_stay_as_they_were_written() {
-        let text = r#"{"configName":"pipe","inputs":[{"Type":"input_file","FilePaths":["/a"]}],"createTime":7}"#;
+        let text =
+            r#"{"configName":"pipe","inputs":[{"Type":"input_file","FilePaths":["/a"]}],"createTime":7}"#;
         let config: PipelineConfig = serde_json::from_str(text).unwrap();
         assert_eq!(config.body.keys().collect::<Vec<_>>(), ["inputs", "createTime"]);
         assert_eq!(serde_json::to_string(&config).unwrap(), text);
