@@ -127,6 +127,7 @@ mod tests {
             message: String::new(),
             request_id: String::new(),
             server_time: Some(7),
+            retry_after: None,
         };
         assert_eq!(judge(&error), expected, "{status} {code}");
     }

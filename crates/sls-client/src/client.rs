@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-    header::{ACCEPT_ENCODING, CONTENT_LENGTH, DATE, HOST, PROXY_AUTHORIZATION, USER_AGENT},
+    header::{ACCEPT_ENCODING, CONTENT_LENGTH, DATE, HOST, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -319,7 +319,13 @@ fn api_error(operation: &'static str, status: StatusCode, answer: &Payload) -> C
         message,
         request_id: answer.header(header::REQUEST_ID).unwrap_or_default().to_owned(),
         server_time: server_time(&answer.headers),
+        retry_after: retry_after(&answer.headers),
     }
+}
+
+/// `Retry-After` in seconds; the form with a date is not used by the service and says nothing here.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// `x-log-time`, else `Date`. Source: LoongCollector's clock correction.

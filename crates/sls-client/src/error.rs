@@ -25,6 +25,8 @@ pub enum ClientError {
         request_id: String,
         /// The server's clock, Unix seconds, when it told.
         server_time: Option<i64>,
+        /// How long it asked to be left alone (`Retry-After`), when it did.
+        retry_after: Option<Duration>,
     },
     /// The server was not reached, or the connection broke.
     #[error("{operation}: cannot reach {endpoint}: {}", root(.source.as_ref()))]
@@ -201,6 +203,7 @@ mod tests {
             message: "logstore x does not exist".into(),
             request_id: "ABC".into(),
             server_time: None,
+            retry_after: None,
         };
         assert_eq!(
             e.to_string(),
