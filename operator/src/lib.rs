@@ -7,6 +7,7 @@
 //! collector beside the containers of a workload.
 
 pub mod cli;
+pub mod cluster;
 pub mod controller;
 pub mod crd;
 pub mod credentials;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
+use crate::cluster::{self, ClusterId, ClusterIdError};
 use crate::controller::{self, Settings};
 use crate::credentials::{CredentialsError, Source};
 use crate::http::{self, Readiness};
@@ -49,6 +50,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     defaults: DefaultsArgs,
+
+    /// Without --cluster-id: make one of the uid of namespace kube-system, "custom-" and 12 digits; needs the right
+    /// to get that namespace
+    #[arg(long, env = "ALICLOUD_LOG_DETECT_CLUSTER_ID", conflicts_with = "cluster_id")]
+    detect_cluster_id: bool,
 
     /// How often every object is compared with Log Service although nothing changed, for example 5m or
     /// 30s
@@ -107,6 +113,11 @@ pub(super) struct DefaultsArgs {
     #[arg(long, value_name = "GROUP", env = "ALICLOUD_LOG_MACHINE_GROUP")]
     default_machine_group: Option<sls_api::names::MachineGroupName>,
 
+    /// Id of the cluster, as in the vendor's documents. Without --default-project objects that name none get
+    /// the project k8s-log-ID, without --default-machine-group objects that list none get k8s-group-ID
+    #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_CLUSTER_ID")]
+    cluster_id: Option<ClusterId>,
+
     /// Alibaba Cloud account to which the credentials belong; objects may name it as uid
     #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_ACCOUNT_ID")]
     account_id: Option<String>,
@@ -114,9 +125,12 @@ pub(super) struct DefaultsArgs {
 
 impl From<DefaultsArgs> for Defaults {
     fn from(args: DefaultsArgs) -> Self {
+        let cluster = args.cluster_id.as_ref();
         Self {
-            project: args.default_project,
-            machine_group: args.default_machine_group,
+            project: args.default_project.or_else(|| cluster.map(|id| id.project().clone())),
+            machine_group: args
+                .default_machine_group
+                .or_else(|| cluster.map(|id| id.machine_group().clone())),
             account_id: args.account_id,
         }
     }
@@ -137,6 +151,8 @@ enum StartError {
     Sls(#[from] SlsError),
     #[error(transparent)]
     Kubernetes(#[from] KubernetesError),
+    #[error(transparent)]
+    ClusterId(#[from] ClusterIdError),
     #[error("--listen {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("signals cannot be caught: {0}")]
@@ -176,9 +192,15 @@ async fn run(args: Args) -> Result<(), StartError> {
         tokio::spawn(http::serve(listener, readiness.clone(), Arc::clone(&metrics), stop));
     }
     tracing::info!(cluster, endpoint, "starting");
+    let mut defaults = args.defaults;
+    if args.detect_cluster_id {
+        let id = cluster::of_cluster(kube.clone()).await?;
+        tracing::info!(cluster_id = %id, "found the cluster's id");
+        defaults.cluster_id = Some(id);
+    }
     let settings = Settings {
         namespace: args.namespace,
-        defaults: args.defaults.into(),
+        defaults: defaults.into(),
         waits: Waits { resync: args.resync, connect_backoff_cap: args.connect_backoff_max },
         instance: std::env::var("POD_NAME").ok(),
     };

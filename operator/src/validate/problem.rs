@@ -12,7 +12,7 @@ pub enum SpecProblem {
     #[error("{source}")]
     Name { field: String, source: InvalidName },
     #[error(
-        "not set, and the operator has no default project: set it, or start the operator with --default-project"
+        "not set, and the operator has no default project: set it, or start the operator with --default-project or --cluster-id"
     )]
     NoProject,
     #[error(
@@ -20,7 +20,7 @@ pub enum SpecProblem {
     )]
     NoConfigName { object: String },
     #[error(
-        "empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group"
+        "empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group or --cluster-id"
     )]
     NoMachineGroup,
     #[error("{count} groups are listed, at most {max} are allowed: split the object in two")]

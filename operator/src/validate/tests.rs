@@ -125,8 +125,8 @@ fn what_is_not_set_and_has_no_default_is_told_with_both_remedies() {
             object["spec"]["machineGroups"] = json!([]);
         },
         expect![[r#"
-            spec.project: not set, and the operator has no default project: set it, or start the operator with --default-project
-            spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group
+            spec.project: not set, and the operator has no default project: set it, or start the operator with --default-project or --cluster-id
+            spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group or --cluster-id
         "#]],
     );
 }

@@ -79,7 +79,7 @@ spec:
               spec.lifecycle: unknown field, it would be dropped; did you mean lifeCycle?
             /objects.yaml: default/breaks-a-rule: 3 problems
               spec.logtailConfig.inputDetail: logPath must be an absolute directory, for example /var/log/nginx
-              spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group
+              spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group or --cluster-id
               spec.logtailConfig.inputDetail.logPath: "var/log" is not absolute: write the directory from / on
             /objects.yaml: other/again: 1 problem
               spec.logtailConfig.configName: config breaks-a-rule in project project-a is claimed by another object of these files, breaks-a-rule; use another name
