@@ -144,6 +144,15 @@ check "one watched namespace has a binding" object watched RoleBinding.sls-opera
 check "one watched namespace gives no right elsewhere" no_object watched ClusterRole.sls-operator
 check "one watched namespace is told the operator" has watched "- --namespace=team-a"
 
+check "operators that share the work render" rendered several --set operator.replicas=2
+check "operators that share the work are as many as asked for" has several "replicas: 2"
+check "a cluster's id renders" rendered cluster --set operator.clusterId=c0ffee
+check "a cluster's id reaches the operator" has cluster "- --cluster-id=c0ffee"
+check "a cluster's id needs no further right" no_object cluster ClusterRole.sls-operator-cluster-id
+check "a cluster's id that is to be found renders" rendered detected --set operator.clusterId=auto
+check "a cluster's id that is to be found is asked for" has detected "- --detect-cluster-id"
+check "a cluster's id that is to be found may be seen" object detected ClusterRole.sls-operator-cluster-id
+
 check "an emulator without storage renders" rendered volatile --set mockSls.storage.persistent=false
 check "an emulator without storage claims none" no_object volatile PersistentVolumeClaim.mock-sls
 check "an emulator without storage needs no root" has_not volatile "runAsUser: 0"

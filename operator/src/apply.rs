@@ -18,13 +18,12 @@ use sls_api::ops::machine_groups::{
 use sls_api::ops::projects::{CreateProject, NewProject};
 use sls_api::ops::{InConfig, InLogstore, InMachineGroupConfig};
 use sls_api::{Json, NoPath};
-use sls_client::ClientError;
 
 use crate::crd::{InputType, LogstoreMode, TelemetryType};
 use crate::desired::{ClassicConfig, Desired, DesiredConfig, DesiredLogstore, SHARD_COUNT_DEFAULT};
 use crate::failure::{Failure, is_already_exist, is_not_exist};
 use crate::plan::Step;
-use crate::sls::Sls;
+use crate::sls::{CallError, Sls};
 
 /// Description of projects that the operator creates.
 const PROJECT_DESCRIPTION: &str = "created for an AliyunLogConfig";
@@ -69,7 +68,7 @@ pub async fn apply(sls: &Sls, desired: &Desired, steps: Vec<Step>) -> Applied {
     applied
 }
 
-async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), ClientError> {
+async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), CallError> {
     let config = || desired.target.config.clone();
     match step {
         Step::CreateProject => {
@@ -112,7 +111,7 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), ClientErro
     }
 }
 
-async fn create_config(sls: &Sls, desired: &Desired) -> Result<(), ClientError> {
+async fn create_config(sls: &Sls, desired: &Desired) -> Result<(), CallError> {
     match &desired.config {
         DesiredConfig::Classic(config) => {
             sls.call::<CreateConfig>(&NoPath {}, &Json(logtail_config(desired, config))).await
@@ -125,7 +124,7 @@ async fn create_config(sls: &Sls, desired: &Desired) -> Result<(), ClientError> 
     }
 }
 
-async fn update_config(sls: &Sls, desired: &Desired) -> Result<(), ClientError> {
+async fn update_config(sls: &Sls, desired: &Desired) -> Result<(), CallError> {
     let name = desired.target.config.clone();
     match &desired.config {
         DesiredConfig::Classic(config) => {

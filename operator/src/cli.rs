@@ -8,6 +8,7 @@ mod env_config;
 mod export;
 mod files;
 mod inject;
+mod leader;
 mod plan;
 mod run;
 mod validate;

@@ -6,30 +6,32 @@ mod memory;
 pub mod reconcile;
 mod release;
 mod trigger;
+mod wake;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{self, ReconcileReason, ReconcileRequest, applier};
+use kube::runtime::controller::{self, applier};
 use kube::runtime::reflector::{self, reflector};
 use kube::runtime::{WatchStreamExt, watcher};
 
 use crate::crd::AliyunLogConfig;
-use crate::failure::Class;
 use crate::http::Readiness;
+use crate::leader::{self, Leadership, Lost};
 use crate::metrics::Metrics;
 use crate::notices::Publisher;
 use crate::retry::Waits;
 use crate::sls::Clients;
 use crate::text::innermost;
 use crate::validate::Defaults;
-use memory::Memories;
+use memory::{Cause, Memories};
 use reconcile::{Context, error_policy, reconcile};
+use wake::Waker;
 
 /// An object that may be of the wrong shape: one such object must not stop the watch.
 pub type Guarded = DeserializeGuard<AliyunLogConfig>;
@@ -57,9 +59,15 @@ pub struct Settings {
     pub waits: Waits,
     /// Name under which events are published, for example the operator's Pod.
     pub instance: Option<String>,
+    /// The Lease to hold while working; `None` works at once, beside nobody. The fence of the clients must be shut
+    /// then.
+    pub leader: Option<leader::Settings>,
 }
 
 /// Runs until `shutdown`. Nothing that happens in Kubernetes or Log Service ends it.
+///
+/// # Errors
+/// The Lease is lost: another operator works now. The process must end, since it may have begun things.
 pub async fn run(
     kube: Client,
     clients: Clients,
@@ -67,7 +75,7 @@ pub async fn run(
     metrics: Arc<Metrics>,
     readiness: Readiness,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) {
+) -> Result<(), Lost> {
     let shutdown = shutdown.shared();
     let objects: Api<AliyunLogConfig> = match &settings.namespace {
         Some(namespace) => Api::namespaced(kube.clone(), namespace),
@@ -75,18 +83,30 @@ pub async fn run(
     };
     tokio::select! {
         () = wait_for_crd(&objects) => {}
-        () = shutdown.clone() => return,
+        () = shutdown.clone() => return Ok(()),
     }
 
     let guarded: Api<Guarded> = match &settings.namespace {
         Some(namespace) => Api::namespaced(kube.clone(), namespace),
         None => Api::all(kube.clone()),
     };
+    let mut leadership = settings
+        .leader
+        .clone()
+        .map(|leader| Leadership::new(kube.clone(), leader, clients.fence().clone(), Arc::clone(&metrics)));
+    match &mut leadership {
+        Some(leadership) => tokio::select! {
+            () = leadership.acquire() => {}
+            () = stand_by(guarded.clone(), &readiness, &metrics) => {}
+            () = shutdown.clone() => return Ok(()),
+        },
+        None => metrics.leads(true),
+    }
     let (store, writer) = reflector::store::<Guarded>();
     let memories = Arc::new(Memories::default());
-    let (waker, wakes) = wake_channel(Arc::clone(&memories));
+    let (waker, wakes) = wake::channel();
     let context = Arc::new(Context {
-        publisher: Publisher::new(kube.clone(), settings.instance),
+        publisher: Publisher::new(kube.clone(), settings.instance, Arc::clone(&metrics)),
         kube,
         clients,
         defaults: settings.defaults.clone(),
@@ -94,7 +114,6 @@ pub async fn run(
         store: store.clone(),
         memories: Arc::clone(&memories),
         metrics: Arc::clone(&metrics),
-        waker,
     });
 
     let watch_metrics = Arc::clone(&metrics);
@@ -136,12 +155,41 @@ pub async fn run(
         tokio::time::sleep(FINISH_MAX).await;
         tracing::warn!("gave up on looks that did not finish within {} s", FINISH_MAX.as_secs());
     };
+    let lost = async {
+        match &mut leadership {
+            Some(leadership) => leadership.keep().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = looks => {}
         () = announce => {}
-        () = watch_credentials(&context) => {}
+        () = watch_credentials(&context, &waker) => {}
+        () = wake::when_endpoints_answer(&context, &waker) => {}
         () = finish => {}
+        lost = lost => return Err(lost),
     }
+    // Only now: nothing is under way any more.
+    if let Some(leadership) = &mut leadership {
+        leadership.release().await;
+    }
+    Ok(())
+}
+
+/// Watches as the leader does, so that what would keep this operator from working shows before it must. Never returns.
+async fn stand_by(objects: Api<Guarded>, readiness: &Readiness, metrics: &Metrics) {
+    let mut events = std::pin::pin!(watcher(objects, watcher::Config::default()).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::InitDone) => readiness.set(),
+            Ok(_) => {}
+            Err(error) => {
+                metrics.watch_failed();
+                tracing::warn!(%error, "the watch on AliyunLogConfigs failed, it is established again");
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Something that the queue of looks could not do; the objects themselves tell what concerns them.
@@ -150,6 +198,8 @@ fn report(error: &controller::Error<reconcile::Error, watcher::Error>) {
         // The object was deleted while it waited for its turn.
         controller::Error::ObjectNotFound(_) => {}
         controller::Error::ReconcilerFailed(reconcile::Error::NotDeleted { .. }, _) => {}
+        // It ends in a moment, and says so.
+        controller::Error::ReconcilerFailed(reconcile::Error::NotLeading, _) => {}
         controller::Error::ReconcilerFailed(error, object) => {
             tracing::warn!(%error, object = %object, "look failed, it is tried again");
         }
@@ -188,15 +238,15 @@ async fn wait_for_crd(objects: &Api<AliyunLogConfig>) {
 }
 
 /// Reads the credentials now and then; new ones get every object that waits for them another look.
-async fn watch_credentials(context: &Context) {
+async fn watch_credentials(context: &Context, waker: &Waker) {
     let mut told = String::new();
     loop {
         tokio::time::sleep(CREDENTIALS_CHECK).await;
         match context.clients.reload_credentials() {
             Ok(true) => {
                 tracing::info!("credentials have changed");
-                context.waker.wake(Class::Auth);
                 told.clear();
+                wake::all(context, waker, &Cause::Credentials).await;
             }
             Ok(false) => told.clear(),
             Err(error) if error.to_string() != told => {
@@ -206,35 +256,4 @@ async fn watch_credentials(context: &Context) {
             Err(_) => {}
         }
     }
-}
-
-/// Asks for a look at all objects that wait because of one cause.
-pub struct Waker {
-    sender: tokio::sync::mpsc::Sender<Class>,
-}
-
-impl Waker {
-    /// The cause has passed. Never waits: when the channel is full, as many wakes are on their way.
-    pub fn wake(&self, class: Class) {
-        let _ = self.sender.try_send(class);
-    }
-}
-
-/// Wakes that may be on their way at the same time; each takes all objects that wait.
-const WAKES_MAX: usize = 8;
-
-fn wake_channel(
-    memories: Arc<Memories>,
-) -> (Waker, impl Stream<Item = Result<ReconcileRequest<Guarded>, watcher::Error>> + Send) {
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Class>(WAKES_MAX);
-    let classes = stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|class| (class, receiver))
-    });
-    let requests = classes.flat_map(move |class| {
-        let reason = || ReconcileReason::Custom { reason: format!("{} has passed", class.name()) };
-        let wanted = memories.wake(class);
-        let requests = wanted.into_iter().map(|obj_ref| Ok(ReconcileRequest { obj_ref, reason: reason() }));
-        stream::iter(requests.collect::<Vec<_>>())
-    });
-    (Waker { sender }, requests)
 }

@@ -7,12 +7,11 @@ use sls_api::names::MachineGroupName;
 use sls_api::ops::logtail_configs::DeleteConfig;
 use sls_api::ops::machine_groups::RemoveConfigFromMachineGroup;
 use sls_api::ops::{InConfig, InMachineGroupConfig};
-use sls_client::ClientError;
 
 use crate::desired::Target;
 use crate::failure::{Failure, is_not_exist};
 use crate::observe::bound_groups;
-use crate::sls::Sls;
+use crate::sls::{CallError, Sls};
 
 /// What a deletion changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub async fn delete(sls: &Sls, target: &Target) -> Result<Deleted, Failure> {
     Ok(deleted)
 }
 
-fn existed(step: &'static str, reply: Result<(), ClientError>) -> Result<bool, Failure> {
+fn existed(step: &'static str, reply: Result<(), CallError>) -> Result<bool, Failure> {
     match reply {
         Ok(()) => Ok(true),
         Err(error) if is_not_exist(&error) => Ok(false),

@@ -1,11 +1,13 @@
 //! A step that failed: what Log Service or the network said, and how soon it makes sense to try again.
 //! Made by `observe`, `apply` and `delete`; told by `status`.
 
+use std::time::Duration;
+
 use sls_api::error::code;
 use sls_client::{ClientError, Retry};
 
 use crate::desired::Target;
-use crate::sls::SlsError;
+use crate::sls::{CallError, SlsError};
 
 /// Code of a failure without an answer from Log Service; also the reason of condition Ready.
 pub const BACKEND_UNAVAILABLE: &str = "BackendUnavailable";
@@ -29,6 +31,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// Request id of the answer, if there was one.
     pub request_id: Option<String>,
+    /// How long the service asked to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// When to try again after a failure.
@@ -42,6 +46,8 @@ pub enum Class {
     NotYet,
     /// No answer: soon, with a low bound, so that a restarted backend is noticed within seconds.
     Unreachable,
+    /// Others got no answer, so nothing was sent: when the service answers, or after a long while.
+    Held,
     /// Log Service is overloaded or broken: later and later.
     Busy,
 }
@@ -54,6 +60,7 @@ impl Class {
             Self::Auth => "auth",
             Self::NotYet => "not_yet",
             Self::Unreachable => "unreachable",
+            Self::Held => "held",
             Self::Busy => "busy",
         }
     }
@@ -61,16 +68,19 @@ impl Class {
 
 impl Failure {
     /// Judges an error of `step`.
-    pub fn new(step: &'static str, error: &ClientError) -> Self {
+    pub fn new(step: &'static str, error: &CallError) -> Self {
         let class = class(error);
         match error {
-            ClientError::Api { status, code, message, request_id, .. } => Self {
+            CallError::Client(ClientError::Api {
+                status, code, message, request_id, retry_after, ..
+            }) => Self {
                 step,
                 class,
                 code: reason(code),
                 message: format!("{message}{}", remedy(class)),
                 http_status: Some(*status),
                 request_id: Some(request_id.clone()).filter(|id| !id.is_empty()),
+                retry_after: *retry_after,
             },
             _ => Self {
                 step,
@@ -79,12 +89,13 @@ impl Failure {
                 message: format!("{error}{}", remedy(class)),
                 http_status: None,
                 request_id: None,
+                retry_after: None,
             },
         }
     }
 
     /// Something that cannot be created because it exists, and cannot be seen either.
-    pub fn invisible(step: &'static str, error: &ClientError) -> Self {
+    pub fn invisible(step: &'static str, error: &CallError) -> Self {
         let mut failure = Self::new(step, error);
         failure.class = Class::Busy;
         failure.message.push_str(if is_config_exists(error) {
@@ -107,6 +118,7 @@ impl Failure {
             message,
             http_status: Some(EXISTS_STATUS),
             request_id: None,
+            retry_after: None,
         }
     }
 
@@ -118,7 +130,8 @@ impl Failure {
             SlsError::Client { .. } => (Class::Auth, "CredentialsUnusable"),
         };
         let message = format!("{error}{}", remedy(class));
-        Self { step: "Connect", class, code: code.to_owned(), message, http_status: None, request_id: None }
+        let code = code.to_owned();
+        Self { step: "Connect", class, code, message, http_status: None, request_id: None, retry_after: None }
     }
 
     /// `status.statusCode` of this failure.
@@ -127,14 +140,21 @@ impl Failure {
     }
 }
 
-fn class(error: &ClientError) -> Class {
-    match error {
-        ClientError::Api { .. } => {}
-        ClientError::Transport { .. } | ClientError::Timeout { .. } => return Class::Unreachable,
+fn class(error: &CallError) -> Class {
+    let error = match error {
+        CallError::Client(error @ ClientError::Api { .. }) => error,
+        CallError::Client(ClientError::Transport { .. } | ClientError::Timeout { .. }) => {
+            return Class::Unreachable;
+        }
+        CallError::Shut { .. } | CallError::NotLeading { .. } => return Class::Held,
         // The answer cannot be used; a proxy in between may be the reason and may go away.
-        _ => return Class::Busy,
-    }
+        CallError::Client(_) => return Class::Busy,
+    };
     match error.class() {
+        // Whatever the code: who is forbidden something must be allowed it by somebody.
+        Retry::Never if matches!(error, ClientError::Api { status: 403, .. }) => Class::Auth,
+        // Nothing is wrong with the object, and room may be made elsewhere.
+        Retry::Never if error.code().is_some_and(|code| code.ends_with("QuotaExceed")) => Class::Busy,
         Retry::Never => Class::Spec,
         Retry::Auth => Class::Auth,
         Retry::NotExist => Class::NotYet,
@@ -142,18 +162,31 @@ fn class(error: &ClientError) -> Class {
     }
 }
 
+/// The answer of the service, if it was an error.
+fn answer(error: &CallError) -> Option<(&ClientError, &str)> {
+    match error {
+        CallError::Client(error @ ClientError::Api { code, .. }) => Some((error, code)),
+        _ => None,
+    }
+}
+
 /// Whether the service says that what is asked for does not exist.
-pub fn is_not_exist(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api { .. }) && error.class() == Retry::NotExist
+pub fn is_not_exist(error: &CallError) -> bool {
+    answer(error).is_some_and(|(error, _)| error.class() == Retry::NotExist)
 }
 
 /// Whether the service says that what is to be created exists already.
-pub fn is_already_exist(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api { code, .. } if ALREADY_EXIST.contains(&code.as_str()))
+pub fn is_already_exist(error: &CallError) -> bool {
+    answer(error).is_some_and(|(_, code)| ALREADY_EXIST.contains(&code))
 }
 
-fn is_config_exists(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api { code, .. } if code == code::CONFIG_ALREADY_EXIST)
+/// A Logstore without index is an error of status 400 with this code. Source: API document, Go SDK.
+pub fn has_no_index(error: &CallError) -> bool {
+    answer(error).is_some_and(|(_, code)| code == code::INDEX_CONFIG_NOT_EXIST)
+}
+
+fn is_config_exists(error: &CallError) -> bool {
+    answer(error).is_some_and(|(_, code)| code == code::CONFIG_ALREADY_EXIST)
 }
 
 /// Codes of a creation that came too late. Source: API error codes; Go SDK for the old group code.
@@ -170,7 +203,7 @@ fn remedy(class: Class) -> &'static str {
     match class {
         Class::Spec => "; correct the object",
         Class::Auth => "; check the operator's credentials (--credentials-file) and their permissions",
-        Class::NotYet | Class::Busy => "",
+        Class::NotYet | Class::Busy | Class::Held => "",
         Class::Unreachable => "; is Log Service running, and is --sls-endpoint right?",
     }
 }

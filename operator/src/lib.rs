@@ -15,6 +15,7 @@ pub mod http;
 pub mod inject;
 pub mod kind;
 pub mod kubernetes;
+pub mod leader;
 pub mod metrics;
 pub mod once;
 pub mod retry;

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::sls::breaker::Standing;
+
 /// Label sets kept per metric; further ones are counted under `other`. Codes come from a server, which
 /// must not be able to fill the memory. Source: guess.
 const SERIES_MAX: usize = 500;
 
 /// The metrics, with their label names and help.
-const COUNTERS: [(Counter, &str, &[&str], &str); 6] = [
+const COUNTERS: [(Counter, &str, &[&str], &str); 7] = [
     (
         Counter::Reconciles,
         "sls_operator_reconciles_total",
@@ -36,6 +38,7 @@ const COUNTERS: [(Counter, &str, &[&str], &str); 6] = [
         &["result"],
         "Writes of an object's status, by result.",
     ),
+    (Counter::Events, "sls_operator_events_total", &["result"], "Writes of events, by result."),
     (
         Counter::WatchErrors,
         "sls_operator_watch_errors_total",
@@ -44,6 +47,24 @@ const COUNTERS: [(Counter, &str, &[&str], &str); 6] = [
     ),
 ];
 
+/// Metrics that go up and down, with their label names and help.
+const GAUGES: [(Gauge, &str, &[&str], &str); 2] = [
+    (
+        Gauge::Backend,
+        "sls_operator_backend_circuit",
+        &["endpoint"],
+        "What goes to an endpoint of Log Service: 0 all requests, 1 one probe that is under way, 2 none until the next \
+         probe.",
+    ),
+    (Gauge::Leader, "sls_operator_leader", &[], "1 while this operator leads or needs not to, else 0."),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Gauge {
+    Backend,
+    Leader,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Counter {
     Reconciles,
@@ -51,6 +72,7 @@ enum Counter {
     Steps,
     Drift,
     StatusWrites,
+    Events,
     WatchErrors,
 }
 
@@ -84,10 +106,14 @@ impl Looked {
     }
 }
 
+/// Values by the values of their labels.
+type Series = BTreeMap<Vec<String>, u64>;
+
 /// All counters of one operator.
 #[derive(Default)]
 pub struct Metrics {
-    counts: Mutex<BTreeMap<Counter, BTreeMap<Vec<String>, u64>>>,
+    counts: Mutex<BTreeMap<Counter, Series>>,
+    gauges: Mutex<BTreeMap<Gauge, Series>>,
     seconds: Mutex<(u64, Duration)>,
 }
 
@@ -118,6 +144,11 @@ impl Metrics {
         self.count(Counter::StatusWrites, &[if ok { "ok" } else { "failed" }]);
     }
 
+    /// Counts a write of an event.
+    pub fn event_written(&self, ok: bool) {
+        self.count(Counter::Events, &[if ok { "ok" } else { "failed" }]);
+    }
+
     /// Counts a failure of the watch.
     pub fn watch_failed(&self) {
         self.count(Counter::WatchErrors, &[]);
@@ -126,18 +157,12 @@ impl Metrics {
     /// Everything, as Prometheus reads it.
     pub fn render(&self) -> String {
         let mut out = String::new();
-        let counts = lock(&self.counts);
+        let (counts, gauges) = (lock(&self.counts).clone(), lock(&self.gauges).clone());
         for (counter, name, labels, help) in COUNTERS {
-            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n");
-            for (values, count) in counts.get(&counter).into_iter().flatten() {
-                let pairs: Vec<_> = labels
-                    .iter()
-                    .zip(values)
-                    .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
-                    .collect();
-                let set = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
-                let _ = writeln!(out, "{name}{set} {count}");
-            }
+            render(&mut out, (name, "counter", labels, help), counts.get(&counter));
+        }
+        for (gauge, name, labels, help) in GAUGES {
+            render(&mut out, (name, "gauge", labels, help), gauges.get(&gauge));
         }
         let (count, sum) = *lock(&self.seconds);
         let name = "sls_operator_reconcile_seconds";
@@ -149,16 +174,55 @@ impl Metrics {
         out
     }
 
+    /// How an endpoint stands.
+    pub fn backend(&self, endpoint: &str, standing: Standing) {
+        let value = match standing {
+            Standing::Closed => 0,
+            Standing::HalfOpen => 1,
+            Standing::Open => 2,
+        };
+        self.set(Gauge::Backend, &[endpoint], value);
+    }
+
+    /// Whether this operator leads.
+    pub fn leads(&self, leads: bool) {
+        self.set(Gauge::Leader, &[], u64::from(leads));
+    }
+
     fn count(&self, counter: Counter, labels: &[&str]) {
         let mut counts = lock(&self.counts);
-        let series = counts.entry(counter).or_default();
-        let key: Vec<String> = labels.iter().map(ToString::to_string).collect();
-        let key = if series.len() < SERIES_MAX || series.contains_key(&key) {
-            key
-        } else {
-            labels.iter().map(|_| "other".to_owned()).collect()
-        };
-        *series.entry(key).or_default() += 1;
+        *series(counts.entry(counter).or_default(), labels) += 1;
+    }
+
+    fn set(&self, gauge: Gauge, labels: &[&str], value: u64) {
+        let mut gauges = lock(&self.gauges);
+        *series(gauges.entry(gauge).or_default(), labels) = value;
+    }
+}
+
+/// The value for `labels`, or that of all for which there is no room.
+fn series<'a>(all: &'a mut Series, labels: &[&str]) -> &'a mut u64 {
+    let mut key: Vec<String> = labels.iter().map(ToString::to_string).collect();
+    if all.len() >= SERIES_MAX && !all.contains_key(&key) {
+        key = labels.iter().map(|_| "other".to_owned()).collect();
+    }
+    all.entry(key).or_default()
+}
+
+fn render(
+    out: &mut String,
+    (name, kind, labels, help): (&str, &str, &[&str], &str),
+    series: Option<&Series>,
+) {
+    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    for (values, value) in series.into_iter().flatten() {
+        let pairs: Vec<_> = labels
+            .iter()
+            .zip(values)
+            .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
+            .collect();
+        let set = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
+        let _ = writeln!(out, "{name}{set} {value}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is worth an event on the object: pure choice of events, and the recorder that publishes them.
 //! Used by the reconciler.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -9,6 +11,7 @@ use crate::crd::{FIELD_MANAGER, FORCE_DELETE_ANNOTATION};
 use crate::delete::Deleted;
 use crate::desired::Target;
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::plan::Step;
 use crate::progress::Progress;
 use crate::text::cut;
@@ -163,16 +166,17 @@ pub fn forced(target: &str) -> Notice {
 #[derive(Clone)]
 pub struct Publisher {
     recorder: Recorder,
+    metrics: Arc<Metrics>,
 }
 
 impl Publisher {
     /// A publisher that signs as `instance`, for example the name of the operator's Pod.
-    pub fn new(client: Client, instance: Option<String>) -> Self {
+    pub fn new(client: Client, instance: Option<String>, metrics: Arc<Metrics>) -> Self {
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance };
-        Self { recorder: Recorder::new(client, reporter) }
+        Self { recorder: Recorder::new(client, reporter), metrics }
     }
 
-    /// Publishes `notices`. An event that cannot be written is logged and otherwise not missed: the
+    /// Publishes `notices`. An event that cannot be written is logged, counted and otherwise not missed: the
     /// status says the same.
     pub async fn publish(&self, notices: &[Notice], regarding: &ObjectReference) {
         for notice in notices {
@@ -183,7 +187,9 @@ impl Publisher {
                 action: cut(&notice.action, ACTION_BYTES_MAX),
                 secondary: None,
             };
-            if let Err(error) = self.recorder.publish(&event, regarding).await {
+            let result = self.recorder.publish(&event, regarding).await;
+            self.metrics.event_written(result.is_ok());
+            if let Err(error) = result {
                 tracing::warn!(%error, reason = notice.reason, "event not written");
             }
         }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use sls_api::Operation;
-use sls_api::error::code;
 use sls_api::names::{ConfigName, MachineGroupName};
 use sls_api::ops::documents::{GetLogtailPipelineConfig, InPipelineConfig};
 use sls_api::ops::logtail_configs::{GetAppliedMachineGroups, GetConfig};
@@ -12,12 +11,11 @@ use sls_api::ops::machine_groups::GetMachineGroup;
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup};
 use sls_api::ops::{indexes::GetIndex, logstores::GetLogStore, projects::GetProject};
 use sls_api::{Json, NoPath};
-use sls_client::ClientError;
 
 use crate::desired::{Desired, DesiredConfig};
-use crate::failure::{Failure, is_not_exist};
+use crate::failure::{Failure, has_no_index, is_not_exist};
 use crate::plan::{HeldConfig, Observed, Stage};
-use crate::sls::Sls;
+use crate::sls::{CallError, Sls};
 
 /// A reading that could not be completed.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,15 +91,10 @@ pub async fn bound_groups(sls: &Sls, config: &ConfigName) -> Result<BTreeSet<Mac
 }
 
 /// The reply, or `None` when the service says that there is no such thing.
-pub fn found<O: Operation>(reply: Result<O::Reply, ClientError>) -> Result<Option<O::Reply>, Failure> {
+pub fn found<O: Operation>(reply: Result<O::Reply, CallError>) -> Result<Option<O::Reply>, Failure> {
     match reply {
         Ok(reply) => Ok(Some(reply)),
         Err(error) if is_not_exist(&error) || has_no_index(&error) => Ok(None),
         Err(error) => Err(Failure::new(O::ENDPOINT.name, &error)),
     }
-}
-
-/// A Logstore without index is an error of status 400 with this code. Source: API document, Go SDK.
-fn has_no_index(error: &ClientError) -> bool {
-    matches!(error, ClientError::Api { code, .. } if code == code::INDEX_CONFIG_NOT_EXIST)
 }

@@ -1,5 +1,9 @@
-//! Log Service as the operator sees it: one client per endpoint, credentials that may be replaced on
-//! disk, and a counter for every call. The only place that holds an `sls_client::Client`.
+//! Log Service as the operator sees it: one client per endpoint and account, credentials that may be replaced on
+//! disk, a counter for every call, and a [`gate`] before each endpoint. The only place that holds an
+//! `sls_client::Client`.
+
+pub mod breaker;
+pub mod gate;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +12,20 @@ use std::time::Duration;
 use sls_api::names::ProjectName;
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
-use sls_client::{Client, ClientConfig, ClientError, EndpointError, Proxies, Retry};
+use sls_client::{Client, ClientConfig, ClientError, Endpoint, EndpointError, Proxies, Retry};
 
 use crate::credentials::{Credentials, CredentialsError, Source};
+use crate::leader::Fence;
 use crate::metrics::Metrics;
+use breaker::Outcome;
+use gate::{Gate, Gates, Shut, Wake};
 
 /// Longest wait for a connection. Source: guess.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for an answer. Source: guess; metadata calls answer in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// What the operator calls itself.
+const USER_AGENT: &str = concat!("sls-operator/", env!("CARGO_PKG_VERSION"));
 /// Endpoints for which a client is kept, beyond the operator's own. Objects may name any endpoint; when
 /// there are more, the clients are made anew.
 const CLIENTS_MAX: usize = 64;
@@ -43,10 +52,55 @@ pub enum SlsError {
     Client { endpoint: String, source: sls_client::ConfigError },
 }
 
+/// What a running operator adds to its clients.
+#[derive(Clone, Debug)]
+pub struct Extras {
+    /// Names this operator in every request, for whoever reads access logs.
+    pub identity: Option<String>,
+    /// Whether it may send anything: only the leader may.
+    pub fence: Fence,
+    /// Longest wait between probes of an endpoint that does not answer.
+    pub probe_wait_max: Duration,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        Self { identity: None, fence: Fence::open(), probe_wait_max: PROBE_WAIT_MAX }
+    }
+}
+
+/// Longest wait between probes unless set otherwise. Source: guess; short enough that a restarted service is used
+/// within seconds.
+pub const PROBE_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Why a call brought no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It was sent, or could not be.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The endpoint does not answer, so it was not sent.
+    #[error(
+        "{operation}: not sent, since {endpoint} does not answer{}; it is asked again in {} s, and every object that \
+         waits for it is looked at once it answers",
+        because(&.shut.last_error), .shut.retry_in.as_secs_f32().ceil()
+    )]
+    Shut { operation: &'static str, endpoint: String, shut: Shut },
+    /// Another operator may lead now, so it was not sent.
+    #[error("{operation}: not sent, since this operator does not lead any more")]
+    NotLeading { operation: &'static str },
+}
+
+fn because(error: &str) -> String {
+    if error.is_empty() { String::new() } else { format!(" ({error})") }
+}
+
 /// Makes clients and keeps them.
 pub struct Clients {
     config: SlsConfig,
+    extras: Extras,
     metrics: Arc<Metrics>,
+    gates: Arc<Gates>,
     state: Mutex<State>,
 }
 
@@ -58,16 +112,55 @@ struct State {
 impl Clients {
     /// Reads the credentials and tries the operator's own endpoint for form; sends nothing.
     pub fn new(config: SlsConfig, metrics: Arc<Metrics>) -> Result<Self, SlsError> {
+        Self::with(config, Extras::default(), metrics)
+    }
+
+    /// The same, for a running operator.
+    pub fn with(config: SlsConfig, extras: Extras, metrics: Arc<Metrics>) -> Result<Self, SlsError> {
         let credentials = config.credentials.load()?;
-        let clients =
-            Self { config, metrics, state: Mutex::new(State { credentials, clients: HashMap::new() }) };
+        let gates = Arc::new(Gates::new(extras.probe_wait_max, Arc::clone(&metrics)));
+        let state = Mutex::new(State { credentials, clients: HashMap::new() });
+        let clients = Self { config, extras, metrics, gates, state };
         clients.client(None)?;
         Ok(clients)
     }
 
     /// Log Service as seen from `project`, at `endpoint` or at the operator's own.
     pub fn project(&self, project: ProjectName, endpoint: Option<&str>) -> Result<Sls, SlsError> {
-        Ok(Sls { client: self.client(endpoint)?, project, metrics: Arc::clone(&self.metrics) })
+        Ok(Sls {
+            client: self.client(endpoint)?,
+            project,
+            metrics: Arc::clone(&self.metrics),
+            gate: self.gates.of(&self.endpoint_name(endpoint)),
+            gates: Arc::clone(&self.gates),
+            fence: self.extras.fence.clone(),
+        })
+    }
+
+    /// Whether the operator may write.
+    pub fn fence(&self) -> &Fence {
+        &self.extras.fence
+    }
+
+    /// The one name that an endpoint has, however it is written.
+    pub fn endpoint_name(&self, endpoint: Option<&str>) -> String {
+        let endpoint = endpoint.unwrap_or(&self.config.endpoint);
+        endpoint.parse().map_or_else(|_| endpoint.to_owned(), |parsed: Endpoint| parsed.to_string())
+    }
+
+    /// Waits until objects that wait for an endpoint are to be looked at.
+    pub async fn next_wake(&self) -> Wake {
+        self.gates.next().await
+    }
+
+    /// Whether requests to an endpoint, by its name, may be refused before it answers.
+    pub fn is_holding(&self, endpoint_name: &str) -> bool {
+        self.gates.is_holding(endpoint_name)
+    }
+
+    /// Whether an endpoint, by its name, gets probes only.
+    pub fn is_shut(&self, endpoint_name: &str) -> bool {
+        self.gates.is_open(endpoint_name)
     }
 
     /// Reads the credentials again; true when they have changed.
@@ -108,7 +201,10 @@ impl Clients {
                 Some(region) => SignVersion::V4 { region: region.clone() },
                 None => SignVersion::V1,
             },
-            user_agent: concat!("sls-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: match &self.extras.identity {
+                Some(identity) => format!("{USER_AGENT} ({identity})"),
+                None => USER_AGENT.to_owned(),
+            },
             proxies: Proxies::default(),
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
@@ -127,6 +223,9 @@ pub struct Sls {
     client: Client,
     project: ProjectName,
     metrics: Arc<Metrics>,
+    gate: Arc<Gate>,
+    gates: Arc<Gates>,
+    fence: Fence,
 }
 
 impl Sls {
@@ -135,7 +234,7 @@ impl Sls {
         &self,
         path: &O::Path,
         body: &O::Body,
-    ) -> Result<O::Reply, ClientError> {
+    ) -> Result<O::Reply, CallError> {
         self.ask::<O>(path, &NoQuery {}, body).await
     }
 
@@ -145,7 +244,16 @@ impl Sls {
         path: &O::Path,
         query: &O::Query,
         body: &O::Body,
-    ) -> Result<O::Reply, ClientError> {
+    ) -> Result<O::Reply, CallError> {
+        let operation = O::ENDPOINT.name;
+        let pass = self.gates.enter(&self.gate).await.map_err(|shut| CallError::Shut {
+            operation,
+            endpoint: self.client.config().endpoint.to_string(),
+            shut,
+        })?;
+        if !self.fence.is_open() {
+            return Err(CallError::NotLeading { operation });
+        }
         let send = || self.client.send::<O>(Some(&self.project), path, query, body);
         let mut reply = send().await;
         if let Err(error) = &reply
@@ -159,7 +267,18 @@ impl Sls {
             Err(ClientError::Api { code, .. }) => code.as_str(),
             Err(_) => crate::failure::BACKEND_UNAVAILABLE,
         };
-        self.metrics.sls_call(O::ENDPOINT.name, code);
-        reply
+        self.metrics.sls_call(operation, code);
+        pass.ended(reply.as_ref().err().map_or(Outcome::Answered, outcome));
+        Ok(reply?)
+    }
+}
+
+/// What an error says of the endpoint: whether it lives, not whether the request was right.
+fn outcome(error: &ClientError) -> Outcome {
+    let failed = |retry_after| Outcome::Failed { error: error.to_string(), retry_after };
+    match error {
+        ClientError::Api { status: 500.., retry_after, .. } => failed(*retry_after),
+        ClientError::Transport { .. } | ClientError::Timeout { .. } => failed(None),
+        _ => Outcome::Answered,
     }
 }

@@ -2,15 +2,15 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
-use serde_json::Value;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::Api;
+use serde_json::{Value, json};
+use support::program::{OPERATOR, Program};
 use support::*;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-const OPERATOR: &str = env!("CARGO_BIN_EXE_operator");
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/k8s");
 const ERROR: &str = "nginx-log-error-example";
 
@@ -79,77 +79,26 @@ async fn a_start_that_cannot_work_says_what_to_give() {
     }
 }
 
-/// Starts the program as the bed's operator, logging everything to a pipe.
-fn start(bed: &Bed, kubeconfig: &Path) -> Child {
-    let watched = bed.apiserver.watched();
-    Command::new(OPERATOR)
-        .args(["run", "--region", mock_sls::DEFAULT_REGION, "--listen", "127.0.0.1:0"])
-        .args(["--sls-endpoint", &bed.endpoint()])
-        .arg("--credentials-file")
-        .arg(bed.credentials_path())
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .args(watched.iter().flat_map(|namespace| ["--namespace", namespace]))
-        .env("RUST_LOG", "trace")
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
-}
-
-/// Answer of the operator's own server: status line and body.
-async fn http_get(address: &str, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
-
 #[tokio::test]
 async fn the_program_works_answers_ends_on_sigterm_and_never_shows_a_secret() {
     let bed = Bed::with(Options { operator: false, ..Options::default() }).await;
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    bed.apiserver.write_kubeconfig(&kubeconfig);
-    let mut child = start(&bed, &kubeconfig);
-
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut log = String::new();
-    let address = loop {
-        let line = lines.next_line().await.unwrap().expect("the program says where it listens");
-        log.push_str(&line);
-        if let Some((_, rest)) = line.split_once("address=") {
-            break rest.split_whitespace().next().unwrap().to_owned();
-        }
-    };
-    let rest = tokio::spawn(async move {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            log.push_str(&line);
-            log.push('\n');
-        }
-        log
-    });
+    let program = Program::start(&bed, &[]).await;
 
     bed.apply(PUBLISHED_ERROR).await;
     bed.ready(ERROR).await;
     bed.apply(PUBLISHED_ACCESS).await;
     bed.not_ready("nginx-log-access-example", "InvalidSpec").await;
-    assert!(http_get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
-    assert!(http_get(&address, "/readyz").await.starts_with("HTTP/1.1 200"));
-    let metrics = http_get(&address, "/metrics").await;
+    assert!(program.http_get("/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(program.http_get("/readyz").await.starts_with("HTTP/1.1 200"));
+    let metrics = program.http_get("/metrics").await;
     assert!(
         metrics.contains("sls_operator_sls_calls_total{operation=\"CreateConfig\",code=\"OK\"} 1"),
         "{metrics}"
     );
 
-    let pid = rustix::process::Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let status = tokio::time::timeout(HANG, child.wait()).await.expect("it ends").unwrap();
+    program.signal(rustix::process::Signal::TERM);
+    let (status, log) = program.ended().await;
     assert_eq!(status.code(), Some(0));
-
-    let log = rest.await.unwrap();
     assert!(log.contains("SIGTERM"), "{log}");
     let objects =
         serde_json::to_string(&bed.untyped().list(&Default::default()).await.unwrap().items).unwrap();
@@ -159,4 +108,35 @@ async fn the_program_works_answers_ends_on_sigterm_and_never_shows_a_secret() {
     for (place, text) in [("log", &log), ("metrics", &metrics), ("objects", &objects), ("events", &events)] {
         assert!(!text.contains(mock_sls::DEFAULT_ACCESS_KEY_SECRET), "a secret is in the {place}");
     }
+}
+
+#[tokio::test]
+async fn an_object_that_names_neither_project_nor_group_gets_those_of_the_cluster() {
+    let bed = Bed::with(Options { operator: false, ..Options::default() }).await;
+    let bare = |object: &mut Value| {
+        let spec = object["spec"].as_object_mut().unwrap();
+        spec.remove("project");
+        spec.remove("machineGroups");
+    };
+    bed.apply_value(object("config", bare)).await;
+    let program = Program::start(&bed, &["--cluster-id", "c0ffee"]).await;
+    let status = bed.ready("config").await;
+    assert_eq!(status.project.as_deref(), Some("k8s-log-c0ffee"));
+    assert_eq!(status.applied_machine_groups, Some(vec!["k8s-group-c0ffee".to_owned()]));
+    let group = bed.sls().group("k8s-log-c0ffee", "k8s-group-c0ffee").await.unwrap();
+    assert_eq!(group.machine_list, ["k8s-group-c0ffee"]);
+    drop(program);
+    bed.merge("config", json!({"metadata": {"finalizers": null}})).await;
+    bed.delete("config").await;
+    bed.gone("config").await;
+
+    let namespaces: Api<Namespace> = Api::all(bed.kube.clone());
+    let uid = namespaces.get("kube-system").await.unwrap().metadata.uid.unwrap();
+    let id: String = uid.chars().filter(|c| *c != '-').take(12).collect();
+    bed.apply_value(object("config", bare)).await;
+    // What is given comes first.
+    let _program = Program::start(&bed, &["--detect-cluster-id", "--default-machine-group", "mine"]).await;
+    let status = bed.ready("config").await;
+    assert_eq!(status.project, Some(format!("k8s-log-custom-{id}")));
+    assert_eq!(status.applied_machine_groups, Some(vec!["mine".to_owned()]));
 }

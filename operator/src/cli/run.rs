@@ -11,15 +11,17 @@ use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use super::leader::LeaseArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::cluster::{self, ClusterId, ClusterIdError};
 use crate::controller::{self, Settings};
 use crate::credentials::{CredentialsError, Source};
 use crate::http::{self, Readiness};
 use crate::kubernetes::{self, KubernetesError};
+use crate::leader::{Fence, Lost};
 use crate::metrics::Metrics;
 use crate::retry::Waits;
-use crate::sls::{Clients, SlsConfig, SlsError};
+use crate::sls::{Clients, Extras, SlsConfig, SlsError};
 use crate::validate::Defaults;
 
 /// What is logged unless RUST_LOG says otherwise. kube logs every failed request as an error; the operator
@@ -61,9 +63,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     resync: Duration,
 
-    /// Longest wait between attempts while Log Service does not answer
+    /// Longest wait between attempts, and between probes of an endpoint, while Log Service does not answer
     #[arg(long, value_name = "DURATION", default_value = CONNECT_BACKOFF_MAX, value_parser = duration)]
     connect_backoff_max: Duration,
+
+    /// Work only while holding a Lease, so that several operators can run and one of them works. On in a Pod, off
+    /// where a kubeconfig is given
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    leader_elect: Option<bool>,
+
+    #[command(flatten)]
+    lease: LeaseArgs,
 
     /// Serve /healthz, /readyz and /metrics here, for example 0.0.0.0:8080; port 0 takes a free one,
     /// which is logged
@@ -142,7 +152,7 @@ enum LogFormat {
     Json,
 }
 
-/// Why the operator cannot start.
+/// Why the operator cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]
@@ -153,6 +163,10 @@ enum StartError {
     Kubernetes(#[from] KubernetesError),
     #[error(transparent)]
     ClusterId(#[from] ClusterIdError),
+    #[error("{0}")]
+    Lease(String),
+    #[error(transparent)]
+    Lost(#[from] Lost),
     #[error("--listen {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("signals cannot be caught: {0}")]
@@ -167,7 +181,9 @@ pub(super) fn main(args: Args) -> ExitCode {
     let result = runtime.map_err(StartError::Runtime).and_then(|runtime| runtime.block_on(run(args)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ (StartError::Runtime(_) | StartError::Signals(_))) => failed(EXIT_FAILED, &error),
+        Err(error @ (StartError::Runtime(_) | StartError::Signals(_) | StartError::Lost(_))) => {
+            failed(EXIT_FAILED, &error)
+        }
         Err(error) => failed(EXIT_USAGE, &error),
     }
 }
@@ -176,8 +192,22 @@ async fn run(args: Args) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
     let readiness = Readiness::default();
     let endpoint = args.sls.sls_endpoint.clone();
-    let clients = Clients::new(args.sls.config()?, Arc::clone(&metrics))?;
+    let sls = args.sls.config()?;
+    sls.credentials.load()?;
+    // As Pods find it; kube looks for a kubeconfig first.
+    let in_pod = args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let config = kubernetes::config(args.kubeconfig.as_deref(), args.context).await?;
+    let instance = std::env::var("POD_NAME").ok();
+    let lease = args.lease.settings(&config, instance.as_deref().unwrap_or("operator"));
+    let lease = lease.map_err(StartError::Lease)?;
+    let identity = lease.identity.clone();
+    let leader = args.leader_elect.unwrap_or(in_pod).then_some(lease);
+    let extras = Extras {
+        identity: Some(identity),
+        fence: if leader.is_some() { Fence::shut() } else { Fence::open() },
+        probe_wait_max: args.connect_backoff_max,
+    };
+    let clients = Clients::with(sls, extras, Arc::clone(&metrics))?;
     let cluster = config.cluster_url.to_string();
     let kube = kubernetes::client(config)?;
     let shutdown = CancellationToken::new();
@@ -202,7 +232,8 @@ async fn run(args: Args) -> Result<(), StartError> {
         namespace: args.namespace,
         defaults: defaults.into(),
         waits: Waits { resync: args.resync, connect_backoff_cap: args.connect_backoff_max },
-        instance: std::env::var("POD_NAME").ok(),
+        instance,
+        leader,
     };
     let stop = shutdown.clone();
     tokio::spawn(async move {
@@ -210,7 +241,7 @@ async fn run(args: Args) -> Result<(), StartError> {
         tracing::info!(signal, "stopping");
         stop.cancel();
     });
-    controller::run(kube, clients, settings, metrics, readiness, shutdown.cancelled_owned()).await;
+    controller::run(kube, clients, settings, metrics, readiness, shutdown.cancelled_owned()).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -250,7 +281,7 @@ fn start_log(format: LogFormat) {
 }
 
 /// `5m`, `30s`, `250ms`; more than nothing.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration =
         text.parse().map_err(|_| format!("{text:?} is not a duration; write for example 30s, 5m or 1h"))?;
     let duration = Duration::try_from(parsed).map_err(|_| "it must not be negative".to_owned())?;

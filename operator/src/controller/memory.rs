@@ -10,7 +10,7 @@ use sls_api::names::MachineGroupName;
 
 use super::Guarded;
 use crate::crd::AliyunLogConfigStatus;
-use crate::failure::{Class, Failure};
+use crate::failure::Failure;
 
 /// How long the same failure of the same object is not told again as an event. Source: operator
 /// specification §3.4.
@@ -20,13 +20,24 @@ const TELL_AGAIN: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub struct Memories {
     objects: Mutex<HashMap<String, Remembered>>,
-    waiting: Mutex<HashMap<Class, HashSet<ObjectRef<Guarded>>>>,
+    waiting: Mutex<HashMap<Cause, HashSet<ObjectRef<Guarded>>>>,
+}
+
+/// What objects wait for that may come for many at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Other credentials.
+    Credentials,
+    /// An endpoint that answers, by its name.
+    Endpoint(String),
 }
 
 #[derive(Default)]
 struct Remembered {
     /// Failures in a row.
     attempts: u32,
+    /// What was waited after the last.
+    waited: Duration,
     /// The failure last told as an event.
     told: Option<(&'static str, String, Instant)>,
     /// Groups bound, as of the last look.
@@ -37,12 +48,14 @@ struct Remembered {
 }
 
 impl Memories {
-    /// Counts a failure; returns the number in a row, this one included.
-    pub fn failed(&self, uid: &str) -> u32 {
+    /// Counts a failure; `wait` makes of the number in a row, this one included, and of what was waited after the
+    /// one before what is waited now.
+    pub fn failed(&self, uid: &str, wait: impl FnOnce(u32, Duration) -> Duration) -> Duration {
         let mut objects = lock(&self.objects);
         let object = objects.entry(uid.to_owned()).or_default();
         object.attempts = object.attempts.saturating_add(1);
-        object.attempts
+        object.waited = wait(object.attempts, object.waited);
+        object.waited
     }
 
     /// Failures in a row so far.
@@ -64,6 +77,7 @@ impl Memories {
     pub fn succeeded(&self, uid: &str) {
         if let Some(object) = lock(&self.objects).get_mut(uid) {
             object.attempts = 0;
+            object.waited = Duration::ZERO;
             object.told = None;
         }
     }
@@ -96,14 +110,30 @@ impl Memories {
         lock(&self.objects).remove(uid);
     }
 
-    /// Notes that `object` waits for a cause that may pass for many objects at once.
-    pub fn wait(&self, object: ObjectRef<Guarded>, class: Class) {
-        lock(&self.waiting).entry(class).or_default().insert(object);
+    /// Notes that `object` waits for a cause that may come for many objects at once.
+    pub fn wait(&self, object: ObjectRef<Guarded>, cause: Cause) {
+        lock(&self.waiting).entry(cause).or_default().insert(object);
     }
 
-    /// Takes all objects that wait because of `class`.
-    pub fn wake(&self, class: Class) -> HashSet<ObjectRef<Guarded>> {
-        lock(&self.waiting).remove(&class).unwrap_or_default()
+    /// `object` is looked at: it waits for nothing any more.
+    pub fn looks(&self, object: &ObjectRef<Guarded>) {
+        lock(&self.waiting).retain(|_, objects| {
+            objects.remove(object);
+            !objects.is_empty()
+        });
+    }
+
+    /// Takes one object that waits for `cause`.
+    pub fn wake_one(&self, cause: &Cause) -> Option<ObjectRef<Guarded>> {
+        let mut waiting = lock(&self.waiting);
+        let objects = waiting.get_mut(cause)?;
+        let one = objects.iter().next().cloned()?;
+        objects.take(&one)
+    }
+
+    /// Takes all objects that wait for `cause`.
+    pub fn wake_all(&self, cause: &Cause) -> HashSet<ObjectRef<Guarded>> {
+        lock(&self.waiting).remove(cause).unwrap_or_default()
     }
 }
 
@@ -115,6 +145,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn who_waits_is_woken_once() {
+        let memories = Memories::default();
+        let cause = || Cause::Endpoint("http://a".into());
+        for name in ["a", "b", "c"] {
+            memories.wait(ObjectRef::new(name), cause());
+        }
+        memories.wait(ObjectRef::new("d"), Cause::Credentials);
+        memories.looks(&ObjectRef::new("a"));
+        let one = memories.wake_one(&cause()).unwrap();
+        let rest = memories.wake_all(&cause());
+        assert_eq!((rest.len(), rest.contains(&one)), (1, false));
+        assert_eq!(memories.wake_one(&cause()), None);
+        assert_eq!(memories.wake_all(&Cause::Credentials).len(), 1);
+    }
 
     #[test]
     fn the_same_failure_is_told_once_in_ten_minutes() {
@@ -126,6 +173,7 @@ mod tests {
             message: String::new(),
             http_status: Some(503),
             request_id: None,
+            retry_after: None,
         };
         let start = Instant::now();
         assert!(memories.worth_telling("a", &failure, start));

@@ -14,9 +14,9 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
-use super::memory::Memories;
+use super::Guarded;
+use super::memory::{Cause, Memories};
 use super::release::applied_target;
-use super::{Guarded, Waker};
 use crate::conflict::{self, holds, is_deleting};
 use crate::converge::{converge, observe_only};
 use crate::crd::{
@@ -27,7 +27,7 @@ use crate::failure::{Class, Failure};
 use crate::metrics::{Looked, Metrics};
 use crate::notices::{self, Notice, Publisher};
 use crate::plan::Memory;
-use crate::retry::Waits;
+use crate::retry::{Series, Waits};
 use crate::sls::Clients;
 use crate::status::{self, Retry, Subject, Verdict};
 use crate::validate::{Defaults, Valid, claimed_target, validate};
@@ -45,7 +45,6 @@ pub struct Context {
     pub memories: Arc<Memories>,
     pub metrics: Arc<Metrics>,
     pub publisher: Publisher,
-    pub waker: Waker,
 }
 
 /// Why a look has to be repeated although the object does not say so itself.
@@ -59,12 +58,15 @@ pub enum Error {
     NotDeleted { wait: Duration },
     #[error("it took longer than {} s", LOOK_MAX.as_secs())]
     TookTooLong,
+    #[error("another operator may lead now")]
+    NotLeading,
 }
 
 /// One look.
 pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
     let started = Instant::now();
     let look = Look { context: &context, reference: reference(&object), meta: object.meta() };
+    context.memories.looks(&look.object_ref());
     let result = tokio::time::timeout(LOOK_MAX, look.run(&object)).await.unwrap_or(Err(Error::TookTooLong));
     let looked = match &result {
         Ok((_, looked)) => *looked,
@@ -85,13 +87,16 @@ pub fn error_policy(object: Arc<Guarded>, error: &Error, context: Arc<Context>) 
             }
             _ => kubernetes_retry(&object, &context),
         },
-        Error::Kubernetes(_) | Error::TookTooLong => kubernetes_retry(&object, &context),
+        Error::Kubernetes(_) | Error::TookTooLong | Error::NotLeading => kubernetes_retry(&object, &context),
     }
 }
 
 fn kubernetes_retry(object: &Guarded, context: &Context) -> Action {
-    let attempts = context.memories.failed(&object.uid().unwrap_or_default());
-    Action::requeue(context.waits.after_failure(Class::Unreachable, attempts, fastrand::f64()))
+    let wait = context.memories.failed(&object.uid().unwrap_or_default(), |attempts, waited| {
+        let series = Series { attempts, waited, retry_after: None };
+        context.waits.after_failure(Class::Unreachable, series, fastrand::f64())
+    });
+    Action::requeue(wait)
 }
 
 /// The object as events name it: without its version, so that kube counts repeated events as one.
@@ -108,6 +113,7 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     async fn run(&self, object: &Guarded) -> Result<(Action, Looked), Error> {
+        self.check_leading()?;
         if is_deleting(object) && !holds(object) {
             return Ok((Action::await_change(), Looked::Deleted));
         }
@@ -161,6 +167,11 @@ impl Look<'_> {
         self.bring_in_line(valid, mode, &previous).await
     }
 
+    /// Before each write: this operator still leads.
+    pub(super) fn check_leading(&self) -> Result<(), Error> {
+        if self.context.clients.fence().is_open() { Ok(()) } else { Err(Error::NotLeading) }
+    }
+
     /// Nothing is to be done: says so once.
     async fn pause(&self, previous: &Previous, why: &str) -> Result<(Action, Looked), Error> {
         let verdict = Verdict::Paused { why };
@@ -176,6 +187,7 @@ impl Look<'_> {
         previous: &Previous,
     ) -> Result<(Action, Looked), Error> {
         let memory = self.memory(previous);
+        let endpoint = valid.desired.endpoint.clone();
         let progress = match mode {
             Reconcile::ObserveOnly => observe_only(&self.context.clients, valid.desired, &memory).await,
             _ => converge(&self.context.clients, valid.desired, &memory).await,
@@ -190,7 +202,7 @@ impl Look<'_> {
                 self.succeeded();
                 (self.context.waits.resync(fastrand::f64()), Looked::Synced)
             }
-            Some(failure) => (self.failed(failure), Looked::Failed),
+            Some(failure) => (self.failed(failure, endpoint.as_deref()), Looked::Failed),
         };
         let retry = progress.failure.as_ref().map(|_| self.retry(now, wait));
         let mut events = notices::changes(&progress);
@@ -204,6 +216,7 @@ impl Look<'_> {
         }
         let verdict = Verdict::Tried { progress: &progress, warnings: &valid.warnings, retry };
         let status = status::next(&previous.ours, self.subject(), verdict, now);
+        self.check_leading()?;
         self.context.publisher.publish(&events, &self.reference).await;
         self.write(previous, &status).await?;
         Ok((Action::requeue(wait), looked))
@@ -260,6 +273,7 @@ impl Look<'_> {
             "metadata": {"name": self.name()},
             "status": status,
         });
+        self.check_leading()?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
         // The reply is not decoded as an AliyunLogConfig: it may not be of the right shape.
         let result = self.untyped().patch_status(self.name(), &params, &Patch::Apply(&patch)).await;
@@ -296,17 +310,29 @@ impl Look<'_> {
 
     pub(super) fn succeeded(&self) {
         self.context.memories.succeeded(self.uid());
-        self.context.waker.wake(Class::Unreachable);
     }
 
-    /// Counts the failure; the time to wait before the next attempt.
-    pub(super) fn failed(&self, failure: &Failure) -> Duration {
-        let attempts = self.context.memories.failed(self.uid());
-        if matches!(failure.class, Class::Unreachable | Class::Auth) {
-            let object = ObjectRef::<Guarded>::new(self.name()).within(self.namespace());
-            self.context.memories.wait(object, failure.class);
+    /// Counts the failure, which happened at `endpoint`; the time to wait before the next attempt.
+    pub(super) fn failed(&self, failure: &Failure, endpoint: Option<&str>) -> Duration {
+        let (memories, clients) = (&self.context.memories, &self.context.clients);
+        let mut class = failure.class;
+        match class {
+            Class::Auth => memories.wait(self.object_ref(), Cause::Credentials),
+            Class::Unreachable | Class::Held => {
+                let endpoint = clients.endpoint_name(endpoint);
+                memories.wait(self.object_ref(), Cause::Endpoint(endpoint.clone()));
+                // It may have answered before we waited, and then wakes nobody any more.
+                if !clients.is_holding(&endpoint) {
+                    class = Class::Unreachable;
+                }
+            }
+            Class::Spec | Class::NotYet | Class::Busy => {}
         }
-        let wait = self.context.waits.after_failure(failure.class, attempts, fastrand::f64());
+        let wait = memories.failed(self.uid(), |attempts, waited| {
+            let series = Series { attempts, waited, retry_after: failure.retry_after };
+            self.context.waits.after_failure(class, series, fastrand::f64())
+        });
+        let attempts = memories.attempts(self.uid());
         let object = format!("{}/{}", self.namespace(), self.name());
         tracing::warn!(
             object,
@@ -323,6 +349,10 @@ impl Look<'_> {
     pub(super) fn retry(&self, now: Timestamp, wait: Duration) -> Retry {
         let at = now.checked_add(wait).unwrap_or(now);
         Retry { attempts: self.context.memories.attempts(self.uid()), at }
+    }
+
+    fn object_ref(&self) -> ObjectRef<Guarded> {
+        ObjectRef::new(self.name()).within(self.namespace())
     }
 
     pub(super) fn objects(&self) -> Api<AliyunLogConfig> {

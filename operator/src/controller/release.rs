@@ -71,7 +71,7 @@ impl Look<'_> {
             Err(failure) if failure.class == Class::Spec => Failure { class: Class::Busy, ..failure },
             Err(failure) => failure,
         };
-        let wait = self.failed(&failure);
+        let wait = self.failed(&failure, endpoint.as_deref());
         let now = Timestamp::now();
         if self.context.memories.worth_telling(self.uid(), &failure, Instant::now()) {
             let notice = notices::deleting(&target, &failure);

@@ -64,6 +64,7 @@ fn failure(step: &'static str, class: Class, code: &str) -> Failure {
         message: "what the service said".into(),
         http_status: (class != Class::Unreachable).then_some(400),
         request_id: None,
+        retry_after: None,
     }
 }
 

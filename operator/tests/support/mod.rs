@@ -4,6 +4,7 @@
 
 pub mod apiserver;
 pub mod cluster;
+pub mod program;
 pub mod sls;
 
 use std::future::Future;
@@ -23,7 +24,7 @@ use operator::credentials::Source;
 use operator::http::Readiness;
 use operator::metrics::Metrics;
 use operator::retry::Waits;
-use operator::sls::{Clients, SlsConfig};
+use operator::sls::{Clients, Extras, SlsConfig};
 use operator::validate::Defaults;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -33,6 +34,9 @@ use apiserver::{ApiServer, Wanted};
 
 /// Longest wait for something that takes milliseconds: a guard against hanging, not an expectation.
 pub const HANG: Duration = Duration::from_secs(60);
+
+/// Longest wait of the bed's operator while Log Service does not answer.
+const CONNECT_BACKOFF_CAP: Duration = Duration::from_secs(1);
 
 pub const PUBLISHED_ACCESS: &str = include_str!("../../../fixtures/k8s/published/crd-access.yaml");
 pub const PUBLISHED_ERROR: &str = include_str!("../../../fixtures/k8s/published/crd-error.yaml");
@@ -66,7 +70,7 @@ pub struct Bed {
     mock_data: tempfile::TempDir,
     mock_address: SocketAddr,
     credentials: tempfile::NamedTempFile,
-    operator: Option<(CancellationToken, JoinHandle<()>)>,
+    operator: Option<(CancellationToken, JoinHandle<Result<(), operator::leader::Lost>>)>,
     options: Options,
 }
 
@@ -188,18 +192,27 @@ impl Bed {
         }
     }
 
+    pub fn sim_mut(&mut self) -> &mut kube_sim::Running {
+        match &mut self.apiserver {
+            ApiServer::Simulated { server, .. } => server,
+            ApiServer::Real(_) => panic!("this test needs Bed::simulated()"),
+        }
+    }
+
     pub fn start_operator(&mut self) {
         let config = SlsConfig {
             endpoint: self.endpoint(),
             region: Some(mock_sls::DEFAULT_REGION.to_owned()),
             credentials: Source::File(self.credentials.path().to_owned()),
         };
-        let clients = Clients::new(config, Arc::clone(&self.metrics)).unwrap();
+        let extras = Extras { probe_wait_max: CONNECT_BACKOFF_CAP, ..Extras::default() };
+        let clients = Clients::with(config, extras, Arc::clone(&self.metrics)).unwrap();
         let settings = Settings {
             namespace: self.apiserver.watched(),
             defaults: Defaults::default(),
-            waits: Waits { resync: self.options.resync, connect_backoff_cap: Duration::from_secs(1) },
+            waits: Waits { resync: self.options.resync, connect_backoff_cap: CONNECT_BACKOFF_CAP },
             instance: Some("test".into()),
+            leader: None,
         };
         let stop = CancellationToken::new();
         let run = controller::run(
@@ -216,7 +229,7 @@ impl Bed {
     pub async fn stop_operator(&mut self) {
         if let Some((stop, task)) = self.operator.take() {
             stop.cancel();
-            tokio::time::timeout(HANG, task).await.expect("the operator stops").unwrap();
+            tokio::time::timeout(HANG, task).await.expect("the operator stops").unwrap().unwrap();
         }
     }
 
