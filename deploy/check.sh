@@ -68,7 +68,10 @@ normal() {
 }
 
 # template HELM-ARGUMENT…: for a cluster of today; a Helm built from source takes it for an old one.
-template() { helm template bed "$chart" --kube-version 1.34.0 --namespace "$namespace" "$@"; }
+# Without what is there for the time of an uninstallation only, unless `hooks` is set to nothing.
+hooks=--no-hooks
+template() { helm template bed "$chart" --kube-version 1.34.0 --namespace "$namespace" ${hooks:+"$hooks"} "$@"; }
+with_hooks() { local hooks=; rendered "$@"; }
 
 # rendered NAME HELM-ARGUMENT…: what the chart gives with these, normal, in $work/NAME.
 rendered() {
@@ -152,6 +155,16 @@ check "a cluster's id needs no further right" no_object cluster ClusterRole.sls-
 check "a cluster's id that is to be found renders" rendered detected --set operator.clusterId=auto
 check "a cluster's id that is to be found is asked for" has detected "- --detect-cluster-id"
 check "a cluster's id that is to be found may be seen" object detected ClusterRole.sls-operator-cluster-id
+
+check "an uninstallation renders" with_hooks uninstalled
+check "an uninstallation lets go of objects" has uninstalled "- --orphan"
+check "an uninstallation stops the operator first" has uninstalled "- --stop-deployment=sls-operator"
+check "an uninstallation with cleaning up renders" with_hooks cleaned --set operator.drain=Cleanup
+check "an uninstallation with cleaning up deletes configs" has cleaned "- --cleanup"
+check "an uninstallation in one namespace renders" with_hooks cleaned-one --set operator.watchNamespace=team-a
+check "an uninstallation in one namespace drains that" has cleaned-one "- --namespace=team-a"
+check "an uninstallation without draining renders" with_hooks undrained --set operator.drain=None
+check "an uninstallation without draining does nothing" no_object undrained Job.sls-operator-drain
 
 check "an emulator without storage renders" rendered volatile --set mockSls.storage.persistent=false
 check "an emulator without storage claims none" no_object volatile PersistentVolumeClaim.mock-sls

@@ -1,9 +1,10 @@
 //! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `env-config`,
-//! `inject`. Called by `main.rs`, and by programs that contain the
+//! `drain`, `inject`. Called by `main.rs`, and by programs that contain the
 //! operator under its name.
 
 mod convert;
 pub(crate) mod crd;
+mod drain;
 mod env_config;
 mod export;
 mod files;
@@ -71,6 +72,13 @@ enum Command {
     /// Exit code 0: all were written, 1: a variable cannot be used, or none was found, 2: a file cannot be read.
     #[command(next_line_help = true)]
     EnvConfig(env_config::Args),
+    /// Let go of all AliyunLogConfigs before the operator is uninstalled.
+    ///
+    /// Removes the operator's finalizer from every object, which could never be deleted otherwise; the objects stay. It
+    /// takes the operators' Lease first, so that none that shares it is at work. Exit code 0: no object is held any
+    /// more, 1: some are, or an operator still runs, 2: it was called wrongly.
+    #[command(next_line_help = true)]
+    Drain(Box<drain::Args>),
     /// Put the collector beside the containers of workloads in files, without a cluster.
     ///
     /// Prints the objects with a sidecar that collects what the AliyunLogConfigs of the namespace ask for: their
@@ -99,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(args) => export::main(*args),
         Command::Convert(args) => convert::main(&args),
         Command::EnvConfig(args) => env_config::main(&args),
+        Command::Drain(args) => drain::main(*args),
         Command::Inject(args) => inject::main(&args),
     }
 }

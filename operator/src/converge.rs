@@ -6,7 +6,7 @@ use crate::desired::Desired;
 use crate::observe::observe;
 use crate::plan::{Memory, plan};
 use crate::progress::Progress;
-use crate::sls::Clients;
+use crate::sls::{Clients, Sls, SlsError};
 
 /// Rounds of observing and applying. More than one is needed only when somebody else creates the same
 /// things at the same time.
@@ -14,7 +14,7 @@ const ROUNDS_MAX: usize = 3;
 
 /// Looks at what there is of `desired` and changes nothing; what would be changed is withheld.
 pub async fn observe_only(clients: &Clients, desired: Desired, memory: &Memory) -> Progress {
-    let sls = match clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
+    let sls = match place(clients, &desired) {
         Ok(sls) => sls,
         Err(error) => return Progress::unusable(desired, memory, &error),
     };
@@ -25,7 +25,7 @@ pub async fn observe_only(clients: &Clients, desired: Desired, memory: &Memory) 
 
 /// Brings Log Service in line with `desired`; how far it came.
 pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> Progress {
-    let sls = match clients.project(desired.target.project.clone(), desired.endpoint.as_deref()) {
+    let sls = match place(clients, &desired) {
         Ok(sls) => sls,
         Err(error) => return Progress::unusable(desired, memory, &error),
     };
@@ -47,4 +47,9 @@ pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> P
             return Progress::new(desired, memory, Ok(observed), applied, done);
         }
     }
+}
+
+fn place(clients: &Clients, desired: &Desired) -> Result<Sls, SlsError> {
+    let project = desired.target.project.clone();
+    clients.project_of(desired.account.as_deref(), project, desired.endpoint.as_deref())
 }

@@ -25,7 +25,7 @@ pub use spec::{
     AliyunLogConfig, AliyunLogConfigSpec, DeletionPolicy, EncryptConf, InputType, LogstoreMode,
     LogtailConfigSpec, MeteringMode, TelemetryType, UserCmkInfo,
 };
-pub use status::{AliyunLogConfigStatus, Condition, LastError};
+pub use status::{AliyunLogConfigStatus, Condition, Created, LastError};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

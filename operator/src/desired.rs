@@ -48,6 +48,8 @@ pub struct Desired {
     pub target: Target,
     /// Endpoint to use instead of the operator's own.
     pub endpoint: Option<String>,
+    /// Account, by its uid, whose key to use instead of the operator's own.
+    pub account: Option<String>,
     /// Description of a new project, where the object has one.
     pub project_description: Option<String>,
     /// The Logstore to deliver to. One of an AliyunLogConfig is among `logstores`.

@@ -207,6 +207,11 @@ impl Leadership {
         }
     }
 
+    /// Who holds the Lease, as far as it was seen.
+    pub fn holder(&self) -> Option<&str> {
+        self.election.holder()
+    }
+
     async fn pause(&self) {
         let part = JITTER_PERCENT / 100.0;
         tokio::time::sleep(self.settings.timing.retry_period.mul_f64(1.0 - part * fastrand::f64())).await;

@@ -6,6 +6,7 @@
 //! around them, [`cli`] the program; [`once`] does the same to one object without a cluster. [`inject`] puts the
 //! collector beside the containers of a workload.
 
+pub mod allowed;
 pub mod cli;
 pub mod cluster;
 pub mod controller;
@@ -29,9 +30,11 @@ mod convert;
 mod delete;
 mod desired;
 mod diff;
+mod drain;
 mod env_form;
 mod export;
 mod failure;
+mod fate;
 mod notices;
 mod observe;
 mod plan;

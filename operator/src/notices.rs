@@ -76,8 +76,8 @@ pub fn paused(why: &str) -> Notice {
 }
 
 /// A deleted object leaves its config behind.
-pub fn retained(target: &Target) -> Notice {
-    Notice::normal("Retained", "Delete", format!("{target} stays in Log Service, as the object asks for"))
+pub fn retained(target: &Target, why: &str) -> Notice {
+    Notice::normal("Retained", "Delete", format!("{target} stays in Log Service: {why}"))
 }
 
 /// One warning per thing that deserves a look.
@@ -139,14 +139,22 @@ pub fn failed(failure: &Failure) -> Notice {
     Notice::warning("SyncFailed", format!("{} {}", failure.step, failure.code), note)
 }
 
-/// The config of a deleted object is gone.
-pub fn deleted(target: &Target, deleted: &Deleted) -> Notice {
-    let note = if deleted.config {
-        format!("deleted {target}; Logstore, logs and machine groups stay")
-    } else {
-        format!("{target} was gone already")
-    };
-    Notice::normal("Deleted", "DeleteConfig", note)
+/// The config of a deleted object is gone, and perhaps more.
+pub fn deleted(target: &Target, deleted: &Deleted) -> Vec<Notice> {
+    let mut note =
+        if deleted.config { format!("deleted {target}") } else { format!("{target} was gone already") };
+    if deleted.besides.is_empty() && deleted.kept.is_empty() {
+        note.push_str("; Logstore, logs and machine groups stay");
+    }
+    let mut notices = vec![Notice::normal("Deleted", "DeleteConfig", note)];
+    if !deleted.besides.is_empty() {
+        let note = format!("deleted besides: {}", deleted.besides.join(", "));
+        notices.push(Notice::normal("Deleted", "DeleteAll", note));
+    }
+    if !deleted.kept.is_empty() {
+        notices.push(Notice::normal("Retained", "DeleteAll", format!("stays: {}", deleted.kept.join("; "))));
+    }
+    notices
 }
 
 /// The config of a deleted object could not be deleted.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use kube::ResourceExt;
 
 use crate::converge::{converge, observe_only};
+use crate::credentials::Accounts;
 use crate::desired::Desired;
 use crate::kind::ConfigKind;
 use crate::metrics::Metrics;
 use crate::plan::{Memory, Step};
 use crate::progress::Progress;
-use crate::sls::{Clients, SlsConfig, SlsError};
+use crate::sls::{Clients, Extras, SlsConfig, SlsError};
 use crate::validate::{Defaults, Refused};
 
 /// Why an object was not made, or not all of it.
@@ -62,7 +63,7 @@ pub async fn make(
     Ok(progress.done.iter().map(ToString::to_string).collect())
 }
 
-/// The steps that [`make`] would take, with what an update changes. Only reads.
+/// The steps that [`make`] would take, with what an update changes; `accounts` may be named by `cr`. Only reads.
 ///
 /// # Errors
 /// See [`OnceError`].
@@ -70,9 +71,11 @@ pub async fn preview(
     cr: &impl ConfigKind,
     defaults: &Defaults,
     config: SlsConfig,
+    accounts: Accounts,
 ) -> Result<Vec<String>, OnceError> {
     let desired = desired(cr, defaults)?;
-    let clients = Clients::new(config, Arc::new(Metrics::default()))?;
+    let extras = Extras { accounts, ..Extras::default() };
+    let clients = Clients::with(config, extras, Arc::new(Metrics::default()))?;
     // As if it had been applied before: what the server added itself is no difference.
     let memory = Memory { applied_before: true, ..Memory::default() };
     let progress = succeeded(cr, observe_only(&clients, desired, &memory).await)?;

@@ -5,7 +5,7 @@
 pub mod breaker;
 pub mod gate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
 use sls_client::{Client, ClientConfig, ClientError, Endpoint, EndpointError, Proxies, Retry};
 
-use crate::credentials::{Credentials, CredentialsError, Source};
+use crate::credentials::{Accounts, Credentials, CredentialsError, Source};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use breaker::Outcome;
@@ -50,6 +50,8 @@ pub enum SlsError {
     Endpoint(#[from] EndpointError),
     #[error("no client for endpoint {endpoint}: {source}")]
     Client { endpoint: String, source: sls_client::ConfigError },
+    #[error("no key of account {0}; add it to --account-infos-file")]
+    NoAccount(String),
 }
 
 /// What a running operator adds to its clients.
@@ -59,13 +61,20 @@ pub struct Extras {
     pub identity: Option<String>,
     /// Whether it may send anything: only the leader may.
     pub fence: Fence,
+    /// Keys of further accounts.
+    pub accounts: Accounts,
     /// Longest wait between probes of an endpoint that does not answer.
     pub probe_wait_max: Duration,
 }
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { identity: None, fence: Fence::open(), probe_wait_max: PROBE_WAIT_MAX }
+        Self {
+            identity: None,
+            fence: Fence::open(),
+            accounts: Accounts::None,
+            probe_wait_max: PROBE_WAIT_MAX,
+        }
     }
 }
 
@@ -106,7 +115,10 @@ pub struct Clients {
 
 struct State {
     credentials: Credentials,
-    clients: HashMap<String, Client>,
+    /// Of further accounts, by uid.
+    accounts: BTreeMap<String, Credentials>,
+    /// By endpoint and account.
+    clients: HashMap<(String, Option<String>), Client>,
 }
 
 impl Clients {
@@ -119,16 +131,27 @@ impl Clients {
     pub fn with(config: SlsConfig, extras: Extras, metrics: Arc<Metrics>) -> Result<Self, SlsError> {
         let credentials = config.credentials.load()?;
         let gates = Arc::new(Gates::new(extras.probe_wait_max, Arc::clone(&metrics)));
-        let state = Mutex::new(State { credentials, clients: HashMap::new() });
+        let accounts = extras.accounts.load()?;
+        let state = Mutex::new(State { credentials, accounts, clients: HashMap::new() });
         let clients = Self { config, extras, metrics, gates, state };
-        clients.client(None)?;
+        clients.client(None, None)?;
         Ok(clients)
     }
 
     /// Log Service as seen from `project`, at `endpoint` or at the operator's own.
     pub fn project(&self, project: ProjectName, endpoint: Option<&str>) -> Result<Sls, SlsError> {
+        self.project_of(None, project, endpoint)
+    }
+
+    /// The same with the key of another account, by its uid.
+    pub fn project_of(
+        &self,
+        account: Option<&str>,
+        project: ProjectName,
+        endpoint: Option<&str>,
+    ) -> Result<Sls, SlsError> {
         Ok(Sls {
-            client: self.client(endpoint)?,
+            client: self.client(endpoint, account)?,
             project,
             metrics: Arc::clone(&self.metrics),
             gate: self.gates.of(&self.endpoint_name(endpoint)),
@@ -163,29 +186,36 @@ impl Clients {
         self.gates.is_open(endpoint_name)
     }
 
-    /// Reads the credentials again; true when they have changed.
+    /// Reads the credentials again; true when any have changed.
     pub fn reload_credentials(&self) -> Result<bool, SlsError> {
         let credentials = self.config.credentials.load()?;
+        let accounts = self.extras.accounts.load()?;
         let mut state = self.lock();
-        let changed = state.credentials != credentials;
+        let changed = state.credentials != credentials || state.accounts != accounts;
         if changed {
             state.credentials = credentials;
+            state.accounts = accounts;
             state.clients.clear();
         }
         Ok(changed)
     }
 
-    fn client(&self, endpoint: Option<&str>) -> Result<Client, SlsError> {
+    fn client(&self, endpoint: Option<&str>, account: Option<&str>) -> Result<Client, SlsError> {
         let endpoint = endpoint.unwrap_or(&self.config.endpoint);
         let mut state = self.lock();
-        if let Some(client) = state.clients.get(endpoint) {
+        let key = (endpoint.to_owned(), account.map(str::to_owned));
+        if let Some(client) = state.clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = self.connect(endpoint, &state.credentials)?;
+        let credentials = match account {
+            None => &state.credentials,
+            Some(uid) => state.accounts.get(uid).ok_or_else(|| SlsError::NoAccount(uid.to_owned()))?,
+        };
+        let client = self.connect(endpoint, credentials)?;
         if state.clients.len() >= CLIENTS_MAX {
             state.clients.clear();
         }
-        state.clients.insert(endpoint.to_owned(), client.clone());
+        state.clients.insert(key, client.clone());
         Ok(client)
     }
 

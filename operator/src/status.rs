@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::crd::{AliyunLogConfigStatus, FORCE_DELETE_ANNOTATION, LastError};
 use crate::desired::Target;
 use crate::failure::Failure;
+use crate::plan::Step;
 use crate::progress::Progress;
 use crate::validate::{Refused, Warning};
 use conditions::Conditions;
@@ -120,6 +121,7 @@ pub fn next(
         Verdict::Tried { progress, warnings, retry } => {
             conditions.tried(progress, warnings);
             name_target(&mut status, Some(&progress.desired.target));
+            note_created(&mut status, progress);
             status.applied_machine_groups =
                 Some(progress.bound_by_us.iter().map(ToString::to_string).collect());
             match &progress.failure {
@@ -180,6 +182,28 @@ fn name_target(status: &mut AliyunLogConfigStatus, target: Option<&Target>) {
     if let Some(target) = target {
         status.project = Some(target.project.to_string());
         status.config_name = Some(target.config.to_string());
+    }
+}
+
+/// Remembers what was made, beside what was made before.
+fn note_created(status: &mut AliyunLogConfigStatus, progress: &Progress) {
+    for step in &progress.done {
+        match step {
+            Step::CreateProject => status.created.get_or_insert_default().project = Some(true),
+            Step::CreateLogstore(_) => status.created.get_or_insert_default().logstore = Some(true),
+            Step::CreateMachineGroup(group) => {
+                let groups = status.created.get_or_insert_default().machine_groups.get_or_insert_default();
+                if !groups.iter().any(|one| one == group.as_str()) {
+                    groups.push(group.to_string());
+                }
+            }
+            Step::CreateIndex(_)
+            | Step::CreateConfig
+            | Step::UpdateConfig(_)
+            | Step::Bind(_)
+            | Step::ReplaceConfig
+            | Step::Unbind(_) => {}
+        }
     }
 }
 

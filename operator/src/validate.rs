@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use sls_api::logtail::{self, Severity};
 use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
 
+use crate::allowed::AllowedProjects;
 use crate::crd::{AliyunLogConfig, AliyunLogConfigSpec, InputType, LogstoreMode, MeteringMode};
 use crate::desired::{
     ClassicConfig, Desired, DesiredConfig, DesiredLogstore, Dialect, LIFE_CYCLE_DAYS_DEFAULT,
@@ -44,6 +45,10 @@ pub struct Defaults {
     pub machine_group: Option<MachineGroupName>,
     /// Account to which the operator's credentials belong.
     pub account_id: Option<String>,
+    /// Whether the operator may have keys of further accounts. Which, shows when one is needed.
+    pub has_accounts: bool,
+    /// Which namespaces may use which projects.
+    pub allowed: AllowedProjects,
 }
 
 /// A valid object.
@@ -69,11 +74,21 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
     let mut found = Found::default();
     let name = cr.name_any();
     let project = found.keep(project(&cr.spec, defaults));
+    if let Some(project) = &project {
+        // A file may leave the namespace to whoever applies it.
+        let namespace = cr.metadata.namespace.as_deref().unwrap_or("default");
+        let allowed = defaults.allowed.check(namespace, project.as_str());
+        found.keep(allowed.map_err(|rules| SpecProblem::ProjectNotAllowed {
+            project: project.to_string(),
+            namespace: namespace.to_owned(),
+            rules,
+        }));
+    }
     let config_name = found.keep(config_name(&cr.spec, &name));
     let listed = cr.spec.machine_groups.iter().flatten().map(String::as_str);
     let machine_groups = machine_groups(listed, |n| format!("spec.machineGroups[{n}]"), defaults, &mut found);
     let logstore = logstore(&cr.spec, &mut found);
-    account("spec.uid", &cr.spec.uid, defaults, &mut found);
+    let account = account("spec.uid", &cr.spec.uid, defaults, &mut found);
     let config = config(&cr.spec, &mut found);
 
     if let Some(config) = &config_name
@@ -96,6 +111,7 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
             desired: Desired {
                 target: Target { project, config: config_name },
                 endpoint: set(&cr.spec.endpoint).map(str::to_owned),
+                account,
                 project_description: None,
                 destination: logstore.name.clone(),
                 logstores: vec![logstore],
@@ -179,6 +195,16 @@ fn config_name(spec: &AliyunLogConfigSpec, object: &str) -> Result<ConfigName, S
     }
 }
 
+/// The machine groups of a spec, or the operator's; as written, valid or not.
+pub fn machine_group_names<'a>(
+    spec: &'a AliyunLogConfigSpec,
+    defaults: &'a Defaults,
+) -> impl Iterator<Item = &'a str> {
+    let listed = spec.machine_groups.as_deref().unwrap_or_default();
+    let default = defaults.machine_group.iter().filter(|_| listed.is_empty()).map(MachineGroupName::as_str);
+    listed.iter().map(String::as_str).chain(default)
+}
+
 fn machine_groups<'a>(
     listed: impl Iterator<Item = &'a str>,
     field: impl Fn(usize) -> String,
@@ -240,14 +266,26 @@ fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogs
     })
 }
 
-fn account(field: &'static str, uid: &Option<String>, defaults: &Defaults, found: &mut Found) {
-    if let Some(uid) = set(uid) {
-        found.require(defaults.account_id.as_deref() == Some(uid), || SpecProblem::ForeignAccount {
+/// The account to use instead of the operator's own, if any.
+pub fn other_account(uid: &Option<String>, defaults: &Defaults) -> Option<String> {
+    set(uid).filter(|uid| defaults.account_id.as_deref() != Some(uid)).map(str::to_owned)
+}
+
+fn account(
+    field: &'static str,
+    uid: &Option<String>,
+    defaults: &Defaults,
+    found: &mut Found,
+) -> Option<String> {
+    let other = other_account(uid, defaults);
+    if let Some(uid) = &other {
+        found.require(defaults.has_accounts, || SpecProblem::ForeignAccount {
             field,
-            uid: uid.to_owned(),
+            uid: uid.clone(),
             own: defaults.account_id.clone(),
         });
     }
+    other
 }
 
 fn config(spec: &AliyunLogConfigSpec, found: &mut Found) -> ClassicConfig {

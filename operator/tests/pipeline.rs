@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use fixtures::repaired;
 use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_REGION, MockSls, Running};
 use operator::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
-use operator::credentials::{Credentials, Source};
+use operator::credentials::{Accounts, Credentials, Source};
 use operator::once::{make, preview};
 use operator::sls::SlsConfig;
 use operator::validate::Defaults;
@@ -125,7 +125,7 @@ async fn a_classic_config_is_replaced_only_if_the_object_says_so() {
     assert!(error.contains("exists in classic form; set enableUpgradeOverride"), "{error}");
 
     let overrides = pipeline(|object| object["spec"]["enableUpgradeOverride"] = json!(true));
-    let told = preview(&overrides, &Defaults::default(), config(&sls)).await.unwrap();
+    let told = preview(&overrides, &Defaults::default(), config(&sls), Accounts::None).await.unwrap();
     assert_eq!(
         told,
         ["CreateLogstore audit", "CreateIndex audit", "ReplaceConfig", "BindMachineGroup group-a"]

@@ -11,7 +11,7 @@ use super::files::{self, FileError, ReportForm, kind_of, print_report};
 use super::run::{DefaultsArgs, SlsArgs};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
-use crate::credentials::CredentialsError;
+use crate::credentials::{Accounts, CredentialsError};
 use crate::kind::ConfigKind;
 use crate::once;
 use crate::sls::SlsConfig;
@@ -93,6 +93,7 @@ pub(super) fn main(args: Args) -> ExitCode {
 }
 
 fn plan(args: Args) -> Result<Plan, PlanError> {
+    let accounts = args.defaults.accounts();
     let defaults = Defaults::from(args.defaults);
     let config = args.sls.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -100,16 +101,11 @@ fn plan(args: Args) -> Result<Plan, PlanError> {
     let mut objects = Vec::new();
     for path in &args.filename {
         for document in files::documents(path)? {
+            let wanted = (&defaults, config.clone(), accounts.clone());
             let planned = match kind_of(&document) {
-                Some(AliyunLogConfig::KIND) => {
-                    runtime.block_on(look::<AliyunLogConfig>(&document, &defaults, config.clone()))
-                }
+                Some(AliyunLogConfig::KIND) => runtime.block_on(look::<AliyunLogConfig>(&document, wanted)),
                 Some(ClusterAliyunPipelineConfig::KIND) => {
-                    runtime.block_on(look::<ClusterAliyunPipelineConfig>(
-                        &document,
-                        &defaults,
-                        config.clone(),
-                    ))
+                    runtime.block_on(look::<ClusterAliyunPipelineConfig>(&document, wanted))
                 }
                 _ => continue,
             };
@@ -119,10 +115,13 @@ fn plan(args: Args) -> Result<Plan, PlanError> {
     Ok(Plan { ok: objects.iter().all(|object| object.error.is_none()), objects })
 }
 
-async fn look<K: ConfigKind>(document: &Value, defaults: &Defaults, config: SlsConfig) -> Planned {
+async fn look<K: ConfigKind>(
+    document: &Value,
+    (defaults, config, accounts): (&Defaults, SlsConfig, Accounts),
+) -> Planned {
     let text = |pointer| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let steps = match serde_json::from_value::<K>(document.clone()) {
-        Ok(cr) => once::preview(&cr, defaults, config).await.map_err(|error| error.to_string()),
+        Ok(cr) => once::preview(&cr, defaults, config, accounts).await.map_err(|error| error.to_string()),
         Err(error) => Err(format!("it is no {}: {error}; `operator validate` says more", K::KIND)),
     };
     let (steps, error) = match steps {

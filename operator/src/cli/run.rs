@@ -13,9 +13,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::leader::LeaseArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
+use crate::allowed::{self, AllowedProjects};
 use crate::cluster::{self, ClusterId, ClusterIdError};
 use crate::controller::{self, Settings};
-use crate::credentials::{CredentialsError, Source};
+use crate::credentials::{Accounts, CredentialsError, Source};
 use crate::http::{self, Readiness};
 use crate::kubernetes::{self, KubernetesError};
 use crate::leader::{Fence, Lost};
@@ -131,10 +132,28 @@ pub(super) struct DefaultsArgs {
     /// Alibaba Cloud account to which the credentials belong; objects may name it as uid
     #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_ACCOUNT_ID")]
     account_id: Option<String>,
+
+    /// JSON file {"UID": {"accessKeyID", "accessKeySecret"}} with keys of the accounts that objects may name as uid
+    /// besides, read again when it changes; without it the environment variable ALICLOUD_LOG_ACCOUNT_INFOS is used
+    #[arg(long, value_name = "FILE", env = "ALICLOUD_LOG_ACCOUNT_INFOS_FILE")]
+    account_infos_file: Option<PathBuf>,
+
+    /// Objects of this namespace may use these projects, and no others; * stands for any characters. May be given
+    /// several times; a namespace that none names may use no project then. Without it all may use all
+    #[arg(long, value_name = "NAMESPACE=PROJECT")]
+    allowed_projects: Vec<allowed::Rule>,
+}
+
+impl DefaultsArgs {
+    /// Where the keys of further accounts come from.
+    pub(super) fn accounts(&self) -> Accounts {
+        Accounts::choose(self.account_infos_file.clone(), |name| std::env::var(name).ok())
+    }
 }
 
 impl From<DefaultsArgs> for Defaults {
     fn from(args: DefaultsArgs) -> Self {
+        let accounts = args.accounts();
         let cluster = args.cluster_id.as_ref();
         Self {
             project: args.default_project.or_else(|| cluster.map(|id| id.project().clone())),
@@ -142,6 +161,8 @@ impl From<DefaultsArgs> for Defaults {
                 .default_machine_group
                 .or_else(|| cluster.map(|id| id.machine_group().clone())),
             account_id: args.account_id,
+            has_accounts: accounts != Accounts::None,
+            allowed: AllowedProjects::new(args.allowed_projects),
         }
     }
 }
@@ -205,6 +226,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     let extras = Extras {
         identity: Some(identity),
         fence: if leader.is_some() { Fence::shut() } else { Fence::open() },
+        accounts: args.defaults.accounts(),
         probe_wait_max: args.connect_backoff_max,
     };
     let clients = Clients::with(sls, extras, Arc::clone(&metrics))?;

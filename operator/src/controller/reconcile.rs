@@ -16,7 +16,6 @@ use serde_json::json;
 
 use super::Guarded;
 use super::memory::{Cause, Memories};
-use super::release::applied_target;
 use crate::conflict::{self, holds, is_deleting};
 use crate::converge::{converge, observe_only};
 use crate::crd::{
@@ -24,6 +23,7 @@ use crate::crd::{
 };
 use crate::desired::Target;
 use crate::failure::{Class, Failure};
+use crate::fate::{Removal, applied_target};
 use crate::metrics::{Looked, Metrics};
 use crate::notices::{self, Notice, Publisher};
 use crate::plan::Memory;
@@ -245,8 +245,8 @@ impl Look<'_> {
         let status = object.data.get("status").cloned().unwrap_or_default();
         let previous = self.previous(serde_json::from_value(status).unwrap_or_default());
         if is_deleting(&object) {
-            let target = applied_target(&previous.ours);
-            let cleanup = |_| self.clean_up(target, None, &previous);
+            let removal = applied_target(&previous.ours).map(Removal::config);
+            let cleanup = |_| self.clean_up(removal, &previous);
             finalizer(&api, FINALIZER, Arc::new(object), cleanup)
                 .await
                 .map_err(|error| Error::Finalizer(Box::new(error)))?;

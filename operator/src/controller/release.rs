@@ -1,4 +1,4 @@
-//! The end of an object: its config is deleted, then the finalizer goes. While Log Service cannot be
+//! The end of an object: what it has in Log Service is deleted, then the finalizer goes. While Log Service cannot be
 //! reached the object stays and says so; an annotation gives it up.
 
 use std::sync::Arc;
@@ -9,33 +9,27 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::finalizer;
 
 use super::reconcile::{Error, Look, Previous};
-use crate::crd::{
-    AliyunLogConfig, AliyunLogConfigStatus, DeletionPolicy, FINALIZER, FORCE_DELETE_ANNOTATION, Reconcile,
-};
+use crate::crd::{AliyunLogConfig, FINALIZER, FORCE_DELETE_ANNOTATION};
 use crate::delete::delete;
-use crate::desired::Target;
 use crate::failure::{Class, Failure};
+use crate::fate::{Fate, Others, Removal, fate};
 use crate::metrics::Looked;
 use crate::notices;
 use crate::status::{self, Verdict};
-use crate::validate::claimed_target;
 
 impl Look<'_> {
     /// Deletes what the object has in Log Service, then lets go of it.
     pub(super) async fn release(&self, cr: &AliyunLogConfig) -> Result<(Action, Looked), Error> {
         let previous = self.previous(cr.status.clone());
-        let target = applied_target(&previous.ours).or_else(|| claimed_target(cr, &self.context.defaults));
-        // The loser of a name conflict has nothing in Log Service.
-        let target = target.filter(|target| self.winner(cr, target).is_none());
-        // What is not to be touched, or asked to stay, stays.
-        let is_ours = Reconcile::of(self.meta.annotations.as_ref()) == Ok(Reconcile::Enabled);
-        let retains = cr.spec.deletion_policy == Some(DeletionPolicy::Retain) || !is_ours;
-        if let Some(target) = target.as_ref().filter(|_| retains) {
-            self.context.publisher.publish(&[notices::retained(target)], &self.reference).await;
-        }
-        let target = target.filter(|_| !retains);
-        let endpoint = cr.spec.endpoint.clone().filter(|endpoint| !endpoint.is_empty());
-        let cleanup = |_| self.clean_up(target, endpoint, &previous);
+        let removal = match self.fate(cr, &previous) {
+            Fate::Nothing => None,
+            Fate::Retained { target, why } => {
+                self.context.publisher.publish(&[notices::retained(&target, &why)], &self.reference).await;
+                None
+            }
+            Fate::Removed(removal) => Some(removal),
+        };
+        let cleanup = |_| self.clean_up(removal, &previous);
         let api = self.objects();
         finalizer(&api, FINALIZER, Arc::new(cr.clone()), cleanup)
             .await
@@ -44,41 +38,46 @@ impl Look<'_> {
         Ok((Action::await_change(), Looked::Deleted))
     }
 
+    fn fate(&self, cr: &AliyunLogConfig, previous: &Previous) -> Fate {
+        let objects = self.context.store.state();
+        let readable: Vec<&AliyunLogConfig> =
+            objects.iter().filter_map(|other| other.0.as_ref().ok()).collect();
+        let others = Others { readable: &readable, unreadable: readable.len() < objects.len() };
+        fate(cr, &previous.ours, others, &self.context.defaults)
+    }
+
     pub(super) async fn clean_up(
         &self,
-        target: Option<Target>,
-        endpoint: Option<String>,
+        removal: Option<Removal>,
         previous: &Previous,
     ) -> Result<Action, Error> {
-        let Some(target) = target else { return Ok(Action::await_change()) };
+        let Some(removal) = removal else { return Ok(Action::await_change()) };
+        let target = &removal.target;
         if self.is_forced() {
             let notice = notices::forced(&target.to_string());
             self.context.publisher.publish(&[notice], &self.reference).await;
             return Ok(Action::await_change());
         }
-        let result = match self.context.clients.project(target.project.clone(), endpoint.as_deref()) {
-            Ok(sls) => delete(&sls, &target).await,
-            Err(error) => Err(Failure::unusable(&error)),
-        };
-        let failure = match result {
+        let failure = match delete(&self.context.clients, &removal).await {
             Ok(deleted) => {
                 self.succeeded();
-                let notice = notices::deleted(&target, &deleted);
-                self.context.publisher.publish(&[notice], &self.reference).await;
+                self.context.publisher.publish(&notices::deleted(target, &deleted), &self.reference).await;
+                // The finalizer goes next, and what it stood for must have been this operator's to delete.
+                self.check_leading()?;
                 return Ok(Action::await_change());
             }
             // A deletion has nothing to wait for that the user could correct in the object.
             Err(failure) if failure.class == Class::Spec => Failure { class: Class::Busy, ..failure },
             Err(failure) => failure,
         };
-        let wait = self.failed(&failure, endpoint.as_deref());
+        let wait = self.failed(&failure, removal.endpoint.as_deref());
         let now = Timestamp::now();
         if self.context.memories.worth_telling(self.uid(), &failure, Instant::now()) {
-            let notice = notices::deleting(&target, &failure);
+            let notice = notices::deleting(target, &failure);
             self.context.publisher.publish(&[notice], &self.reference).await;
         }
         let retry = self.retry(now, wait);
-        let verdict = Verdict::Deleting { target: &target, failure: &failure, retry };
+        let verdict = Verdict::Deleting { target, failure: &failure, retry };
         let status = status::next(&previous.ours, self.subject(), verdict, now);
         self.write(previous, &status).await?;
         Err(Error::NotDeleted { wait })
@@ -88,12 +87,4 @@ impl Look<'_> {
         let annotation = self.meta.annotations.as_ref().and_then(|all| all.get(FORCE_DELETE_ANNOTATION));
         annotation.is_some_and(|value| value == "true")
     }
-}
-
-/// The config that the status says was applied.
-pub(super) fn applied_target(status: &AliyunLogConfigStatus) -> Option<Target> {
-    Some(Target {
-        project: status.project.as_deref()?.parse().ok()?,
-        config: status.config_name.as_deref()?.parse().ok()?,
-    })
 }

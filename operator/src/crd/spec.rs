@@ -203,8 +203,9 @@ pub struct AliyunLogConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 
-    /// What becomes of the Logtail config when this object is deleted: DeleteConfig (it goes, the default) or
-    /// Retain (it stays, and bound). Logstore, project, machine groups and logs stay in any case.
+    /// What becomes of the Logtail config when this object is deleted: DeleteConfig (it goes, the default),
+    /// Retain (it stays, and bound) or DeleteAll (with it go the machine groups, the Logstore with its logs and the
+    /// project, each if status.created says that this object made it and nothing else uses it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
@@ -239,6 +240,7 @@ pub enum MeteringMode {
 pub enum DeletionPolicy {
     DeleteConfig,
     Retain,
+    DeleteAll,
 }
 
 /// How logs are read.

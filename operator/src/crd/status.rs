@@ -39,6 +39,10 @@ pub struct AliyunLogConfigStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_machine_groups: Option<Vec<String>>,
 
+    /// What was not there and this object made; only that is ever deleted by deletionPolicy DeleteAll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Created>,
+
     /// The last failure, while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
@@ -53,6 +57,21 @@ pub struct AliyunLogConfigStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Vec<Condition>>,
+}
+
+/// What an object made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Created {
+    /// The project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<bool>,
+    /// The Logstore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logstore: Option<bool>,
+    /// Machine groups, listed now or earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_groups: Option<Vec<String>>,
 }
 
 /// One aspect of the object's state.

@@ -21,6 +21,7 @@ fn desired(groups: &[&str], detail: Value) -> Desired {
     Desired {
         target: Target { project: "project-a".parse().unwrap(), config: "config".parse().unwrap() },
         endpoint: None,
+        account: None,
         project_description: None,
         destination: "store".parse().unwrap(),
         logstores: vec![DesiredLogstore {

@@ -36,7 +36,7 @@ pub fn validate_pipeline(cr: &ClusterAliyunPipelineConfig, defaults: &Defaults) 
     let name: Option<ConfigName> = found.keep(
         cr.name_any().parse().map_err(|source| SpecProblem::Name { field: "metadata.name".into(), source }),
     );
-    account("spec.project.uid", &spec.project.uid, defaults, &mut found);
+    let account = account("spec.project.uid", &spec.project.uid, defaults, &mut found);
     let groups = spec.machine_groups.iter().flatten().map(|group| group.name.as_str());
     let machine_groups =
         machine_groups(groups, |n| format!("spec.machineGroups[{n}].name"), defaults, &mut found);
@@ -53,6 +53,7 @@ pub fn validate_pipeline(cr: &ClusterAliyunPipelineConfig, defaults: &Defaults) 
             desired: Desired {
                 target: Target { project, config },
                 endpoint: set(&spec.project.endpoint).map(str::to_owned),
+                account,
                 project_description: set(&spec.project.description).map(str::to_owned),
                 destination,
                 logstores,
@@ -322,7 +323,7 @@ mod tests {
             },
             expect![[r#"
                 metadata.name: Logtail config name "dotted.name" is not valid: use 2 to 128 letters, digits, '-' or '_', beginning and ending with a letter or digit
-                spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group
+                spec.machineGroups: empty, and the operator has no default machine group: list the group whose name the sidecar passes as ALIYUN_LOGTAIL_USER_DEFINED_ID, or start the operator with --default-machine-group or --cluster-id
                 spec.logstores[0].hotTtl: it is not less than ttl, which is 10: lower it, or set 0 for none
                 spec.logstores[0].shardCount: it exceeds maxSplitShard, which is 64: lower it or raise the other
                 spec.logstores[1].name: logstore name "-" is not valid: use 2 to 80 lowercase letters, digits, '-' or '_', beginning and ending with a letter or digit

@@ -35,6 +35,11 @@ pub enum SpecProblem {
     HotTtlTooLong { hot: u32, life_cycle: u32 },
     #[error("a Logstore of mode query is charged by function only: remove it or set ChargeByFunction")]
     QueryMetering,
+    #[error(
+        "objects of namespace {namespace} may not use project {project} ({rules}): use one that they may, or ask whoever \
+         runs the operator"
+    )]
+    ProjectNotAllowed { project: String, namespace: String, rules: String },
     #[error("{}", foreign_account(uid, own.as_deref()))]
     ForeignAccount { field: &'static str, uid: String, own: Option<String> },
     #[error("{bytes} bytes long, it must be less than 1500: shorten the sample")]
@@ -58,7 +63,7 @@ impl SpecProblem {
     pub fn field(&self) -> String {
         match self {
             Self::Name { field, .. } => field.clone(),
-            Self::NoProject => "spec.project".into(),
+            Self::NoProject | Self::ProjectNotAllowed { .. } => "spec.project".into(),
             Self::NoConfigName { .. } => "spec.logtailConfig.configName".into(),
             Self::NoMachineGroup | Self::TooManyGroups { .. } => "spec.machineGroups".into(),
             Self::OutOfRange { field, .. } => (*field).into(),
@@ -81,7 +86,7 @@ fn foreign_account(uid: &str, own: Option<&str>) -> String {
         |own| format!("account {own}"),
     );
     format!(
-        "the operator has credentials of {own}, not of account {uid}: remove it, or run an operator with that account's credentials"
+        "the operator has credentials of {own}, not of account {uid}: remove it, or give the operator that account's key with --account-infos-file"
     )
 }
 

@@ -89,7 +89,7 @@ fn every_problem_is_found_at_once() {
             spec.lifeCycle: 7301 is out of range: use 1 to 7300
             spec.logstoreHotTTL: 5 is out of range: use 7 to 7300
             spec.logstoreMeteringMode: a Logstore of mode query is charged by function only: remove it or set ChargeByFunction
-            spec.uid: the operator has credentials of an account it was not told (--account-id), not of account 42: remove it, or run an operator with that account's credentials
+            spec.uid: the operator has credentials of an account it was not told (--account-id), not of account 42: remove it, or give the operator that account's key with --account-infos-file
             spec.logtailConfig.logSample: 1500 bytes long, it must be less than 1500: shorten the sample
             spec.logtailConfig.inputDetail.plugin: missing, inputType plugin needs it
             warning: spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
@@ -103,6 +103,7 @@ fn legacy_nulls_and_empty_strings_mean_not_set() {
         project: Some("default-project".parse().unwrap()),
         machine_group: Some("default-group".parse().unwrap()),
         account_id: None,
+        ..Defaults::default()
     };
     let cr = object(|object| {
         let spec = &mut object["spec"];

@@ -3,7 +3,7 @@
 use sls_api::ops::indexes::{GetIndex, Index};
 use sls_api::ops::logstores::{CreateLogStore, GetLogStore, Logstore, LogstoreSettings};
 use sls_api::ops::logtail_configs::{
-    DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
+    CreateConfig, DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
 };
 use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, GetMachineGroup, MachineGroup,
@@ -102,6 +102,10 @@ impl Eyes {
     pub async fn bind(&self, project: &str, group: &str, config: &str) {
         let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
         self.send::<ApplyConfigToMachineGroup>(project, path, ()).await;
+    }
+
+    pub async fn create_config(&self, project: &str, config: LogtailConfig) {
+        self.send::<CreateConfig>(project, NoPath {}, Json(config)).await;
     }
 
     pub async fn delete_config(&self, project: &str, config: &str) {
