@@ -8,7 +8,7 @@ use sls_api::ops::documents::{
     CreateLogtailPipelineConfig, InPipelineConfig, PipelineConfig, UpdateLogtailPipelineConfig,
 };
 use sls_api::ops::indexes::{CreateIndex, Index, IndexKey, IndexLine, IndexType};
-use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings};
+use sls_api::ops::logstores::{CreateLogStore, LogstoreSettings, UpdateLogStore};
 use sls_api::ops::logtail_configs::{
     CreateConfig, DeleteConfig, LogtailConfig, OUTPUT_TYPE, OutputDetail, UpdateConfig,
 };
@@ -16,6 +16,7 @@ use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, MachineGroup, RemoveConfigFromMachineGroup,
 };
 use sls_api::ops::projects::{CreateProject, NewProject};
+use sls_api::ops::tags::{ResourceType, Tag, TagRequest, TagResources, UntagRequest, UntagResources};
 use sls_api::ops::{InConfig, InLogstore, InMachineGroupConfig};
 use sls_api::{Json, NoPath};
 
@@ -82,6 +83,13 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), CallError>
             }
             Ok(())
         }
+        Step::UpdateLogstore(name, _) => {
+            let path = InLogstore { logstore: name.clone() };
+            for logstore in desired.logstores.iter().filter(|logstore| logstore.name == *name) {
+                sls.call::<UpdateLogStore>(&path, &Json(logstore_change(logstore))).await?;
+            }
+            Ok(())
+        }
         Step::CreateIndex(name) => {
             let path = InLogstore { logstore: name.clone() };
             for logstore in desired.logstores.iter().filter(|logstore| logstore.name == *name) {
@@ -100,6 +108,28 @@ async fn run(sls: &Sls, desired: &Desired, step: &Step) -> Result<(), CallError>
             Err(error) if !is_not_exist(&error) => Err(error),
             _ => create_config(sls, desired).await,
         },
+        Step::Tag(tags) => {
+            let tags = tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
+            let request = TagRequest {
+                resource_type: ResourceType::LogtailConfig.name().to_owned(),
+                resource_id: vec![desired.target.resource_id()],
+                tags: tags.collect(),
+                tag_owner_uid: None,
+                category: None,
+                scope: None,
+            };
+            sls.call::<TagResources>(&NoPath {}, &Json(request)).await
+        }
+        Step::Untag(keys) => {
+            let request = UntagRequest {
+                resource_type: ResourceType::LogtailConfig.name().to_owned(),
+                resource_id: vec![desired.target.resource_id()],
+                tags: keys.iter().cloned().collect(),
+                all: false,
+                tag_owner_uid: None,
+            };
+            sls.call::<UntagResources>(&NoPath {}, &Json(request)).await
+        }
         Step::Bind(group) => {
             let path = InMachineGroupConfig { group: group.clone(), config: config() };
             sls.call::<ApplyConfigToMachineGroup>(&path, &()).await
@@ -162,6 +192,21 @@ pub(crate) fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
         _ => None,
     });
     settings
+}
+
+/// What is changed of an existing Logstore: the mutable settings that the object gives.
+fn logstore_change(desired: &DesiredLogstore) -> LogstoreSettings {
+    LogstoreSettings {
+        ttl: desired.life_cycle_days.map(i64::from),
+        shard_count: None,
+        auto_split: desired.auto_split,
+        max_split_shard: desired.max_split_shard.map(i64::from),
+        append_meta: desired.append_meta,
+        enable_tracking: desired.enable_tracking,
+        telemetry_type: None,
+        mode: None,
+        ..logstore_settings(desired)
+    }
 }
 
 /// The config to create or to put in place of the existing one.

@@ -18,7 +18,7 @@ pub async fn observe_only(clients: &Clients, desired: Desired, memory: &Memory) 
         Ok(sls) => sls,
         Err(error) => return Progress::unusable(desired, memory, &error),
     };
-    let observed = observe(&sls, &desired).await;
+    let observed = observe(&sls, &desired, memory).await;
     let pending = observed.as_ref().map(|observed| plan(&desired, observed, memory)).unwrap_or_default();
     Progress::new(desired, memory, observed, Applied { pending, ..Applied::default() }, Vec::new())
 }
@@ -33,7 +33,7 @@ pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> P
     let mut round = 0;
     loop {
         round += 1;
-        let observed = match observe(&sls, &desired).await {
+        let observed = match observe(&sls, &desired, memory).await {
             Ok(observed) => observed,
             Err(error) => return Progress::new(desired, memory, Err(error), Applied::default(), done),
         };

@@ -39,6 +39,12 @@ pub const FORCE_DELETE_ANNOTATION: &str = "sls.testbed/force-delete";
 /// Annotation that says how much the operator may do for an object: a [`Reconcile`].
 pub const RECONCILE_ANNOTATION: &str = "sls.testbed/reconcile";
 
+/// Annotation that lets an object take over a config that belongs to another cluster.
+pub const ADOPT_ANNOTATION: &str = "sls.testbed/adopt";
+
+/// Annotation that has mutable settings of an existing Logstore changed as the object says.
+pub const LOGSTORE_UPDATE_ANNOTATION: &str = "sls.testbed/logstore-update";
+
 /// Field manager of everything the operator writes by server-side apply.
 pub const FIELD_MANAGER: &str = "sls-operator";
 

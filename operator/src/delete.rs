@@ -14,9 +14,10 @@ use sls_api::ops::projects::DeleteProject;
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InMachineGroupConfig};
 use sls_api::{Json, NoPath};
 
+use crate::desired::stranger;
 use crate::failure::{Failure, is_not_exist};
 use crate::fate::{Besides, Removal};
-use crate::observe::{bound_groups, found};
+use crate::observe::{bound_groups, found, tags_of};
 use crate::sls::{CallError, Clients, Sls};
 
 /// What a deletion changed.
@@ -38,6 +39,14 @@ pub async fn delete(clients: &Clients, removal: &Removal) -> Result<Deleted, Fai
     let sls = clients.project_of(account, removal.target.project.clone(), endpoint);
     let sls = sls.map_err(|error| Failure::unusable(&error))?;
     let mut deleted = Deleted { kept: removal.besides.kept.clone(), ..Deleted::default() };
+    if let Some(cluster) = &removal.cluster
+        && let Some(stranger) = stranger(cluster, &tags_of(&sls, &removal.target).await?)
+    {
+        deleted
+            .kept
+            .push(format!("{}: it belongs to {stranger}, an object of another cluster", removal.target));
+        return Ok(deleted);
+    }
     let config = &removal.target.config;
     for group in bound_groups(&sls, config).await? {
         let path = InMachineGroupConfig { group: group.clone(), config: config.clone() };

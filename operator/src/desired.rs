@@ -2,7 +2,7 @@
 //! complete. Built by [`crate::validate`] only, from either kind of object; read by `observe`, `plan`, `apply` and
 //! `status`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -35,6 +35,13 @@ pub struct Target {
     pub config: ConfigName,
 }
 
+impl Target {
+    /// The config as tags name it. Source: OpenAPI model comments.
+    pub fn resource_id(&self) -> String {
+        format!("{}#{}", self.project, self.config)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "config {} in project {}", self.config, self.project)
@@ -62,6 +69,49 @@ pub struct Desired {
     pub exact_groups: bool,
     /// The config.
     pub config: DesiredConfig,
+    /// Tags of the config that the object asks for.
+    pub tags: BTreeMap<String, String>,
+    /// Whose the config is, where the operator was told which cluster it serves.
+    pub owner: Option<Owner>,
+    /// Whether mutable settings of existing Logstores are changed as well.
+    pub updates_logstores: bool,
+}
+
+impl Desired {
+    /// All tags that the config is to have.
+    pub fn all_tags(&self) -> BTreeMap<String, String> {
+        let owner = self.owner.as_ref().map(|owner| (OWNER_TAG.to_owned(), owner.tag()));
+        self.tags.iter().map(|(key, value)| (key.clone(), value.clone())).chain(owner).collect()
+    }
+}
+
+/// Whose a config is: kept with it in Log Service, so that two clusters do not overwrite each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Id of the cluster.
+    pub cluster: String,
+    /// The object, as namespace/name, or as name where it has no namespace.
+    pub object: String,
+    /// Whether it takes what belongs to another cluster.
+    pub adopts: bool,
+}
+
+/// Tag of a config that says whose it is.
+pub const OWNER_TAG: &str = "sls.testbed/owner";
+/// Longest value of a tag, in characters. Source: tag API of other services of the vendor.
+const TAG_VALUE_CHARS_MAX: usize = 128;
+
+impl Owner {
+    /// The value of [`OWNER_TAG`].
+    pub fn tag(&self) -> String {
+        format!("{}/{}", self.cluster, self.object).chars().take(TAG_VALUE_CHARS_MAX).collect()
+    }
+}
+
+/// The owner that `tags` name, if it is of another cluster than `ours`. Within a cluster the objects themselves tell.
+pub fn stranger<'a>(ours: &str, tags: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let owner = tags.get(OWNER_TAG)?;
+    (owner.split('/').next() != Some(ours)).then_some(owner)
 }
 
 /// A Logstore as far as the object describes it. Fields are `None` where it says nothing: a new

@@ -199,6 +199,16 @@ pub fn logstore(desired: &DesiredLogstore, actual: &Logstore) -> Vec<FieldDiff> 
     diffs
 }
 
+/// Of these, what can be changed in an existing Logstore: not its kind, and its shards only by splitting and merging.
+/// Source: API reference, UpdateLogStore.
+pub fn mutable(desired: &DesiredLogstore, actual: &Logstore) -> Vec<FieldDiff> {
+    let fixed =
+        ["shardCount", "logstoreMode", "logstoreTelemetryType"].map(|field| desired.dialect.word(field));
+    let mut diffs = logstore(desired, actual);
+    diffs.retain(|diff| !fixed.contains(&diff.field.as_str()));
+    diffs
+}
+
 fn compare<T: PartialEq + Into<Value>>(diffs: &mut Vec<FieldDiff>, field: &str, wanted: T, actual: T) {
     compare_set(diffs, field, Some(wanted), actual);
 }

@@ -127,7 +127,8 @@ impl Drain<'_> {
         let found = self.untyped(object).get_opt(object.meta().name.as_deref().unwrap_or_default()).await?;
         let status = found.and_then(|found| found.data.get("status").cloned()).unwrap_or_default();
         let status: AliyunLogConfigStatus = serde_json::from_value(status).unwrap_or_default();
-        Ok(applied_target(&status).map_or(Fate::Nothing, |target| Fate::Removed(Removal::config(target))))
+        Ok(applied_target(&status)
+            .map_or(Fate::Nothing, |target| Fate::Removed(Removal::config(target, self.defaults))))
     }
 
     /// Removes our finalizer, whatever else happens to the object meanwhile.

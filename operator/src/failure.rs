@@ -6,13 +6,17 @@ use std::time::Duration;
 use sls_api::error::code;
 use sls_client::{ClientError, Retry};
 
-use crate::desired::Target;
+use crate::crd::ADOPT_ANNOTATION;
+use crate::desired::{OWNER_TAG, Target};
 use crate::sls::{CallError, SlsError};
 
 /// Code of a failure without an answer from Log Service; also the reason of condition Ready.
 pub const BACKEND_UNAVAILABLE: &str = "BackendUnavailable";
 /// Status code that stands for "could not be reached". Source: operator specification §3.3.
 const UNREACHABLE_STATUS: u16 = 503;
+/// Code of a config that belongs to another cluster; also the reason of conditions Accepted and Ready. Source:
+/// operator specification §3.3.
+pub const FOREIGN_OWNER: &str = "ForeignOwner";
 /// Status code that stands for "somebody else has it". Source: operator specification §3.3.
 const EXISTS_STATUS: u16 = 409;
 
@@ -104,6 +108,23 @@ impl Failure {
             "; but it cannot be seen with the operator's credentials: names of projects are shared by all accounts, choose another"
         });
         failure
+    }
+
+    /// A config that belongs to another cluster.
+    pub fn foreign_owner(target: &Target, owner: &str) -> Self {
+        let message = format!(
+            "{target} belongs to {owner}, an object of another cluster (tag {OWNER_TAG}); use another configName, or \
+             take it over with the annotation {ADOPT_ANNOTATION}=true"
+        );
+        Self {
+            step: "GetConfig",
+            class: Class::Spec,
+            code: FOREIGN_OWNER.to_owned(),
+            message,
+            http_status: Some(EXISTS_STATUS),
+            request_id: None,
+            retry_after: None,
+        }
     }
 
     /// A config in classic form where one in pipeline form is wanted, which is not to be replaced.

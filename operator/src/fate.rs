@@ -36,6 +36,8 @@ pub struct Removal {
     pub endpoint: Option<String>,
     /// Account, by its uid, whose key to use instead of the operator's own.
     pub account: Option<String>,
+    /// Id of the operator's cluster, if it was told: what belongs to another stays.
+    pub cluster: Option<String>,
     /// What goes besides the config.
     pub besides: Besides,
 }
@@ -52,8 +54,9 @@ pub struct Besides {
 
 impl Removal {
     /// Only the config, at the operator's own endpoint.
-    pub fn config(target: Target) -> Self {
-        Self { target, endpoint: None, account: None, besides: Besides::default() }
+    pub fn config(target: Target, defaults: &Defaults) -> Self {
+        let cluster = defaults.cluster.clone();
+        Self { target, endpoint: None, account: None, cluster, besides: Besides::default() }
     }
 }
 
@@ -96,6 +99,7 @@ pub fn fate(
     Fate::Removed(Removal {
         endpoint: cr.spec.endpoint.clone().filter(|endpoint| !endpoint.is_empty()),
         account: other_account(&cr.spec.uid, defaults),
+        cluster: defaults.cluster.clone(),
         target,
         besides,
     })

@@ -113,6 +113,13 @@ pub fn changes(progress: &Progress) -> Vec<Notice> {
                 let list: Vec<_> = diffs.iter().map(ToString::to_string).collect();
                 tell(changed("Updated"), step, format!("updated {}: {}", desired.target, list.join("; ")));
             }
+            Step::UpdateLogstore(logstore, diffs) => {
+                let list: Vec<_> = diffs.iter().map(ToString::to_string).collect();
+                tell(changed("Updated"), step, format!("updated Logstore {logstore}: {}", list.join("; ")));
+            }
+            Step::Tag(_) | Step::Untag(_) => {
+                tell(changed("Tagged"), step, format!("changed tags of {}: {step}", desired.target));
+            }
             Step::ReplaceConfig => {
                 tell("Replaced", step, format!("replaced {}, which was in classic form", desired.target));
             }

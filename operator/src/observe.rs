@@ -1,21 +1,25 @@
 //! What exists in Log Service of what one object asks for. Reads only; stops at the first failure and
 //! says how far it came. A missing parent answers for its children, so a cold start reads little.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sls_api::Operation;
 use sls_api::names::{ConfigName, MachineGroupName};
 use sls_api::ops::documents::{GetLogtailPipelineConfig, InPipelineConfig};
 use sls_api::ops::logtail_configs::{GetAppliedMachineGroups, GetConfig};
 use sls_api::ops::machine_groups::GetMachineGroup;
+use sls_api::ops::tags::{ListTagResources, ListTagResourcesQuery, ResourceType};
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup};
 use sls_api::ops::{indexes::GetIndex, logstores::GetLogStore, projects::GetProject};
 use sls_api::{Json, NoPath};
 
-use crate::desired::{Desired, DesiredConfig};
+use crate::desired::{Desired, DesiredConfig, Target, stranger};
 use crate::failure::{Failure, has_no_index, is_not_exist};
-use crate::plan::{HeldConfig, Observed, Stage};
+use crate::plan::{HeldConfig, Memory, Observed, Stage};
 use crate::sls::{CallError, Sls};
+
+/// Pages of tags that are read of one config. Source: guess; a resource has 20 tags at most.
+const TAG_PAGES_MAX: usize = 4;
 
 /// A reading that could not be completed.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +31,9 @@ pub struct ObserveError {
 }
 
 /// Reads everything that `desired` names.
-pub async fn observe(sls: &Sls, desired: &Desired) -> Result<Observed, ObserveError> {
+pub async fn observe(sls: &Sls, desired: &Desired, memory: &Memory) -> Result<Observed, ObserveError> {
     let mut observed = Observed::default();
+    let tags_matter = !(desired.tags.is_empty() && desired.owner.is_none() && memory.tagged_by_us.is_empty());
     let at = |stage| move |failure| ObserveError { stage, failure };
 
     observed.project = found::<GetProject>(sls.call::<GetProject>(&NoPath {}, &()).await)
@@ -57,9 +62,42 @@ pub async fn observe(sls: &Sls, desired: &Desired) -> Result<Observed, ObserveEr
 
     observed.config = held_config(sls, desired).await.map_err(at(Stage::Config))?;
     if observed.config.is_some() {
+        if tags_matter {
+            observed.tags = tags_of(sls, &desired.target).await.map_err(at(Stage::Config))?;
+        }
+        if let Some(owner) = desired.owner.as_ref().filter(|owner| !owner.adopts)
+            && let Some(stranger) = stranger(&owner.cluster, &observed.tags)
+        {
+            return Err(at(Stage::Config)(Failure::foreign_owner(&desired.target, stranger)));
+        }
         observed.bound = bound_groups(sls, &desired.target.config).await.map_err(at(Stage::Binding))?;
     }
     Ok(observed)
+}
+
+/// The tags of a config.
+pub async fn tags_of(sls: &Sls, target: &Target) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tags = BTreeMap::new();
+    let mut token = None;
+    for _ in 0..TAG_PAGES_MAX {
+        let query = ListTagResourcesQuery {
+            resource_type: ResourceType::LogtailConfig.name().to_owned(),
+            resource_id: Some(serde_json::json!([target.resource_id()]).to_string()),
+            tags: None,
+            next_token: token,
+        };
+        let Some(Json(page)) =
+            found::<ListTagResources>(sls.ask::<ListTagResources>(&NoPath {}, &query, &()).await)?
+        else {
+            break;
+        };
+        tags.extend(page.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)));
+        token = Some(page.next_token).filter(|token| !token.is_empty());
+        if token.is_none() {
+            break;
+        }
+    }
+    Ok(tags)
 }
 
 /// The config of the name. A pipeline may find one in classic form, if it is to replace that.

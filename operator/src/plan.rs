@@ -28,6 +28,8 @@ pub struct Observed {
     pub config: Option<HeldConfig>,
     /// All groups to which the config is bound, ours or not.
     pub bound: BTreeSet<MachineGroupName>,
+    /// Tags of the config; read only where any are asked for, or were set before.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A config as Log Service holds it.
@@ -42,6 +44,8 @@ pub enum HeldConfig {
 pub struct Memory {
     /// Groups it has bound; others are never unbound.
     pub bound_by_us: BTreeSet<MachineGroupName>,
+    /// Keys of tags it has set; others are never taken away.
+    pub tagged_by_us: BTreeSet<String>,
     /// Whether this generation of the object was fully applied before. Until then a key that is not in
     /// the object is a key the user removed; afterwards it is a default that the server added.
     pub applied_before: bool,
@@ -69,6 +73,8 @@ impl Stage {
 pub enum Step {
     CreateProject,
     CreateLogstore(LogstoreName),
+    /// What differs, for the event.
+    UpdateLogstore(LogstoreName, Vec<FieldDiff>),
     /// Of this Logstore.
     CreateIndex(LogstoreName),
     /// With a user-defined identity equal to the name.
@@ -79,6 +85,10 @@ pub enum Step {
     /// A config in pipeline form takes the place of one in classic form: that is deleted first, since a name is
     /// that of one config.
     ReplaceConfig,
+    /// Sets these tags of the config.
+    Tag(BTreeMap<String, String>),
+    /// Takes these tags away from the config.
+    Untag(BTreeSet<String>),
     Bind(MachineGroupName),
     Unbind(MachineGroupName),
 }
@@ -88,10 +98,11 @@ impl Step {
     pub fn stage(&self) -> Stage {
         match self {
             Self::CreateProject => Stage::Project,
-            Self::CreateLogstore(_) => Stage::Logstore,
+            Self::CreateLogstore(_) | Self::UpdateLogstore(..) => Stage::Logstore,
             Self::CreateIndex(_) => Stage::Index,
             Self::CreateMachineGroup(_) => Stage::MachineGroups,
             Self::CreateConfig | Self::UpdateConfig(_) | Self::ReplaceConfig => Stage::Config,
+            Self::Tag(_) | Self::Untag(_) => Stage::Config,
             Self::Bind(_) | Self::Unbind(_) => Stage::Binding,
         }
     }
@@ -101,11 +112,14 @@ impl Step {
         match self {
             Self::CreateProject => "CreateProject",
             Self::CreateLogstore(_) => "CreateLogstore",
+            Self::UpdateLogstore(..) => "UpdateLogstore",
             Self::CreateIndex(_) => "CreateIndex",
             Self::CreateMachineGroup(_) => "CreateMachineGroup",
             Self::CreateConfig => "CreateConfig",
             Self::UpdateConfig(_) => "UpdateConfig",
             Self::ReplaceConfig => "ReplaceConfig",
+            Self::Tag(_) => "TagConfig",
+            Self::Untag(_) => "UntagConfig",
             Self::Bind(_) => "BindMachineGroup",
             Self::Unbind(_) => "UnbindMachineGroup",
         }
@@ -116,7 +130,7 @@ impl Step {
     /// With what an update changes.
     pub fn described(&self) -> String {
         match self {
-            Self::UpdateConfig(diffs) => {
+            Self::UpdateConfig(diffs) | Self::UpdateLogstore(_, diffs) => {
                 let all: Vec<_> = diffs.iter().map(ToString::to_string).collect();
                 format!("{self} ({})", all.join(", "))
             }
@@ -128,8 +142,18 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateLogstore(logstore) | Self::CreateIndex(logstore) => {
+            Self::CreateLogstore(logstore)
+            | Self::UpdateLogstore(logstore, _)
+            | Self::CreateIndex(logstore) => {
                 write!(f, "{} {logstore}", self.name())
+            }
+            Self::Tag(tags) => {
+                let list: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                write!(f, "{} {}", self.name(), list.join(", "))
+            }
+            Self::Untag(keys) => {
+                let list: Vec<_> = keys.iter().map(String::as_str).collect();
+                write!(f, "{} {}", self.name(), list.join(", "))
             }
             Self::CreateMachineGroup(group) | Self::Bind(group) | Self::Unbind(group) => {
                 write!(f, "{} {group}", self.name())
@@ -151,8 +175,15 @@ pub fn plan(desired: &Desired, observed: &Observed, memory: &Memory) -> Vec<Step
         steps.push(Step::CreateProject);
     }
     for logstore in &desired.logstores {
-        if !observed.logstores.contains_key(&logstore.name) {
-            steps.push(Step::CreateLogstore(logstore.name.clone()));
+        match observed.logstores.get(&logstore.name) {
+            None => steps.push(Step::CreateLogstore(logstore.name.clone())),
+            Some(existing) if desired.updates_logstores => {
+                let diffs = diff::mutable(logstore, existing);
+                if !diffs.is_empty() {
+                    steps.push(Step::UpdateLogstore(logstore.name.clone(), diffs));
+                }
+            }
+            Some(_) => {}
         }
         if !observed.indexed.contains(&logstore.name) {
             steps.push(Step::CreateIndex(logstore.name.clone()));
@@ -178,6 +209,17 @@ pub fn plan(desired: &Desired, observed: &Observed, memory: &Memory) -> Vec<Step
             }
         }
     }
+    // With the config as it is: of one that is about to be made, nothing is known.
+    let mut tags = desired.all_tags();
+    tags.retain(|key, value| observed.tags.get(key) != Some(value));
+    if !tags.is_empty() {
+        steps.push(Step::Tag(tags));
+    }
+    let unwanted = memory.tagged_by_us.iter().filter(|key| !desired.tags.contains_key(*key));
+    let unwanted: BTreeSet<_> = unwanted.filter(|key| observed.tags.contains_key(*key)).cloned().collect();
+    if !unwanted.is_empty() {
+        steps.push(Step::Untag(unwanted));
+    }
     steps.extend(desired.machine_groups.difference(&bound).cloned().map(Step::Bind));
     let unwanted = bound.difference(&desired.machine_groups);
     let ours = |group: &&MachineGroupName| desired.exact_groups || memory.bound_by_us.contains(*group);
@@ -190,7 +232,11 @@ pub fn differences(desired: &Desired, observed: &Observed, memory: &Memory) -> V
     let mut found = Vec::new();
     for wanted in &desired.logstores {
         let Some(existing) = observed.logstores.get(&wanted.name) else { continue };
-        let diffs = diff::logstore(wanted, existing);
+        let mut diffs = diff::logstore(wanted, existing);
+        if desired.updates_logstores {
+            let updated = diff::mutable(wanted, existing);
+            diffs.retain(|diff| !updated.contains(diff));
+        }
         if !diffs.is_empty() {
             let list = diffs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             found.push((

@@ -69,6 +69,8 @@ pub struct Progress {
     pub failure: Option<Failure>,
     /// Groups now bound by the operator.
     pub bound_by_us: BTreeSet<MachineGroupName>,
+    /// Keys of tags now set by the operator, but for the owner's.
+    pub tagged_by_us: BTreeSet<String>,
 }
 
 impl Progress {
@@ -84,6 +86,7 @@ impl Progress {
         let drift = memory.applied_before;
         let withheld = if applied.failed.is_none() { applied.pending.clone() } else { Vec::new() };
         let complete = applied.failed.is_none() && withheld.is_empty();
+        let tagged_by_us = tagged(&desired, memory, &done, complete);
         let bound_by_us = bound(&desired, memory, observed.as_ref().ok(), &done, complete);
         let (stages, failure) = match observed {
             Err(error) => (unobserved(&desired, &error), Some(error.failure)),
@@ -94,7 +97,8 @@ impl Progress {
                 (stages.into(), applied.failed.map(|(_, failure)| failure))
             }
         };
-        Self { desired, stages, drift: drift && !done.is_empty(), done, withheld, failure, bound_by_us }
+        let drift = drift && !done.is_empty();
+        Self { desired, stages, drift, done, withheld, failure, bound_by_us, tagged_by_us }
     }
 
     /// Nothing could be sent at all.
@@ -129,6 +133,23 @@ fn bound(
         }
     }
     bound
+}
+
+fn tagged(desired: &Desired, memory: &Memory, done: &[Step], complete: bool) -> BTreeSet<String> {
+    if complete {
+        return desired.tags.keys().cloned().collect();
+    }
+    let mut tagged = memory.tagged_by_us.clone();
+    for step in done {
+        match step {
+            Step::Tag(tags) => {
+                tagged.extend(tags.keys().filter(|key| desired.tags.contains_key(*key)).cloned())
+            }
+            Step::Untag(keys) => tagged.retain(|key| !keys.contains(key)),
+            _ => {}
+        }
+    }
+    tagged
 }
 
 /// Nothing is known from the stage at which reading stopped.
@@ -168,8 +189,12 @@ fn state(
         return StageState::Ready { reason: Reason::ExistingSettingsDiffer, message: notes.join("; ") };
     }
     if !changes.is_empty() {
-        let is_update =
-            |step: &&Step| matches!(step, Step::UpdateConfig(_) | Step::ReplaceConfig | Step::Unbind(_));
+        let is_update = |step: &&Step| {
+            matches!(
+                step,
+                Step::UpdateConfig(_) | Step::UpdateLogstore(..) | Step::ReplaceConfig | Step::Unbind(_)
+            )
+        };
         let updated = changes.iter().any(is_update);
         let reason = match (drift, updated) {
             (true, _) => Reason::DriftCorrected,

@@ -122,6 +122,8 @@ pub fn next(
             conditions.tried(progress, warnings);
             name_target(&mut status, Some(&progress.desired.target));
             note_created(&mut status, progress);
+            status.applied_config_tags = Some(progress.tagged_by_us.iter().cloned().collect())
+                .filter(|keys: &Vec<String>| !keys.is_empty());
             status.applied_machine_groups =
                 Some(progress.bound_by_us.iter().map(ToString::to_string).collect());
             match &progress.failure {
@@ -200,6 +202,9 @@ fn note_created(status: &mut AliyunLogConfigStatus, progress: &Progress) {
             Step::CreateIndex(_)
             | Step::CreateConfig
             | Step::UpdateConfig(_)
+            | Step::UpdateLogstore(..)
+            | Step::Tag(_)
+            | Step::Untag(_)
             | Step::Bind(_)
             | Step::ReplaceConfig
             | Step::Unbind(_) => {}

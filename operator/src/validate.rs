@@ -11,18 +11,22 @@ mod problem;
 pub use pipeline::{pipeline_target, validate_pipeline};
 pub use problem::{SpecProblem, Warning};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 use serde_json::{Map, Value};
 use sls_api::logtail::{self, Severity};
 use sls_api::names::{ConfigName, LogstoreName, MachineGroupName, ProjectName};
 
 use crate::allowed::AllowedProjects;
-use crate::crd::{AliyunLogConfig, AliyunLogConfigSpec, InputType, LogstoreMode, MeteringMode};
+use crate::crd::{
+    ADOPT_ANNOTATION, AliyunLogConfig, AliyunLogConfigSpec, InputType, LOGSTORE_UPDATE_ANNOTATION,
+    LogstoreMode, MeteringMode,
+};
 use crate::desired::{
     ClassicConfig, Desired, DesiredConfig, DesiredLogstore, Dialect, LIFE_CYCLE_DAYS_DEFAULT,
-    LIFE_CYCLE_DAYS_FOREVER, MAX_SPLIT_SHARD_DEFAULT, Target,
+    LIFE_CYCLE_DAYS_FOREVER, MAX_SPLIT_SHARD_DEFAULT, Owner, Target,
 };
 
 /// Largest number of bytes of a log sample plus one. Source: vendor's CRD document ("less than 1500").
@@ -30,6 +34,12 @@ const LOG_SAMPLE_BYTES_END: usize = 1500;
 /// Machine groups of one object. Source: operator specification §3.2; the service's own limit is not
 /// known.
 const MACHINE_GROUPS_MAX: usize = 10;
+/// Tags of one object: a resource has at most 20, one of which says whose it is. Source: OpenAPI model comments.
+const CONFIG_TAGS_MAX: usize = 19;
+/// Characters of a key or a value of a tag. Source: tag API of other services of the vendor.
+const TAG_CHARS_MAX: usize = 128;
+/// What keys of tags must not begin with. Source: tag API of other services of the vendor; the last is the operator's.
+const RESERVED_TAGS: [&str; 3] = ["aliyun", "acs:", "sls.testbed/"];
 /// Keys that inputType file cannot do without. Source: LogtailConfig API.
 const FILE_KEYS: [&str; 3] = ["logType", "logPath", "filePattern"];
 
@@ -49,6 +59,8 @@ pub struct Defaults {
     pub has_accounts: bool,
     /// Which namespaces may use which projects.
     pub allowed: AllowedProjects,
+    /// Id of the cluster that the operator serves; without it nobody is told whose a config is.
+    pub cluster: Option<String>,
 }
 
 /// A valid object.
@@ -102,10 +114,8 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
     if cr.spec.logstore_metering_mode.is_some() {
         found.warnings.push(Warning::MeteringNotSent);
     }
-    if cr.spec.config_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-        found.warnings.push(Warning::TagsNotSent);
-    }
-
+    let tags = cr.spec.config_tags.clone().unwrap_or_default();
+    tags_problems(&tags, &mut found);
     match (project, config_name, logstore, found.problems.is_empty()) {
         (Some(project), Some(config_name), Some(logstore), true) => Ok(Valid {
             desired: Desired {
@@ -118,6 +128,9 @@ pub fn validate(cr: &AliyunLogConfig, defaults: &Defaults) -> Result<Valid, Refu
                 machine_groups,
                 exact_groups: false,
                 config: DesiredConfig::Classic(config),
+                tags,
+                owner: owner(&cr.metadata, defaults),
+                updates_logstores: is_set(&cr.metadata, LOGSTORE_UPDATE_ANNOTATION),
             },
             warnings: found.warnings,
         }),
@@ -139,6 +152,43 @@ pub fn claims(cr: &AliyunLogConfig, target: &Target, defaults: &Defaults) -> boo
     let config = set(&cr.spec.logtail_config.config_name).or(cr.metadata.name.as_deref());
     let project = set(&cr.spec.project).or(defaults.project.as_ref().map(ProjectName::as_str));
     config == Some(target.config.as_str()) && project == Some(target.project.as_str())
+}
+
+/// Whose the config is to be.
+fn owner(meta: &ObjectMeta, defaults: &Defaults) -> Option<Owner> {
+    let name = meta.name.as_deref().unwrap_or_default();
+    Some(Owner {
+        cluster: defaults.cluster.clone()?,
+        object: meta
+            .namespace
+            .as_ref()
+            .map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}")),
+        adopts: is_set(meta, ADOPT_ANNOTATION),
+    })
+}
+
+fn is_set(meta: &ObjectMeta, annotation: &str) -> bool {
+    meta.annotations.as_ref().and_then(|all| all.get(annotation)).is_some_and(|value| value == "true")
+}
+
+fn tags_problems(tags: &BTreeMap<String, String>, found: &mut Found) {
+    found.require(tags.len() <= CONFIG_TAGS_MAX, || SpecProblem::TooManyTags {
+        count: tags.len(),
+        max: CONFIG_TAGS_MAX,
+    });
+    for (key, value) in tags {
+        let reserved = RESERVED_TAGS.iter().find(|prefix| key.starts_with(**prefix));
+        let size = |text: &str| text.chars().count() <= TAG_CHARS_MAX;
+        let problem = match reserved {
+            Some(prefix) => Some(format!("keys must not begin with {prefix:?}: choose another")),
+            None if key.is_empty() => Some("a key must not be empty".to_owned()),
+            None if !size(key) || !size(value) => {
+                Some(format!("keys and values have at most {TAG_CHARS_MAX} characters: shorten it"))
+            }
+            None => None,
+        };
+        found.problems.extend(problem.map(|message| SpecProblem::Tag { key: key.clone(), message }));
+    }
 }
 
 /// Collects problems so that one does not hide the next.

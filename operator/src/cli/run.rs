@@ -163,6 +163,7 @@ impl From<DefaultsArgs> for Defaults {
             account_id: args.account_id,
             has_accounts: accounts != Accounts::None,
             allowed: AllowedProjects::new(args.allowed_projects),
+            cluster: cluster.map(ToString::to_string),
         }
     }
 }

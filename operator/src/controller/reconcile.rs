@@ -245,7 +245,8 @@ impl Look<'_> {
         let status = object.data.get("status").cloned().unwrap_or_default();
         let previous = self.previous(serde_json::from_value(status).unwrap_or_default());
         if is_deleting(&object) {
-            let removal = applied_target(&previous.ours).map(Removal::config);
+            let removal =
+                applied_target(&previous.ours).map(|target| Removal::config(target, &self.context.defaults));
             let cleanup = |_| self.clean_up(removal, &previous);
             finalizer(&api, FINALIZER, Arc::new(object), cleanup)
                 .await
@@ -305,7 +306,12 @@ impl Look<'_> {
         let mut bound_by_us = self.context.memories.bound(self.uid());
         bound_by_us.extend(listed.filter_map(|name| name.parse().ok()));
         let applied = previous.ours.applied_generation;
-        Memory { bound_by_us, applied_before: applied.is_some() && applied == self.meta.generation }
+        let tagged_by_us = previous.ours.applied_config_tags.iter().flatten().cloned().collect();
+        Memory {
+            bound_by_us,
+            tagged_by_us,
+            applied_before: applied.is_some() && applied == self.meta.generation,
+        }
     }
 
     pub(super) fn succeeded(&self) {

@@ -171,7 +171,8 @@ pub struct AliyunLogConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_groups: Option<Vec<String>>,
 
-    /// Tags of the Logtail config, at most 20. Recorded only: this operator does not send them yet.
+    /// Tags of the Logtail config, at most 19 (20, with the one that says whose it is). A tag removed from here is
+    /// removed from the config; others that it has stay.
     #[schemars(extend("maxProperties" = 20))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_tags: Option<BTreeMap<String, String>>,

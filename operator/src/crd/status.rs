@@ -39,6 +39,10 @@ pub struct AliyunLogConfigStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_machine_groups: Option<Vec<String>>,
 
+    /// Keys of the tags that this object has set on the config. Only these are ever taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_config_tags: Option<Vec<String>>,
+
     /// What was not there and this object made; only that is ever deleted by deletionPolicy DeleteAll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Created>,

@@ -9,7 +9,7 @@ use sls_api::ops::machine_groups::MachineGroup;
 use super::*;
 use crate::apply::{logstore_settings, logtail_config};
 use crate::crd::InputType;
-use crate::desired::{ClassicConfig, DesiredLogstore, Dialect, PipelineDraft, Target};
+use crate::desired::{ClassicConfig, DesiredLogstore, Dialect, OWNER_TAG, Owner, PipelineDraft, Target};
 
 fn group(name: &str) -> MachineGroupName {
     name.parse().unwrap()
@@ -46,6 +46,9 @@ fn desired(groups: &[&str], detail: Value) -> Desired {
             input_detail,
             log_sample: String::new(),
         }),
+        tags: BTreeMap::new(),
+        owner: None,
+        updates_logstores: false,
     }
 }
 
@@ -73,6 +76,12 @@ fn take(observed: &mut Observed, step: &Step, desired: &Desired) {
             observed.config = Some(held(desired));
             observed.bound.clear();
         }
+        Step::UpdateLogstore(name, _) => {
+            let wanted = desired.logstores.iter().find(|wanted| wanted.name == *name).unwrap();
+            observed.logstores.insert(name.clone(), created(wanted));
+        }
+        Step::Tag(tags) => observed.tags.extend(tags.clone()),
+        Step::Untag(keys) => observed.tags.retain(|key, _| !keys.contains(key)),
         Step::Bind(name) => {
             observed.bound.insert(name.clone());
         }
@@ -163,8 +172,11 @@ fn only_groups_that_the_operator_bound_are_unbound() {
     let desired = desired(&["group-a"], simple());
     let mut observed = complete(&desired);
     observed.bound.extend([group("group-ours"), group("group-foreign")]);
-    let memory =
-        Memory { bound_by_us: [group("group-ours"), group("group-gone")].into(), applied_before: true };
+    let memory = Memory {
+        bound_by_us: [group("group-ours"), group("group-gone")].into(),
+        applied_before: true,
+        ..Memory::default()
+    };
     assert_eq!(names(&plan(&desired, &observed, &memory)), ["UnbindMachineGroup group-ours"]);
     let notes = differences(&desired, &observed, &memory);
     assert!(
@@ -243,6 +255,38 @@ fn the_service_may_add_defaults_to_a_pipeline_and_its_times() {
     assert_eq!(names(&plan(&changed, &observed, &Memory::default())), ["UpdateConfig"]);
 }
 
+#[test]
+fn tags_are_set_and_those_that_the_object_no_longer_has_taken_away() {
+    let mut wanted = desired(&["group-a"], simple());
+    wanted.tags = [("team".to_owned(), "shop".to_owned())].into();
+    wanted.owner =
+        Some(Owner { cluster: "ours".to_owned(), object: "default/config".to_owned(), adopts: false });
+    let mut observed = complete(&wanted);
+    assert_eq!(observed.tags[OWNER_TAG], "ours/default/config");
+    assert_eq!(plan(&wanted, &observed, &Memory::default()), []);
+    observed.tags.extend([("old".to_owned(), "1".to_owned()), ("foreign".to_owned(), "2".to_owned())]);
+    observed.tags.insert("team".to_owned(), "changed".to_owned());
+    let memory =
+        Memory { tagged_by_us: ["team", "old", "gone"].map(str::to_owned).into(), ..Memory::default() };
+    let steps = plan(&wanted, &observed, &memory);
+    assert_eq!(names(&steps), ["TagConfig team=shop", "UntagConfig old"]);
+}
+
+#[test]
+fn settings_of_an_existing_logstore_are_changed_if_the_object_asks_for_it() {
+    let mut wanted = desired(&["group-a"], simple());
+    let observed = complete(&wanted);
+    wanted.updates_logstores = true;
+    wanted.logstores[0].life_cycle_days = Some(30);
+    wanted.logstores[0].shard_count = Some(5);
+    let steps = plan(&wanted, &observed, &Memory::default());
+    let [step @ Step::UpdateLogstore(..)] = &steps[..] else { panic!("{steps:?}") };
+    assert_eq!(step.described(), "UpdateLogstore store (lifeCycle: wanted 30, is 90)");
+    let notes = differences(&wanted, &observed, &Memory::default());
+    let [(Stage::Logstore, note)] = &notes[..] else { panic!("{notes:?}") };
+    assert!(note.contains("shardCount") && !note.contains("lifeCycle"), "{note}");
+}
+
 fn detail() -> impl Strategy<Value = Value> {
     let values = prop_oneof![
         any::<bool>().prop_map(Value::from),
@@ -296,12 +340,17 @@ proptest! {
         if parts[3] { observed = Observed::default(); }
         observed.machine_groups.retain(|name, _| desired.machine_groups.contains(name));
 
-        let memory = Memory { bound_by_us: ours.into_iter().map(group).collect(), applied_before };
+        let memory =
+            Memory { bound_by_us: ours.into_iter().map(group).collect(), applied_before, ..Memory::default() };
         for step in plan(&desired, &observed.clone(), &memory) {
             take(&mut observed, &step, &desired);
         }
         prop_assert_eq!(plan(&desired, &observed, &memory), []);
-        let later = Memory { bound_by_us: desired.machine_groups.clone(), applied_before: true };
+        let later = Memory {
+            bound_by_us: desired.machine_groups.clone(),
+            applied_before: true,
+            ..Memory::default()
+        };
         prop_assert_eq!(plan(&desired, &observed, &later), []);
     }
 }

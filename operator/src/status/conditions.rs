@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::seconds;
 use crate::crd::{Condition, RECONCILE_ANNOTATION};
+use crate::failure::FOREIGN_OWNER;
 use crate::plan::{Stage, Step};
 use crate::progress::{Progress, Reason, StageState};
 use crate::text::cut;
@@ -82,7 +83,10 @@ impl Conditions {
     }
 
     pub(super) fn tried(&mut self, progress: &Progress, warnings: &[Warning]) {
-        self.set("Accepted", TRUE, "Valid", "the spec is valid");
+        match progress.failure.as_ref().filter(|failure| failure.code == FOREIGN_OWNER) {
+            Some(failure) => self.set("Accepted", FALSE, FOREIGN_OWNER, &failure.message),
+            None => self.set("Accepted", TRUE, "Valid", "the spec is valid"),
+        }
         for (type_, stages) in STAGES_OF {
             let states = stages.iter().filter_map(|stage| progress.stages.get(stage));
             self.stage(type_, &states.collect::<Vec<_>>());

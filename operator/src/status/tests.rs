@@ -46,7 +46,8 @@ fn created() -> Progress {
 /// Everything was there.
 fn unchanged() -> Progress {
     let desired = valid().desired;
-    let memory = Memory { bound_by_us: desired.machine_groups.clone(), applied_before: true };
+    let memory =
+        Memory { bound_by_us: desired.machine_groups.clone(), applied_before: true, ..Memory::default() };
     let observed = Observed {
         project: true,
         indexed: [desired.destination.clone()].into(),
@@ -145,7 +146,8 @@ fn an_unreachable_backend_says_so_and_recovery_moves_the_transition_times() {
         stage: Stage::Project,
         failure: failure("GetProject", Class::Unreachable, crate::failure::BACKEND_UNAVAILABLE),
     };
-    let memory = Memory { bound_by_us: valid().desired.machine_groups, applied_before: true };
+    let memory =
+        Memory { bound_by_us: valid().desired.machine_groups, applied_before: true, ..Memory::default() };
     let down = Progress::new(valid().desired, &memory, Err(error), Applied::default(), Vec::new());
     let status = tried(&ready, &down, at(10));
     check(
@@ -181,21 +183,21 @@ fn an_invalid_spec_lists_every_problem_and_keeps_what_was_applied() {
         SpecProblem::OutOfRange { field: "spec.shardCount", value: 0, min: 1, max: 10 },
         SpecProblem::MissingKey { key: "logPath", input_type: "file" },
     ];
-    let refused = Refused { problems, warnings: vec![Warning::TagsNotSent] };
+    let refused = Refused { problems, warnings: vec![Warning::MeteringNotSent] };
     let subject = Subject { generation: Some(2), ..SUBJECT };
     let status = next(&ready, subject, Verdict::Invalid { refused: &refused, target: None }, at(10));
     check(
         &status,
         expect![[r#"
-            400 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
-            Ready=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
-            Accepted=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.configTags: recorded only: tags are not sent to Log Service
+            400 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
+            Ready=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
+            Accepted=False InvalidSpec: 2 problems: (1) spec.shardCount: 0 is out of range: use 1 to 10; (2) spec.logtailConfig.inputDetail.logPath: missing, inputType file needs it; also look at spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
             ProjectReady=True Created: project project-a exists
             LogstoreReady=True Created: Logstore store exists
             IndexReady=True Created: Logstore store has an index
             MachineGroupsReady=True Created: machine groups exist: group-a; config config is bound to: group-a
             ConfigReady=True Created: config config is as described
-            Warnings=True TagsNotSent: spec.configTags: recorded only: tags are not sent to Log Service
+            Warnings=True MeteringNotSent: spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
         "#]],
     );
     assert_eq!(status.applied_machine_groups, ready.applied_machine_groups);

@@ -1,5 +1,7 @@
 //! `ClusterAliyunPipelineConfig` → [`Desired`], or every problem found.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 use sls_api::logtail::capture_groups;
@@ -7,9 +9,13 @@ use sls_api::names::{ConfigName, LogstoreName};
 use sls_api::ops::indexes::Index;
 
 use super::{
-    Defaults, Found, OUTPUT_INPUTS, Refused, SpecProblem, Valid, Warning, account, machine_groups, set,
+    Defaults, Found, OUTPUT_INPUTS, Refused, SpecProblem, Valid, Warning, account, is_set, machine_groups,
+    owner, set,
 };
-use crate::crd::{ClusterAliyunPipelineConfig, LogstoreMode, MeteringMode, PipelineBody, PipelineLogstore};
+use crate::crd::{
+    ClusterAliyunPipelineConfig, LOGSTORE_UPDATE_ANNOTATION, LogstoreMode, MeteringMode, PipelineBody,
+    PipelineLogstore,
+};
 use crate::desired::{
     Desired, DesiredConfig, DesiredLogstore, Dialect, LIFE_CYCLE_DAYS_FOREVER,
     PIPELINE_MAX_SPLIT_SHARD_DEFAULT, PIPELINE_TTL_DAYS_DEFAULT, PipelineDraft, Target,
@@ -63,6 +69,9 @@ pub fn validate_pipeline(cr: &ClusterAliyunPipelineConfig, defaults: &Defaults) 
                     body: body(&spec.config),
                     replaces_classic: spec.enable_upgrade_override == Some(true),
                 }),
+                tags: BTreeMap::new(),
+                owner: owner(&cr.metadata, defaults),
+                updates_logstores: is_set(&cr.metadata, LOGSTORE_UPDATE_ANNOTATION),
             },
             warnings: found.warnings,
         }),

@@ -53,6 +53,10 @@ pub enum SpecProblem {
     ContainerOutput { index: usize, input: String },
     #[error("{}", .0.message)]
     InputDetail(Problem),
+    #[error("{count} tags, at most {max} are allowed: remove some")]
+    TooManyTags { count: usize, max: usize },
+    #[error("{message}")]
+    Tag { key: String, message: String },
     /// Of a ClusterAliyunPipelineConfig.
     #[error("{message}")]
     Pipeline { field: String, message: String },
@@ -72,6 +76,8 @@ impl SpecProblem {
             Self::QueryMetering => "spec.logstoreMeteringMode".into(),
             Self::ForeignAccount { field, .. } => (*field).into(),
             Self::Pipeline { field, .. } => field.clone(),
+            Self::TooManyTags { .. } => "spec.configTags".into(),
+            Self::Tag { key, .. } => format!("spec.configTags[{key:?}]"),
             Self::SampleTooLong { .. } => "spec.logtailConfig.logSample".into(),
             Self::MissingKey { key, .. } => format!("{INPUT_DETAIL}.{key}"),
             Self::ContainerOutput { index, .. } => format!("{INPUT_DETAIL}.plugin.inputs[{index}]"),
@@ -103,8 +109,6 @@ pub enum Warning {
     ProductIgnored { product: String },
     #[error("recorded only: a new Logstore is billed as the account's default says")]
     MeteringNotSent,
-    #[error("recorded only: tags are not sent to Log Service")]
-    TagsNotSent,
     #[error("{}", .0.message)]
     InputDetail(Problem),
     /// In a ClusterAliyunPipelineConfig.
@@ -122,7 +126,6 @@ impl Warning {
             Self::NameDiffers { .. } => "spec.logtailConfig.configName".into(),
             Self::ProductIgnored { .. } => "spec.productCode".into(),
             Self::MeteringNotSent => "spec.logstoreMeteringMode".into(),
-            Self::TagsNotSent => "spec.configTags".into(),
             Self::InputDetail(problem) => format!("{INPUT_DETAIL}.{}", problem.field),
             Self::LogstoreNotListed { .. } => "spec.config.flushers[0].Logstore".into(),
             Self::NotSent { field } => field.clone(),
@@ -135,7 +138,6 @@ impl Warning {
             Self::NameDiffers { .. } => "NameDiffers",
             Self::ProductIgnored { .. } => "ProductIgnored",
             Self::MeteringNotSent => "MeteringNotSent",
-            Self::TagsNotSent => "TagsNotSent",
             Self::InputDetail(_) => "InputDetail",
             Self::LogstoreNotListed { .. } => "LogstoreNotListed",
             Self::NotSent { .. } => "NotSent",

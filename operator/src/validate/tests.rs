@@ -151,7 +151,7 @@ fn the_object_lends_its_name_to_the_config_where_it_can() {
 }
 
 #[test]
-fn differing_names_products_and_tags_are_warnings() {
+fn differing_names_products_and_metering_are_warnings() {
     check(
         |object| {
             object["metadata"]["name"] = json!("another");
@@ -163,7 +163,6 @@ fn differing_names_products_and_tags_are_warnings() {
             warning: spec.logtailConfig.configName: "config" differs from metadata.name "another": the config in Log Service is named "config"; the vendor recommends equal names
             warning: spec.productCode: "k8s-nginx-ingress" is recorded only: an ordinary Logstore is created, without the product's dashboards
             warning: spec.logstoreMeteringMode: recorded only: a new Logstore is billed as the account's default says
-            warning: spec.configTags: recorded only: tags are not sent to Log Service
         "#]],
     );
 }

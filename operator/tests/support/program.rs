@@ -29,13 +29,22 @@ impl Program {
 
     /// Starts it in a Pod of this name, as it thinks.
     pub async fn named(bed: &Bed, name: &str, args: &[&str]) -> Self {
+        Self::spawn(bed, name, &bed.endpoint(), args).await
+    }
+
+    /// Starts it for another Log Service than the bed's.
+    pub async fn start_at(bed: &Bed, endpoint: &str, args: &[&str]) -> Self {
+        Self::spawn(bed, "operator", endpoint, args).await
+    }
+
+    async fn spawn(bed: &Bed, name: &str, endpoint: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         bed.apiserver.write_kubeconfig(&kubeconfig);
         let watched = bed.apiserver.watched();
         let mut child = Command::new(OPERATOR)
             .args(["run", "--region", mock_sls::DEFAULT_REGION, "--listen", "127.0.0.1:0"])
-            .args(["--sls-endpoint", &bed.endpoint()])
+            .args(["--sls-endpoint", endpoint])
             .arg("--credentials-file")
             .arg(bed.credentials_path())
             .arg("--kubeconfig")

@@ -9,6 +9,9 @@ use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, GetMachineGroup, MachineGroup,
 };
 use sls_api::ops::projects::{CreateProject, GetProject, NewProject};
+use sls_api::ops::tags::{
+    ListTagResources, ListTagResourcesQuery, ResourceType, Tag, TagRequest, TagResources,
+};
 use sls_api::ops::{InConfig, InLogstore, InMachineGroup, InMachineGroupConfig};
 use sls_api::sign::AccessKey;
 use sls_api::{Json, NoPath, NoQuery, Operation};
@@ -106,6 +109,34 @@ impl Eyes {
 
     pub async fn create_config(&self, project: &str, config: LogtailConfig) {
         self.send::<CreateConfig>(project, NoPath {}, Json(config)).await;
+    }
+
+    /// Tags of a config, by key.
+    pub async fn tags(&self, project: &str, config: &str) -> Vec<(String, String)> {
+        let query = ListTagResourcesQuery {
+            resource_type: ResourceType::LogtailConfig.name().to_owned(),
+            resource_id: Some(serde_json::json!([format!("{project}#{config}")]).to_string()),
+            ..ListTagResourcesQuery::default()
+        };
+        let project = project.parse().unwrap();
+        let Json(page) =
+            self.client.send::<ListTagResources>(Some(&project), &NoPath {}, &query, &()).await.unwrap();
+        let mut tags: Vec<_> =
+            page.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect();
+        tags.sort();
+        tags
+    }
+
+    pub async fn tag(&self, project: &str, config: &str, key: &str, value: &str) {
+        let request = TagRequest {
+            resource_type: ResourceType::LogtailConfig.name().to_owned(),
+            resource_id: vec![format!("{project}#{config}")],
+            tags: vec![Tag { key: key.to_owned(), value: value.to_owned() }],
+            tag_owner_uid: None,
+            category: None,
+            scope: None,
+        };
+        self.send::<TagResources>(project, NoPath {}, Json(request)).await;
     }
 
     pub async fn delete_config(&self, project: &str, config: &str) {
