@@ -2,6 +2,7 @@
 //! time to time. This is the shell: it owns the clients, the clock and the random numbers. What happens
 //! during a look is in [`reconcile`].
 
+mod agents;
 mod memory;
 pub mod reconcile;
 mod release;
@@ -62,6 +63,9 @@ pub struct Settings {
     /// The Lease to hold while working; `None` works at once, beside nobody. The fence of the clients must be shut
     /// then.
     pub leader: Option<leader::Settings>,
+    /// How often Log Service is asked who collects and whether logs arrive; `None` never, and then objects do not
+    /// tell.
+    pub agents: Option<Duration>,
 }
 
 /// Runs until `shutdown`. Nothing that happens in Kubernetes or Log Service ends it.
@@ -113,6 +117,7 @@ pub async fn run(
         waits: settings.waits,
         store: store.clone(),
         memories: Arc::clone(&memories),
+        agents: agents::Agents::new(settings.agents),
         metrics: Arc::clone(&metrics),
     });
 
@@ -166,6 +171,7 @@ pub async fn run(
         () = announce => {}
         () = watch_credentials(&context, &waker) => {}
         () = wake::when_endpoints_answer(&context, &waker) => {}
+        () = agents::watch(&context, &waker) => {}
         () = finish => {}
         lost = lost => return Err(lost),
     }

@@ -23,6 +23,7 @@ pub mod retry;
 pub mod sls;
 pub mod validate;
 
+mod agents;
 mod apply;
 mod conflict;
 mod converge;

@@ -6,6 +6,7 @@ mod conditions;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::agents::Sight;
 use crate::crd::{AliyunLogConfigStatus, FORCE_DELETE_ANNOTATION, LastError};
 use crate::desired::Target;
 use crate::failure::Failure;
@@ -55,6 +56,8 @@ pub enum Verdict<'a> {
         warnings: &'a [Warning],
         /// When the failure, if any, is tried again.
         retry: Option<Retry>,
+        /// Whether somebody collects.
+        agents: Collecting<'a>,
     },
     /// The object is to be deleted and its config could not be.
     Deleting {
@@ -65,6 +68,17 @@ pub enum Verdict<'a> {
         /// When it is tried again.
         retry: Retry,
     },
+}
+
+/// What is known of who collects.
+#[derive(Clone, Copy, Debug)]
+pub enum Collecting<'a> {
+    /// Nobody asks.
+    NeverAsked,
+    /// Nothing yet; what was said before stays.
+    NotAskedYet,
+    /// This.
+    Seen(&'a Sight),
 }
 
 /// The next attempt after a failure.
@@ -118,8 +132,9 @@ pub fn next(
             fail(&mut status, CODE_CONFLICT, &message);
         }
         Verdict::Paused { why } => conditions.set("Ready", conditions::FALSE, "Paused", why),
-        Verdict::Tried { progress, warnings, retry } => {
+        Verdict::Tried { progress, warnings, retry, agents } => {
             conditions.tried(progress, warnings);
+            conditions.agents(agents, &progress.desired);
             name_target(&mut status, Some(&progress.desired.target));
             note_created(&mut status, progress);
             status.applied_config_tags = Some(progress.tagged_by_us.iter().cloned().collect())

@@ -64,6 +64,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     resync: Duration,
 
+    /// How often Log Service is asked which machines send heartbeats and whether logs arrive, once for each machine
+    /// group and Logstore; objects tell it as condition AgentsConnected. "off": never
+    #[arg(long, value_name = "DURATION|off", default_value = "1m", value_parser = interval)]
+    agents_interval: Interval,
+
     /// Longest wait between attempts, and between probes of an endpoint, while Log Service does not answer
     #[arg(long, value_name = "DURATION", default_value = CONNECT_BACKOFF_MAX, value_parser = duration)]
     connect_backoff_max: Duration,
@@ -257,6 +262,7 @@ async fn run(args: Args) -> Result<(), StartError> {
         waits: Waits { resync: args.resync, connect_backoff_cap: args.connect_backoff_max },
         instance,
         leader,
+        agents: args.agents_interval.0,
     };
     let stop = shutdown.clone();
     tokio::spawn(async move {
@@ -301,6 +307,14 @@ fn start_log(format: LogFormat) {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+}
+
+/// Time between two of something, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Interval(Option<Duration>);
+
+fn interval(text: &str) -> Result<Interval, String> {
+    if text == "off" { Ok(Interval(None)) } else { duration(text).map(|interval| Interval(Some(interval))) }
 }
 
 /// `5m`, `30s`, `250ms`; more than nothing.

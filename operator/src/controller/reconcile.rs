@@ -15,6 +15,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::Guarded;
+use super::agents::Agents;
 use super::memory::{Cause, Memories};
 use crate::conflict::{self, holds, is_deleting};
 use crate::converge::{converge, observe_only};
@@ -29,7 +30,7 @@ use crate::notices::{self, Notice, Publisher};
 use crate::plan::Memory;
 use crate::retry::{Series, Waits};
 use crate::sls::Clients;
-use crate::status::{self, Retry, Subject, Verdict};
+use crate::status::{self, Collecting, Retry, Subject, Verdict};
 use crate::validate::{Defaults, Valid, claimed_target, validate};
 
 /// Longest look at one object; only a Kubernetes API that does not answer takes that long.
@@ -43,6 +44,7 @@ pub struct Context {
     pub waits: Waits,
     pub store: Store<Guarded>,
     pub memories: Arc<Memories>,
+    pub agents: Agents,
     pub metrics: Arc<Metrics>,
     pub publisher: Publisher,
 }
@@ -214,7 +216,13 @@ impl Look<'_> {
             let new = self.context.memories.worth_telling(uid, failure, Instant::now());
             events.extend(new.then(|| notices::failed(failure)));
         }
-        let verdict = Verdict::Tried { progress: &progress, warnings: &valid.warnings, retry };
+        let sight = self.context.agents.sight(&progress.desired);
+        let agents = match (&sight, self.context.agents.is_on()) {
+            (Some(sight), _) => Collecting::Seen(sight),
+            (None, true) => Collecting::NotAskedYet,
+            (None, false) => Collecting::NeverAsked,
+        };
+        let verdict = Verdict::Tried { progress: &progress, warnings: &valid.warnings, retry, agents };
         let status = status::next(&previous.ours, self.subject(), verdict, now);
         self.check_leading()?;
         self.context.publisher.publish(&events, &self.reference).await;

@@ -17,7 +17,7 @@ use crate::sls::gate::Wake;
 
 /// Time between two objects that are woken for the same reason: 50 a second, so that a service that has just come
 /// back is not thrown over by those that waited for it. Source: guess; a thousand are through in 20 s.
-const BETWEEN_WAKES: Duration = Duration::from_millis(20);
+pub const BETWEEN_WAKES: Duration = Duration::from_millis(20);
 /// Requests for looks that may be on their way.
 const WAKES_MAX: usize = 8;
 
@@ -27,7 +27,7 @@ pub struct Waker {
 }
 
 impl Waker {
-    async fn wake(&self, object: ObjectRef<Guarded>) {
+    pub async fn wake(&self, object: ObjectRef<Guarded>) {
         // The other end goes when the operator ends.
         let _ = self.sender.send(object).await;
     }

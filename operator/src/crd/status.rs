@@ -57,7 +57,8 @@ pub struct AliyunLogConfigStatus {
 
     /// One condition per step. Accepted: the spec is valid and the name is free. ProjectReady,
     /// LogstoreReady, IndexReady, MachineGroupsReady, ConfigReady: the resource exists as wanted. Ready:
-    /// all of them. Warnings: applied, but look at this.
+    /// all of them. AgentsConnected: machines of its groups send heartbeats, and whether logs arrive; not part of
+    /// Ready. Warnings: applied, but look at this.
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Vec<Condition>>,

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::seconds;
+use super::{Collecting, seconds};
+use crate::agents::{HEARTBEAT_FRESH, Logs};
 use crate::crd::{Condition, RECONCILE_ANNOTATION};
+use crate::desired::Desired;
 use crate::failure::FOREIGN_OWNER;
 use crate::plan::{Stage, Step};
 use crate::progress::{Progress, Reason, StageState};
@@ -112,6 +114,42 @@ impl Conditions {
             }
         }
         self.warnings(warnings);
+    }
+
+    /// Whether somebody collects. Numbers and times are chosen so that nothing changes while all goes on as it does.
+    pub(super) fn agents(&mut self, agents: Collecting<'_>, desired: &Desired) {
+        const TYPE: &str = "AgentsConnected";
+        let sight = match agents {
+            Collecting::Seen(sight) => sight,
+            Collecting::NotAskedYet => return,
+            Collecting::NeverAsked => return self.list.retain(|condition| condition.type_ != TYPE),
+        };
+        let groups: Vec<_> = desired.machine_groups.iter().map(ToString::to_string).collect();
+        let (groups, logstore) = (groups.join(", "), &desired.destination);
+        let logs = match sight.logs {
+            Logs::Arrive => format!("logs arrive in Logstore {logstore}"),
+            Logs::Silent(since) => format!("no new logs in Logstore {logstore} since {}", seconds(since).0),
+        };
+        match (sight.machines, sight.logs) {
+            (0, _) => {
+                let message = format!(
+                    "no machine of {groups} sent a heartbeat in the last {} s: a collector joins a group by passing one of \
+                     its custom ids as ALIYUN_LOGTAIL_USER_DEFINED_ID; {logs}",
+                    HEARTBEAT_FRESH.as_secs()
+                );
+                self.set(TYPE, FALSE, "NoHeartbeat", &message);
+            }
+            (machines, logs_state) => {
+                let reason = if logs_state == Logs::Arrive { "LogsArrive" } else { "NoNewLogs" };
+                let noun = if machines == 1 { "machine" } else { "machines" };
+                self.set(
+                    TYPE,
+                    TRUE,
+                    reason,
+                    &format!("{machines} {noun} of {groups} sent a heartbeat; {logs}"),
+                );
+            }
+        }
     }
 
     /// What deserves a look; no condition when there is nothing.

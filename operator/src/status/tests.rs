@@ -31,7 +31,12 @@ const SUBJECT: Subject<'_> = Subject { namespace: "default", name: "config", gen
 
 fn tried(previous: &AliyunLogConfigStatus, progress: &Progress, now: Timestamp) -> AliyunLogConfigStatus {
     let retry = progress.failure.as_ref().map(|_| Retry { attempts: 3, at: at(100) });
-    next(previous, SUBJECT, Verdict::Tried { progress, warnings: &[], retry }, now)
+    next(
+        previous,
+        SUBJECT,
+        Verdict::Tried { progress, warnings: &[], retry, agents: Collecting::NeverAsked },
+        now,
+    )
 }
 
 /// Everything created at once.

@@ -88,6 +88,8 @@ pub struct Options {
     /// Whether the operator runs from the beginning.
     pub operator: bool,
     pub resync: Duration,
+    /// How often it is asked who collects.
+    pub agents: Option<Duration>,
     /// Secret that the operator signs with.
     pub secret: String,
 }
@@ -101,6 +103,7 @@ impl Default for Options {
             namespace: "default",
             operator: true,
             resync: Duration::from_secs(3600),
+            agents: None,
             secret: mock_sls::DEFAULT_ACCESS_KEY_SECRET.to_owned(),
         }
     }
@@ -213,6 +216,7 @@ impl Bed {
             waits: Waits { resync: self.options.resync, connect_backoff_cap: CONNECT_BACKOFF_CAP },
             instance: Some("test".into()),
             leader: None,
+            agents: self.options.agents,
         };
         let stop = CancellationToken::new();
         let run = controller::run(

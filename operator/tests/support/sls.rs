@@ -1,6 +1,9 @@
 //! Looks at Log Service with a client of its own, and does what other people do there.
 
+use sls_api::codec::Compression;
+use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::ops::indexes::{GetIndex, Index};
+use sls_api::ops::logs::{CompressedLogs, PutLogs};
 use sls_api::ops::logstores::{CreateLogStore, GetLogStore, Logstore, LogstoreSettings};
 use sls_api::ops::logtail_configs::{
     CreateConfig, DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
@@ -100,6 +103,15 @@ impl Eyes {
         let ids = ids.iter().map(ToString::to_string).collect();
         let body = Json(MachineGroup::user_defined(group.parse().unwrap(), ids));
         self.send::<CreateMachineGroup>(project, NoPath {}, body).await;
+    }
+
+    /// Writes one log, of now.
+    pub async fn put_log(&self, project: &str, logstore: &str) {
+        let time = u32::try_from(jiff::Timestamp::now().as_second()).unwrap();
+        let log = Log { time, contents: vec![Content::new("content", "hello")], time_ns: None };
+        let group = LogGroup { logs: vec![log], ..LogGroup::default() };
+        let body = CompressedLogs::from_group(&group, Compression::Lz4).unwrap();
+        self.send::<PutLogs>(project, InLogstore { logstore: logstore.parse().unwrap() }, body).await;
     }
 
     pub async fn bind(&self, project: &str, group: &str, config: &str) {
