@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use sls_api::names::{LogstoreName, MachineGroupName};
+use sls_api::ops::documents::ListLogtailPipelineConfig;
 use sls_api::ops::logstores::{DeleteLogStore, ListLogStore, ListLogStoreQuery};
 use sls_api::ops::logtail_configs::{DeleteConfig, ListConfig, ListConfigQuery};
 use sls_api::ops::machine_groups::{
@@ -109,20 +110,25 @@ async fn user_of_group(sls: &Sls, group: &MachineGroupName) -> Result<Option<Str
 }
 
 async fn user_of_logstore(sls: &Sls, logstore: &LogstoreName) -> Result<Option<String>, Failure> {
-    let query = ListConfigQuery {
-        size: Some(1),
-        logstore_name: Some(logstore.to_string()),
-        ..ListConfigQuery::default()
-    };
-    let page = found::<ListConfig>(sls.ask::<ListConfig>(&NoPath {}, &query, &()).await)?;
-    Ok(page.and_then(|Json(page)| page.configs.first().map(ToString::to_string)))
+    some_config(sls, Some(logstore)).await
+}
+
+/// A config, of whichever form, that delivers to a Logstore or is in the project at all.
+async fn some_config(sls: &Sls, logstore: Option<&LogstoreName>) -> Result<Option<String>, Failure> {
+    let logstore_name = logstore.map(ToString::to_string);
+    let query = ListConfigQuery { size: Some(1), logstore_name, ..ListConfigQuery::default() };
+    let classic = found::<ListConfig>(sls.ask::<ListConfig>(&NoPath {}, &query, &()).await)?;
+    if let Some(config) = classic.and_then(|Json(page)| page.configs.into_iter().next()) {
+        return Ok(Some(config.to_string()));
+    }
+    let reply = sls.ask::<ListLogtailPipelineConfig>(&NoPath {}, &query, &()).await;
+    let pipelines = found::<ListLogtailPipelineConfig>(reply)?;
+    Ok(pipelines.and_then(|Json(page)| page.configs.first().map(ToString::to_string)))
 }
 
 /// Something that is left in the project.
 async fn content(sls: &Sls) -> Result<Option<String>, Failure> {
-    let query = ListConfigQuery { size: Some(1), ..ListConfigQuery::default() };
-    let configs = found::<ListConfig>(sls.ask::<ListConfig>(&NoPath {}, &query, &()).await)?;
-    if let Some(config) = configs.and_then(|Json(page)| page.configs.into_iter().next()) {
+    if let Some(config) = some_config(sls, None).await? {
         return Ok(Some(format!("config {config}")));
     }
     let query = ListLogStoreQuery { size: Some(1), ..ListLogStoreQuery::default() };

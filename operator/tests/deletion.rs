@@ -83,6 +83,21 @@ async fn what_somebody_uses_without_an_object_stays() {
     assert!(kept.len() == 1 && kept[0].contains("config theirs delivers to it"), "{kept:?}");
 }
 
+#[tokio::test]
+async fn what_a_config_in_pipeline_form_uses_stays() {
+    let bed = Bed::start().await;
+    bed.apply_value(object("config", delete_all)).await;
+    bed.ready("config").await;
+    let sls = bed.sls();
+    let pipeline = json!({"configName": "pipe", "inputs": [{"Type": "input_file", "FilePaths": ["/a"]}],
+        "flushers": [{"Type": "flusher_sls", "Logstore": "store"}]});
+    sls.create_pipeline("project-a", pipeline).await;
+    bed.delete("config").await;
+    bed.gone("config").await;
+    assert!(sls.logstore("project-a", "store").await.is_some() && sls.has_project("project-a").await);
+    assert!(sls.group("project-a", "group-a").await.is_none());
+}
+
 async fn drain(bed: &Bed, args: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");

@@ -65,6 +65,7 @@ async fn answer(
     state.faults.act(method, path).await?;
     let query = Query::parse(query);
     if let Some(path) = request::parse_path(path) {
+        state.rights.check(headers, method, &path, &query)?;
         return rest::handle(state, method, path, query, headers, body);
     }
     if method != Method::GET && method != Method::HEAD {

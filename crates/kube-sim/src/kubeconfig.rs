@@ -1,11 +1,11 @@
 //! The kubeconfig that points at this server.
 
-/// A token, because some clients insist on credentials; the server does not
-/// look at it.
-const TOKEN: &str = "kube-sim";
+/// A token, because some clients insist on credentials; its bearer may do
+/// everything.
+pub const TOKEN: &str = "kube-sim";
 
 /// A kubeconfig for a server at `url`.
-pub fn render(url: &str) -> String {
+pub fn render(url: &str, token: &str) -> String {
     format!(
         "apiVersion: v1
 kind: Config
@@ -24,7 +24,7 @@ preferences: {{}}
 users:
 - name: kube-sim
   user:
-    token: {TOKEN}
+    token: {token}
 "
     )
 }

@@ -13,7 +13,8 @@
 //! them what the operator asks; each script lists every known difference with
 //! its reason.
 //!
-//! What it is not: it checks no credentials and no RBAC, calls no admission
+//! What it is not: it checks no credentials, and rights only
+//! of tokens that a test gave roles ([`Running::grant`]); it calls no admission
 //! webhooks, converts between versions of a CRD by name only, reads no
 //! protobuf (`kubectl create namespace` sends that, `kubectl create -f` does
 //! not), and has no exec, attach or port-forward. Deletes in the foreground
@@ -36,6 +37,7 @@ mod meta;
 mod names;
 mod openapi;
 mod patch;
+mod rbac;
 pub mod record;
 mod registry;
 pub mod replay;
@@ -160,7 +162,12 @@ impl Running {
 
     /// A kubeconfig that points at the server.
     pub fn kubeconfig(&self) -> String {
-        kubeconfig::render(&self.url())
+        kubeconfig::render(&self.url(), kubeconfig::TOKEN)
+    }
+
+    /// A kubeconfig for whoever bears `token`.
+    pub fn kubeconfig_of(&self, token: &str) -> String {
+        kubeconfig::render(&self.url(), token)
     }
 
     /// Writes the kubeconfig to a file.
@@ -196,6 +203,17 @@ impl Running {
     /// Makes requests fail or wait.
     pub fn inject(&self, fault: Fault) {
         self.state.faults.add(fault);
+    }
+
+    /// From now on `token` may do what `role`, a Role or ClusterRole, says, in
+    /// `namespace` or everywhere, and nothing but what it was granted.
+    pub fn grant(&self, token: &str, role: &serde_json::Value, namespace: Option<&str>) {
+        self.state.rights.grant(token, role, namespace);
+    }
+
+    /// From now on `token` may do nothing.
+    pub fn revoke(&self, token: &str) {
+        self.state.rights.revoke(token);
     }
 
     /// Begins to record requests and answers; from now on requests are handled

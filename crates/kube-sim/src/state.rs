@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::gc::Gc;
 use crate::logs::PodLogs;
+use crate::rbac::Rights;
 use crate::record::Recorder;
 use crate::registry::{Registry, Resource};
 use crate::store::{Key, Object, Store};
@@ -30,6 +31,8 @@ pub struct State {
     pub gc: Gc,
     /// Faults that tests ask for.
     pub faults: Faults,
+    /// What tokens may do.
+    pub rights: Rights,
     /// The log that tests ask for.
     pub recorder: Recorder,
     /// Time between bookmarks of a watch.
@@ -48,6 +51,7 @@ impl State {
             registry: Registry::with_builtins(),
             gc: Gc::default(),
             faults: Faults::default(),
+            rights: Rights::default(),
             recorder: Recorder::default(),
             bookmark_interval,
             cancel: RwLock::new(CancellationToken::new()),

@@ -1,7 +1,7 @@
 //! When requests to one endpoint are held back because it does not answer. Pure: `now` comes in.
 //!
-//! While it answers, everything goes. After a failure, and before the first answer, one request goes at a time and
-//! the others wait for its outcome a moment; after [`FAILURES_MAX`] failures in a row nothing goes but a probe now and
+//! While it answers, everything goes. After a failure, and before the first answer, one request goes at a time: the
+//! next when its outcome is known, or is late. After [`FAILURES_MAX`] failures in a row nothing goes but a probe now and
 //! then. A probe is a request that an object needs anyway. What counts as a failure is no answer, and an answer that
 //! the service is broken (5xx); every other answer shows that it lives.
 
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 pub const FAILURES_MAX: u32 = 5;
 /// First wait between probes, doubled after each.
 pub const PROBE_WAIT_MIN: Duration = Duration::from_secs(1);
-/// How long a request waits for the outcome of another one's. Source: guess; metadata calls answer within.
+/// How long the outcome of a request that goes alone is awaited. Source: guess; metadata calls answer within, and one
+/// that hangs must not hold up all.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long a probe that was asked for may take to begin, before another object is asked.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -27,7 +28,8 @@ pub enum Admission {
     Free,
     /// This one only, until its outcome is known.
     Alone,
-    /// Not yet: another one's outcome is awaited, until then at the latest.
+    /// Not yet: another one's outcome is awaited, until then at the latest. Who does not wait asks for
+    /// [`Breaker::refuse`].
     Wait(Instant),
     /// Not before then.
     Refused(Instant),
@@ -112,7 +114,9 @@ impl Breaker {
     /// May a request go? Who is told [`Admission::Alone`] must tell its outcome.
     pub fn admit(&mut self, now: Instant) -> Admission {
         let admission = self.judge(now);
-        self.refused |= matches!(admission, Admission::Refused(_));
+        if matches!(admission, Admission::Refused(_)) {
+            self.refuse();
+        }
         admission
     }
 
@@ -120,16 +124,18 @@ impl Breaker {
         match (&self.open, self.alone_since) {
             (Some(open), None) if now < open.probe_at => Admission::Refused(open.probe_at),
             (Some(open), Some(_)) => Admission::Refused(open.probe_at.max(now + PROBE_WAIT_MIN)),
-            (None, Some(since)) => match since + TURN_WAIT_MAX {
-                until if now < until => Admission::Wait(until),
-                _ => Admission::Refused(now + PROBE_WAIT_MIN),
-            },
+            (None, Some(since)) if now < since + TURN_WAIT_MAX => Admission::Wait(since + TURN_WAIT_MAX),
             (None, None) if self.proven && self.failures == 0 => Admission::Free,
-            (_, None) => {
+            (None, _) | (Some(_), None) => {
                 self.alone_since = Some(now);
                 Admission::Alone
             }
         }
+    }
+
+    /// A request does not wait for its turn; the object is to be woken at the next answer.
+    pub fn refuse(&mut self) {
+        self.refused = true;
     }
 
     /// A request has ended; `alone` is whether it went as such.

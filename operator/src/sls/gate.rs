@@ -83,8 +83,13 @@ impl Gates {
         gate
     }
 
-    /// Waits until a request may go; not longer than some seconds.
+    /// Waits until a request may go; not longer than for one other's outcome.
     pub async fn enter<'a>(&'a self, gate: &'a Gate) -> Result<Pass<'a>, Shut> {
+        let shut = |at: Instant, now| Shut {
+            retry_in: at.saturating_duration_since(now),
+            last_error: lock(&gate.breaker).last_error().to_owned(),
+        };
+        let mut give_up = None;
         loop {
             let turn = gate.turn.notified();
             tokio::pin!(turn);
@@ -98,13 +103,15 @@ impl Gates {
                     self.show(gate);
                     return Ok(Pass { gates: self, gate, alone: true, done: false });
                 }
+                Admission::Wait(until) if give_up.is_some_and(|at| at <= now) => {
+                    lock(&gate.breaker).refuse();
+                    return Err(shut(until, now));
+                }
                 Admission::Wait(until) => {
+                    give_up.get_or_insert(until);
                     let _ = tokio::time::timeout(until.saturating_duration_since(now), turn).await;
                 }
-                Admission::Refused(at) => {
-                    let last_error = lock(&gate.breaker).last_error().to_owned();
-                    return Err(Shut { retry_in: at.saturating_duration_since(now), last_error });
-                }
+                Admission::Refused(at) => return Err(shut(at, now)),
             }
         }
     }

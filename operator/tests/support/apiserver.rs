@@ -6,8 +6,14 @@
 use std::path::Path;
 
 use kube::Client;
+use serde_json::Value;
 
 use super::cluster::Place;
+
+/// Whoever bears it is the operator.
+const OPERATOR_TOKEN: &str = "sls-operator";
+/// What the operator may do in a cluster.
+const SHIPPED_ROLES: &str = include_str!("../../../deploy/kustomize/rbac.yaml");
 
 pub enum ApiServer {
     Simulated { server: kube_sim::Running, namespace: String },
@@ -42,7 +48,33 @@ impl ApiServer {
             return Self::Real(Box::new(Place::take(wanted.crd).await));
         }
         let server = kube_sim::KubeSim::start(kube_sim::Config::default()).await.expect("kube-sim starts");
-        Self::Simulated { server, namespace: wanted.namespace.to_owned() }
+        let apiserver = Self::Simulated { server, namespace: wanted.namespace.to_owned() };
+        apiserver.grant_shipped_roles(|_| true);
+        apiserver
+    }
+
+    /// Lets the operator do what the shipped roles say, as far as `wanted` has the rule, and nothing else. A real
+    /// server's operator is whoever the kubeconfig says.
+    pub fn grant_shipped_roles(&self, wanted: impl Fn(&Value) -> bool) {
+        let Self::Simulated { server, namespace } = self else { return };
+        server.revoke(OPERATOR_TOKEN);
+        for mut role in serde_saphyr::from_multiple::<Value>(SHIPPED_ROLES).unwrap() {
+            let Some(rules) = role.get_mut("rules").and_then(Value::as_array_mut) else { continue };
+            rules.retain(&wanted);
+            match role["metadata"]["name"].as_str() {
+                Some("sls-operator") => server.grant(OPERATOR_TOKEN, &role, None),
+                Some("sls-operator-leader") => server.grant(OPERATOR_TOKEN, &role, Some(namespace)),
+                // Those are for users.
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets the operator do more than the shipped roles say.
+    pub fn grant(&self, role: &Value) {
+        if let Self::Simulated { server, .. } = self {
+            server.grant(OPERATOR_TOKEN, role, None);
+        }
     }
 
     /// The namespace that is this bed's.
@@ -61,21 +93,43 @@ impl ApiServer {
         }
     }
 
-    /// A client, as the operator makes it.
+    /// A client that may do everything, as the operator makes it.
     pub fn client(&self) -> Client {
-        let config = match self {
-            Self::Simulated { server, .. } => kube::Config::new(server.url().parse().unwrap()),
-            Self::Real(place) => place.config().clone(),
-        };
+        operator::kubernetes::client(self.config()).unwrap()
+    }
+
+    /// The operator's client, which may do what the shipped roles say.
+    pub fn operator_client(&self) -> Client {
+        let mut config = self.config();
+        if matches!(self, Self::Simulated { .. }) {
+            config.auth_info.token = Some(OPERATOR_TOKEN.to_owned().into());
+        }
         operator::kubernetes::client(config).unwrap()
     }
 
-    /// Writes a kubeconfig whose current context is this server.
+    fn config(&self) -> kube::Config {
+        match self {
+            Self::Simulated { server, .. } => kube::Config::new(server.url().parse().unwrap()),
+            Self::Real(place) => place.config().clone(),
+        }
+    }
+
+    /// Writes a kubeconfig whose current context is this server, and who may do everything.
     pub fn write_kubeconfig(&self, path: &Path) {
         let text = match self {
             Self::Simulated { server, .. } => server.kubeconfig(),
             Self::Real(place) => place.kubeconfig(),
         };
         std::fs::write(path, text).unwrap();
+    }
+
+    /// The same for the operator, who may do what the shipped roles say.
+    pub fn write_operator_kubeconfig(&self, path: &Path) {
+        match self {
+            Self::Simulated { server, .. } => {
+                std::fs::write(path, server.kubeconfig_of(OPERATOR_TOKEN)).unwrap();
+            }
+            Self::Real(_) => self.write_kubeconfig(path),
+        }
     }
 }

@@ -220,7 +220,7 @@ impl Bed {
         };
         let stop = CancellationToken::new();
         let run = controller::run(
-            self.apiserver.client(),
+            self.apiserver.operator_client(),
             clients,
             settings,
             Arc::clone(&self.metrics),

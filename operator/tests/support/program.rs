@@ -40,7 +40,7 @@ impl Program {
     async fn spawn(bed: &Bed, name: &str, endpoint: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
-        bed.apiserver.write_kubeconfig(&kubeconfig);
+        bed.apiserver.write_operator_kubeconfig(&kubeconfig);
         let watched = bed.apiserver.watched();
         let mut child = Command::new(OPERATOR)
             .args(["run", "--region", mock_sls::DEFAULT_REGION, "--listen", "127.0.0.1:0"])

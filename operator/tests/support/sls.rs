@@ -1,7 +1,9 @@
 //! Looks at Log Service with a client of its own, and does what other people do there.
 
+use serde_json::Value;
 use sls_api::codec::Compression;
 use sls_api::log_group::{Content, Log, LogGroup};
+use sls_api::ops::documents::CreateLogtailPipelineConfig;
 use sls_api::ops::indexes::{GetIndex, Index};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
 use sls_api::ops::logstores::{CreateLogStore, GetLogStore, Logstore, LogstoreSettings};
@@ -149,6 +151,11 @@ impl Eyes {
             scope: None,
         };
         self.send::<TagResources>(project, NoPath {}, Json(request)).await;
+    }
+
+    pub async fn create_pipeline(&self, project: &str, config: Value) {
+        let config = Json(serde_json::from_value(config).unwrap());
+        self.send::<CreateLogtailPipelineConfig>(project, NoPath {}, config).await;
     }
 
     pub async fn delete_config(&self, project: &str, config: &str) {

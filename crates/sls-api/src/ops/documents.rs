@@ -24,7 +24,7 @@ pub use jobs::{ALERT, DISABLED, ENABLED, JobStates};
 pub use logging::{CreateLogging, GetLogging, Logging, LoggingDetail};
 pub use pipelines::{
     CreateLogtailPipelineConfig, DeleteLogtailPipelineConfig, GetLogtailPipelineConfig, InPipelineConfig,
-    PipelineConfig, UpdateLogtailPipelineConfig,
+    ListLogtailPipelineConfig, PipelineConfig, UpdateLogtailPipelineConfig,
 };
 
 /// A kind of document.

@@ -29,7 +29,9 @@ fn before_the_first_answer_requests_go_one_at_a_time() {
     assert_eq!(breaker.admit(now), Admission::Alone);
     assert_eq!(breaker.admit(now), Admission::Wait(now + TURN_WAIT_MAX));
     let late = now + TURN_WAIT_MAX;
-    assert_eq!(breaker.admit(late), Admission::Refused(late + PROBE_WAIT_MIN));
+    assert_eq!(breaker.admit(late), Admission::Alone);
+    assert_eq!(breaker.admit(late), Admission::Wait(late + TURN_WAIT_MAX));
+    breaker.refuse();
     assert_eq!(breaker.record(true, Outcome::Answered, late), Change::Recovered);
     assert_eq!((breaker.admit(late), breaker.admit(late)), (Admission::Free, Admission::Free));
     assert_eq!(breaker.record(false, Outcome::Answered, late), Change::None);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::names::ConfigName;
 use crate::operation::{Fidelity, Source, operation};
+use crate::ops::logtail_configs::{ConfigList, ListConfigQuery};
 use crate::{Json, NoPath, NoQuery};
 
 /// Path of operations on one pipeline config.
@@ -43,6 +44,10 @@ operation!(
     /// Deletes a config and its bindings.
     DeleteLogtailPipelineConfig: DELETE "/pipelineconfigs/{name}", Project, B, Fidelity::Full, Source::Sdk("python: create_logtail_pipeline_config"),
     InPipelineConfig, NoQuery, () => ());
+operation!(
+    /// Lists the names of a project's configs in this form.
+    ListLogtailPipelineConfig: GET "/pipelineconfigs", Project, B, Fidelity::Full, Source::Sdk("python: create_logtail_pipeline_config"),
+    NoPath, ListConfigQuery, () => Json<ConfigList>);
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +61,7 @@ mod tests {
             GetLogtailPipelineConfig::ENDPOINT,
             UpdateLogtailPipelineConfig::ENDPOINT,
             DeleteLogtailPipelineConfig::ENDPOINT,
+            ListLogtailPipelineConfig::ENDPOINT,
         ] {
             let of_table = super::super::endpoints().find(|endpoint| endpoint.name == ours.name);
             assert_eq!(of_table, Some(ours));
