@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::notices::Publisher;
 use crate::retry::Waits;
 use crate::sls::Clients;
+use crate::survey::Surveys;
 use crate::text::innermost;
 use crate::validate::Defaults;
 use memory::{Cause, Memories};
@@ -114,6 +115,7 @@ pub async fn run(
         kube,
         clients,
         defaults: settings.defaults.clone(),
+        surveys: Surveys::new(settings.waits.resync),
         waits: settings.waits,
         store: store.clone(),
         memories: Arc::clone(&memories),

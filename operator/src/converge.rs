@@ -49,7 +49,8 @@ pub async fn converge(clients: &Clients, desired: Desired, memory: &Memory) -> P
     }
 }
 
-fn place(clients: &Clients, desired: &Desired) -> Result<Sls, SlsError> {
+/// Log Service as an object is to see it.
+pub fn place(clients: &Clients, desired: &Desired) -> Result<Sls, SlsError> {
     let project = desired.target.project.clone();
     clients.project_of(desired.account.as_deref(), project, desired.endpoint.as_deref())
 }

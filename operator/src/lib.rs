@@ -42,4 +42,5 @@ mod plan;
 mod progress;
 mod schema;
 mod status;
+mod survey;
 mod text;

@@ -36,9 +36,11 @@ pub async fn observe(sls: &Sls, desired: &Desired, memory: &Memory) -> Result<Ob
     let tags_matter = !(desired.tags.is_empty() && desired.owner.is_none() && memory.tagged_by_us.is_empty());
     let at = |stage| move |failure| ObserveError { stage, failure };
 
-    observed.project = found::<GetProject>(sls.call::<GetProject>(&NoPath {}, &()).await)
-        .map_err(at(Stage::Project))?
-        .is_some();
+    // One object after the other finds the same project: what answered for the last one need not be asked again.
+    observed.project = sls.is_project_known()
+        || found::<GetProject>(sls.call::<GetProject>(&NoPath {}, &()).await)
+            .map_err(at(Stage::Project))?
+            .is_some();
     if !observed.project {
         return Ok(observed);
     }
@@ -47,7 +49,13 @@ pub async fn observe(sls: &Sls, desired: &Desired, memory: &Memory) -> Result<Ob
         let path = InLogstore { logstore: wanted.name.clone() };
         let reply =
             found::<GetLogStore>(sls.call::<GetLogStore>(&path, &()).await).map_err(at(Stage::Logstore))?;
-        let Some(Json(logstore)) = reply else { continue };
+        let Some(Json(logstore)) = reply else {
+            if !sls.is_project_known() {
+                // The call has found out that it is gone.
+                return Ok(Observed::default());
+            }
+            continue;
+        };
         observed.logstores.insert(wanted.name.clone(), logstore);
         let index = found::<GetIndex>(sls.call::<GetIndex>(&path, &()).await).map_err(at(Stage::Index))?;
         observed.indexed.extend(index.map(|_| wanted.name.clone()));
@@ -101,7 +109,7 @@ pub async fn tags_of(sls: &Sls, target: &Target) -> Result<BTreeMap<String, Stri
 }
 
 /// The config of the name. A pipeline may find one in classic form, if it is to replace that.
-async fn held_config(sls: &Sls, desired: &Desired) -> Result<Option<HeldConfig>, Failure> {
+pub async fn held_config(sls: &Sls, desired: &Desired) -> Result<Option<HeldConfig>, Failure> {
     let config = &desired.target.config;
     if matches!(desired.config, DesiredConfig::Pipeline(_)) {
         let path = InPipelineConfig { name: config.clone() };

@@ -4,11 +4,13 @@
 
 pub mod breaker;
 pub mod gate;
+mod projects;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sls_api::error::code;
 use sls_api::names::ProjectName;
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
@@ -19,6 +21,7 @@ use crate::leader::Fence;
 use crate::metrics::Metrics;
 use breaker::Outcome;
 use gate::{Gate, Gates, Shut, Wake};
+use projects::KnownProjects;
 
 /// Longest wait for a connection. Source: guess.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -110,6 +113,7 @@ pub struct Clients {
     extras: Extras,
     metrics: Arc<Metrics>,
     gates: Arc<Gates>,
+    projects: Arc<KnownProjects>,
     state: Mutex<State>,
 }
 
@@ -133,7 +137,7 @@ impl Clients {
         let gates = Arc::new(Gates::new(extras.probe_wait_max, Arc::clone(&metrics)));
         let accounts = extras.accounts.load()?;
         let state = Mutex::new(State { credentials, accounts, clients: HashMap::new() });
-        let clients = Self { config, extras, metrics, gates, state };
+        let clients = Self { config, extras, metrics, gates, projects: Arc::default(), state };
         clients.client(None, None)?;
         Ok(clients)
     }
@@ -152,6 +156,8 @@ impl Clients {
     ) -> Result<Sls, SlsError> {
         Ok(Sls {
             client: self.client(endpoint, account)?,
+            place: format!("{} {} {project}", self.endpoint_name(endpoint), account.unwrap_or_default()),
+            projects: Arc::clone(&self.projects),
             project,
             metrics: Arc::clone(&self.metrics),
             gate: self.gates.of(&self.endpoint_name(endpoint)),
@@ -251,6 +257,8 @@ impl Clients {
 /// One project of Log Service.
 pub struct Sls {
     client: Client,
+    place: String,
+    projects: Arc<KnownProjects>,
     project: ProjectName,
     metrics: Arc<Metrics>,
     gate: Arc<Gate>,
@@ -259,6 +267,16 @@ pub struct Sls {
 }
 
 impl Sls {
+    /// Endpoint, account and project in one text, to tell them from others.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether the project has answered a while ago.
+    pub fn is_project_known(&self) -> bool {
+        self.projects.is_known(&self.place)
+    }
+
     /// Sends one operation without query parameters and counts it.
     pub async fn call<O: Operation<Query = NoQuery>>(
         &self,
@@ -298,6 +316,13 @@ impl Sls {
             Err(_) => crate::failure::BACKEND_UNAVAILABLE,
         };
         self.metrics.sls_call(operation, code);
+        match &reply {
+            Ok(_) => self.projects.answered(&self.place),
+            Err(ClientError::Api { code, .. }) if code == code::PROJECT_NOT_EXIST => {
+                self.projects.gone(&self.place);
+            }
+            Err(_) => {}
+        }
         pass.ended(reply.as_ref().err().map_or(Outcome::Answered, outcome));
         Ok(reply?)
     }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::agents::Sight;
 use crate::crd::{AliyunLogConfigStatus, FORCE_DELETE_ANNOTATION, LastError};
-use crate::desired::Target;
+use crate::desired::{Desired, Target};
 use crate::failure::Failure;
 use crate::plan::Step;
 use crate::progress::Progress;
@@ -57,6 +57,13 @@ pub enum Verdict<'a> {
         /// When the failure, if any, is tried again.
         retry: Option<Retry>,
         /// Whether somebody collects.
+        agents: Collecting<'a>,
+    },
+    /// A short look has found the object as it was left.
+    AtRest {
+        /// What it asks for.
+        desired: &'a Desired,
+        /// Who collects.
         agents: Collecting<'a>,
     },
     /// The object is to be deleted and its config could not be.
@@ -156,6 +163,7 @@ pub fn next(
                 }
             }
         }
+        Verdict::AtRest { desired, agents } => conditions.agents(agents, desired),
         Verdict::Deleting { target, failure, retry } => {
             let message = format!(
                 "{target} could not be deleted in {} attempts: {}; to give it up, kubectl annotate aliyunlogconfig {} -n {} {FORCE_DELETE_ANNOTATION}=true",

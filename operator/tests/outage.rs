@@ -113,7 +113,7 @@ async fn many_objects_ask_a_dead_service_five_times_a_second_at_most_and_are_all
     }
     assert_eq!(bed.metric(&circuit), 0);
     // They came one after the other, not all at once.
-    let filter = Filter { operation: Some("GetProject".into()), limit: Some(10_000), ..Filter::default() };
+    let filter = Filter { operation: Some("GetLogStore".into()), limit: Some(10_000), ..Filter::default() };
     let journal = bed.mock.as_ref().unwrap().journal(&filter).await.unwrap();
     let times: Vec<i64> = journal.entries.iter().map(|entry| entry.time_ms).collect();
     let took_ms = times.iter().max().unwrap() - times.iter().min().unwrap();

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::*;
 
@@ -282,5 +284,48 @@ async fn an_object_costs_eight_calls_at_most() {
     assert_eq!(calls(), 7);
     bed.apply_value(object("second", |object| object["spec"]["logstore"] = json!("another"))).await;
     bed.ready("second").await;
-    assert_eq!(calls(), 15);
+    // The project has just answered, and is not asked for again.
+    assert_eq!(calls(), 14);
+}
+
+#[tokio::test]
+async fn objects_at_rest_share_what_they_ask_and_what_is_changed_is_put_right() {
+    let resync = Duration::from_millis(300);
+    let bed = Bed::with(Options { resync, ..Options::default() }).await;
+    let names: Vec<String> = (0..10).map(|n| format!("config-{n}")).collect();
+    for name in &names {
+        bed.apply_value(object(name, |object| object["spec"]["logstore"] = json!(name))).await;
+    }
+    for name in &names {
+        bed.ready(name).await;
+    }
+    // All are at rest now, and each has had a whole look since.
+    let looks = || bed.metric("sls_operator_reconcile_seconds_count");
+    let until = looks() + 40;
+    eventually("looks", || async { (looks() >= until).then_some(()).ok_or_else(|| looks().to_string()) })
+        .await;
+    let calls = |names: &[&str]| names.iter().map(|name| bed.calls(name)).sum::<u64>();
+    let own = || calls(&["GetConfig"]);
+    let whole = || calls(&["GetLogStore", "GetIndex", "GetMachineGroup", "GetAppliedMachineGroups"]);
+    let (own_before, whole_before) = (own(), whole());
+    eventually("looks", || async {
+        (own() >= own_before + 60).then_some(()).ok_or_else(|| own().to_string())
+    })
+    .await;
+    // A whole look has four calls of these; one of twelve looks is one.
+    assert!(whole() - whole_before <= 60, "{} calls", whole() - whole_before);
+
+    bed.sls().delete_logstore("project-a", "config-3").await;
+    bed.event("config-3", "DriftCorrected").await;
+    assert!(bed.sls().logstore("project-a", "config-3").await.is_some());
+    bed.sls().unbind("project-a", "group-a", "config-4").await;
+    bed.event("config-4", "DriftCorrected").await;
+    bed.sls().delete_index("project-a", "config-5").await;
+    bed.event("config-5", "DriftCorrected").await;
+    bed.sls()
+        .change_config("project-a", "config-6", |config| {
+            config.input_detail.insert("filePattern".into(), json!("b.log"));
+        })
+        .await;
+    bed.event("config-6", "DriftCorrected").await;
 }

@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// specification §3.4.
 const TELL_AGAIN: Duration = Duration::from_secs(600);
 
+/// Every so many looks at an object at rest, all of it is looked at. Source: guess; an hour with the resync of 5 min.
+const WHOLE_LOOK_EVERY: u32 = 12;
+
 /// Memory of all objects, by uid.
 #[derive(Default)]
 pub struct Memories {
@@ -42,6 +45,8 @@ struct Remembered {
     told: Option<(&'static str, String, Instant)>,
     /// Groups bound, as of the last look.
     bound: BTreeSet<MachineGroupName>,
+    /// How often it was found at rest since the last whole look, and the marks it had then.
+    rest: Option<(u64, u32)>,
     /// The status last written. The watch may show an older one for a while, and an outdated status
     /// must neither be taken for the truth nor be left standing.
     status: Option<AliyunLogConfigStatus>,
@@ -71,6 +76,28 @@ impl Memories {
     /// Notes the status written.
     pub fn set_status(&self, uid: &str, status: AliyunLogConfigStatus) {
         lock(&self.objects).entry(uid.to_owned()).or_default().status = Some(status);
+    }
+
+    /// Notes that a whole look found the object with these marks as it should be.
+    pub fn rests(&self, uid: &str, marks: u64) {
+        lock(&self.objects).entry(uid.to_owned()).or_default().rest = Some((marks, 0));
+    }
+
+    /// Notes that it may be otherwise.
+    pub fn stirs(&self, uid: &str) {
+        if let Some(object) = lock(&self.objects).get_mut(uid) {
+            object.rest = None;
+        }
+    }
+
+    /// Counts one more look at an object at rest; false if it is not, has other marks, or is due for a whole look.
+    pub fn rests_on(&self, uid: &str, marks: u64) -> bool {
+        let mut objects = lock(&self.objects);
+        let Some((at, looks)) = objects.get_mut(uid).and_then(|object| object.rest.as_mut()) else {
+            return false;
+        };
+        *looks += 1;
+        *at == marks && *looks < WHOLE_LOOK_EVERY
     }
 
     /// Ends a series of failures.
@@ -145,6 +172,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_at_rest_is_looked_at_as_a_whole_now_and_then_and_when_its_marks_change() {
+        let memories = Memories::default();
+        assert!(!memories.rests_on("a", 1));
+        memories.rests("a", 1);
+        let looks: Vec<_> = (0..WHOLE_LOOK_EVERY).map(|_| memories.rests_on("a", 1)).collect();
+        assert_eq!(looks.iter().filter(|light| **light).count(), 11);
+        assert_eq!(looks.last(), Some(&false));
+        memories.rests("a", 1);
+        assert!(memories.rests_on("a", 1) && !memories.rests_on("a", 2));
+        memories.stirs("a");
+        assert!(!memories.rests_on("a", 1));
+    }
     use crate::failure::Class;
 
     #[test]

@@ -1,6 +1,7 @@
 //! One look at one object: validate → observe → plan → apply → report, or, for an object that is being
 //! deleted, delete → report → let go.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,14 @@ use serde_json::json;
 use super::Guarded;
 use super::agents::Agents;
 use super::memory::{Cause, Memories};
+use super::trigger::ANNOTATION_PREFIX;
+use crate::agents::Sight;
 use crate::conflict::{self, holds, is_deleting};
-use crate::converge::{converge, observe_only};
+use crate::converge::{converge, observe_only, place};
 use crate::crd::{
     AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER, RECONCILE_ANNOTATION, Reconcile,
 };
-use crate::desired::Target;
+use crate::desired::{Desired, Target};
 use crate::failure::{Class, Failure};
 use crate::fate::{Removal, applied_target};
 use crate::metrics::{Looked, Metrics};
@@ -31,6 +34,7 @@ use crate::plan::Memory;
 use crate::retry::{Series, Waits};
 use crate::sls::Clients;
 use crate::status::{self, Collecting, Retry, Subject, Verdict};
+use crate::survey::Surveys;
 use crate::validate::{Defaults, Valid, claimed_target, validate};
 
 /// Longest look at one object; only a Kubernetes API that does not answer takes that long.
@@ -45,6 +49,7 @@ pub struct Context {
     pub store: Store<Guarded>,
     pub memories: Arc<Memories>,
     pub agents: Agents,
+    pub surveys: Surveys,
     pub metrics: Arc<Metrics>,
     pub publisher: Publisher,
 }
@@ -188,6 +193,9 @@ impl Look<'_> {
         mode: Reconcile,
         previous: &Previous,
     ) -> Result<(Action, Looked), Error> {
+        if mode == Reconcile::Enabled && self.rests_on(&valid.desired, previous).await {
+            return self.leave_at_rest(&valid.desired, previous).await;
+        }
         let memory = self.memory(previous);
         let endpoint = valid.desired.endpoint.clone();
         let progress = match mode {
@@ -216,18 +224,59 @@ impl Look<'_> {
             let new = self.context.memories.worth_telling(uid, failure, Instant::now());
             events.extend(new.then(|| notices::failed(failure)));
         }
+        self.context.memories.stirs(self.uid());
         let sight = self.context.agents.sight(&progress.desired);
-        let agents = match (&sight, self.context.agents.is_on()) {
-            (Some(sight), _) => Collecting::Seen(sight),
-            (None, true) => Collecting::NotAskedYet,
-            (None, false) => Collecting::NeverAsked,
-        };
+        let agents = self.collecting(sight.as_ref());
         let verdict = Verdict::Tried { progress: &progress, warnings: &valid.warnings, retry, agents };
         let status = status::next(&previous.ours, self.subject(), verdict, now);
         self.check_leading()?;
         self.context.publisher.publish(&events, &self.reference).await;
         self.write(previous, &status).await?;
+        if progress.failure.is_none() && progress.withheld.is_empty() {
+            self.context.memories.rests(self.uid(), self.marks());
+        }
         Ok((Action::requeue(wait), looked))
+    }
+
+    /// Whether nothing has happened to an object since all of it was looked at, as far as a short look tells.
+    async fn rests_on(&self, desired: &Desired, previous: &Previous) -> bool {
+        // A status that is not the one we wrote has to be written again.
+        if previous.shown != previous.ours || !self.context.memories.rests_on(self.uid(), self.marks()) {
+            return false;
+        }
+        match place(&self.context.clients, desired) {
+            Ok(sls) => self.context.surveys.is_unchanged(&sls, desired).await,
+            Err(_) => false,
+        }
+    }
+
+    async fn leave_at_rest(&self, desired: &Desired, previous: &Previous) -> Result<(Action, Looked), Error> {
+        let sight = self.context.agents.sight(desired);
+        let verdict = Verdict::AtRest { desired, agents: self.collecting(sight.as_ref()) };
+        let status = status::next(&previous.ours, self.subject(), verdict, Timestamp::now());
+        self.check_leading()?;
+        self.write(previous, &status).await?;
+        Ok((Action::requeue(self.context.waits.resync(fastrand::f64())), Looked::Synced))
+    }
+
+    fn collecting<'b>(&self, sight: Option<&'b Sight>) -> Collecting<'b> {
+        match (sight, self.context.agents.is_on()) {
+            (Some(sight), _) => Collecting::Seen(sight),
+            (None, true) => Collecting::NotAskedYet,
+            (None, false) => Collecting::NeverAsked,
+        }
+    }
+
+    /// What of the object asks for a whole look when it changes: what the trigger looks at too.
+    fn marks(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.meta.generation.hash(&mut hasher);
+        for (key, value) in self.meta.annotations.iter().flatten() {
+            if key.starts_with(ANNOTATION_PREFIX) {
+                (key, value).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Tells why nothing was sent; once, not at every look.
@@ -237,6 +286,7 @@ impl Look<'_> {
         verdict: Verdict<'_>,
         notices: &[Notice],
     ) -> Result<(), Error> {
+        self.context.memories.stirs(self.uid());
         let status = status::next(&previous.ours, self.subject(), verdict, Timestamp::now());
         if status != previous.ours {
             self.context.publisher.publish(notices, &self.reference).await;

@@ -18,7 +18,7 @@ use crate::desired::Target;
 use crate::validate::{Defaults, claimed_target};
 
 /// Annotations that matter to the operator begin with this.
-const ANNOTATION_PREFIX: &str = "sls.testbed/";
+pub(super) const ANNOTATION_PREFIX: &str = "sls.testbed/";
 
 /// The parts of an object whose change asks for a look.
 #[derive(Clone, Debug, PartialEq, Eq)]

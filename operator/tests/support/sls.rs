@@ -4,14 +4,15 @@ use serde_json::Value;
 use sls_api::codec::Compression;
 use sls_api::log_group::{Content, Log, LogGroup};
 use sls_api::ops::documents::CreateLogtailPipelineConfig;
-use sls_api::ops::indexes::{GetIndex, Index};
+use sls_api::ops::indexes::{DeleteIndex, GetIndex, Index};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
-use sls_api::ops::logstores::{CreateLogStore, GetLogStore, Logstore, LogstoreSettings};
+use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, GetLogStore, Logstore, LogstoreSettings};
 use sls_api::ops::logtail_configs::{
     CreateConfig, DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
 };
 use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, GetMachineGroup, MachineGroup,
+    RemoveConfigFromMachineGroup,
 };
 use sls_api::ops::projects::{CreateProject, GetProject, NewProject};
 use sls_api::ops::tags::{
@@ -119,6 +120,21 @@ impl Eyes {
     pub async fn bind(&self, project: &str, group: &str, config: &str) {
         let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
         self.send::<ApplyConfigToMachineGroup>(project, path, ()).await;
+    }
+
+    pub async fn unbind(&self, project: &str, group: &str, config: &str) {
+        let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
+        self.send::<RemoveConfigFromMachineGroup>(project, path, ()).await;
+    }
+
+    pub async fn delete_logstore(&self, project: &str, logstore: &str) {
+        let path = InLogstore { logstore: logstore.parse().unwrap() };
+        self.send::<DeleteLogStore>(project, path, ()).await;
+    }
+
+    pub async fn delete_index(&self, project: &str, logstore: &str) {
+        let path = InLogstore { logstore: logstore.parse().unwrap() };
+        self.send::<DeleteIndex>(project, path, ()).await;
     }
 
     pub async fn create_config(&self, project: &str, config: LogtailConfig) {
