@@ -40,6 +40,33 @@ pub struct ApplyConflict {
     pub field: String,
 }
 
+/// A refusal of an admission webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Denial {
+    message: String,
+    /// HTTP status code, 400 or more.
+    code: u16,
+    reason: String,
+    details: Option<Value>,
+}
+
+impl Denial {
+    /// What `webhook` answered with `status`, a `metav1.Status` or null. Source: kube-apiserver,
+    /// `webhook/errors.ToStatusErr`.
+    pub fn new(webhook: &str, status: Value) -> Self {
+        let text = |field: &str| status.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (message, reason) = (text("message"), text("reason"));
+        let denied = format!("admission webhook {webhook:?} denied the request");
+        let message = match (message.as_str(), reason.as_str()) {
+            ("", "") => format!("{denied} without explanation"),
+            ("", why) | (why, _) => format!("{denied}: {why}"),
+        };
+        let code = status.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let code = code.filter(|code| (400..600).contains(code)).unwrap_or(400);
+        Self { message, code, reason, details: status.get("details").cloned() }
+    }
+}
+
 /// Everything a request can fail with.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
@@ -133,6 +160,9 @@ pub enum ApiError {
         /// `Retry-After`, in seconds.
         retry_after_seconds: Option<u32>,
     },
+    /// An admission webhook refuses it.
+    #[error("{}", .0.message)]
+    Denied(Box<Denial>),
     /// A refusal that the real server does not classify: 500 without a reason.
     #[error("{0}")]
     Unclassified(String),
@@ -197,6 +227,10 @@ impl ApiError {
                 let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, coded_reason(*code))
             }
+            // The webhook's own reason stands in the status.
+            Self::Denied(denial) => {
+                (StatusCode::from_u16(denial.code).unwrap_or(StatusCode::BAD_REQUEST), "")
+            }
             Self::Unclassified(_) => (StatusCode::INTERNAL_SERVER_ERROR, ""),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         }
@@ -204,7 +238,10 @@ impl ApiError {
 
     /// The `metav1.Status` body of this error.
     pub fn status(&self) -> Value {
-        let (code, reason) = self.wire();
+        let (code, mut reason) = self.wire();
+        if let Self::Denied(denial) = self {
+            reason = &denial.reason;
+        }
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.to_string(),
@@ -250,6 +287,7 @@ impl ApiError {
             Self::Coded { retry_after_seconds: Some(seconds), .. } => {
                 json!({"retryAfterSeconds": seconds})
             }
+            Self::Denied(denial) => denial.details.clone().unwrap_or_else(|| json!({})),
             _ => json!({}),
         }
     }

@@ -66,7 +66,7 @@ async fn answer(
     let query = Query::parse(query);
     if let Some(path) = request::parse_path(path) {
         state.rights.check(headers, method, &path, &query)?;
-        return rest::handle(state, method, path, query, headers, body);
+        return rest::handle(state, method, path, query, headers, body).await;
     }
     if method != Method::GET && method != Method::HEAD {
         return Err(ApiError::MethodNotAllowed);

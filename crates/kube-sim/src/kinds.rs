@@ -3,6 +3,7 @@
 //! order prepare → default → validate.
 
 mod pod;
+mod webhook;
 mod workload;
 
 use serde_json::{Map, Value};
@@ -110,6 +111,9 @@ pub fn default(resource: &Resource, object: &mut Value) {
             }
         }
         "CustomResourceDefinition" => custom::default_crd(object),
+        kind @ ("MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            webhook::default(kind, object);
+        }
         "Namespace" => {
             let name = meta::name(object).to_owned();
             let labels = meta::object_mut(meta::metadata_mut(object), "labels");
@@ -158,6 +162,7 @@ pub fn problems(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec
         }
         "CustomResourceDefinition" => custom::problems(object),
         "Secret" | "ConfigMap" => immutable_problems(object, old),
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => webhook::problems(object),
         _ => Vec::new(),
     }
 }

@@ -13,9 +13,16 @@
 //! them what the operator asks; each script lists every known difference with
 //! its reason.
 //!
+//! Admission webhooks of admissionregistration.k8s.io/v1 are called as the real
+//! server does, but not for the subresources `scale`, `binding`, `eviction` and
+//! `finalize`, nor for what happens inside of it (garbage collection, the end of
+//! namespaces); a service is where [`Running::route_service`] says; without a
+//! caBundle no certificate is trusted; reviews are always of version v1, and
+//! CONNECT is no operation here. Admission policies written in CEL are not known.
+//!
 //! What it is not: it checks no credentials, and rights only
-//! of tokens that a test gave roles ([`Running::grant`]); it calls no admission
-//! webhooks, converts between versions of a CRD by name only, reads no
+//! of tokens that a test gave roles ([`Running::grant`]); it
+//! converts between versions of a CRD by name only, reads no
 //! protobuf (`kubectl create namespace` sends that, `kubectl create -f` does
 //! not), and has no exec, attach or port-forward. Deletes in the foreground
 //! are done in the background. CEL rules are not type-checked when a CRD is
@@ -52,6 +59,7 @@ mod store;
 mod table;
 mod view;
 mod watch;
+mod webhook;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -181,6 +189,11 @@ impl Running {
     /// Sets or replaces the source of container logs.
     pub fn set_pod_logs(&self, logs: Arc<dyn PodLogs>) {
         self.state.set_pod_logs(logs);
+    }
+
+    /// Leads calls of admission webhooks for a service to an address: nothing else routes to it.
+    pub fn route_service(&self, namespace: &str, name: &str, address: SocketAddr) {
+        self.state.route_service(namespace, name, address);
     }
 
     /// The current global resource version. It does not move unless something

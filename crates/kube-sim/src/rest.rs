@@ -1,6 +1,6 @@
 //! The verbs on resources. `handle` takes a request apart and hands it to the
-//! verb; the verbs are synchronous functions over the state, and their results
-//! become responses in `respond`.
+//! verb; the verbs are functions over the state, which wait for admission
+//! webhooks only, and their results become responses in `respond`.
 
 pub mod delete;
 pub mod patch;
@@ -69,7 +69,7 @@ impl Call {
 }
 
 /// Serves a resource request.
-pub fn handle(
+pub async fn handle(
     state: &Arc<State>,
     method: &Method,
     path: ResourcePath,
@@ -97,25 +97,26 @@ pub fn handle(
         query,
     };
     if !call.subresource.is_empty() {
-        return on_subresource(&call, method, headers, body);
+        return on_subresource(&call, method, headers, body).await;
     }
     match (method.as_str(), call.name.is_empty()) {
         ("GET", _) if watching => watch::handle(&call),
         ("GET", true) => respond::list(&call, &read::list(&call)?),
         ("GET", false) => respond::object(&call, &read::get(&call)?, &[]),
         ("POST", true) => {
-            respond::written(&call, &write::create(&call, object_body(method, headers, body)?)?)
+            respond::written(&call, &write::create(&call, object_body(method, headers, body)?).await?)
         }
         ("PUT", false) => {
-            respond::written(&call, &update::update(&call, object_body(method, headers, body)?)?)
+            respond::written(&call, &update::update(&call, object_body(method, headers, body)?).await?)
         }
-        ("PATCH", false) => on_patch(&call, method, headers, body),
+        ("PATCH", false) => on_patch(&call, method, headers, body).await,
         ("DELETE", false) => {
-            respond::deleted(&call, &delete::one(&call, &object_body(method, headers, body)?.value)?)
+            respond::deleted(&call, &delete::one(&call, &object_body(method, headers, body)?.value).await?)
         }
-        ("DELETE", true) => {
-            respond::list(&call, &delete::collection(&call, &object_body(method, headers, body)?.value)?)
-        }
+        ("DELETE", true) => respond::list(
+            &call,
+            &delete::collection(&call, &object_body(method, headers, body)?.value).await?,
+        ),
         _ => Err(ApiError::MethodNotAllowed),
     }
 }
@@ -128,12 +129,17 @@ fn object_body(method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<req
     request::parse_body(headers, body)
 }
 
-fn on_patch(call: &Call, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<Response, ApiError> {
+async fn on_patch(
+    call: &Call,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response, ApiError> {
     let kind: BodyKind = request::body_kind(method, headers)?;
-    respond::written(call, &patch::patch(call, kind, request::parse_body(headers, body)?)?)
+    respond::written(call, &patch::patch(call, kind, request::parse_body(headers, body)?).await?)
 }
 
-fn on_subresource(
+async fn on_subresource(
     call: &Call,
     method: &Method,
     headers: &HeaderMap,
@@ -148,17 +154,17 @@ fn on_subresource(
         ("status", _) if !resource.has_status => Err(ApiError::NoSuchPath),
         ("status", "GET") => respond::object(call, &read::get(call)?, &[]),
         ("status", "PUT") => {
-            respond::written(call, &update::update(call, object_body(method, headers, body)?)?)
+            respond::written(call, &update::update(call, object_body(method, headers, body)?).await?)
         }
-        ("status", "PATCH") => on_patch(call, method, headers, body),
+        ("status", "PATCH") => on_patch(call, method, headers, body).await,
         ("scale", _) if resource.scale.is_none() => Err(ApiError::NoSuchPath),
         ("scale", "GET") => respond::value(&subresource::get_scale(call)?),
         ("scale", "PUT") => {
-            respond::value(&subresource::put_scale(call, object_body(method, headers, body)?)?)
+            respond::value(&subresource::put_scale(call, object_body(method, headers, body)?).await?)
         }
         ("scale", "PATCH") => {
             let kind = request::body_kind(method, headers)?;
-            respond::value(&subresource::patch_scale(call, kind, &request::parse_body(headers, body)?)?)
+            respond::value(&subresource::patch_scale(call, kind, &request::parse_body(headers, body)?).await?)
         }
         ("log", "GET") if is_pod => {
             logs::handle(&call.state, resource, &call.namespace, &call.name, &call.query)

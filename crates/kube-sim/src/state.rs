@@ -1,5 +1,7 @@
 //! What all request handlers share.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ pub struct State {
     /// server listens.
     cancel: RwLock<CancellationToken>,
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
+    /// Where services lead, by namespace and name.
+    routes: RwLock<HashMap<(String, String), SocketAddr>>,
 }
 
 impl State {
@@ -56,6 +60,7 @@ impl State {
             bookmark_interval,
             cancel: RwLock::new(CancellationToken::new()),
             logs: RwLock::new(logs),
+            routes: RwLock::default(),
         }
     }
 
@@ -67,6 +72,18 @@ impl State {
     /// Begins a new time of listening.
     pub fn renew_cancel(&self) {
         *self.cancel.write().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+    }
+
+    /// Leads calls of webhooks for a service to an address.
+    pub fn route_service(&self, namespace: &str, name: &str, address: SocketAddr) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.insert((namespace.to_owned(), name.to_owned()), address);
+    }
+
+    /// Where a service leads, if that was said.
+    pub fn service_route(&self, namespace: &str, name: &str) -> Option<SocketAddr> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.get(&(namespace.to_owned(), name.to_owned())).copied()
     }
 
     /// Replaces the source of container logs.

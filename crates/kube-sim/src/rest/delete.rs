@@ -12,6 +12,7 @@ use crate::meta;
 use crate::registry::{Resource, custom};
 use crate::state::State;
 use crate::store::{Key, Object, WriteError};
+use crate::webhook::{self, Attributes, Operation};
 
 /// Options of a delete.
 #[derive(Debug, Clone, Default)]
@@ -63,18 +64,20 @@ impl Options {
 }
 
 /// `DELETE` of an object.
-pub fn one(call: &Call, body: &Value) -> Result<Deleted, ApiError> {
+pub async fn one(call: &Call, body: &Value) -> Result<Deleted, ApiError> {
     let options = Options::parse(call, body)?;
     let key = State::key(&call.resource, &call.namespace, &call.name);
+    admit(call, &key, &options).await?;
     delete(&call.state, &call.resource, &key, &options)
 }
 
 /// `DELETE` of a collection: everything the selectors match.
-pub fn collection(call: &Call, body: &Value) -> Result<Page, ApiError> {
+pub async fn collection(call: &Call, body: &Value) -> Result<Page, ApiError> {
     let options = Options::parse(call, body)?;
     let page = read::list(call)?;
     for object in &page.objects {
         let key = State::key(&call.resource, meta::namespace(object), meta::name(object));
+        admit(call, &key, &options).await?;
         match delete(&call.state, &call.resource, &key, &options) {
             // Someone else removed it meanwhile.
             Err(ApiError::NotFound(_)) | Ok(_) => {}
@@ -82,6 +85,16 @@ pub fn collection(call: &Call, body: &Value) -> Result<Page, ApiError> {
         }
     }
     Ok(page)
+}
+
+/// Asks the admission webhooks about a delete. Warnings of theirs are not passed on.
+async fn admit(call: &Call, key: &Key, options: &Options) -> Result<(), ApiError> {
+    let Some(current) = call.state.store.get(key) else { return Ok(()) };
+    let mut attributes = Attributes::of(call, &key.name, Operation::Delete, options.dry_run);
+    attributes.namespace = &key.namespace;
+    webhook::mutate(&attributes, None, Some(&current)).await?;
+    webhook::validate(&attributes, None, Some(&current)).await?;
+    Ok(())
 }
 
 /// Deletes an object, or starts to.

@@ -14,17 +14,17 @@ use crate::view;
 use write::Written;
 
 /// Applies a patch.
-pub fn patch(call: &Call, kind: BodyKind, body: Body) -> Result<Written, ApiError> {
+pub async fn patch(call: &Call, kind: BodyKind, body: Body) -> Result<Written, ApiError> {
     let options = call.write_options("PatchOptions", body.duplicates)?;
     if kind == BodyKind::Apply {
-        return apply(call, body.value, &options);
+        return apply(call, body.value, &options).await;
     }
     for _ in 0..write::ATTEMPTS_MAX {
         let current = call.state.get(&call.resource, &call.namespace, &call.name)?;
         let seen = view::to_wire(&call.resource, &current);
         let patched = patched(call, kind, &seen, &body.value)?;
         let shown = patched.to_string();
-        let result = update::replace(call, &current, patched, &options, None);
+        let result = update::replace(call, &current, patched, &options, None).await;
         if let Some(written) = result.map_err(|error| in_patch(error, &shown))? {
             return Ok(written);
         }
@@ -59,7 +59,7 @@ pub fn patched(call: &Call, kind: BodyKind, target: &Value, body: &Value) -> Res
     }
 }
 
-fn apply(call: &Call, config: Value, options: &WriteOptions) -> Result<Written, ApiError> {
+async fn apply(call: &Call, config: Value, options: &WriteOptions) -> Result<Written, ApiError> {
     if call.query.get("fieldManager").is_empty() {
         let cause = Cause::required("fieldManager", "is required for apply patch");
         return Err(ApiError::options("PatchOptions", cause));
@@ -72,9 +72,9 @@ fn apply(call: &Call, config: Value, options: &WriteOptions) -> Result<Written, 
     }
     for _ in 0..write::ATTEMPTS_MAX {
         let written = match call.state.get(&call.resource, &call.namespace, &call.name) {
-            Ok(current) => apply_to(call, &config, &current, options)?,
+            Ok(current) => apply_to(call, &config, &current, options).await?,
             Err(missing) if !call.subresource.is_empty() => return Err(missing),
-            Err(_) => match create(call, &config, options) {
+            Err(_) => match create(call, &config, options).await {
                 Err(ApiError::AlreadyExists(_)) => None,
                 other => Some(other?),
             },
@@ -121,7 +121,7 @@ fn kind_text(api_version: &str, kind: &str) -> String {
     format!("{slash}{api_version}, Kind={kind}")
 }
 
-fn create(call: &Call, config: &Value, options: &WriteOptions) -> Result<Written, ApiError> {
+async fn create(call: &Call, config: &Value, options: &WriteOptions) -> Result<Written, ApiError> {
     let (config, warnings) = cleaned(call, config, options)?;
     let writer = write::writer(call, "Apply");
     let shape = Shape::of(&call.resource);
@@ -138,12 +138,13 @@ fn create(call: &Call, config: &Value, options: &WriteOptions) -> Result<Written
     // version means nothing when there is no object yet.
     let mut object = Value::clone(&view::to_wire(&call.resource, &config.into()));
     meta::metadata_mut(&mut object).remove("resourceVersion");
-    let mut written = write::create_object(call, object, options, |_| entries)?;
-    written.warnings = warnings;
+    let mut written = write::create_object(call, object, options, |_| entries).await?;
+    // What it has found in the cleaned configuration comes after what was cleaned away.
+    written.warnings.splice(0..0, warnings);
     Ok(written)
 }
 
-fn apply_to(
+async fn apply_to(
     call: &Call,
     config: &Value,
     current: &Object,
@@ -179,6 +180,9 @@ fn apply_to(
     }
     managed::write(&mut object, &entries);
     let wire = Value::clone(&view::to_wire(resource, &object.into()));
-    let written = update::replace(call, current, wire, options, Some(entries))?;
-    Ok(written.map(|w| Written { warnings, ..w }))
+    let written = update::replace(call, current, wire, options, Some(entries)).await?;
+    Ok(written.map(|mut written| {
+        written.warnings.splice(0..0, warnings);
+        written
+    }))
 }

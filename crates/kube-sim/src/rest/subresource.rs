@@ -73,21 +73,25 @@ pub fn get_scale(call: &Call) -> Result<Value, ApiError> {
 }
 
 /// `PUT …/scale`.
-pub fn put_scale(call: &Call, body: Body) -> Result<Value, ApiError> {
-    change_scale(call, |_| Ok(body.value.clone()))
+pub async fn put_scale(call: &Call, body: Body) -> Result<Value, ApiError> {
+    change_scale(call, |_| Ok(body.value.clone())).await
 }
 
 /// `PATCH …/scale`.
-pub fn patch_scale(call: &Call, kind: BodyKind, body: &Body) -> Result<Value, ApiError> {
+pub async fn patch_scale(call: &Call, kind: BodyKind, body: &Body) -> Result<Value, ApiError> {
     change_scale(call, |scale| match kind {
         // A scale has no lists, so that a merge does the same; an apply too,
         // but for the record of ownership.
         BodyKind::StrategicPatch | BodyKind::Apply => crate::patch::merge(scale, &body.value),
         _ => patch::patched(call, kind, scale, &body.value),
     })
+    .await
 }
 
-fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>) -> Result<Value, ApiError> {
+async fn change_scale(
+    call: &Call,
+    change: impl Fn(&Value) -> Result<Value, ApiError> + Send,
+) -> Result<Value, ApiError> {
     let options = call.write_options("UpdateOptions", Vec::new())?;
     let paths = paths(call)?;
     // The parent is written through its main door.
@@ -117,7 +121,7 @@ fn change_scale(call: &Call, change: impl Fn(&Value) -> Result<Value, ApiError>)
         set(&mut new, &paths.spec, replicas.into());
         let version = meta::meta_str(&wanted, "resourceVersion").to_owned();
         meta::metadata_mut(&mut new).insert("resourceVersion".into(), version.into());
-        if let Some(written) = update::replace(&parent, &current, new, &options, None)? {
+        if let Some(written) = update::replace(&parent, &current, new, &options, None).await? {
             return scale_of(call, &written.object);
         }
     }

@@ -15,9 +15,10 @@ use crate::request::Body;
 use crate::state::State;
 use crate::store::{Object, WriteError};
 use crate::view;
+use crate::webhook::{self, Attributes, Operation};
 
 /// `PUT` of an object or of its status.
-pub fn update(call: &Call, body: Body) -> Result<Written, ApiError> {
+pub async fn update(call: &Call, body: Body) -> Result<Written, ApiError> {
     let options = call.write_options("UpdateOptions", body.duplicates)?;
     let mut new = body.value;
     check_identity(&call.resource, &mut new, &call.namespace, &call.name)?;
@@ -29,7 +30,7 @@ pub fn update(call: &Call, body: Body) -> Result<Written, ApiError> {
             let target = call.resource.target(&call.name);
             return Err(ApiError::Invalid { target, causes: vec![cause] });
         }
-        match replace(call, &current, new.clone(), &options, None)? {
+        match replace(call, &current, new.clone(), &options, None).await? {
             Some(written) => return Ok(written),
             None => continue,
         }
@@ -48,7 +49,7 @@ const MODIFIED: &str =
 /// Replaces `current` by `new`, which is in the form of the wire. `applied`
 /// holds the `managedFields` of a server-side apply. `None` means that another
 /// writer was faster and the caller should look again.
-pub fn replace(
+pub async fn replace(
     call: &Call,
     current: &Object,
     mut new: Value,
@@ -58,7 +59,7 @@ pub fn replace(
     let (state, resource) = (&call.state, &*call.resource);
     check_identity(resource, &mut new, &call.namespace, &call.name)?;
     check_preconditions(resource, current, &new)?;
-    let warnings = admit::decode(resource, &mut new, options.validation, &options.duplicates)?;
+    let mut warnings = admit::decode(resource, &mut new, options.validation, &options.duplicates)?;
     view::to_stored(resource, &mut new);
     let sent_entries = meta::at(&new, &["metadata", "managedFields"]).cloned();
     let mut new = combine(resource, &call.subresource, current, new);
@@ -67,10 +68,6 @@ pub fn replace(
         kinds::prepare_update(resource, &mut new, current);
     }
     check_finalizers(resource, current, &new)?;
-    admit::check(resource, &new, Some(current))?;
-    if resource.has_generation() && admit::specification_differs(resource, &new, current) {
-        meta::metadata_mut(&mut new).insert("generation".into(), (meta::generation(current) + 1).into());
-    }
     let entries = match applied {
         Some(entries) => entries,
         None => {
@@ -86,6 +83,20 @@ pub fn replace(
             )
         }
     };
+    // What webhooks change belongs to nobody.
+    let attributes = Attributes::of(call, &call.name, Operation::Update, options.dry_run);
+    // The door of the scale has an object of its own.
+    let is_asked = call.writes_as == call.subresource;
+    if is_asked {
+        warnings.extend(webhook::mutate(&attributes, Some(&mut new), Some(current)).await?);
+    }
+    admit::check(resource, &new, Some(current))?;
+    if resource.has_generation() && admit::specification_differs(resource, &new, current) {
+        meta::metadata_mut(&mut new).insert("generation".into(), (meta::generation(current) + 1).into());
+    }
+    if is_asked {
+        warnings.extend(webhook::validate(&attributes, Some(&new), Some(current)).await?);
+    }
     managed::write(&mut new, &entries);
     if same(&new, current) {
         return Ok(Some(Written { object: current.clone(), created: false, warnings }));

@@ -14,6 +14,7 @@ use crate::request::Body;
 use crate::state::State;
 use crate::store::{Key, Object};
 use crate::view;
+use crate::webhook::{self, Attributes, Operation};
 
 /// The result of a write.
 pub struct Written {
@@ -30,13 +31,14 @@ pub struct Written {
 pub const ATTEMPTS_MAX: usize = 64;
 
 /// `POST` to a collection.
-pub fn create(call: &Call, body: Body) -> Result<Written, ApiError> {
+pub async fn create(call: &Call, body: Body) -> Result<Written, ApiError> {
     let options = call.write_options("CreateOptions", body.duplicates)?;
     let writer = writer(call, "Update");
     create_object(call, body.value, &options, |object| {
         let shape = Shape::of(&call.resource);
         managed::record_update(None, object, Vec::new(), &writer, shape, &meta::now_seconds())
     })
+    .await
 }
 
 /// Who writes, for `managedFields`.
@@ -50,31 +52,39 @@ pub fn writer(call: &Call, operation: &'static str) -> Writer {
 }
 
 /// Creates an object; `own` computes its `managedFields`.
-pub fn create_object(
+pub async fn create_object(
     call: &Call,
     mut object: Value,
     options: &WriteOptions,
-    own: impl FnOnce(&Value) -> Vec<Entry>,
+    own: impl FnOnce(&Value) -> Vec<Entry> + Send,
 ) -> Result<Written, ApiError> {
     let (state, resource) = (&call.state, &*call.resource);
     check_identity(resource, &mut object, &call.namespace, &call.name)?;
     check_namespace(state, resource, &call.namespace, meta::name(&object))?;
-    let warnings = admit::decode(resource, &mut object, options.validation, &options.duplicates)?;
+    let mut warnings = admit::decode(resource, &mut object, options.validation, &options.duplicates)?;
     view::to_stored(resource, &mut object);
     if meta::resource_version(&object) != 0 {
         return Err(ApiError::Unclassified(
             "resourceVersion should not be set on objects to be created".into(),
         ));
     }
-    prepare_metadata(resource, &mut object, &call.namespace);
+    reset_metadata(&mut object);
     if let Some(map) = object.as_object_mut().filter(|_| resource.has_status) {
         map.remove("status");
     }
     admit::default(resource, &mut object);
     // What the server adds from here on belongs to nobody.
     let entries = own(&object);
+    let name = meta::name(&object).to_owned();
+    let attributes = Attributes::of(call, &name, Operation::Create, options.dry_run);
+    warnings.extend(webhook::mutate(&attributes, Some(&mut object), None).await?);
+    reset_metadata(&mut object);
+    fill_metadata(resource, &mut object, &call.namespace);
     kinds::prepare_create(resource, &mut object);
     admit::check(resource, &object, None)?;
+    let name = meta::name(&object).to_owned();
+    let attributes = Attributes { name: &name, ..attributes };
+    warnings.extend(webhook::validate(&attributes, Some(&object), None).await?);
     managed::write(&mut object, &entries);
     let key = State::key(resource, &call.namespace, meta::name(&object));
     if options.dry_run {
@@ -231,7 +241,8 @@ fn check_namespace(state: &State, resource: &Resource, namespace: &str, name: &s
     Ok(())
 }
 
-fn prepare_metadata(resource: &Resource, object: &mut Value, namespace: &str) {
+/// Forgets what only the server may say of a new object.
+fn reset_metadata(object: &mut Value) {
     let metadata = meta::metadata_mut(object);
     for field in [
         "resourceVersion",
@@ -243,6 +254,11 @@ fn prepare_metadata(resource: &Resource, object: &mut Value, namespace: &str) {
     ] {
         metadata.remove(field);
     }
+}
+
+/// Says what only the server may say of a new object.
+fn fill_metadata(resource: &Resource, object: &mut Value, namespace: &str) {
+    let metadata = meta::metadata_mut(object);
     let prefix = metadata.get("generateName").and_then(Value::as_str).unwrap_or_default().to_owned();
     let unnamed = metadata.get("name").and_then(Value::as_str).unwrap_or_default().is_empty();
     if unnamed && !prefix.is_empty() {
