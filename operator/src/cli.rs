@@ -1,6 +1,5 @@
-//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `env-config`,
-//! `drain`, `inject`. Called by `main.rs`, and by programs that contain the
-//! operator under its name.
+//! The command line: `run`, `crd`, `validate`, `plan`, `export`, `convert`, `env-config`, `drain`, `inject`, `webhooks`.
+//! Called by `main.rs`, and by programs that contain the operator under its name.
 
 mod convert;
 pub(crate) mod crd;
@@ -13,6 +12,7 @@ mod leader;
 mod plan;
 mod run;
 mod validate;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -88,6 +88,13 @@ enum Command {
     /// 0: done, 1: a workload cannot get the sidecar, and nothing is printed, 2: a file cannot be read.
     #[command(next_line_help = true)]
     Inject(Box<inject::Args>),
+    /// Print the webhook configurations, for `kubectl apply -f -`: they tell API servers of the webhook of `operator run`.
+    ///
+    /// Pods with the label sls.testbed/inject=true get a sidecar when they are created, and so do all of namespaces with
+    /// the label sls.testbed/injection=enabled unless their own label says false. Whom API servers must trust is written
+    /// by the operator.
+    #[command(next_line_help = true)]
+    Webhooks(webhook::Args),
 }
 
 /// Runs the program; `args` begins with its name.
@@ -109,6 +116,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::EnvConfig(args) => env_config::main(&args),
         Command::Drain(args) => drain::main(*args),
         Command::Inject(args) => inject::main(&args),
+        Command::Webhooks(args) => webhook::main(args),
     }
 }
 

@@ -13,6 +13,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
+use crate::webhook::figures::Figures;
 
 /// Whether the operator sees its objects: the CRD is served and the watch is established.
 #[derive(Clone, Default)]
@@ -30,11 +31,20 @@ impl Readiness {
     }
 }
 
+/// What `/metrics` shows.
+#[derive(Clone)]
+pub struct Served {
+    /// Of the controller.
+    pub metrics: Arc<Metrics>,
+    /// Of the webhook and the audit.
+    pub figures: Arc<Figures>,
+}
+
 /// Answers until `shutdown`.
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
-    metrics: Arc<Metrics>,
+    served: Served,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let ready = move || async move {
@@ -47,10 +57,11 @@ pub async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
-        .with_state(metrics);
+        .with_state(served);
     axum::serve(listener, app).with_graceful_shutdown(shutdown).await
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
+async fn render(State(served): State<Served>) -> impl IntoResponse {
+    let text = served.metrics.render() + &served.figures.render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

@@ -3,7 +3,8 @@
 //! [`Profile`].
 //!
 //! Pure: objects in, the changed object or a [`Skip`] out. Workloads are edited as JSON, so that what this file
-//! does not know stays as it is; [`remove`] takes everything away again. Called by `operator inject`.
+//! does not know stays as it is; [`remove`] takes everything away again. Called by `operator inject`, by
+//! the webhook, and by `operator policy`, which makes a fixed form of it.
 //!
 //! Source of what is added: the vendor's sidecar document; of the native form: Kubernetes' documentation of sidecar
 //! containers (init containers that restart always, on by default since 1.29). Labels and annotations are ours.
@@ -25,13 +26,14 @@ use sls_api::names::MachineGroupName;
 
 use crate::crd::AliyunLogConfig;
 
+pub use asked::SYSTEM_NAMESPACES;
 pub use remove::remove;
 pub use skip::Skip;
 pub use workload::Workload;
 
 /// Name of the container that is added, as in the vendor's document.
 pub const CONTAINER: &str = "logtail";
-/// Label of the template of the pods: `false` keeps the sidecar out.
+/// Label of the template of the pods: `false` keeps the sidecar out; `true` asks the webhook for one.
 pub const ASK_LABEL: &str = "sls.testbed/inject";
 /// Annotation of the template: names of AliyunLogConfigs, separated by commas; all of the namespace without it.
 pub const CONFIGS_ANNOTATION: &str = "sls.testbed/configs";
@@ -39,6 +41,8 @@ pub const CONFIGS_ANNOTATION: &str = "sls.testbed/configs";
 pub const CONTAINERS_ANNOTATION: &str = "sls.testbed/containers";
 /// Label (`true`) and annotation (profile and digest) of a template that has the sidecar.
 pub const INJECTED: &str = "sls.testbed/injected";
+/// Annotation that the webhook gives to a Pod which it could not give a sidecar: why.
+pub const SKIPPED: &str = "sls.testbed/inject-skipped";
 /// Annotation of a template that has the sidecar: the volumes that were added with it.
 const VOLUMES_ANNOTATION: &str = "sls.testbed/volumes";
 /// Volumes that are added begin with it.

@@ -4,9 +4,11 @@
 //! One look at one object is validate → observe → plan → apply → report, one module each; `validate`,
 //! `plan`, `progress`, `status`, `diff`, `conflict` and `retry` are pure. [`controller`] is the shell
 //! around them, [`cli`] the program; [`once`] does the same to one object without a cluster. [`inject`] puts the
-//! collector beside the containers of a workload.
+//! collector beside the containers of a workload; [`webhook`] does so when Pods are created, and [`audit`] finds those
+//! that were missed.
 
 pub mod allowed;
+pub mod audit;
 pub mod cli;
 pub mod cluster;
 pub mod controller;
@@ -22,6 +24,7 @@ pub mod once;
 pub mod retry;
 pub mod sls;
 pub mod validate;
+pub mod webhook;
 
 mod agents;
 mod apply;

@@ -14,9 +14,11 @@ use crate::crd::AliyunLogConfig;
 use crate::inject::{self, Form, Profile, Workload};
 
 /// Image of the collector, as `just images` names it.
-const IMAGE_DEFAULT: &str = "sls-bed/collector:dev";
+pub(super) const IMAGE_DEFAULT: &str = "sls-bed/collector:dev";
 /// Port of the collector's probes. Source: the vendor's image.
-const PROBE_PORT_DEFAULT: u16 = 7953;
+pub(super) const PROBE_PORT_DEFAULT: u16 = 7953;
+/// Region of the agent's configuration in the image. Source: the vendor's document.
+pub(super) const CONFIG_REGION_DEFAULT: &str = "cn-hangzhou";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -47,7 +49,7 @@ pub(super) struct Args {
     form: FormArg,
 
     /// Region, as in the path of the agent's configuration: cn-hangzhou, cn-hangzhou-internet …
-    #[arg(long, value_name = "REGION", default_value = "cn-hangzhou", env = "ALICLOUD_LOG_REGION")]
+    #[arg(long, value_name = "REGION", default_value = CONFIG_REGION_DEFAULT, env = "ALICLOUD_LOG_REGION")]
     region: String,
 
     /// Account to which the logs belong
@@ -71,25 +73,45 @@ pub(super) struct Args {
     output: ObjectForm,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormArg {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormArg {
     Native,
     Plain,
 }
 
+impl FormArg {
+    /// Name of the profile, which stands in what is made by it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+impl From<FormArg> for Form {
+    fn from(form: FormArg) -> Self {
+        match form {
+            FormArg::Native => Self::Native,
+            FormArg::Plain => Self::Plain,
+        }
+    }
+}
+
+/// Path of the agent's configuration in the image. Source: the vendor's document.
+pub(super) fn config_path(region: &str) -> String {
+    format!("/etc/ilogtail/conf/{region}/ilogtail_config.json")
+}
+
 impl Args {
     fn profile(&self) -> Profile {
-        let (name, form) = match self.form {
-            FormArg::Native => ("native", Form::Native),
-            FormArg::Plain => ("plain", Form::Plain),
-        };
         Profile {
-            name: name.to_owned(),
+            name: self.form.name().to_owned(),
             image: self.image.clone(),
-            config_path: format!("/etc/ilogtail/conf/{}/ilogtail_config.json", self.region),
+            config_path: config_path(&self.region),
             account_id: self.account_id.clone(),
             machine_group: self.default_machine_group.clone(),
-            form,
+            form: self.form.into(),
             probe_port: self.probe_port,
             startup_seconds: self.startup_timeout,
         }

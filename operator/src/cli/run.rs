@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::leader::LeaseArgs;
+use super::webhook::WebhookArgs;
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::allowed::{self, AllowedProjects};
+use crate::audit;
 use crate::cluster::{self, ClusterId, ClusterIdError};
 use crate::controller::{self, Settings};
 use crate::credentials::{Accounts, CredentialsError, Source};
@@ -24,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::retry::Waits;
 use crate::sls::{Clients, Extras, SlsConfig, SlsError};
 use crate::validate::Defaults;
+use crate::webhook::{self, figures::Figures};
 
 /// What is logged unless RUST_LOG says otherwise. kube logs every failed request as an error; the operator
 /// tells the same failures itself, once and with their remedy.
@@ -85,6 +88,9 @@ pub(super) struct Args {
     /// which is logged
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    webhook: WebhookArgs,
 
     /// Form of the log on stderr; its level is set by RUST_LOG
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
@@ -194,8 +200,8 @@ enum StartError {
     Lease(String),
     #[error(transparent)]
     Lost(#[from] Lost),
-    #[error("--listen {address}: {source}")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[error("{flag} {address}: {source}")]
+    Listen { flag: &'static str, address: SocketAddr, source: io::Error },
     #[error("signals cannot be caught: {0}")]
     Signals(io::Error),
     #[error("the runtime cannot be started: {0}")]
@@ -219,6 +225,7 @@ async fn run(args: Args) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::default());
     let readiness = Readiness::default();
     let endpoint = args.sls.sls_endpoint.clone();
+    let region = args.sls.region.clone();
     let sls = args.sls.config()?;
     sls.credentials.load()?;
     // As Pods find it; kube looks for a kubeconfig first.
@@ -235,19 +242,20 @@ async fn run(args: Args) -> Result<(), StartError> {
         accounts: args.defaults.accounts(),
         probe_wait_max: args.connect_backoff_max,
     };
+    let fence = extras.fence.clone();
     let clients = Clients::with(sls, extras, Arc::clone(&metrics))?;
     let cluster = config.cluster_url.to_string();
     let kube = kubernetes::client(config)?;
     let shutdown = CancellationToken::new();
     let signals = Signals::new().map_err(StartError::Signals)?;
 
+    let figures = Arc::new(Figures::default());
     if let Some(address) = args.listen {
-        let failed = |source| StartError::Listen { address, source };
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = bind("--listen", address).await?;
         tracing::info!(%address, "serving /healthz, /readyz and /metrics");
         let stop = shutdown.clone().cancelled_owned();
-        tokio::spawn(http::serve(listener, readiness.clone(), Arc::clone(&metrics), stop));
+        let served = http::Served { metrics: Arc::clone(&metrics), figures: Arc::clone(&figures) };
+        tokio::spawn(http::serve(listener, readiness.clone(), served, stop));
     }
     tracing::info!(cluster, endpoint, "starting");
     let mut defaults = args.defaults;
@@ -256,9 +264,20 @@ async fn run(args: Args) -> Result<(), StartError> {
         tracing::info!(cluster_id = %id, "found the cluster's id");
         defaults.cluster_id = Some(id);
     }
+    let defaults = Defaults::from(defaults);
+    let namespace = args.namespace.as_deref();
+    if let Some((address, settings)) = args.webhook.settings(namespace, region.as_deref(), &defaults) {
+        let (listener, address) = bind("--webhook-listen", address).await?;
+        tracing::info!(%address, hosts = settings.hosts.join(", "), "serving the webhook");
+        tokio::spawn(webhook::run(kube.clone(), listener, settings, Arc::clone(&figures), shutdown.clone()));
+    }
+    if let Some(settings) = args.webhook.audit(namespace, instance.clone(), fence) {
+        let audit = audit::run(kube.clone(), settings, Arc::clone(&figures), Arc::clone(&metrics));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(audit));
+    }
     let settings = Settings {
         namespace: args.namespace,
-        defaults: defaults.into(),
+        defaults,
         waits: Waits { resync: args.resync, connect_backoff_cap: args.connect_backoff_max },
         instance,
         leader,
@@ -273,6 +292,17 @@ async fn run(args: Args) -> Result<(), StartError> {
     controller::run(kube, clients, settings, metrics, readiness, shutdown.cancelled_owned()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A listener, and where it really is.
+async fn bind(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { flag, address, source };
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// The signals that end the operator.

@@ -11,7 +11,7 @@ use super::{
 use crate::crd::{AliyunLogConfig, InputType};
 
 /// Namespaces of the cluster itself. Source: Kubernetes' documentation, "Initial namespaces".
-const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// Whether the workload wants a sidecar, and has none.
 pub(super) fn check(workload: &Workload<'_>) -> Result<(), Skip> {

@@ -9,6 +9,8 @@ pub enum Skip {
     OptedOut,
     #[error("the namespace belongs to the cluster itself: sidecars are kept out of it")]
     SystemNamespace,
+    #[error("the namespace is the operator's own: sidecars are kept out of it")]
+    OperatorNamespace,
     #[error(
         "it has a container {} already: remove that, by hand or with `operator inject --uninject`",
         super::CONTAINER
@@ -69,12 +71,38 @@ pub enum Skip {
     Malformed { error: String },
 }
 
+/// All words that [`Skip::reason`] has.
+const REASONS: [&str; 16] = [
+    "opted_out",
+    "system_namespace",
+    "operator_namespace",
+    "sidecar_already_exists",
+    "no_config",
+    "unknown_config",
+    "config_of_containers",
+    "no_directory",
+    "no_machine_group",
+    "no_common_machine_group",
+    "unknown_container",
+    "sub_path",
+    "read_only",
+    "no_log_volume",
+    "containers_disagree",
+    "malformed",
+];
+
 impl Skip {
+    /// The word, if it is one of [`Skip::reason`].
+    pub fn known_reason(word: &str) -> Option<&'static str> {
+        REASONS.into_iter().find(|reason| *reason == word)
+    }
+
     /// A word for machines.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::OptedOut => "opted_out",
             Self::SystemNamespace => "system_namespace",
+            Self::OperatorNamespace => "operator_namespace",
             Self::AlreadyThere => "sidecar_already_exists",
             Self::NoConfig { .. } => "no_config",
             Self::UnknownConfig { .. } => "unknown_config",
@@ -93,7 +121,7 @@ impl Skip {
 
     /// Whether that is as the user wants it, and no mistake.
     pub fn is_wanted(&self) -> bool {
-        matches!(self, Self::OptedOut | Self::SystemNamespace | Self::AlreadyThere)
+        matches!(self, Self::OptedOut | Self::SystemNamespace | Self::OperatorNamespace | Self::AlreadyThere)
     }
 }
 

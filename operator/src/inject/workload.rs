@@ -69,7 +69,10 @@ impl<'a> Workload<'a> {
 
     /// Whether its pods end when their work is done.
     pub(super) fn is_job(&self) -> bool {
+        let of_job = |owner: &Value| owner.get("kind").is_some_and(|kind| kind == "Job");
+        let owners = || self.metadata()?.get("ownerReferences")?.as_array();
         matches!(self.kind.as_str(), "Job" | "CronJob")
+            || (self.kind == "Pod" && owners().into_iter().flatten().any(of_job))
     }
 
     pub(super) fn spec(&self) -> Option<&Value> {

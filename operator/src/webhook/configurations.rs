@@ -1,0 +1,111 @@
+//! The webhook configurations: which requests API servers ask the webhook about. Printed by `operator webhooks`, and
+//! installed by chart and kustomize base; the operator itself only writes `caBundle` into them.
+
+use serde_json::{Value, json};
+
+use crate::inject::{ASK_LABEL, SYSTEM_NAMESPACES};
+
+/// Name of both configurations.
+pub const NAME: &str = "sls-operator";
+/// Label of namespaces all of whose Pods ask for a sidecar, with the value `enabled`.
+pub const NAMESPACE_LABEL: &str = "sls.testbed/injection";
+/// Name of the Service in front of the webhook.
+pub const SERVICE: &str = "sls-operator-webhook";
+/// Seconds that an API server waits. Source: operator specification §8.3.
+const TIMEOUT_SECONDS: u32 = 5;
+/// Pods of namespaces that ask.
+const NAMESPACE_HOOK: &str = "namespace.inject.sls.testbed";
+/// Pods that ask themselves.
+const POD_HOOK: &str = "pod.inject.sls.testbed";
+/// AliyunLogConfigs.
+const CONFIG_HOOK: &str = "aliyunlogconfigs.sls.testbed";
+
+/// Whether a webhook of the configurations is one of these.
+pub fn is_ours(webhook: &str) -> bool {
+    [NAMESPACE_HOOK, POD_HOOK, CONFIG_HOOK].contains(&webhook)
+}
+
+/// Where API servers find the webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the Service in this namespace.
+    Service { namespace: String },
+    /// Outside of the cluster: `https://HOST:PORT`, without a path.
+    Url(String),
+}
+
+/// What happens to Pods while the webhook cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// They are created without a sidecar.
+    Ignore,
+    /// They are refused.
+    Fail,
+}
+
+/// Both configurations. Pods of `own_namespace`, that of the operator, are not asked about.
+pub fn configurations(place: &Place, policy: FailurePolicy, own_namespace: &str) -> [Value; 2] {
+    let policy = match policy {
+        FailurePolicy::Ignore => "Ignore",
+        FailurePolicy::Fail => "Fail",
+    };
+    let mut kept_out: Vec<&str> = SYSTEM_NAMESPACES.to_vec();
+    kept_out.push(own_namespace);
+    let elsewhere = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": kept_out});
+    let pods = |name: &str, namespaces: Value, objects: Value| {
+        json!({
+            "name": name,
+            "clientConfig": client(place, "/mutate"),
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+                "resources": ["pods"], "scope": "Namespaced"}],
+            "namespaceSelector": {"matchExpressions": namespaces},
+            "objectSelector": {"matchExpressions": objects},
+            "failurePolicy": policy,
+            "matchPolicy": "Equivalent",
+            // Containers and volumes that other webhooks add are seen too.
+            "reinvocationPolicy": "IfNeeded",
+            "sideEffects": "None",
+            "timeoutSeconds": TIMEOUT_SECONDS,
+            "admissionReviewVersions": ["v1"],
+        })
+    };
+    // No Pod is in both: what it says itself goes before what its namespace says.
+    let enabled = json!({"key": NAMESPACE_LABEL, "operator": "In", "values": ["enabled"]});
+    let silent = json!([{"key": ASK_LABEL, "operator": "NotIn", "values": ["true", "false"]}]);
+    let asking = json!([{"key": ASK_LABEL, "operator": "In", "values": ["true"]}]);
+    let mutating = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": NAME},
+        "webhooks": [
+            pods(NAMESPACE_HOOK, json!([elsewhere, enabled]), silent),
+            pods(POD_HOOK, json!([elsewhere]), asking),
+        ],
+    });
+    let validating = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": NAME},
+        "webhooks": [{
+            "name": CONFIG_HOOK,
+            "clientConfig": client(place, "/validate"),
+            // Deletes are not asked about, nor is the status.
+            "rules": [{"apiGroups": ["log.alibabacloud.com"], "apiVersions": ["*"],
+                "operations": ["CREATE", "UPDATE"], "resources": ["aliyunlogconfigs"], "scope": "Namespaced"}],
+            // Whatever comes past it the controller refuses; and a finalizer can go while nobody answers.
+            "failurePolicy": "Ignore",
+            "matchPolicy": "Equivalent",
+            "sideEffects": "None",
+            "timeoutSeconds": TIMEOUT_SECONDS,
+            "admissionReviewVersions": ["v1"],
+        }],
+    });
+    [mutating, validating]
+}
+
+fn client(place: &Place, path: &str) -> Value {
+    match place {
+        Place::Service { namespace } => {
+            json!({"service": {"namespace": namespace, "name": SERVICE, "path": path, "port": 443}})
+        }
+        Place::Url(url) => json!({"url": format!("{}{path}", url.trim_end_matches('/'))}),
+    }
+}
