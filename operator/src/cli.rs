@@ -10,6 +10,7 @@ mod files;
 mod inject;
 mod leader;
 mod plan;
+mod policy;
 mod run;
 mod validate;
 mod webhook;
@@ -95,6 +96,13 @@ enum Command {
     /// by the operator.
     #[command(next_line_help = true)]
     Webhooks(webhook::Args),
+    /// Print a MutatingAdmissionPolicy that adds sidecars without a webhook, for Kubernetes 1.36 and newer.
+    ///
+    /// It is made for the AliyunLogConfigs of one namespace in files, and must be made again when these change. Pods ask
+    /// for a sidecar as they ask the webhook; one that needs more than the policy can do says so in the annotation
+    /// sls.testbed/inject-skipped. Exit code 0: printed, 1: no sidecar can be made for these, 2: a file cannot be read.
+    #[command(next_line_help = true)]
+    Policy(Box<policy::Args>),
 }
 
 /// Runs the program; `args` begins with its name.
@@ -117,6 +125,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Drain(args) => drain::main(*args),
         Command::Inject(args) => inject::main(&args),
         Command::Webhooks(args) => webhook::main(args),
+        Command::Policy(args) => policy::main(&args),
     }
 }
 

@@ -28,7 +28,8 @@ use crate::crd::AliyunLogConfig;
 
 pub use asked::SYSTEM_NAMESPACES;
 pub use remove::remove;
-pub use skip::Skip;
+pub use sidecar::{DRAIN_VARIABLE, GRACE_SECONDS_LEFT};
+pub use skip::{NEEDS_WEBHOOK, Skip};
 pub use workload::Workload;
 
 /// Name of the container that is added, as in the vendor's document.
@@ -44,11 +45,11 @@ pub const INJECTED: &str = "sls.testbed/injected";
 /// Annotation that the webhook gives to a Pod which it could not give a sidecar: why.
 pub const SKIPPED: &str = "sls.testbed/inject-skipped";
 /// Annotation of a template that has the sidecar: the volumes that were added with it.
-const VOLUMES_ANNOTATION: &str = "sls.testbed/volumes";
+pub const VOLUMES_ANNOTATION: &str = "sls.testbed/volumes";
 /// Volumes that are added begin with it.
-const VOLUME_PREFIX: &str = "sls-log-";
+pub const VOLUME_PREFIX: &str = "sls-log-";
 /// Volume of the collector's read positions: they outlive its container.
-const STATE_VOLUME: &str = "sls-state";
+pub const STATE_VOLUME: &str = "sls-state";
 
 /// What is the same for all workloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +144,36 @@ pub fn inject(
         }
     }
     Ok(injected)
+}
+
+/// What is the same for all Pods of a namespace that ask for these configs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fixed {
+    /// Directories that are shared, in order.
+    pub directories: Vec<String>,
+    /// The container, without what follows from a Pod: mounts but that of its state, confinement, time at the end.
+    pub container: Map<String, Value>,
+    /// Profile and digest.
+    pub mark: String,
+}
+
+/// What is the same for all Pods of `namespace` that ask for all of its configs.
+///
+/// # Errors
+/// [`Skip`]: no Pod of it can have a sidecar.
+pub fn fixed(namespace: &str, configs: &[AliyunLogConfig], profile: &Profile) -> Result<Fixed, Skip> {
+    let mut pod = json!({"kind": "Pod", "spec": {"containers": []}});
+    let malformed = |error: &str| Skip::Malformed { error: error.to_owned() };
+    let workload = Workload::of(&mut pod, Some(namespace)).ok_or_else(|| malformed("no Pod"))?;
+    asked::check(&workload)?;
+    let chosen = asked::configs(&workload, configs)?;
+    let machine_group = asked::machine_group(&chosen, profile)?;
+    let directories = asked::directories(&chosen)?.into_iter().collect();
+    let shared = directories::Shared::default();
+    let container = sidecar::container(&workload, &PodSpec::default(), &shared, &machine_group, profile);
+    let mark = mark(profile, &container);
+    let Value::Object(container) = container else { return Err(malformed("no container")) };
+    Ok(Fixed { directories, container, mark })
 }
 
 /// Profile and digest of what was added: another one where it would be made otherwise today.

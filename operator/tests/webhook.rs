@@ -607,3 +607,76 @@ async fn replicas_share_the_secret_and_one_ends_without_the_other() {
         secret.metadata.managed_fields.into_iter().flatten().filter_map(|entry| entry.manager).collect();
     assert_eq!(owners, ["sls-operator"]);
 }
+
+const OPERATOR: &str = env!("CARGO_BIN_EXE_operator");
+
+fn printed(args: &[&str]) -> String {
+    let mut command = std::process::Command::new(OPERATOR);
+    let output = command.args(args).env_remove("POD_NAMESPACE").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_program_serves_the_webhook_that_it_prints_the_configurations_of() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let admission = Admission::without_webhook(FailurePolicy::Fail).await;
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    admission.bed.apiserver.write_kubeconfig(&kubeconfig);
+    let mut child = tokio::process::Command::new(OPERATOR)
+        .args(["run", "--sls-endpoint", &admission.bed.endpoint(), "--operator-namespace", OWN])
+        .args(["--webhook-listen", "127.0.0.1:0", "--webhook-host", "127.0.0.1", "--sidecar-image", "mine:1"])
+        .arg("--credentials-file")
+        .arg(admission.bed.credentials_path())
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .env("RUST_LOG", "info")
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next_line().await.unwrap().expect("the program says where it listens");
+        if let Some((_, rest)) = line.split_once("serving the webhook address=") {
+            break rest.split_whitespace().next().unwrap().to_owned();
+        }
+    };
+    // Nobody reads on, and nothing may wait for that.
+    let rest = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let yaml =
+        printed(&["webhooks", "-n", OWN, "--url", &format!("https://{address}"), "--failure-policy", "fail"]);
+    let [mutating, validating]: [Value; 2] =
+        serde_saphyr::from_multiple(&yaml).unwrap().try_into().expect("two configurations");
+    let params = PatchParams::apply("test").force();
+    let api: Api<MutatingWebhookConfiguration> = Api::all(admission.bed.kube.clone());
+    api.patch("sls-operator", &params, &Patch::Apply(mutating)).await.unwrap();
+    let api: Api<ValidatingWebhookConfiguration> = Api::all(admission.bed.kube.clone());
+    api.patch("sls-operator", &params, &Patch::Apply(validating)).await.unwrap();
+    admission.trusted().await;
+    admission.configs().await;
+    let made = admission.create("shop", &asking("web", &app())).await;
+    assert_eq!(made.spec.unwrap().init_containers.unwrap()[0].image.as_deref(), Some("mine:1"));
+    child.kill().await.unwrap();
+    rest.await.unwrap();
+}
+
+#[test]
+fn a_policy_is_printed_for_configs_in_files() {
+    let configs = format!("{}/../fixtures/k8s/repaired/crd-access.yaml", env!("CARGO_MANIFEST_DIR"));
+    let yaml = printed(&["policy", "-c", &configs]);
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+    let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"]);
+    let none = std::process::Command::new(OPERATOR)
+        .args(["policy", "-n", "kube-system", "-c", &configs])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert_eq!(none.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("no policy (system_namespace)"), "{said}");
+    let missing =
+        std::process::Command::new(OPERATOR).args(["policy", "-c", "/nowhere.yaml"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+}

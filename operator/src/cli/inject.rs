@@ -39,34 +39,13 @@ pub(super) struct Args {
     #[arg(long)]
     uninject: bool,
 
-    /// Image of the sidecar
-    #[arg(long, value_name = "IMAGE", default_value = IMAGE_DEFAULT, env = "SLS_SIDECAR_IMAGE")]
-    image: String,
-
     /// How the sidecar lives: native, an init container that restarts always, for Kubernetes 1.29 and newer;
     /// plain, a container beside the others
     #[arg(long, value_enum, default_value_t = FormArg::Native)]
     form: FormArg,
 
-    /// Region, as in the path of the agent's configuration: cn-hangzhou, cn-hangzhou-internet …
-    #[arg(long, value_name = "REGION", default_value = CONFIG_REGION_DEFAULT, env = "ALICLOUD_LOG_REGION")]
-    region: String,
-
-    /// Account to which the logs belong
-    #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_ACCOUNT_ID")]
-    account_id: Option<String>,
-
-    /// Machine group of AliyunLogConfigs that list none
-    #[arg(long, value_name = "GROUP", env = "ALICLOUD_LOG_MACHINE_GROUP")]
-    default_machine_group: Option<MachineGroupName>,
-
-    /// Port of the sidecar's probes; it is one of the pod's
-    #[arg(long, value_name = "PORT", default_value_t = PROBE_PORT_DEFAULT)]
-    probe_port: u16,
-
-    /// How long a native sidecar may keep the application waiting for its first config; then that begins without
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    startup_timeout: u32,
+    #[command(flatten)]
+    profile: ProfileArgs,
 
     /// Form of the objects on stdout
     #[arg(short, long, value_enum, default_value_t = ObjectForm::Yaml)]
@@ -103,15 +82,44 @@ pub(super) fn config_path(region: &str) -> String {
     format!("/etc/ilogtail/conf/{region}/ilogtail_config.json")
 }
 
-impl Args {
-    fn profile(&self) -> Profile {
+/// What sidecars are like; also used by `operator policy`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ProfileArgs {
+    /// Image of the sidecar
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE_DEFAULT, env = "SLS_SIDECAR_IMAGE")]
+    image: String,
+
+    /// Region, as in the path of the agent's configuration: cn-hangzhou, cn-hangzhou-internet …
+    #[arg(long, value_name = "REGION", default_value = CONFIG_REGION_DEFAULT, env = "ALICLOUD_LOG_REGION")]
+    region: String,
+
+    /// Account to which the logs belong
+    #[arg(long, value_name = "ID", env = "ALICLOUD_LOG_ACCOUNT_ID")]
+    account_id: Option<String>,
+
+    /// Machine group of AliyunLogConfigs that list none
+    #[arg(long, value_name = "GROUP", env = "ALICLOUD_LOG_MACHINE_GROUP")]
+    default_machine_group: Option<MachineGroupName>,
+
+    /// Port of the sidecar's probes; it is one of the pod's
+    #[arg(long, value_name = "PORT", default_value_t = PROBE_PORT_DEFAULT)]
+    probe_port: u16,
+
+    /// How long a native sidecar may keep the application waiting for its first config; then that begins without
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    startup_timeout: u32,
+}
+
+impl ProfileArgs {
+    /// The profile of this name.
+    pub(super) fn profile(&self, name: &str, form: Form) -> Profile {
         Profile {
-            name: self.form.name().to_owned(),
+            name: name.to_owned(),
             image: self.image.clone(),
             config_path: config_path(&self.region),
             account_id: self.account_id.clone(),
             machine_group: self.default_machine_group.clone(),
-            form: self.form.into(),
+            form,
             probe_port: self.probe_port,
             startup_seconds: self.startup_timeout,
         }
@@ -170,7 +178,7 @@ fn run(args: &Args) -> Result<Done, FileError> {
             Err(_) => {}
         }
     }
-    let profile = args.profile();
+    let profile = args.profile.profile(args.form.name(), args.form.into());
     let mut workloads = 0;
     let Done { documents, told, refused } = &mut done;
     for object in documents.iter_mut().flat_map(objects_mut) {
@@ -208,6 +216,20 @@ fn run(args: &Args) -> Result<Done, FileError> {
         );
     }
     Ok(done)
+}
+
+/// AliyunLogConfigs in files; those that name no namespace are of this one. What is none of them is told.
+pub(super) fn read_configs(
+    paths: &[PathBuf],
+    namespace: &str,
+) -> Result<Result<Vec<AliyunLogConfig>, String>, FileError> {
+    let mut documents = Vec::new();
+    for path in paths {
+        documents.extend(files::documents(path)?);
+    }
+    let objects = documents.iter().flat_map(objects);
+    let configs = objects.filter(|one| kind_of(one) == Some("AliyunLogConfig"));
+    Ok(configs.map(|one| read_config(one, Some(namespace))).collect())
 }
 
 /// The objects of a document, which may be a list of them.

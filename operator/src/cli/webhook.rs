@@ -134,10 +134,20 @@ pub(super) struct Args {
     output: ObjectForm,
 }
 
+/// A failure policy; also used by `operator policy`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PolicyArg {
+pub(super) enum PolicyArg {
     Ignore,
     Fail,
+}
+
+impl From<PolicyArg> for FailurePolicy {
+    fn from(policy: PolicyArg) -> Self {
+        match policy {
+            PolicyArg::Ignore => Self::Ignore,
+            PolicyArg::Fail => Self::Fail,
+        }
+    }
 }
 
 pub(super) fn main(args: Args) -> ExitCode {
@@ -145,11 +155,7 @@ pub(super) fn main(args: Args) -> ExitCode {
         Some(url) => Place::Url(url),
         None => Place::Service { namespace: args.namespace.clone() },
     };
-    let policy = match args.failure_policy {
-        PolicyArg::Ignore => FailurePolicy::Ignore,
-        PolicyArg::Fail => FailurePolicy::Fail,
-    };
-    match print_objects(&configurations(&place, policy, &args.namespace), args.output) {
+    match print_objects(&configurations(&place, args.failure_policy.into(), &args.namespace), args.output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(EXIT_USAGE, &error),
     }

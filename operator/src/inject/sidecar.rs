@@ -19,7 +19,10 @@ const TAGS: [(&str, &str); 5] = [
 /// The label that the Job controller gives to its pods. Source: Kubernetes' documentation of Jobs.
 const JOB_LABEL: &str = "metadata.labels['job-name']";
 /// Seconds of the grace of a pod that the collector leaves for its own end. Source: operator specification §8.3.
-const GRACE_SECONDS_LEFT: i64 = 2;
+pub const GRACE_SECONDS_LEFT: i64 = 2;
+/// Variable with the time for which it may send after the end of its pod has begun, in milliseconds. Source: the
+/// collector's settings.
+pub const DRAIN_VARIABLE: &str = "ALIYUN_LOGTAIL_EXIT_FLUSHOUT_DURATION";
 /// Seconds beyond those for which the application may be kept waiting, after which the startup probe gives up.
 const STARTUP_SECONDS_MORE: u32 = 30;
 
@@ -92,7 +95,7 @@ fn env(workload: &Workload<'_>, pod: &PodSpec, machine_group: &str, profile: &Pr
     }
     if let Some(grace) = pod.termination_grace_period_seconds.filter(|grace| *grace > GRACE_SECONDS_LEFT) {
         let drain_ms = (grace - GRACE_SECONDS_LEFT) * 1000;
-        env.push(value("ALIYUN_LOGTAIL_EXIT_FLUSHOUT_DURATION", &drain_ms.to_string()));
+        env.push(value(DRAIN_VARIABLE, &drain_ms.to_string()));
     }
     env
 }

@@ -71,8 +71,10 @@ pub enum Skip {
     Malformed { error: String },
 }
 
-/// All words that [`Skip::reason`] has.
-const REASONS: [&str; 16] = [
+/// The word of a policy for Pods that it cannot serve.
+pub const NEEDS_WEBHOOK: &str = "needs_webhook";
+/// All words that [`Skip::reason`] has, and that of policies.
+const REASONS: [&str; 17] = [
     "opted_out",
     "system_namespace",
     "operator_namespace",
@@ -89,10 +91,11 @@ const REASONS: [&str; 16] = [
     "no_log_volume",
     "containers_disagree",
     "malformed",
+    NEEDS_WEBHOOK,
 ];
 
 impl Skip {
-    /// The word, if it is one of [`Skip::reason`].
+    /// The word, if it is one of ours.
     pub fn known_reason(word: &str) -> Option<&'static str> {
         REASONS.into_iter().find(|reason| *reason == word)
     }

@@ -34,7 +34,7 @@ pub enum Place {
     Url(String),
 }
 
-/// What happens to Pods while the webhook cannot be asked.
+/// What happens to Pods for which nobody can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailurePolicy {
     /// They are created without a sidecar.
@@ -43,12 +43,18 @@ pub enum FailurePolicy {
     Fail,
 }
 
+impl FailurePolicy {
+    /// As Kubernetes writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "Ignore",
+            Self::Fail => "Fail",
+        }
+    }
+}
+
 /// Both configurations. Pods of `own_namespace`, that of the operator, are not asked about.
 pub fn configurations(place: &Place, policy: FailurePolicy, own_namespace: &str) -> [Value; 2] {
-    let policy = match policy {
-        FailurePolicy::Ignore => "Ignore",
-        FailurePolicy::Fail => "Fail",
-    };
     let mut kept_out: Vec<&str> = SYSTEM_NAMESPACES.to_vec();
     kept_out.push(own_namespace);
     let elsewhere = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": kept_out});
@@ -60,7 +66,7 @@ pub fn configurations(place: &Place, policy: FailurePolicy, own_namespace: &str)
                 "resources": ["pods"], "scope": "Namespaced"}],
             "namespaceSelector": {"matchExpressions": namespaces},
             "objectSelector": {"matchExpressions": objects},
-            "failurePolicy": policy,
+            "failurePolicy": policy.name(),
             "matchPolicy": "Equivalent",
             // Containers and volumes that other webhooks add are seen too.
             "reinvocationPolicy": "IfNeeded",
