@@ -166,6 +166,18 @@ check "an uninstallation in one namespace drains that" has cleaned-one "- --name
 check "an uninstallation without draining renders" with_hooks undrained --set operator.drain=None
 check "an uninstallation without draining does nothing" no_object undrained Job.sls-operator-drain
 
+check "one watched namespace has no webhook" has_not watched webhook
+check "no webhook renders" rendered hookless --set operator.webhook.enabled=false
+check "no webhook has no configuration" no_object hookless MutatingWebhookConfiguration.sls-operator
+check "no webhook gives no right to Secrets" has_not hookless "resources: [secrets]"
+check "no webhook has no port" has_not hookless webhook-listen
+check "a webhook that must answer renders" rendered strict --set operator.webhook.failurePolicy=Fail \
+    --set operator.webhook.sidecarImage=registry.example.com/logtail:v1
+check "a webhook that must answer says so" has strict "failurePolicy: Fail"
+check "a webhook that must answer lets AliyunLogConfigs through" has strict "failurePolicy: Ignore"
+check "sidecars have the image that was asked for" has strict "- --sidecar-image=registry.example.com/logtail:v1"
+check "a failure policy that is none is refused" refused "failurePolicy" --set operator.webhook.failurePolicy=Maybe
+
 check "an emulator without storage renders" rendered volatile --set mockSls.storage.persistent=false
 check "an emulator without storage claims none" no_object volatile PersistentVolumeClaim.mock-sls
 check "an emulator without storage needs no root" has_not volatile "runAsUser: 0"

@@ -126,6 +126,8 @@ pub enum Need {
     Memory,
     /// An API server that asks who may do what, and the operator under its shipped account.
     Roles,
+    /// An API server that evaluates MutatingAdmissionPolicies.
+    Policies,
 }
 
 impl fmt::Display for Need {
@@ -135,6 +137,7 @@ impl fmt::Display for Need {
             Self::Cut => "cut the network of a pod",
             Self::Memory => "read a process's memory",
             Self::Roles => "access control",
+            Self::Policies => "admission policies",
         })
     }
 }

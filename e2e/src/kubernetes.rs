@@ -10,6 +10,7 @@ use kube::api::{
 };
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt, discovery};
+use serde_json::json;
 
 use crate::eventually::{Look, eventually};
 
@@ -60,6 +61,27 @@ pub async fn create_namespace(client: &Client, name: &str) -> Result<()> {
     let created = Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await;
     created.with_context(|| format!("cannot create namespace {name}"))?;
     Ok(())
+}
+
+/// Labels a namespace.
+///
+/// # Errors
+/// It is not there, or the API server refuses.
+pub async fn label_namespace(client: &Client, name: &str, label: &str, value: &str) -> Result<()> {
+    let patch = Patch::Merge(json!({"metadata": {"labels": {label: value}}}));
+    let patched = Api::<Namespace>::all(client.clone()).patch(name, &PatchParams::default(), &patch).await;
+    patched.with_context(|| format!("cannot label namespace {name}"))?;
+    Ok(())
+}
+
+/// Whether the API server knows policies that change objects: Kubernetes 1.36 and newer.
+///
+/// # Errors
+/// It does not answer.
+pub async fn has_mutating_policies(client: &Client) -> Result<bool> {
+    let group = client.list_api_group_resources("admissionregistration.k8s.io/v1").await;
+    let served = group.context("the API server does not say what it serves")?.resources;
+    Ok(served.iter().any(|resource| resource.kind == "MutatingAdmissionPolicy"))
 }
 
 /// An API for objects of a kind known only by name.

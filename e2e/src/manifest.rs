@@ -166,6 +166,18 @@ pub fn without_sidecar(object: &mut DynamicObject) -> Result<String> {
     Ok(image)
 }
 
+/// Labels the object's pods.
+///
+/// # Errors
+/// The object has no template.
+pub fn set_pod_label(object: &mut DynamicObject, label: &str, value: &str) -> Result<()> {
+    let template =
+        object.data["spec"]["template"].as_object_mut().context("the object has no spec.template")?;
+    let metadata = template.entry("metadata").or_insert_with(|| json!({}));
+    metadata["labels"][label] = json!(value);
+    Ok(())
+}
+
 /// Keeps the nodes from pulling images that were loaded into them: where the tag is `latest` and the
 /// manifest is silent, Kubernetes would. Returns what was changed, if anything was.
 pub fn use_loaded_images(object: &mut DynamicObject) -> Option<String> {

@@ -6,6 +6,8 @@ pub mod configs;
 pub mod deletion;
 pub mod density;
 pub mod injected_job;
+pub mod injected_policy;
+pub mod injected_webhook;
 pub mod job_completes;
 pub mod latency;
 pub mod memory;

@@ -5,7 +5,7 @@
 //! `plan`, `progress`, `status`, `diff`, `conflict` and `retry` are pure. [`controller`] is the shell
 //! around them, [`cli`] the program; [`once`] does the same to one object without a cluster. [`inject`] puts the
 //! collector beside the containers of a workload; [`webhook`] does so when Pods are created, and [`audit`] finds those
-//! that were missed. `policy` says the same to API servers, in CEL.
+//! that were missed. [`policy`] says the same to API servers, in CEL.
 
 pub mod allowed;
 pub mod audit;
@@ -21,6 +21,7 @@ pub mod kubernetes;
 pub mod leader;
 pub mod metrics;
 pub mod once;
+pub mod policy;
 pub mod retry;
 pub mod sls;
 pub mod validate;
@@ -42,7 +43,6 @@ mod fate;
 mod notices;
 mod observe;
 mod plan;
-mod policy;
 mod progress;
 mod schema;
 mod status;

@@ -680,3 +680,15 @@ fn a_policy_is_printed_for_configs_in_files() {
         std::process::Command::new(OPERATOR).args(["policy", "-c", "/nowhere.yaml"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
 }
+
+#[test]
+fn what_is_installed_is_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/kustomize/webhook.yaml");
+    let installed: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let installed: Vec<_> = installed
+        .into_iter()
+        .filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("WebhookConfiguration")))
+        .collect();
+    let printed: Vec<Value> = serde_saphyr::from_multiple(&printed(&["webhooks", "-n", "sls-bed"])).unwrap();
+    assert_eq!(installed, printed);
+}

@@ -7,11 +7,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use mock_sls::{Config, Data, MockSls};
+use operator::webhook::configurations::{self, FailurePolicy};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
@@ -37,6 +41,11 @@ const LIMIT: Duration = Duration::from_secs(180);
 const POD_GRACE: Duration = Duration::from_secs(10);
 /// Time the operator gets to end by itself.
 const OPERATOR_GRACE: Duration = Duration::from_secs(5);
+
+/// Namespace of the operator's webhook, as in deploy/kustomize.
+const OPERATOR_NAMESPACE: &str = "sls-bed";
+/// Port of the probes of sidecars that the webhook adds: pods share the host's loopback, so one that others do not use.
+const SIDECAR_PORTS: u16 = 10_000;
 
 /// What the operator says, in the bed's folder.
 const OPERATOR_LOG: &str = "operator.log";
@@ -65,6 +74,8 @@ pub struct Embedded {
     kube: kube_sim::Running,
     pods: crate::pods::Running,
     operator: Mutex<Child>,
+    /// Where the operator's webhook listens.
+    webhook: SocketAddr,
     client: Client,
 }
 
@@ -126,9 +137,11 @@ impl Embedded {
         }
 
         progress.step("starting the operator");
-        let operator = start_operator(&options, &kubeconfig, sls_address)?;
+        let webhook = free_address()?;
+        install_webhook(&client, &kube, webhook).await?;
+        let operator = start_operator(&options, &kubeconfig, sls_address, webhook)?;
         let (sls, operator) = (Mutex::new(sls), Mutex::new(operator));
-        Ok(Self { options, sls_address, sls, kube, pods, operator, client })
+        Ok(Self { options, sls_address, sls, kube, pods, operator, webhook, client })
     }
 
     /// What a scenario needs to work in `namespace` with the document's names.
@@ -189,7 +202,7 @@ impl Embedded {
     pub async fn restart_operator(&self) -> Result<()> {
         let mut operator = self.operator.lock().await;
         operator.kill().await.context("cannot kill the operator")?;
-        *operator = start_operator(&self.options, &self.kubeconfig(), self.sls_address)?;
+        *operator = start_operator(&self.options, &self.kubeconfig(), self.sls_address, self.webhook)?;
         Ok(())
     }
 
@@ -230,6 +243,7 @@ impl Bed for Embedded {
                 Err("its pods have no network of their own: they share the host's loopback".to_owned())
             }
             Need::Roles => Err("kube-sim lets everybody do everything".to_owned()),
+            Need::Policies => Err("kube-sim evaluates no admission policies".to_owned()),
         }
     }
 
@@ -338,7 +352,33 @@ async fn install_crd(client: &Client) -> Result<()> {
     .await
 }
 
-fn start_operator(options: &Options, kubeconfig: &Path, sls: SocketAddr) -> Result<Child> {
+/// An address of loopback that nobody uses now.
+fn free_address() -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    listener.local_addr().context("a listener has an address")
+}
+
+/// The configurations of deploy/kustomize, and where their Service leads here.
+async fn install_webhook(client: &Client, kube: &kube_sim::Running, address: SocketAddr) -> Result<()> {
+    kubernetes::create_namespace(client, OPERATOR_NAMESPACE).await?;
+    kube.route_service(OPERATOR_NAMESPACE, configurations::SERVICE, address);
+    let place = configurations::Place::Service { namespace: OPERATOR_NAMESPACE.to_owned() };
+    let [mutating, validating] =
+        configurations::configurations(&place, FailurePolicy::Ignore, OPERATOR_NAMESPACE);
+    let params = PatchParams::apply("sls-bed").force();
+    let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    api.patch(configurations::NAME, &params, &Patch::Apply(mutating)).await?;
+    let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    api.patch(configurations::NAME, &params, &Patch::Apply(validating)).await?;
+    Ok(())
+}
+
+fn start_operator(
+    options: &Options,
+    kubeconfig: &Path,
+    sls: SocketAddr,
+    webhook: SocketAddr,
+) -> Result<Child> {
     let credentials = options.root.join("operator-credentials.json");
     let text = serde_json::json!({
         "accessKeyId": mock_sls::DEFAULT_ACCESS_KEY_ID,
@@ -350,6 +390,7 @@ fn start_operator(options: &Options, kubeconfig: &Path, sls: SocketAddr) -> Resu
         .append(true)
         .open(options.root.join(OPERATOR_LOG))
         .context("cannot open operator.log")?;
+    let probe_port = SIDECAR_PORTS + u16::try_from(std::process::id() % u32::from(SIDECAR_PORTS))?;
     Command::new(&options.component_exe)
         .arg0(name::OPERATOR)
         .arg("run")
@@ -358,7 +399,9 @@ fn start_operator(options: &Options, kubeconfig: &Path, sls: SocketAddr) -> Resu
         .args(["--sls-endpoint", &format!("http://{sls}"), "--region", REGION])
         .arg("--credentials-file")
         .arg(&credentials)
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--listen", "127.0.0.1:0", "--webhook-listen", &webhook.to_string()])
+        .args(["--operator-namespace", OPERATOR_NAMESPACE, "--sidecar-image", image::SIDECAR_IMAGE])
+        .args(["--sidecar-probe-port", &probe_port.to_string()])
         .env(component::PARENT_ENV, std::process::id().to_string())
         .stdin(Stdio::null())
         .stdout(log.try_clone().context("cannot share operator.log")?)

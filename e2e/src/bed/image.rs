@@ -16,10 +16,12 @@ const HEARTBEAT_SECONDS: u64 = 1;
 /// Image of the emulator. Source: `deploy/images/build.sh`.
 pub const MOCK_SLS_IMAGE: &str = "sls-bed/mock-sls:dev";
 
+/// Image of the collector. Source: `deploy/images/build.sh`.
+pub const SIDECAR_IMAGE: &str = "sls-bed/collector:dev";
+
 /// Images of ours that take the place of the document's where images are Docker's: for the container of that
 /// name in its manifest. Source: `deploy/images/build.sh`.
-pub const STAND_INS: [(&str, &str); 2] =
-    [(SIDECAR, "sls-bed/collector:dev"), (WRITER, "sls-bed/mock_log:dev")];
+pub const STAND_INS: [(&str, &str); 2] = [(SIDECAR, SIDECAR_IMAGE), (WRITER, "sls-bed/mock_log:dev")];
 
 /// Image of ours for the container of that name in the document's manifest.
 ///
@@ -38,9 +40,9 @@ pub struct Service {
     pub access_key_secret: String,
 }
 
-/// The two images of the example.
+/// The two images of the example; the collector's also under the name that the operator gives to sidecars.
 pub fn table(service: &Service) -> Vec<Image> {
-    vec![writer(), logtail(service)]
+    vec![writer(), logtail(service, "*/log-service/logtail*"), logtail(service, SIDECAR_IMAGE)]
 }
 
 fn writer() -> Image {
@@ -66,7 +68,7 @@ pub fn instance_config(service: &Service) -> Value {
 
 /// The vendor's image holds a config for every region and network; ours holds those of the region
 /// that the bed plays, pointing at the emulator.
-fn logtail(service: &Service) -> Image {
+fn logtail(service: &Service, pattern: &str) -> Image {
     let config = instance_config(service);
     let files = ["", "-internet"]
         .map(|network| {
@@ -75,7 +77,7 @@ fn logtail(service: &Service) -> Image {
         })
         .to_vec();
     Image {
-        pattern: "*/log-service/logtail*".to_owned(),
+        pattern: pattern.to_owned(),
         entrypoint: vec!["/usr/local/ilogtail/ilogtail".to_owned()],
         programs: vec![
             ("/usr/local/ilogtail/ilogtail".into(), name::ILOGTAIL.to_owned()),

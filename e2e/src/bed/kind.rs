@@ -103,6 +103,8 @@ pub struct Kind {
     kubectl: Kubectl,
     made: Made,
     client: kube::Client,
+    /// Whether the API server evaluates MutatingAdmissionPolicies.
+    policies: bool,
     /// Beginning of the names of the scenarios' namespaces.
     prefix: String,
     cuts: Cuts,
@@ -164,6 +166,7 @@ impl Kind {
         ];
 
         let client = connect(&kubectl).await?;
+        let policies = kubernetes::has_mutating_policies(&client).await?;
         let prefix = format!("sls-e2e-{:08x}", fastrand::u32(..));
         progress.done(format!("installed; the scenarios run in namespaces {prefix}-…"));
         Ok(Self {
@@ -171,6 +174,7 @@ impl Kind {
             kubectl,
             made,
             client,
+            policies,
             prefix,
             cuts: Cuts::default(),
             figures,
@@ -197,6 +201,11 @@ impl Bed for Kind {
         match need {
             Need::Roles => Ok(()),
             Need::Memory => Ok(()),
+            Need::Policies if self.policies => Ok(()),
+            Need::Policies => {
+                Err("its API server has no MutatingAdmissionPolicy of v1: that is Kubernetes 1.36 and newer"
+                    .to_owned())
+            }
             Need::Kill | Need::Cut if self.options.kind_cluster().is_some() => Ok(()),
             Need::Kill | Need::Cut => {
                 Err("the cluster is not kind's, so its nodes cannot be entered".to_owned())

@@ -4,6 +4,7 @@ use anyhow::Result;
 use fixtures::{published, repaired};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use operator::webhook::configurations::VALIDATION_LABEL;
 use serde_json::Value;
 
 use super::{ACCESS_CONFIG, Context, ERROR_CONFIG};
@@ -11,14 +12,26 @@ use crate::eventually::{Look, eventually};
 use crate::kubernetes;
 use crate::report::{Check, Report};
 
-/// Applies the published access config: the object must say what is wrong with it, field by field,
+/// Characters of a refusal that are shown.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// Applies the published access config where no webhook judges it: the object must say what is wrong with it, field by field,
 /// in status, condition and event, and no config that drops every line may reach the service.
 ///
 /// # Errors
 /// The cluster or the service cannot be asked, or the operator says nothing.
 pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
     let object = ctx.config(published::CRD_ACCESS)?;
-    ctx.apply(object.clone()).await?;
+    kubernetes::label_namespace(&ctx.kube, &ctx.namespace, VALIDATION_LABEL, "disabled").await?;
+    eventually("the published config to be stored", ctx.limit, async || {
+        match ctx.apply(object.clone()).await {
+            Ok(_) => Ok(Look::Done(())),
+            // API servers see the label a moment later.
+            Err(error) if is_denied(&error) => Ok(Look::Waiting(format!("{error:#}"))),
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
     ctx.progress.step("the published access config is judged");
     let accepted = condition(ctx, &object, "Accepted", "False").await?;
     let status = get(ctx, &object).await?.data["status"].clone();
@@ -61,6 +74,33 @@ pub async fn published_is_refused(ctx: &Context) -> Result<Report> {
     ));
     ctx.progress.done("published access config: refused with reasons");
     Ok(report)
+}
+
+/// Applies the published access config where the webhook judges it: it is refused, with all that is wrong, and the
+/// repaired one that is there stays.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub async fn published_is_denied(ctx: &Context) -> Result<Check> {
+    let object = ctx.config(published::CRD_ACCESS)?;
+    let before = get(ctx, &object).await?.metadata.generation;
+    let outcome = ctx.apply(object.clone()).await;
+    let after = get(ctx, &object).await?.metadata.generation;
+    let told = match &outcome {
+        Ok(_) => "it was accepted".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    let fields = ["regex", "key", "logBeginRegex"].map(|field| format!("inputDetail.{field}: "));
+    let is_told = fields.iter().all(|field| told.contains(field));
+    let denied = outcome.is_err_and(|error| is_denied(&error));
+    let shown: String = told.chars().take(SHOWN_CHARS_MAX).collect();
+    let title = "the published config is refused as it is applied, and the repaired one stays";
+    Ok(Check::new(title, denied && is_told && before == after, shown))
+}
+
+/// Whether a webhook has refused it.
+fn is_denied(error: &anyhow::Error) -> bool {
+    format!("{error:#}").contains("denied the request")
 }
 
 /// Applies both repaired configs and checks what the operator made of them.

@@ -35,26 +35,73 @@ pub async fn run(ctx: &Context, report: &mut Report) -> Result<()> {
     let mut object = Job::tuned(ctx, &run, LINES, LINES_PER_SECOND)?;
     let image = manifest::without_sidecar(&mut object)?;
     let object = with_sidecar(ctx, object, image)?;
+    completes_with_all_lines(ctx, &run, object, report).await
+}
+
+/// The document's Job without its sidecar, with a label that asks for one.
+///
+/// # Errors
+/// The manifest lacks what is to be changed.
+pub(super) fn asking(ctx: &Context, run: &str) -> Result<DynamicObject> {
+    let mut object = Job::tuned(ctx, run, LINES, LINES_PER_SECOND)?;
+    manifest::without_sidecar(&mut object)?;
+    manifest::set_pod_label(&mut object, inject::ASK_LABEL, "true")?;
+    Ok(object)
+}
+
+/// The Job, whose pod has a native sidecar or gets one, ends as if it had none, and every line is there.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn completes_with_all_lines(
+    ctx: &Context,
+    run: &str,
+    object: DynamicObject,
+    report: &mut Report,
+) -> Result<()> {
     let job = Job::apply(ctx, object).await?;
     let name = job.pod.name_any();
     ctx.progress.step(format!("{name} writes {LINES} access and error lines; a sidecar was added to it"));
     let source = job.written(ctx).await?;
     report.checks.push(completes(ctx, &job.name()).await);
     report.checks.extend(ended(ctx, &job.name(), &name).await?);
-    report.merge(verify::all_lines(ctx, &run, &[source]).await?);
+    report.merge(verify::all_lines(ctx, run, &[source]).await?);
     job.delete(ctx).await?;
     ctx.progress.done("Job with an added sidecar: completed, its lines checked");
     Ok(())
 }
 
 fn with_sidecar(ctx: &Context, object: DynamicObject, image: String) -> Result<DynamicObject> {
+    let (configs, profile) = (configs(ctx)?, profile(image)?);
+    let mut object = serde_json::to_value(object)?;
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.insert("namespace".to_owned(), ctx.namespace.as_str().into());
+    }
+    let mut workload =
+        Workload::of(&mut object, Some(&ctx.namespace)).context("the manifest is no workload")?;
+    inject::inject(&mut workload, &configs, &profile).map_err(|skip| anyhow!("{skip}"))?;
+    Ok(serde_json::from_value(object)?)
+}
+
+/// The example's configs, as they are in the scenario's namespace.
+///
+/// # Errors
+/// The manifests are no AliyunLogConfigs.
+pub(super) fn configs(ctx: &Context) -> Result<[AliyunLogConfig; 2]> {
     let config = |manifest| -> Result<AliyunLogConfig> {
         let mut config = ctx.config(manifest)?;
         config.metadata.namespace = Some(ctx.namespace.clone());
         Ok(serde_json::from_value(serde_json::to_value(config)?)?)
     };
-    let configs = [config(repaired::CRD_ACCESS)?, config(repaired::CRD_ERROR)?];
-    let profile = Profile {
+    Ok([config(repaired::CRD_ACCESS)?, config(repaired::CRD_ERROR)?])
+}
+
+/// What the sidecar is like, with this image.
+///
+/// # Errors
+/// Never: process numbers have room in ports.
+pub(super) fn profile(image: String) -> Result<Profile> {
+    Ok(Profile {
         name: "e2e".to_owned(),
         image,
         config_path: format!("/etc/ilogtail/conf/{REGION}/ilogtail_config.json"),
@@ -64,15 +111,7 @@ fn with_sidecar(ctx: &Context, object: DynamicObject, image: String) -> Result<D
         // Where pods have no addresses of their own, one that others do not use.
         probe_port: 20_000 + u16::try_from(std::process::id() % 10_000)?,
         startup_seconds: STARTUP_SECONDS,
-    };
-    let mut object = serde_json::to_value(object)?;
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.insert("namespace".to_owned(), ctx.namespace.as_str().into());
-    }
-    let mut workload =
-        Workload::of(&mut object, Some(&ctx.namespace)).context("the manifest is no workload")?;
-    inject::inject(&mut workload, &configs, &profile).map_err(|skip| anyhow!("{skip}"))?;
-    Ok(serde_json::from_value(object)?)
+    })
 }
 
 /// How long the Job took to complete after its writer, and what the sidecar says.

@@ -4,9 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    Context, Load, Names, collector_kill, configs, deletion, density, injected_job, job_completes, latency,
-    memory, network_cut, operator_restart, pod_deletion, roles, rolling_update, scaling, schema, sidecar_job,
-    sls_restart,
+    Context, Load, Names, collector_kill, configs, deletion, density, injected_job, injected_policy,
+    injected_webhook, job_completes, latency, memory, network_cut, operator_restart, pod_deletion, roles,
+    rolling_update, scaling, schema, sidecar_job, sls_restart,
 };
 use crate::bed::{Bed, Need};
 use crate::report::Report;
@@ -19,6 +19,8 @@ pub enum Scenario {
     ConfigDeletion,
     JobCompletes,
     InjectedJob,
+    InjectedWebhook,
+    InjectedPolicy,
     RollingUpdate,
     PodDeletion,
     CollectorKill,
@@ -45,12 +47,14 @@ pub struct Listed {
 
 impl Scenario {
     /// All, in the order in which they are started and reported.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SidecarJob,
         Self::Scaling,
         Self::ConfigDeletion,
         Self::JobCompletes,
         Self::InjectedJob,
+        Self::InjectedWebhook,
+        Self::InjectedPolicy,
         Self::RollingUpdate,
         Self::PodDeletion,
         Self::CollectorKill,
@@ -74,6 +78,8 @@ impl Scenario {
             Self::ConfigDeletion => "config-deletion",
             Self::JobCompletes => "job-completes",
             Self::InjectedJob => "injected-job",
+            Self::InjectedWebhook => "injected-webhook",
+            Self::InjectedPolicy => "injected-policy",
             Self::RollingUpdate => "rolling-update",
             Self::PodDeletion => "pod-deletion",
             Self::CollectorKill => "collector-kill",
@@ -101,6 +107,12 @@ impl Scenario {
             Self::InjectedJob => {
                 "the document's writer alone, given a native sidecar by `operator inject`: it completes at once, and every line is there"
             }
+            Self::InjectedWebhook => {
+                "the same writer, given its sidecar by the operator's webhook as its pod is created; a broken config is refused"
+            }
+            Self::InjectedPolicy => {
+                "the same writer, given its sidecar by the API server, by `operator policy`"
+            }
             Self::RollingUpdate => "a Deployment's template changes while it writes: old and new replicas",
             Self::PodDeletion => "a writing pod is deleted with a grace period: its last lines arrive",
             Self::CollectorKill => {
@@ -125,6 +137,7 @@ impl Scenario {
             Self::CollectorKill => &[Need::Kill],
             Self::NetworkCut => &[Need::Cut],
             Self::Roles => &[Need::Roles],
+            Self::InjectedPolicy => &[Need::Policies],
             Self::Memory | Self::Density => &[Need::Memory],
             _ => &[],
         }
@@ -174,6 +187,8 @@ impl Scenario {
             Self::ConfigDeletion => deletion::run(ctx, report).await,
             Self::JobCompletes => job_completes::run(ctx, report).await,
             Self::InjectedJob => injected_job::run(ctx, report).await,
+            Self::InjectedWebhook => injected_webhook::run(ctx, report).await,
+            Self::InjectedPolicy => injected_policy::run(ctx, report).await,
             Self::RollingUpdate => rolling_update::run(ctx, report).await,
             Self::PodDeletion => pod_deletion::run(ctx, report).await,
             Self::CollectorKill => collector_kill::run(ctx, bed, report).await,

@@ -17,7 +17,7 @@ const NAMESPACE: &str = "sls-bed";
 const ACCOUNT: &str = "sls-operator";
 
 /// What it must be able to do: verb, group, resource, subresource.
-const ALLOWED: [[&str; 4]; 7] = [
+const ALLOWED: [[&str; 4]; 11] = [
     ["get", GROUP, PLURAL, ""],
     ["list", GROUP, PLURAL, ""],
     ["watch", GROUP, PLURAL, ""],
@@ -25,19 +25,25 @@ const ALLOWED: [[&str; 4]; 7] = [
     ["patch", GROUP, PLURAL, "status"],
     ["create", "events.k8s.io", "events", ""],
     ["patch", "events.k8s.io", "events", ""],
+    ["list", "", "pods", ""],
+    ["list", "", "namespaces", ""],
+    ["get", "apps", "replicasets", ""],
+    ["get", "batch", "jobs", ""],
 ];
 
 /// What it must not be able to do.
-const FORBIDDEN: [[&str; 4]; 18] = [
+const FORBIDDEN: [[&str; 4]; 22] = [
     ["create", GROUP, PLURAL, ""],
     ["update", GROUP, PLURAL, ""],
     ["delete", GROUP, PLURAL, ""],
     ["deletecollection", GROUP, PLURAL, ""],
     ["get", "", "secrets", ""],
     ["list", "", "secrets", ""],
+    ["create", "", "secrets", ""],
+    ["patch", "", "secrets", ""],
     ["get", "", "configmaps", ""],
     ["create", "", "pods", ""],
-    ["list", "", "pods", ""],
+    ["patch", "", "pods", ""],
     ["create", "", "pods", "exec"],
     ["delete", "", "namespaces", ""],
     ["list", "", "nodes", ""],
@@ -47,6 +53,8 @@ const FORBIDDEN: [[&str; 4]; 18] = [
     ["create", "rbac.authorization.k8s.io", "clusterrolebindings", ""],
     ["escalate", "rbac.authorization.k8s.io", "clusterroles", ""],
     ["patch", "apiextensions.k8s.io", "customresourcedefinitions", ""],
+    ["create", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", ""],
+    ["patch", "admissionregistration.k8s.io", "validatingwebhookconfigurations", ""],
 ];
 
 /// Asks for both lists in the scenario's namespace and in the account's own, then has the operator work

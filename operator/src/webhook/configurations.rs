@@ -9,6 +9,9 @@ use crate::inject::{ASK_LABEL, SYSTEM_NAMESPACES};
 pub const NAME: &str = "sls-operator";
 /// Label of namespaces all of whose Pods ask for a sidecar, with the value `enabled`.
 pub const NAMESPACE_LABEL: &str = "sls.testbed/injection";
+/// Label of namespaces whose AliyunLogConfigs are not judged here, with the value `disabled`: what is wrong with them is
+/// told in their status alone.
+pub const VALIDATION_LABEL: &str = "sls.testbed/validation";
 /// Name of the Service in front of the webhook.
 pub const SERVICE: &str = "sls-operator-webhook";
 /// Seconds that an API server waits. Source: operator specification §8.3.
@@ -96,6 +99,9 @@ pub fn configurations(place: &Place, policy: FailurePolicy, own_namespace: &str)
             // Deletes are not asked about, nor is the status.
             "rules": [{"apiGroups": ["log.alibabacloud.com"], "apiVersions": ["*"],
                 "operations": ["CREATE", "UPDATE"], "resources": ["aliyunlogconfigs"], "scope": "Namespaced"}],
+            "namespaceSelector": {"matchExpressions": [
+                {"key": VALIDATION_LABEL, "operator": "NotIn", "values": ["disabled"]},
+            ]},
             // Whatever comes past it the controller refuses; and a finalizer can go while nobody answers.
             "failurePolicy": "Ignore",
             "matchPolicy": "Equivalent",

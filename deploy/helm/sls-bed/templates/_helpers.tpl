@@ -42,6 +42,15 @@ http://{{ include "sls-bed.address" . }}
 {{- end }}
 {{- end }}
 
+{{/* Not empty if there is a webhook: it is for all namespaces, so not with one that is watched alone. */}}
+{{- define "sls-bed.webhook" -}}
+{{- with .Values.operator -}}
+{{- if and .enabled .webhook.enabled (empty .watchNamespace) -}}
+yes
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* What a container may not do. */}}
 {{- define "sls-bed.confined" -}}
 allowPrivilegeEscalation: false
