@@ -7,7 +7,7 @@ use e2e::report::Ending;
 use e2e::scenario::{Load, Scenario};
 
 /// What the embedded bed cannot offer.
-const NOT_HERE: [Scenario; 2] = [Scenario::NetworkCut, Scenario::Roles];
+const NOT_HERE: [Scenario; 3] = [Scenario::InjectedPolicy, Scenario::NetworkCut, Scenario::Roles];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_scenario_of_the_list_passes_or_says_why_it_is_not_on_this_bed() {
