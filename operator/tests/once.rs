@@ -2,11 +2,12 @@
 
 use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_REGION, MockSls, Running};
 use operator::crd::AliyunLogConfig;
-use operator::credentials::{Credentials, Source};
-use operator::once::{OnceError, make};
+use operator::credentials::{Accounts, Credentials, Source};
+use operator::once::{OnceError, make, preview};
 use operator::sls::SlsConfig;
 use operator::validate::Defaults;
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use sls_api::ops::logtail_configs::GetConfig;
 use sls_api::ops::{InConfig, InMachineGroup, machine_groups::GetAppliedConfigs};
 use sls_api::sign::AccessKey;
@@ -96,6 +97,53 @@ async fn a_wrong_object_is_refused_with_its_problems_before_anything_is_sent() {
     sls.shutdown().await;
     let error = make(&object("(.*)"), &Defaults::default(), config_of_nobody()).await.unwrap_err();
     assert!(matches!(&error, OnceError::Step { step: "GetProject", .. }), "{error}");
+}
+
+/// Keys of inputDetail that nobody knows, with any values: what is not known is passed on.
+fn further_keys() -> impl Strategy<Value = Value> {
+    let values = prop_oneof![
+        any::<i32>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        "[a-zA-Z /._-]{0,12}".prop_map(Value::from),
+        Just(json!({"deep": {"list": [1, "two", null, 3.5]}})),
+        prop::collection::vec("[a-z]{0,3}", 0..3).prop_map(Value::from),
+    ];
+    let keys = prop::sample::select(vec!["customField", "another", "Zeta", "one-more", "x"]);
+    prop::collection::btree_map(keys, values, 0..4).prop_map(|keys| json!(keys))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is made is afterwards as the object asks for, through a real server's mind: nothing is planned, nor
+    /// after somebody made something else of it before.
+    #[test]
+    fn what_was_made_leaves_nothing_to_plan(
+        before in further_keys(), wanted in further_keys(), groups in 1..4_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sls = MockSls::start(Config::default()).await.unwrap();
+            let with = |keys: &Value, groups: usize| {
+                let mut value = serde_json::to_value(object("(.*)")).unwrap();
+                let groups: Vec<_> = (0..groups).map(|n| format!("group-{n}")).collect();
+                value["spec"]["machineGroups"] = json!(groups);
+                let detail = value["spec"]["logtailConfig"]["inputDetail"].as_object_mut().unwrap();
+                detail.extend(keys.as_object().unwrap().clone());
+                serde_json::from_value::<AliyunLogConfig>(value).unwrap()
+            };
+            let defaults = Defaults::default();
+            let told = |error: OnceError| panic!("{error}");
+            make(&with(&before, 1), &defaults, config(&sls)).await.unwrap_or_else(told);
+            let wanted = with(&wanted, groups);
+            make(&wanted, &defaults, config(&sls)).await.unwrap_or_else(told);
+            let left = preview(&wanted, &defaults, config(&sls), Accounts::None).await.unwrap_or_else(told);
+            assert!(left.is_empty(), "{left:?}");
+            let again = make(&wanted, &defaults, config(&sls)).await.unwrap_or_else(told);
+            assert!(again.is_empty(), "{again:?}");
+            sls.shutdown().await;
+        });
+    }
 }
 
 /// An endpoint at which nothing listens: port 1 of loopback.

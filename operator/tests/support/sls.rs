@@ -8,7 +8,8 @@ use sls_api::ops::indexes::{DeleteIndex, GetIndex, Index};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, GetLogStore, Logstore, LogstoreSettings};
 use sls_api::ops::logtail_configs::{
-    CreateConfig, DeleteConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
+    CreateConfig, DeleteConfig, GetAppliedMachineGroups, GetConfig, ListConfig, ListConfigQuery,
+    LogtailConfig, UpdateConfig,
 };
 use sls_api::ops::machine_groups::{
     ApplyConfigToMachineGroup, CreateMachineGroup, GetMachineGroup, MachineGroup,
@@ -122,16 +123,6 @@ impl Eyes {
         self.send::<ApplyConfigToMachineGroup>(project, path, ()).await;
     }
 
-    pub async fn unbind(&self, project: &str, group: &str, config: &str) {
-        let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
-        self.send::<RemoveConfigFromMachineGroup>(project, path, ()).await;
-    }
-
-    pub async fn delete_logstore(&self, project: &str, logstore: &str) {
-        let path = InLogstore { logstore: logstore.parse().unwrap() };
-        self.send::<DeleteLogStore>(project, path, ()).await;
-    }
-
     pub async fn delete_index(&self, project: &str, logstore: &str) {
         let path = InLogstore { logstore: logstore.parse().unwrap() };
         self.send::<DeleteIndex>(project, path, ()).await;
@@ -172,6 +163,24 @@ impl Eyes {
     pub async fn create_pipeline(&self, project: &str, config: Value) {
         let config = Json(serde_json::from_value(config).unwrap());
         self.send::<CreateLogtailPipelineConfig>(project, NoPath {}, config).await;
+    }
+
+    pub async fn unbind(&self, project: &str, group: &str, config: &str) {
+        let path = InMachineGroupConfig { group: group.parse().unwrap(), config: config.parse().unwrap() };
+        self.send::<RemoveConfigFromMachineGroup>(project, path, ()).await;
+    }
+
+    pub async fn delete_logstore(&self, project: &str, logstore: &str) {
+        self.send::<DeleteLogStore>(project, InLogstore { logstore: logstore.parse().unwrap() }, ()).await;
+    }
+
+    /// Names of the configs of a project, at most 500.
+    pub async fn configs(&self, project: &str) -> Vec<String> {
+        let query = ListConfigQuery { size: Some(500), ..ListConfigQuery::default() };
+        let project = project.parse().unwrap();
+        let Json(page) =
+            self.client.send::<ListConfig>(Some(&project), &NoPath {}, &query, &()).await.unwrap();
+        page.configs.iter().map(ToString::to_string).collect()
     }
 
     pub async fn delete_config(&self, project: &str, config: &str) {
