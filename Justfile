@@ -53,6 +53,10 @@ api-table:
 kills n="100":
     COLLECTOR_KILLS={{n}} cargo test --package collector --test data_kill -- --nocapture
 
+# The operator killed N times while objects change.
+operator-kills n="200":
+    OPERATOR_KILLS={{n}} cargo test --package operator --test kills -- --nocapture
+
 # The example N times in a row; stops at the first run that is not green.
 e2e-repeat n="20":
     cargo build --package e2e

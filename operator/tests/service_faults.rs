@@ -153,6 +153,26 @@ async fn whatever_somebody_takes_away_comes_back_and_the_event_says_what_it_was(
 }
 
 #[tokio::test]
+async fn an_object_that_changes_during_a_look_is_looked_at_again() {
+    let bed = Bed::start().await;
+    let slow = fault(&bed, "project-a", "CreateConfig", r#"{"delay_ms": {"min": 1000, "max": 1000}}"#, None);
+    bed.apply_value(object("config", |_| {})).await;
+    eventually("the look is under way", || async {
+        if bed.calls("CreateMachineGroup") > 0 { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    bed.apply_value(object("config", |object| {
+        object["spec"]["logtailConfig"]["inputDetail"]["filePattern"] = json!("b.log");
+    }))
+    .await;
+    let status = bed.ready("config").await;
+    assert_eq!((status.observed_generation, status.applied_generation), (Some(2), Some(2)));
+    let config = bed.sls().config("project-a", "config").await.unwrap();
+    assert_eq!(config.input_detail.get("filePattern"), Some(&json!("b.log")));
+    drop(slow);
+}
+
+#[tokio::test]
 async fn an_object_deleted_before_anything_succeeded_goes_when_the_service_is_back() {
     let mut bed = Bed::with(Options { mock: false, ..Options::default() }).await;
     bed.apply_value(object("config", |_| {})).await;
