@@ -1,10 +1,11 @@
 //! Two objects that claim the same Logtail config: the older one has it. Pure; used by the reconciler.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
-use crate::crd::{AliyunLogConfig, FINALIZER};
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig, FINALIZER, Reconcile};
 use crate::desired::Target;
-use crate::validate::{Defaults, claims, validate};
+use crate::validate::{Defaults, claims, pipeline_target, validate, validate_pipeline};
 
 /// The object among `others` that owns `target` in place of `cr`, as namespace/name.
 ///
@@ -24,6 +25,57 @@ pub fn winner<'a>(
         .filter(|other| holds(*other) || (!is_deleting(*other) && validate(other, defaults).is_ok()))
         .min_by_key(|other| age(other))
         .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}
+
+/// The ClusterAliyunPipelineConfig that has `target` in place of `cr`, by name.
+///
+/// It has if it overrides, or held the config before `cr` was created; else `cr` keeps it out.
+pub fn winning_pipeline(
+    cr: &AliyunLogConfig,
+    target: &Target,
+    pipelines: &[&ClusterAliyunPipelineConfig],
+    defaults: &Defaults,
+) -> Option<String> {
+    pipelines
+        .iter()
+        .filter(|pipeline| pipeline_target(pipeline).as_ref() == Some(target))
+        .filter(|pipeline| holds(**pipeline) || is_wanted(pipeline, defaults))
+        .find(|pipeline| pipeline_has(pipeline, cr))
+        .map(|pipeline| format!("ClusterAliyunPipelineConfig {}", pipeline.name_any()))
+}
+
+/// The AliyunLogConfig that keeps `target` from `pipeline`, as namespace/name.
+pub fn winning_classic(
+    pipeline: &ClusterAliyunPipelineConfig,
+    target: &Target,
+    others: &[&AliyunLogConfig],
+    defaults: &Defaults,
+) -> Option<String> {
+    others
+        .iter()
+        .filter(|other| claims(other, target, defaults) && !pipeline_has(pipeline, other))
+        .filter(|other| holds(**other) || (!is_deleting(**other) && validate(other, defaults).is_ok()))
+        .min_by_key(|other| age(other))
+        .map(|other| {
+            let namespace = other.namespace().unwrap_or_default();
+            format!("AliyunLogConfig {namespace}/{}; or set enableUpgradeOverride", other.name_any())
+        })
+}
+
+/// Whether it will be made.
+fn is_wanted(pipeline: &ClusterAliyunPipelineConfig, defaults: &Defaults) -> bool {
+    !is_deleting(pipeline)
+        && Reconcile::of(pipeline.metadata.annotations.as_ref()) == Ok(Reconcile::Enabled)
+        && validate_pipeline(pipeline, defaults).is_ok()
+}
+
+/// Between objects of the two kinds that claim the same config: the newer kind has it if it overrides, or held it first.
+/// Within one second, that is the one that holds it.
+fn pipeline_has(pipeline: &ClusterAliyunPipelineConfig, cr: &AliyunLogConfig) -> bool {
+    let age = |time: Option<Time>, holds: bool| (time.map(|time| time.0), !holds);
+    pipeline.spec.enable_upgrade_override == Some(true)
+        || (holds(pipeline)
+            && age(pipeline.creation_timestamp(), true) < age(cr.creation_timestamp(), holds(cr)))
 }
 
 /// Whether the object may have put something into Log Service.

@@ -13,16 +13,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{self, applier};
-use kube::runtime::reflector::{self, reflector};
+use kube::runtime::controller::{self, ReconcileRequest, applier};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::{WatchStreamExt, watcher};
+use tokio::sync::broadcast;
 
-use crate::crd::AliyunLogConfig;
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
+use crate::desired::Target;
 use crate::http::Readiness;
+use crate::kind::ConfigKind;
 use crate::leader::{self, Leadership, Lost};
 use crate::metrics::Metrics;
 use crate::notices::Publisher;
@@ -31,12 +35,12 @@ use crate::sls::Clients;
 use crate::survey::Surveys;
 use crate::text::innermost;
 use crate::validate::Defaults;
-use memory::{Cause, Memories};
-use reconcile::{Context, error_policy, reconcile};
-use wake::Waker;
+use memory::Cause;
+use reconcile::{Context, Stores, error_policy, reconcile};
+use wake::Side;
 
 /// An object that may be of the wrong shape: one such object must not stop the watch.
-pub type Guarded = DeserializeGuard<AliyunLogConfig>;
+pub type Guarded<K = AliyunLogConfig> = DeserializeGuard<K>;
 
 /// Objects looked at at the same time. Source: guess; a slow backend then delays few others.
 const CONCURRENT_LOOKS_MAX: u16 = 16;
@@ -49,6 +53,10 @@ const FINISH_MAX: Duration = Duration::from_secs(20);
 /// How often the credentials are read again. Source: guess; kubelet needs up to a minute to update a
 /// mounted Secret, so this adds little.
 const CREDENTIALS_CHECK: Duration = Duration::from_secs(5);
+/// How often it is looked whether there is the newer kind, while there is not. Source: guess.
+const PIPELINES_CHECK: Duration = Duration::from_secs(10);
+/// Changes of claims that the other kind may be behind; when there are more it looks at all of its own.
+const CLAIMS_MAX: usize = 256;
 
 /// How one operator behaves.
 #[derive(Clone, Debug)]
@@ -108,47 +116,33 @@ pub async fn run(
         None => metrics.leads(true),
     }
     let (store, writer) = reflector::store::<Guarded>();
-    let memories = Arc::new(Memories::default());
-    let (waker, wakes) = wake::channel();
-    let context = Arc::new(Context {
-        publisher: Publisher::new(kube.clone(), settings.instance, Arc::clone(&metrics)),
-        kube,
-        clients,
-        defaults: settings.defaults.clone(),
-        surveys: Surveys::new(settings.waits.resync),
-        waits: settings.waits,
-        store: store.clone(),
-        memories: Arc::clone(&memories),
-        agents: agents::Agents::new(settings.agents),
+    let (pipeline_store, pipeline_writer) = reflector::store::<Guarded<ClusterAliyunPipelineConfig>>();
+    let common = Common {
+        kube: kube.clone(),
+        clients: Arc::new(clients),
+        publisher: Publisher::new(kube.clone(), settings.instance.clone(), Arc::clone(&metrics)),
+        stores: Stores { classic: store.clone(), pipelines: pipeline_store.clone() },
         metrics: Arc::clone(&metrics),
-    });
+        settings: settings.clone(),
+    };
+    let (classic_changes, of_classic) = broadcast::channel(CLAIMS_MAX);
+    let (pipeline_changes, of_pipelines) = broadcast::channel(CLAIMS_MAX);
+    let (waker, wakes) = wake::channel();
+    let context = Arc::new(common.context(store.clone()));
+    let looks = look_at_all(Arc::clone(&context), guarded, writer, wakes, classic_changes, shutdown.clone());
 
-    let watch_metrics = Arc::clone(&metrics);
-    let events = reflector(writer, watcher(guarded, watcher::Config::default())).default_backoff().inspect(
-        move |event| {
-            if event.is_err() {
-                watch_metrics.watch_failed();
-            }
-        },
+    let (pipeline_waker, pipeline_wakes) = wake::channel();
+    let pipeline_context = Arc::new(common.context(pipeline_store));
+    let pipelines = look_at_pipelines(
+        Arc::clone(&pipeline_context),
+        pipeline_writer,
+        pipeline_wakes,
+        pipeline_changes,
+        shutdown.clone(),
     );
-    let forget = move |uid: &str| memories.forget(uid);
-    let triggers = trigger::triggers(events, settings.defaults, forget);
-    let queue = stream::select(triggers, wakes).take_until(shutdown.clone());
+    let classic_side = Side { context: &context, waker: &waker };
+    let pipeline_side = Side { context: &pipeline_context, waker: &pipeline_waker };
 
-    let config = controller::Config::default().concurrency(CONCURRENT_LOOKS_MAX);
-    let looks = applier(
-        |object, context| reconcile(object, context).boxed(),
-        error_policy,
-        Arc::clone(&context),
-        store.clone(),
-        queue,
-        config,
-    )
-    .for_each(|result| async {
-        if let Err(error) = result {
-            report(&error);
-        }
-    });
     let announce = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.set();
@@ -169,11 +163,14 @@ pub async fn run(
         }
     };
     tokio::select! {
-        () = looks => {}
+        ((), ()) = async { tokio::join!(looks, pipelines) } => {}
         () = announce => {}
-        () = watch_credentials(&context, &waker) => {}
-        () = wake::when_endpoints_answer(&context, &waker) => {}
+        () = watch_credentials(&classic_side, &pipeline_side) => {}
+        () = wake::when_endpoints_answer(&classic_side, &pipeline_side) => {}
+        () = classic_side.when_claims_change(of_pipelines) => {}
+        () = pipeline_side.when_claims_change(of_classic) => {}
         () = agents::watch(&context, &waker) => {}
+        () = agents::watch(&pipeline_context, &pipeline_waker) => {}
         () = finish => {}
         lost = lost => return Err(lost),
     }
@@ -182,6 +179,119 @@ pub async fn run(
         leadership.release().await;
     }
     Ok(())
+}
+
+/// What looks at both kinds of objects share.
+struct Common {
+    kube: Client,
+    clients: Arc<Clients>,
+    publisher: Publisher,
+    stores: Stores,
+    metrics: Arc<Metrics>,
+    settings: Settings,
+}
+
+impl Common {
+    fn context<K: ConfigKind>(&self, store: Store<Guarded<K>>) -> Context<K> {
+        Context {
+            kube: self.kube.clone(),
+            clients: Arc::clone(&self.clients),
+            defaults: self.settings.defaults.clone(),
+            surveys: Surveys::new(self.settings.waits.resync),
+            waits: self.settings.waits,
+            store,
+            stores: self.stores.clone(),
+            memories: Arc::default(),
+            agents: agents::Agents::new(self.settings.agents),
+            metrics: Arc::clone(&self.metrics),
+            publisher: self.publisher.clone(),
+            namespace: self.settings.namespace.clone(),
+        }
+    }
+}
+
+/// Looks at all objects of a kind until `shutdown`.
+async fn look_at_all<K: ConfigKind>(
+    context: Arc<Context<K>>,
+    objects: Api<Guarded<K>>,
+    writer: Writer<Guarded<K>>,
+    wakes: impl Stream<Item = Result<ReconcileRequest<Guarded<K>>, watcher::Error>> + Send + 'static,
+    claims: broadcast::Sender<Target>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let metrics = Arc::clone(&context.metrics);
+    let events = reflector(writer, watcher(objects, watcher::Config::default())).default_backoff().inspect(
+        move |event| {
+            if event.is_err() {
+                metrics.watch_failed();
+            }
+        },
+    );
+    let memories = Arc::clone(&context.memories);
+    let forget = move |uid: &str| memories.forget(uid);
+    // Nobody may listen: at the end.
+    let tell = move |target: &Target| drop(claims.send(target.clone()));
+    let triggers = trigger::triggers(events, context.defaults.clone(), forget, tell);
+    let queue = stream::select(triggers, wakes).take_until(shutdown);
+    let config = controller::Config::default().concurrency(CONCURRENT_LOOKS_MAX);
+    let store = context.store.clone();
+    applier(
+        |object, context| reconcile(object, context).boxed(),
+        error_policy,
+        context,
+        store,
+        queue,
+        config,
+    )
+    .for_each(|result| async {
+        if let Err(error) = result {
+            report(&error);
+        }
+    })
+    .await;
+}
+
+/// The same for the newer kind, once there is one: a cluster need not have it, and an operator of one namespace has no
+/// part in what is cluster-wide.
+async fn look_at_pipelines(
+    context: Arc<Context<ClusterAliyunPipelineConfig>>,
+    writer: Writer<Guarded<ClusterAliyunPipelineConfig>>,
+    wakes: impl Stream<Item = Result<ReconcileRequest<Guarded<ClusterAliyunPipelineConfig>>, watcher::Error>>
+    + Send
+    + 'static,
+    claims: broadcast::Sender<Target>,
+    shutdown: impl Future<Output = ()> + Clone + Send + 'static,
+) {
+    if context.namespace.is_some() {
+        return shutdown.await;
+    }
+    let objects: Api<ClusterAliyunPipelineConfig> = Api::all(context.kube.clone());
+    tokio::select! {
+        () = wait_for_pipelines(&objects) => {}
+        () = shutdown.clone() => return,
+    }
+    tracing::info!("watching ClusterAliyunPipelineConfigs");
+    let guarded = Api::all(context.kube.clone());
+    look_at_all(context, guarded, writer, wakes, claims, shutdown).await;
+}
+
+/// Returns when ClusterAliyunPipelineConfigs can be listed.
+async fn wait_for_pipelines(objects: &Api<ClusterAliyunPipelineConfig>) {
+    let mut told = false;
+    loop {
+        match objects.list_metadata(&ListParams::default().limit(1)).await {
+            Ok(_) => return,
+            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) && !told => {
+                told = true;
+                tracing::warn!(
+                    "ClusterAliyunPipelineConfigs are left alone, since listing them is not allowed: {}",
+                    status.message
+                );
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(PIPELINES_CHECK).await;
+    }
 }
 
 /// Watches as the leader does, so that what would keep this operator from working shows before it must. Never returns.
@@ -246,15 +356,19 @@ async fn wait_for_crd(objects: &Api<AliyunLogConfig>) {
 }
 
 /// Reads the credentials now and then; new ones get every object that waits for them another look.
-async fn watch_credentials(context: &Context, waker: &Waker) {
+async fn watch_credentials(
+    classic: &Side<'_, AliyunLogConfig>,
+    pipelines: &Side<'_, ClusterAliyunPipelineConfig>,
+) {
     let mut told = String::new();
     loop {
         tokio::time::sleep(CREDENTIALS_CHECK).await;
-        match context.clients.reload_credentials() {
+        match classic.context.clients.reload_credentials() {
             Ok(true) => {
                 tracing::info!("credentials have changed");
                 told.clear();
-                wake::all(context, waker, &Cause::Credentials).await;
+                classic.wake_all(&Cause::Credentials).await;
+                pipelines.wake_all(&Cause::Credentials).await;
             }
             Ok(false) => told.clear(),
             Err(error) if error.to_string() != told => {

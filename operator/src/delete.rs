@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sls_api::names::{LogstoreName, MachineGroupName};
 use sls_api::ops::documents::ListLogtailPipelineConfig;
+use sls_api::ops::documents::{DeleteLogtailPipelineConfig, InPipelineConfig};
 use sls_api::ops::logstores::{DeleteLogStore, ListLogStore, ListLogStoreQuery};
 use sls_api::ops::logtail_configs::{DeleteConfig, ListConfig, ListConfigQuery};
 use sls_api::ops::machine_groups::{
@@ -17,7 +18,7 @@ use sls_api::{Json, NoPath};
 
 use crate::desired::stranger;
 use crate::failure::{Failure, is_not_exist};
-use crate::fate::{Besides, Removal};
+use crate::fate::{Besides, ConfigForm, Removal};
 use crate::observe::{bound_groups, found, tags_of};
 use crate::sls::{CallError, Clients, Sls};
 
@@ -56,8 +57,14 @@ pub async fn delete(clients: &Clients, removal: &Removal) -> Result<Deleted, Fai
             deleted.unbound.insert(group);
         }
     }
-    let path = InConfig { config: config.clone() };
-    deleted.config = existed("DeleteConfig", sls.call::<DeleteConfig>(&path, &()).await)?;
+    let reply = match removal.form {
+        ConfigForm::Classic => sls.call::<DeleteConfig>(&InConfig { config: config.clone() }, &()).await,
+        ConfigForm::Pipeline => {
+            let path = InPipelineConfig { name: config.clone() };
+            sls.call::<DeleteLogtailPipelineConfig>(&path, &()).await
+        }
+    };
+    deleted.config = existed("DeleteConfig", reply)?;
     delete_besides(&sls, &removal.besides, &mut deleted).await?;
     Ok(deleted)
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -11,9 +11,10 @@ use serde_json::json;
 
 use crate::conflict::holds;
 use crate::controller::Guarded;
-use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, FINALIZER};
+use crate::crd::{ClusterAliyunPipelineConfig, FINALIZER};
 use crate::delete::{Deleted, delete};
-use crate::fate::{Fate, Others, Removal, applied_target, fate};
+use crate::fate::{Fate, Others, Removal, applied_target};
+use crate::kind::ConfigKind;
 use crate::sls::Clients;
 use crate::validate::Defaults;
 
@@ -37,6 +38,8 @@ pub struct Drain<'a> {
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drained {
+    pub kind: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     pub name: String,
     pub outcome: Outcome,
@@ -55,16 +58,28 @@ pub enum Outcome {
     Failed,
 }
 
+/// All objects, of both kinds.
+struct All {
+    classic: Vec<Guarded>,
+    pipelines: Vec<Guarded<ClusterAliyunPipelineConfig>>,
+}
+
 impl Drain<'_> {
     /// Lets go of every object that is held.
     pub async fn run(&self) -> Result<Vec<Drained>, kube::Error> {
         let until = Instant::now() + self.patience;
         let mut done = Vec::new();
         loop {
-            let objects = self.objects().await?;
+            let all = self.all().await?;
             let mut failed = Vec::new();
-            for object in objects.iter().filter(|object| holds(*object)) {
-                let drained = self.one(object, &objects).await;
+            let classic = all.classic.iter().filter(|object| holds(*object));
+            let pipelines = all.pipelines.iter().filter(|object| holds(*object));
+            for object in classic {
+                let drained = self.one(object, &all).await;
+                if drained.outcome == Outcome::Failed { failed.push(drained) } else { done.push(drained) }
+            }
+            for object in pipelines {
+                let drained = self.one(object, &all).await;
                 if drained.outcome == Outcome::Failed { failed.push(drained) } else { done.push(drained) }
             }
             if failed.is_empty() || Instant::now() >= until {
@@ -75,20 +90,26 @@ impl Drain<'_> {
         }
     }
 
-    async fn objects(&self) -> Result<Vec<Guarded>, kube::Error> {
-        let api: Api<Guarded> = match &self.namespace {
-            Some(namespace) => Api::namespaced(self.kube.clone(), namespace),
-            None => Api::all(self.kube.clone()),
+    async fn all(&self) -> Result<All, kube::Error> {
+        let Some(namespace) = &self.namespace else {
+            let pipelines: Api<Guarded<ClusterAliyunPipelineConfig>> = Api::all(self.kube.clone());
+            return Ok(All {
+                classic: listed(&Api::all(self.kube.clone())).await?,
+                pipelines: listed(&pipelines).await?,
+            });
         };
-        Ok(api.list(&ListParams::default()).await?.items)
+        // Objects of the whole cluster are none of a namespace.
+        let classic = listed(&Api::namespaced(self.kube.clone(), namespace)).await?;
+        Ok(All { classic, pipelines: Vec::new() })
     }
 
-    async fn one(&self, object: &Guarded, all: &[Guarded]) -> Drained {
+    async fn one<K: ConfigKind>(&self, object: &Guarded<K>, all: &All) -> Drained {
         let (outcome, message) = match self.let_go(object, all).await {
             Ok((outcome, message)) => (outcome, message),
             Err(message) => (Outcome::Failed, message),
         };
         Drained {
+            kind: K::KIND,
             namespace: object.meta().namespace.clone().unwrap_or_default(),
             name: object.meta().name.clone().unwrap_or_default(),
             outcome,
@@ -96,7 +117,11 @@ impl Drain<'_> {
         }
     }
 
-    async fn let_go(&self, object: &Guarded, all: &[Guarded]) -> Result<(Outcome, String), String> {
+    async fn let_go<K: ConfigKind>(
+        &self,
+        object: &Guarded<K>,
+        all: &All,
+    ) -> Result<(Outcome, String), String> {
         let result = match self.cleanup {
             None => (Outcome::Orphaned, "what it has in Log Service stays".to_owned()),
             Some(clients) => match self.fate(object, all).await.map_err(|error| error.to_string())? {
@@ -116,23 +141,26 @@ impl Drain<'_> {
         Ok(result)
     }
 
-    async fn fate(&self, object: &Guarded, all: &[Guarded]) -> Result<Fate, kube::Error> {
-        let readable: Vec<&AliyunLogConfig> = all.iter().filter_map(|other| other.0.as_ref().ok()).collect();
-        let others = Others { readable: &readable, unreadable: readable.len() < all.len() };
+    async fn fate<K: ConfigKind>(&self, object: &Guarded<K>, all: &All) -> Result<Fate, kube::Error> {
+        let readable: Vec<_> = all.classic.iter().filter_map(|other| other.0.as_ref().ok()).collect();
+        let pipelines: Vec<_> = all.pipelines.iter().filter_map(|other| other.0.as_ref().ok()).collect();
+        let others = Others {
+            readable: &readable,
+            pipelines: &pipelines,
+            unreadable: readable.len() < all.classic.len() || pipelines.len() < all.pipelines.len(),
+        };
         if let DeserializeGuard(Ok(cr)) = object {
-            let status = cr.status.clone().unwrap_or_default();
-            return Ok(fate(cr, &status, others, self.defaults));
+            return Ok(cr.fate(&cr.told(), others, self.defaults));
         }
         // Not of the right shape; its status may be.
         let found = self.untyped(object).get_opt(object.meta().name.as_deref().unwrap_or_default()).await?;
         let status = found.and_then(|found| found.data.get("status").cloned()).unwrap_or_default();
-        let status: AliyunLogConfigStatus = serde_json::from_value(status).unwrap_or_default();
-        Ok(applied_target(&status)
-            .map_or(Fate::Nothing, |target| Fate::Removed(Removal::config(target, self.defaults))))
+        let removal = |target| Fate::Removed(Removal::config(target, K::FORM, self.defaults));
+        Ok(applied_target(&K::told_in(status)).map_or(Fate::Nothing, removal))
     }
 
     /// Removes our finalizer, whatever else happens to the object meanwhile.
-    async fn remove_finalizer(&self, object: &Guarded) -> Result<(), kube::Error> {
+    async fn remove_finalizer<K: ConfigKind>(&self, object: &Guarded<K>) -> Result<(), kube::Error> {
         let api = self.untyped(object);
         let name = object.meta().name.as_deref().unwrap_or_default();
         for attempt in 1.. {
@@ -158,10 +186,17 @@ impl Drain<'_> {
         Ok(())
     }
 
-    fn untyped(&self, object: &Guarded) -> Api<DynamicObject> {
-        let resource = ApiResource::erase::<AliyunLogConfig>(&());
-        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-        Api::namespaced_with(self.kube.clone(), namespace, &resource)
+    fn untyped<K: ConfigKind>(&self, object: &Guarded<K>) -> Api<DynamicObject> {
+        K::untyped(self.kube.clone(), object.meta().namespace.as_deref().unwrap_or_default())
+    }
+}
+
+/// Objects of a kind; none where there is no such kind.
+async fn listed<K: ConfigKind>(api: &Api<Guarded<K>>) -> Result<Vec<Guarded<K>>, kube::Error> {
+    match api.list(&ListParams::default()).await {
+        Ok(list) => Ok(list.items),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use kube::ResourceExt;
 use sls_api::names::{LogstoreName, MachineGroupName};
 
-use crate::conflict;
-use crate::crd::{AliyunLogConfig, AliyunLogConfigStatus, DeletionPolicy, Reconcile};
+use crate::crd::{
+    AliyunLogConfig, AliyunLogConfigStatus, ClusterAliyunPipelineConfig, DeletionPolicy, Reconcile,
+};
 use crate::desired::Target;
-use crate::validate::{Defaults, claimed_target, machine_group_names, other_account};
+use crate::kind::ConfigKind;
+use crate::validate::{Defaults, claimed_target, machine_group_names, other_account, pipeline_target};
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +29,20 @@ pub enum Fate {
     Removed(Removal),
 }
 
+/// How a config is kept in Log Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigForm {
+    Classic,
+    Pipeline,
+}
+
 /// What goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
     /// The config.
     pub target: Target,
+    /// Its form.
+    pub form: ConfigForm,
     /// Endpoint to use instead of the operator's own.
     pub endpoint: Option<String>,
     /// Account, by its uid, whose key to use instead of the operator's own.
@@ -54,9 +65,9 @@ pub struct Besides {
 
 impl Removal {
     /// Only the config, at the operator's own endpoint.
-    pub fn config(target: Target, defaults: &Defaults) -> Self {
+    pub fn config(target: Target, form: ConfigForm, defaults: &Defaults) -> Self {
         let cluster = defaults.cluster.clone();
-        Self { target, endpoint: None, account: None, cluster, besides: Besides::default() }
+        Self { target, form, endpoint: None, account: None, cluster, besides: Besides::default() }
     }
 }
 
@@ -64,6 +75,7 @@ impl Removal {
 #[derive(Clone, Copy, Debug)]
 pub struct Others<'a> {
     pub readable: &'a [&'a AliyunLogConfig],
+    pub pipelines: &'a [&'a ClusterAliyunPipelineConfig],
     /// Whether there are some that cannot be read: nobody knows what they use.
     pub unreadable: bool,
 }
@@ -77,8 +89,9 @@ pub fn fate(
 ) -> Fate {
     let target = applied_target(status).or_else(|| claimed_target(cr, defaults));
     // The loser of a name conflict has nothing in Log Service.
-    let winner = |target: &Target| conflict::winner(cr, target, others.readable.iter().copied(), defaults);
-    let Some(target) = target.filter(|target| winner(target).is_none()) else { return Fate::Nothing };
+    let Some(target) = target.filter(|target| cr.winner(target, others, defaults).is_none()) else {
+        return Fate::Nothing;
+    };
     if cr.spec.deletion_policy == Some(DeletionPolicy::Retain) {
         return Fate::Retained { target, why: "its deletionPolicy is Retain".to_owned() };
     }
@@ -101,7 +114,32 @@ pub fn fate(
         account: other_account(&cr.spec.uid, defaults),
         cluster: defaults.cluster.clone(),
         target,
+        form: ConfigForm::Classic,
         besides,
+    })
+}
+
+/// The same of the newer kind, which takes only its config along.
+pub fn fate_of_pipeline(
+    cr: &ClusterAliyunPipelineConfig,
+    status: &AliyunLogConfigStatus,
+    others: Others<'_>,
+    defaults: &Defaults,
+) -> Fate {
+    let target = applied_target(status).or_else(|| pipeline_target(cr));
+    let Some(target) = target.filter(|target| cr.winner(target, others, defaults).is_none()) else {
+        return Fate::Nothing;
+    };
+    if cr.spec.deletion_policy == Some(DeletionPolicy::Retain) {
+        return Fate::Retained { target, why: "its deletionPolicy is Retain".to_owned() };
+    }
+    if Reconcile::of(cr.metadata.annotations.as_ref()) != Ok(Reconcile::Enabled) {
+        return Fate::Retained { target, why: "it is paused or only observed".to_owned() };
+    }
+    Fate::Removed(Removal {
+        endpoint: cr.spec.project.endpoint.clone().filter(|endpoint| !endpoint.is_empty()),
+        account: other_account(&cr.spec.project.uid, defaults),
+        ..Removal::config(target, ConfigForm::Pipeline, defaults)
     })
 }
 
@@ -132,6 +170,11 @@ fn besides(
     let user = |uses: &dyn Fn(&AliyunLogConfig) -> bool| {
         if others.unreadable {
             return Some("objects that cannot be read may use it".to_owned());
+        }
+        let of_project =
+            |pipeline: &&&ClusterAliyunPipelineConfig| pipeline.spec.project.name == target.project.as_str();
+        if let Some(pipeline) = others.pipelines.iter().find(of_project) {
+            return Some(format!("ClusterAliyunPipelineConfig {} has its project too", pipeline.name_any()));
         }
         let other = others_there.iter().find(|other| uses(other))?;
         Some(format!("object {}/{} uses it", other.namespace().unwrap_or_default(), other.name_any()))

@@ -75,6 +75,12 @@ pub fn paused(why: &str) -> Notice {
     Notice::normal("Paused", "Pause", why.to_owned())
 }
 
+/// An object of the older kind is not needed any more.
+pub fn replaced(namespace: &str, name: &str) -> Notice {
+    let note = format!("deleted AliyunLogConfig {namespace}/{name}, whose place this object has taken");
+    Notice::normal("Replaced", "Replace", note)
+}
+
 /// A deleted object leaves its config behind.
 pub fn retained(target: &Target, why: &str) -> Notice {
     Notice::normal("Retained", "Delete", format!("{target} stays in Log Service: {why}"))

@@ -100,6 +100,8 @@ pub struct Retry {
 /// The object that a status belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
+    /// What kubectl calls one of its kind.
+    pub singular: &'static str,
     pub namespace: &'a str,
     pub name: &'a str,
     pub generation: Option<i64>,
@@ -125,7 +127,8 @@ pub fn next(
         }
         Verdict::Undecodable(error) => {
             let message = format!(
-                "the object cannot be read: {error}; compare it with `kubectl explain aliyunlogconfig.spec`"
+                "the object cannot be read: {error}; compare it with `kubectl explain {}.spec`",
+                subject.singular
             );
             conditions.not_accepted("InvalidSpec", &message, &[]);
             fail(&mut status, CODE_INVALID, &message);
@@ -165,12 +168,16 @@ pub fn next(
         }
         Verdict::AtRest { desired, agents } => conditions.agents(agents, desired),
         Verdict::Deleting { target, failure, retry } => {
+            let place = match subject.namespace {
+                "" => String::new(),
+                namespace => format!(" -n {namespace}"),
+            };
             let message = format!(
-                "{target} could not be deleted in {} attempts: {}; to give it up, kubectl annotate aliyunlogconfig {} -n {} {FORCE_DELETE_ANNOTATION}=true",
+                "{target} could not be deleted in {} attempts: {}; to give it up, kubectl annotate {} {}{place} {FORCE_DELETE_ANNOTATION}=true",
                 retry.attempts,
                 told(failure),
-                subject.name,
-                subject.namespace
+                subject.singular,
+                subject.name
             );
             conditions.set("Ready", conditions::FALSE, "Deleting", &message);
             fail(&mut status, i32::from(failure.status_code()), &message);

@@ -201,11 +201,17 @@ fn text(report: &Report) -> String {
                 Outcome::Cleaned => "cleaned up",
                 Outcome::Failed => "failed",
             };
-            format!("{}/{}: {outcome}: {}", object.namespace, object.name, object.message)
+            format!("{}: {outcome}: {}", named(object), object.message)
         })
         .collect();
     if lines.is_empty() {
         lines.push("no object is held".to_owned());
     }
     lines.join("\n") + "\n"
+}
+
+/// An object of the older kind by its namespace, one of the newer, which has none, by its kind.
+fn named(object: &Drained) -> String {
+    let place = if object.namespace.is_empty() { object.kind } else { &object.namespace };
+    format!("{place}/{}", object.name)
 }

@@ -19,8 +19,8 @@ use super::wake::{BETWEEN_WAKES, Waker};
 use crate::agents::{Known, LOGS_FRESH, Place, Sight, fresh};
 use crate::conflict::{holds, is_deleting};
 use crate::desired::Desired;
+use crate::kind::ConfigKind;
 use crate::sls::{Sls, SlsError};
-use crate::validate::validate;
 
 /// Machines asked for at a time. Source: limits document. More are not counted: that there are so many is enough.
 const PAGE: i64 = 500;
@@ -58,7 +58,7 @@ impl Agents {
 }
 
 /// Asks at intervals. Never returns.
-pub async fn watch(context: &Context, waker: &Waker) {
+pub async fn watch<K: ConfigKind>(context: &Context<K>, waker: &Waker<K>) {
     let Some(interval) = context.agents.interval else { return std::future::pending().await };
     loop {
         tokio::time::sleep(interval).await;
@@ -80,18 +80,22 @@ pub async fn watch(context: &Context, waker: &Waker) {
 }
 
 /// Objects that have something in Log Service, with what they ask for.
-fn applied(context: &Context) -> Vec<(ObjectRef<Guarded>, Desired)> {
+fn applied<K: ConfigKind>(context: &Context<K>) -> Vec<(ObjectRef<Guarded<K>>, Desired)> {
     let objects = context.store.state();
     let judged = objects.iter().filter_map(|object| {
         let cr = object.0.as_ref().ok().filter(|cr| holds(*cr) && !is_deleting(*cr))?;
-        let applied = cr.status.as_ref().is_some_and(|status| status.applied_generation.is_some());
-        let valid = applied.then(|| validate(cr, &context.defaults).ok()).flatten()?;
+        let applied = cr.told().applied_generation.is_some();
+        let valid = applied.then(|| cr.judge(&context.defaults).ok()).flatten()?;
         Some((ObjectRef::from_obj(&**object), valid.desired))
     });
     judged.collect()
 }
 
-async fn ask<'a>(context: &Context, before: &Known, all: impl Iterator<Item = &'a Desired>) -> Known {
+async fn ask<'a, K: ConfigKind>(
+    context: &Context<K>,
+    before: &Known,
+    all: impl Iterator<Item = &'a Desired>,
+) -> Known {
     let mut groups: BTreeSet<(Place, MachineGroupName)> = BTreeSet::new();
     let mut logstores: BTreeSet<(Place, LogstoreName)> = BTreeSet::new();
     for desired in all {
@@ -148,6 +152,6 @@ async fn new_logs(sls: &Sls, logstore: &LogstoreName, now: Timestamp) -> Option<
     }
 }
 
-fn project(context: &Context, place: &Place) -> Result<Sls, SlsError> {
+fn project<K: ConfigKind>(context: &Context<K>, place: &Place) -> Result<Sls, SlsError> {
     context.clients.project_of(place.account.as_deref(), place.project.clone(), place.endpoint.as_deref())
 }

@@ -11,6 +11,7 @@ use sls_api::names::MachineGroupName;
 use super::Guarded;
 use crate::crd::AliyunLogConfigStatus;
 use crate::failure::Failure;
+use crate::kind::ConfigKind;
 
 /// How long the same failure of the same object is not told again as an event. Source: operator
 /// specification §3.4.
@@ -20,10 +21,15 @@ const TELL_AGAIN: Duration = Duration::from_secs(600);
 const WHOLE_LOOK_EVERY: u32 = 12;
 
 /// Memory of all objects, by uid.
-#[derive(Default)]
-pub struct Memories {
+pub struct Memories<K: ConfigKind> {
     objects: Mutex<HashMap<String, Remembered>>,
-    waiting: Mutex<HashMap<Cause, HashSet<ObjectRef<Guarded>>>>,
+    waiting: Mutex<HashMap<Cause, HashSet<ObjectRef<Guarded<K>>>>>,
+}
+
+impl<K: ConfigKind> Default for Memories<K> {
+    fn default() -> Self {
+        Self { objects: Mutex::default(), waiting: Mutex::default() }
+    }
 }
 
 /// What objects wait for that may come for many at once.
@@ -52,7 +58,7 @@ struct Remembered {
     status: Option<AliyunLogConfigStatus>,
 }
 
-impl Memories {
+impl<K: ConfigKind> Memories<K> {
     /// Counts a failure; `wait` makes of the number in a row, this one included, and of what was waited after the
     /// one before what is waited now.
     pub fn failed(&self, uid: &str, wait: impl FnOnce(u32, Duration) -> Duration) -> Duration {
@@ -138,12 +144,12 @@ impl Memories {
     }
 
     /// Notes that `object` waits for a cause that may come for many objects at once.
-    pub fn wait(&self, object: ObjectRef<Guarded>, cause: Cause) {
+    pub fn wait(&self, object: ObjectRef<Guarded<K>>, cause: Cause) {
         lock(&self.waiting).entry(cause).or_default().insert(object);
     }
 
     /// `object` is looked at: it waits for nothing any more.
-    pub fn looks(&self, object: &ObjectRef<Guarded>) {
+    pub fn looks(&self, object: &ObjectRef<Guarded<K>>) {
         lock(&self.waiting).retain(|_, objects| {
             objects.remove(object);
             !objects.is_empty()
@@ -151,7 +157,7 @@ impl Memories {
     }
 
     /// Takes one object that waits for `cause`.
-    pub fn wake_one(&self, cause: &Cause) -> Option<ObjectRef<Guarded>> {
+    pub fn wake_one(&self, cause: &Cause) -> Option<ObjectRef<Guarded<K>>> {
         let mut waiting = lock(&self.waiting);
         let objects = waiting.get_mut(cause)?;
         let one = objects.iter().next().cloned()?;
@@ -159,7 +165,7 @@ impl Memories {
     }
 
     /// Takes all objects that wait for `cause`.
-    pub fn wake_all(&self, cause: &Cause) -> HashSet<ObjectRef<Guarded>> {
+    pub fn wake_all(&self, cause: &Cause) -> HashSet<ObjectRef<Guarded<K>>> {
         lock(&self.waiting).remove(cause).unwrap_or_default()
     }
 }
@@ -172,10 +178,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::AliyunLogConfig;
 
     #[test]
     fn an_object_at_rest_is_looked_at_as_a_whole_now_and_then_and_when_its_marks_change() {
-        let memories = Memories::default();
+        let memories = Memories::<AliyunLogConfig>::default();
         assert!(!memories.rests_on("a", 1));
         memories.rests("a", 1);
         let looks: Vec<_> = (0..WHOLE_LOOK_EVERY).map(|_| memories.rests_on("a", 1)).collect();
@@ -190,7 +197,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_woken_once() {
-        let memories = Memories::default();
+        let memories = Memories::<AliyunLogConfig>::default();
         let cause = || Cause::Endpoint("http://a".into());
         for name in ["a", "b", "c"] {
             memories.wait(ObjectRef::new(name), cause());
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_same_failure_is_told_once_in_ten_minutes() {
-        let memories = Memories::default();
+        let memories = Memories::<AliyunLogConfig>::default();
         let failure = Failure {
             step: "CreateConfig",
             class: Class::Busy,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
@@ -20,14 +20,16 @@ use super::agents::Agents;
 use super::memory::{Cause, Memories};
 use super::trigger::ANNOTATION_PREFIX;
 use crate::agents::Sight;
-use crate::conflict::{self, holds, is_deleting};
+use crate::conflict::{holds, is_deleting};
 use crate::converge::{converge, observe_only, place};
 use crate::crd::{
-    AliyunLogConfig, AliyunLogConfigStatus, FIELD_MANAGER, FINALIZER, RECONCILE_ANNOTATION, Reconcile,
+    AliyunLogConfig, AliyunLogConfigStatus, ClusterAliyunPipelineConfig, FIELD_MANAGER, FINALIZER,
+    RECONCILE_ANNOTATION, Reconcile,
 };
 use crate::desired::{Desired, Target};
 use crate::failure::{Class, Failure};
-use crate::fate::{Removal, applied_target};
+use crate::fate::{Others, Removal, applied_target};
+use crate::kind::ConfigKind;
 use crate::metrics::{Looked, Metrics};
 use crate::notices::{self, Notice, Publisher};
 use crate::plan::Memory;
@@ -35,23 +37,48 @@ use crate::retry::{Series, Waits};
 use crate::sls::Clients;
 use crate::status::{self, Collecting, Retry, Subject, Verdict};
 use crate::survey::Surveys;
-use crate::validate::{Defaults, Valid, claimed_target, validate};
+use crate::validate::{Defaults, Valid};
 
 /// Longest look at one object; only a Kubernetes API that does not answer takes that long.
 const LOOK_MAX: Duration = Duration::from_secs(120);
 
 /// Everything a look needs.
-pub struct Context {
+pub struct Context<K: ConfigKind> {
     pub kube: Client,
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     pub defaults: Defaults,
     pub waits: Waits,
-    pub store: Store<Guarded>,
-    pub memories: Arc<Memories>,
+    pub store: Store<Guarded<K>>,
+    /// Of both kinds, since they may claim the same config.
+    pub stores: Stores,
+    pub memories: Arc<Memories<K>>,
     pub agents: Agents,
     pub surveys: Surveys,
     pub metrics: Arc<Metrics>,
     pub publisher: Publisher,
+    /// The only namespace that is watched, if it is one.
+    pub namespace: Option<String>,
+}
+
+/// All objects as the watches show them.
+#[derive(Clone)]
+pub struct Stores {
+    pub classic: Store<Guarded<AliyunLogConfig>>,
+    pub pipelines: Store<Guarded<ClusterAliyunPipelineConfig>>,
+}
+
+impl Stores {
+    /// Calls `judge` with all objects.
+    pub fn with<T>(&self, judge: impl FnOnce(Others<'_>) -> T) -> T {
+        let (classic, pipelines) = (self.classic.state(), self.pipelines.state());
+        let readable: Vec<_> = classic.iter().filter_map(|other| other.0.as_ref().ok()).collect();
+        let pipelines_readable: Vec<_> = pipelines.iter().filter_map(|other| other.0.as_ref().ok()).collect();
+        judge(Others {
+            readable: &readable,
+            pipelines: &pipelines_readable,
+            unreadable: readable.len() < classic.len() || pipelines_readable.len() < pipelines.len(),
+        })
+    }
 }
 
 /// Why a look has to be repeated although the object does not say so itself.
@@ -70,11 +97,15 @@ pub enum Error {
 }
 
 /// One look.
-pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile<K: ConfigKind>(
+    object: Arc<Guarded<K>>,
+    context: Arc<Context<K>>,
+) -> Result<Action, Error> {
     let started = Instant::now();
-    let look = Look { context: &context, reference: reference(&object), meta: object.meta() };
+    let look =
+        Look { context: &context, reference: reference(&object), meta: object.meta(), object: &object };
     context.memories.looks(&look.object_ref());
-    let result = tokio::time::timeout(LOOK_MAX, look.run(&object)).await.unwrap_or(Err(Error::TookTooLong));
+    let result = tokio::time::timeout(LOOK_MAX, look.run()).await.unwrap_or(Err(Error::TookTooLong));
     let looked = match &result {
         Ok((_, looked)) => *looked,
         Err(Error::NotDeleted { .. }) => Looked::NotDeleted,
@@ -85,7 +116,11 @@ pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Ac
 }
 
 /// When to look again after an error.
-pub fn error_policy(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
+pub fn error_policy<K: ConfigKind>(
+    object: Arc<Guarded<K>>,
+    error: &Error,
+    context: Arc<Context<K>>,
+) -> Action {
     match error {
         Error::NotDeleted { wait } => Action::requeue(*wait),
         Error::Finalizer(error) => match &**error {
@@ -98,7 +133,7 @@ pub fn error_policy(object: Arc<Guarded>, error: &Error, context: Arc<Context>) 
     }
 }
 
-fn kubernetes_retry(object: &Guarded, context: &Context) -> Action {
+fn kubernetes_retry<K: ConfigKind>(object: &Guarded<K>, context: &Context<K>) -> Action {
     let wait = context.memories.failed(&object.uid().unwrap_or_default(), |attempts, waited| {
         let series = Series { attempts, waited, retry_after: None };
         context.waits.after_failure(Class::Unreachable, series, fastrand::f64())
@@ -107,19 +142,21 @@ fn kubernetes_retry(object: &Guarded, context: &Context) -> Action {
 }
 
 /// The object as events name it: without its version, so that kube counts repeated events as one.
-fn reference(object: &Guarded) -> ObjectReference {
+fn reference<K: ConfigKind>(object: &Guarded<K>) -> ObjectReference {
     ObjectReference { resource_version: None, ..object.object_ref(&()) }
 }
 
 /// A look under way.
-pub(super) struct Look<'a> {
-    pub(super) context: &'a Context,
+pub(super) struct Look<'a, K: ConfigKind> {
+    pub(super) context: &'a Context<K>,
     pub(super) reference: ObjectReference,
     pub(super) meta: &'a ObjectMeta,
+    pub(super) object: &'a Guarded<K>,
 }
 
-impl Look<'_> {
-    async fn run(&self, object: &Guarded) -> Result<(Action, Looked), Error> {
+impl<K: ConfigKind> Look<'_, K> {
+    async fn run(&self) -> Result<(Action, Looked), Error> {
+        let object = self.object;
         self.check_leading()?;
         if is_deleting(object) && !holds(object) {
             return Ok((Action::await_change(), Looked::Deleted));
@@ -131,11 +168,11 @@ impl Look<'_> {
         if is_deleting(cr) {
             return self.release(cr).await;
         }
-        let previous = self.previous(cr.status.clone());
-        let valid = match validate(cr, &self.context.defaults) {
+        let previous = self.previous(cr.told());
+        let valid = match cr.judge(&self.context.defaults) {
             Ok(valid) => valid,
             Err(refused) => {
-                let claim = claimed_target(cr, &self.context.defaults);
+                let claim = cr.claim(&self.context.defaults);
                 let mut notices = notices::invalid(&refused.problems, self.meta.generation);
                 notices.extend(notices::warnings(&refused.warnings, self.meta.generation));
                 self.refuse(
@@ -171,7 +208,34 @@ impl Look<'_> {
                 .map_err(|error| Error::Finalizer(Box::new(error)))?;
             return Ok((Action::await_change(), Looked::Accepted));
         }
-        self.bring_in_line(valid, mode, &previous).await
+        let done = self.bring_in_line(valid, mode, &previous).await?;
+        if mode == Reconcile::Enabled && done.1 == Looked::Synced {
+            self.take_the_place(cr).await?;
+        }
+        Ok(done)
+    }
+
+    /// Deletes objects of the older kind whose place this one has taken.
+    async fn take_the_place(&self, cr: &K) -> Result<(), Error> {
+        let replaced: Vec<(String, String, Option<String>)> = self.context.stores.with(|others| {
+            let all = cr.replaced(others, &self.context.defaults).into_iter();
+            all.map(|old| (old.namespace().unwrap_or_default(), old.name_any(), old.uid())).collect()
+        });
+        for (namespace, name, uid) in replaced {
+            self.check_leading()?;
+            let api: Api<AliyunLogConfig> = Api::namespaced(self.context.kube.clone(), &namespace);
+            let same = Preconditions { uid, resource_version: None };
+            let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
+            match api.delete(&name, &params).await {
+                Ok(_) => {
+                    let notice = notices::replaced(&namespace, &name);
+                    self.context.publisher.publish(&[notice], &self.reference).await;
+                }
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+                Err(error) => return Err(Error::Kubernetes(Box::new(error))),
+            }
+        }
+        Ok(())
     }
 
     /// Before each write: this operator still leads.
@@ -300,11 +364,10 @@ impl Look<'_> {
         let Some(object) = api.get_opt(self.name()).await.map_err(Box::new)? else {
             return Ok((Action::await_change(), Looked::Deleted));
         };
-        let status = object.data.get("status").cloned().unwrap_or_default();
-        let previous = self.previous(serde_json::from_value(status).unwrap_or_default());
+        let previous = self.previous(K::told_in(object.data.get("status").cloned().unwrap_or_default()));
         if is_deleting(&object) {
-            let removal =
-                applied_target(&previous.ours).map(|target| Removal::config(target, &self.context.defaults));
+            let removal = applied_target(&previous.ours)
+                .map(|target| Removal::config(target, K::FORM, &self.context.defaults));
             let cleanup = |_| self.clean_up(removal, &previous);
             finalizer(&api, FINALIZER, Arc::new(object), cleanup)
                 .await
@@ -325,16 +388,15 @@ impl Look<'_> {
         if *status == previous.ours && *status == previous.shown {
             return Ok(());
         }
-        let resource = ApiResource::erase::<AliyunLogConfig>(&());
         let patch = json!({
-            "apiVersion": resource.api_version,
-            "kind": resource.kind,
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
             "metadata": {"name": self.name()},
-            "status": status,
+            "status": K::telling(status, self.object.0.as_ref().ok()),
         });
         self.check_leading()?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        // The reply is not decoded as an AliyunLogConfig: it may not be of the right shape.
+        // The reply is not decoded: it may not be of the right shape.
         let result = self.untyped().patch_status(self.name(), &params, &Patch::Apply(&patch)).await;
         self.context.metrics.status_written(result.is_ok());
         match result {
@@ -347,16 +409,13 @@ impl Look<'_> {
         }
     }
 
-    pub(super) fn previous(&self, shown: Option<AliyunLogConfigStatus>) -> Previous {
-        let shown = shown.unwrap_or_default();
+    pub(super) fn previous(&self, shown: AliyunLogConfigStatus) -> Previous {
         let ours = self.context.memories.status(self.uid()).unwrap_or_else(|| shown.clone());
         Previous { shown, ours }
     }
 
-    pub(super) fn winner(&self, cr: &AliyunLogConfig, target: &Target) -> Option<String> {
-        let others = self.context.store.state();
-        let others = others.iter().filter_map(|other| other.0.as_ref().ok());
-        conflict::winner(cr, target, others, &self.context.defaults)
+    fn winner(&self, cr: &K, target: &Target) -> Option<String> {
+        self.context.stores.with(|others| cr.winner(target, others, &self.context.defaults))
     }
 
     fn memory(&self, previous: &Previous) -> Memory {
@@ -415,22 +474,26 @@ impl Look<'_> {
         Retry { attempts: self.context.memories.attempts(self.uid()), at }
     }
 
-    fn object_ref(&self) -> ObjectRef<Guarded> {
-        ObjectRef::new(self.name()).within(self.namespace())
+    fn object_ref(&self) -> ObjectRef<Guarded<K>> {
+        ObjectRef::from_obj(self.object)
     }
 
-    pub(super) fn objects(&self) -> Api<AliyunLogConfig> {
-        Api::namespaced(self.context.kube.clone(), self.namespace())
+    pub(super) fn objects(&self) -> Api<K> {
+        K::api(self.context.kube.clone(), self.namespace())
     }
 
     /// The same objects without a type, for those that may not be of the right shape.
     pub(super) fn untyped(&self) -> Api<DynamicObject> {
-        let resource = ApiResource::erase::<AliyunLogConfig>(&());
-        Api::namespaced_with(self.context.kube.clone(), self.namespace(), &resource)
+        K::untyped(self.context.kube.clone(), self.namespace())
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject { namespace: self.namespace(), name: self.name(), generation: self.meta.generation }
+        Subject {
+            singular: K::SINGULAR,
+            namespace: self.namespace(),
+            name: self.name(),
+            generation: self.meta.generation,
+        }
     }
 
     pub(super) fn uid(&self) -> &str {

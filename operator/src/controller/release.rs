@@ -9,18 +9,19 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::finalizer;
 
 use super::reconcile::{Error, Look, Previous};
-use crate::crd::{AliyunLogConfig, FINALIZER, FORCE_DELETE_ANNOTATION};
+use crate::crd::{FINALIZER, FORCE_DELETE_ANNOTATION};
 use crate::delete::delete;
 use crate::failure::{Class, Failure};
-use crate::fate::{Fate, Others, Removal, fate};
+use crate::fate::{Fate, Removal};
+use crate::kind::ConfigKind;
 use crate::metrics::Looked;
 use crate::notices;
 use crate::status::{self, Verdict};
 
-impl Look<'_> {
+impl<K: ConfigKind> Look<'_, K> {
     /// Deletes what the object has in Log Service, then lets go of it.
-    pub(super) async fn release(&self, cr: &AliyunLogConfig) -> Result<(Action, Looked), Error> {
-        let previous = self.previous(cr.status.clone());
+    pub(super) async fn release(&self, cr: &K) -> Result<(Action, Looked), Error> {
+        let previous = self.previous(cr.told());
         let removal = match self.fate(cr, &previous) {
             Fate::Nothing => None,
             Fate::Retained { target, why } => {
@@ -38,12 +39,8 @@ impl Look<'_> {
         Ok((Action::await_change(), Looked::Deleted))
     }
 
-    fn fate(&self, cr: &AliyunLogConfig, previous: &Previous) -> Fate {
-        let objects = self.context.store.state();
-        let readable: Vec<&AliyunLogConfig> =
-            objects.iter().filter_map(|other| other.0.as_ref().ok()).collect();
-        let others = Others { readable: &readable, unreadable: readable.len() < objects.len() };
-        fate(cr, &previous.ours, others, &self.context.defaults)
+    fn fate(&self, cr: &K, previous: &Previous) -> Fate {
+        self.context.stores.with(|others| cr.fate(&previous.ours, others, &self.context.defaults))
     }
 
     pub(super) async fn clean_up(

@@ -15,7 +15,8 @@ use kube::{Resource, ResourceExt};
 use super::Guarded;
 use crate::conflict::is_deleting;
 use crate::desired::Target;
-use crate::validate::{Defaults, claimed_target};
+use crate::kind::ConfigKind;
+use crate::validate::Defaults;
 
 /// Annotations that matter to the operator begin with this.
 pub(super) const ANNOTATION_PREFIX: &str = "sls.testbed/";
@@ -33,7 +34,7 @@ struct Mark {
 }
 
 impl Mark {
-    fn of(object: &Guarded, defaults: &Defaults) -> Self {
+    fn of<K: ConfigKind>(object: &Guarded<K>, defaults: &Defaults) -> Self {
         let meta = object.meta();
         let ours = |(key, _): &(&String, &String)| key.starts_with(ANNOTATION_PREFIX);
         Self {
@@ -47,31 +48,34 @@ impl Mark {
                 .filter(ours)
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
-            target: object.0.as_ref().ok().and_then(|cr| claimed_target(cr, defaults)),
+            target: object.0.as_ref().ok().and_then(|cr| cr.claim(defaults)),
         }
     }
 }
 
-/// Turns watch events into requests. `forget` is told the uid of every object that is gone.
-pub fn triggers(
-    events: impl Stream<Item = Result<watcher::Event<Guarded>, watcher::Error>> + Send + 'static,
+/// Turns watch events into requests. `forget` is told the uid of every object that is gone, `claims` each target that
+/// an object begins or ceases to claim.
+pub fn triggers<K: ConfigKind>(
+    events: impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + 'static,
     defaults: Defaults,
     forget: impl Fn(&str) + Send + 'static,
-) -> impl Stream<Item = Result<ReconcileRequest<Guarded>, watcher::Error>> + Send {
-    let mut seen = Seen { defaults, marks: HashMap::new(), relisted: None, forget };
+    claims: impl Fn(&Target) + Send + 'static,
+) -> impl Stream<Item = Result<ReconcileRequest<Guarded<K>>, watcher::Error>> + Send {
+    let mut seen = Seen { defaults, marks: HashMap::new(), relisted: None, forget, claims };
     events.map_ok(move |event| stream::iter(seen.on(event).into_iter().map(Ok))).try_flatten()
 }
 
-struct Seen<F> {
+struct Seen<K: ConfigKind, F, C> {
     defaults: Defaults,
-    marks: HashMap<ObjectRef<Guarded>, Mark>,
+    marks: HashMap<ObjectRef<Guarded<K>>, Mark>,
     /// During a list: what it has returned so far. kube's store shows it only when it is complete.
-    relisted: Option<HashMap<ObjectRef<Guarded>, Mark>>,
+    relisted: Option<HashMap<ObjectRef<Guarded<K>>, Mark>>,
     forget: F,
+    claims: C,
 }
 
-impl<F: Fn(&str)> Seen<F> {
-    fn on(&mut self, event: watcher::Event<Guarded>) -> Vec<ReconcileRequest<Guarded>> {
+impl<K: ConfigKind, F: Fn(&str), C: Fn(&Target)> Seen<K, F, C> {
+    fn on(&mut self, event: watcher::Event<Guarded<K>>) -> Vec<ReconcileRequest<Guarded<K>>> {
         match event {
             watcher::Event::Init => {
                 self.relisted = Some(HashMap::new());
@@ -95,6 +99,7 @@ impl<F: Fn(&str)> Seen<F> {
                     return Vec::new();
                 }
                 let mut wanted = self.rivals(&mark);
+                mark.target.as_ref().map(&self.claims);
                 self.marks.insert(key.clone(), mark);
                 wanted.insert(key);
                 requests(wanted)
@@ -107,28 +112,31 @@ impl<F: Fn(&str)> Seen<F> {
     }
 
     /// Objects that changed while nobody watched, and the rivals of those that went.
-    fn changed_since(&self, before: &HashMap<ObjectRef<Guarded>, Mark>) -> HashSet<ObjectRef<Guarded>> {
-        let changed = self.marks.iter().filter(|(key, mark)| before.get(*key) != Some(*mark));
-        let mut wanted: HashSet<_> = changed.map(|(key, _)| key.clone()).collect();
+    fn changed_since(&self, before: &HashMap<ObjectRef<Guarded<K>>, Mark>) -> HashSet<ObjectRef<Guarded<K>>> {
+        let changed: Vec<_> =
+            self.marks.iter().filter(|(key, mark)| before.get(*key) != Some(*mark)).collect();
+        changed.iter().filter_map(|(_, mark)| mark.target.as_ref()).for_each(&self.claims);
+        let mut wanted: HashSet<_> = changed.into_iter().map(|(key, _)| key.clone()).collect();
         for (_, mark) in before.iter().filter(|(key, _)| !self.marks.contains_key(*key)) {
             wanted.extend(self.gone(mark));
         }
         wanted
     }
 
-    fn gone(&self, mark: &Mark) -> HashSet<ObjectRef<Guarded>> {
+    fn gone(&self, mark: &Mark) -> HashSet<ObjectRef<Guarded<K>>> {
         mark.uid.as_deref().map(&self.forget);
+        mark.target.as_ref().map(&self.claims);
         self.rivals(mark)
     }
 
     /// Other objects that claim the same config.
-    fn rivals(&self, of: &Mark) -> HashSet<ObjectRef<Guarded>> {
+    fn rivals(&self, of: &Mark) -> HashSet<ObjectRef<Guarded<K>>> {
         let rival = |mark: &Mark| mark.target.is_some() && mark.target == of.target && mark.uid != of.uid;
         self.marks.iter().filter(|(_, mark)| rival(mark)).map(|(key, _)| key.clone()).collect()
     }
 }
 
-fn requests(objects: HashSet<ObjectRef<Guarded>>) -> Vec<ReconcileRequest<Guarded>> {
+fn requests<K: ConfigKind>(objects: HashSet<ObjectRef<Guarded<K>>>) -> Vec<ReconcileRequest<Guarded<K>>> {
     objects
         .into_iter()
         .map(|obj_ref| ReconcileRequest { obj_ref, reason: ReconcileReason::ObjectUpdated })

@@ -18,7 +18,7 @@ fn cr(name: &str, change: impl FnOnce(&mut Value)) -> AliyunLogConfig {
 
 fn of(cr: &AliyunLogConfig, others: &[&AliyunLogConfig], unreadable: bool, defaults: &Defaults) -> Fate {
     let status = cr.status.clone().unwrap_or_default();
-    fate(cr, &status, Others { readable: others, unreadable }, defaults)
+    fate(cr, &status, Others { readable: others, pipelines: &[], unreadable }, defaults)
 }
 
 fn besides_of(cr: &AliyunLogConfig, others: &[&AliyunLogConfig], unreadable: bool) -> Besides {

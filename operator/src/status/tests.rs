@@ -27,7 +27,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-const SUBJECT: Subject<'_> = Subject { namespace: "default", name: "config", generation: Some(1) };
+const SUBJECT: Subject<'_> =
+    Subject { singular: "aliyunlogconfig", namespace: "default", name: "config", generation: Some(1) };
 
 fn tried(previous: &AliyunLogConfigStatus, progress: &Progress, now: Timestamp) -> AliyunLogConfigStatus {
     let retry = progress.failure.as_ref().map(|_| Retry { attempts: 3, at: at(100) });

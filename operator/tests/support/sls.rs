@@ -3,7 +3,9 @@
 use serde_json::Value;
 use sls_api::codec::Compression;
 use sls_api::log_group::{Content, Log, LogGroup};
-use sls_api::ops::documents::CreateLogtailPipelineConfig;
+use sls_api::ops::documents::{
+    CreateLogtailPipelineConfig, GetLogtailPipelineConfig, InPipelineConfig, PipelineConfig,
+};
 use sls_api::ops::indexes::{DeleteIndex, GetIndex, Index};
 use sls_api::ops::logs::{CompressedLogs, PutLogs};
 use sls_api::ops::logstores::{CreateLogStore, DeleteLogStore, GetLogStore, Logstore, LogstoreSettings};
@@ -158,6 +160,11 @@ impl Eyes {
             scope: None,
         };
         self.send::<TagResources>(project, NoPath {}, Json(request)).await;
+    }
+
+    pub async fn pipeline(&self, project: &str, config: &str) -> Option<PipelineConfig> {
+        let path = InPipelineConfig { name: config.parse().unwrap() };
+        self.get::<GetLogtailPipelineConfig>(project, path).await.map(|Json(found)| found)
     }
 
     pub async fn create_pipeline(&self, project: &str, config: Value) {

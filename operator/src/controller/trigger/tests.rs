@@ -7,12 +7,16 @@ use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::*;
+use crate::crd::AliyunLogConfig;
 
 static FORGOTTEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-fn seen() -> Seen<fn(&str)> {
+/// Sees, and tells of nobody's claims.
+type Seeing = Seen<AliyunLogConfig, fn(&str), fn(&Target)>;
+
+fn seen() -> Seeing {
     let forget: fn(&str) = |uid| FORGOTTEN.lock().unwrap().push(uid.to_owned());
-    Seen { defaults: Defaults::default(), marks: HashMap::new(), relisted: None, forget }
+    Seen { defaults: Defaults::default(), marks: HashMap::new(), relisted: None, forget, claims: |_| {} }
 }
 
 /// An object that claims `config`; `change` is a merge of top-level metadata.
