@@ -12,7 +12,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::Client;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use operator::audit;
 use operator::inject::{Form, Profile};
@@ -24,13 +24,14 @@ use operator::webhook::{self, Certificates, Lives, Settings};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
+use support::apiserver::OPERATOR_NAMESPACE;
 use support::*;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Namespace of the operator.
-const OWN: &str = "sls-system";
+const OWN: &str = OPERATOR_NAMESPACE;
 const SECRET: &str = "sls-operator-webhook";
 
 /// A cluster with a webhook, and the operator's controller where it is asked for.
@@ -58,6 +59,10 @@ impl Admission {
         for name in [OWN, "shop"] {
             namespace(&bed.kube, name, json!({})).await;
         }
+        // As the chart installs it.
+        let secret = serde_json::from_value(json!({"metadata": {"name": SECRET}})).unwrap();
+        let secrets: Api<Secret> = Api::namespaced(bed.kube.clone(), OWN);
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
         let lives = Lives::default();
         let admission = Self { bed, figures: Arc::default(), running: None, lives, policy };
         admission.install("https://127.0.0.1:1").await;
@@ -95,7 +100,7 @@ impl Admission {
             lives: self.lives,
             check: Duration::from_millis(50),
         };
-        let (kube, figures) = (self.bed.apiserver.client(), Arc::clone(&self.figures));
+        let (kube, figures) = (self.bed.apiserver.operator_client(), Arc::clone(&self.figures));
         let task = tokio::spawn(webhook::run(kube, listener, settings, figures, stop.clone()));
         (stop, task, address)
     }
@@ -351,7 +356,7 @@ fn audit(admission: &Admission) -> tokio_util::task::AbortOnDropHandle<()> {
         instance: Some("test".to_owned()),
         fence: Fence::open(),
     };
-    let (kube, figures) = (admission.bed.apiserver.client(), Arc::clone(&admission.figures));
+    let (kube, figures) = (admission.bed.apiserver.operator_client(), Arc::clone(&admission.figures));
     tokio_util::task::AbortOnDropHandle::new(tokio::spawn(audit::run(
         kube,
         settings,
@@ -492,8 +497,7 @@ async fn an_aliyunlogconfig_that_would_be_refused_is_refused_at_once_and_can_alw
         .await;
     let Err(kube::Error::Api(status)) = made else { panic!("it was accepted") };
     assert_eq!((status.code, status.reason.as_str()), (422, "Invalid"));
-    let expected =
-        "admission webhook \"aliyunlogconfigs.sls.testbed\" denied the request: spec.machineGroups: empty";
+    let expected = "admission webhook \"configs.sls.testbed\" denied the request: spec.machineGroups: empty";
     assert!(status.message.starts_with(expected), "{}", status.message);
     assert_eq!(status.details.clone().unwrap().causes[0].field, "spec.machineGroups");
 
@@ -546,12 +550,9 @@ async fn s66_certificates_are_renewed_while_pods_are_created_and_none_is_refused
         }
     }
     let data = serde_json::to_string(&certificates).unwrap();
-    let secret: Secret = serde_json::from_value(
-        json!({"metadata": {"name": SECRET}, "stringData": {"certificates.json": data}}),
-    )
-    .unwrap();
     let secrets: Api<Secret> = Api::namespaced(admission.bed.kube.clone(), OWN);
-    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    let patch = Patch::Merge(json!({"stringData": {"certificates.json": data}}));
+    secrets.patch(SECRET, &PatchParams::default(), &patch).await.unwrap();
     admission.start_webhook().await;
     admission.configs().await;
     let address = admission.running.as_ref().unwrap().2;
@@ -586,6 +587,11 @@ async fn s66_certificates_are_renewed_while_pods_are_created_and_none_is_refused
 #[tokio::test]
 async fn replicas_share_the_secret_and_one_ends_without_the_other() {
     let mut admission = Admission::without_webhook(FailurePolicy::Fail).await;
+    // Where nobody installs the Secret, an operator that may makes it.
+    let secrets: Api<Secret> = Api::namespaced(admission.bed.kube.clone(), OWN);
+    secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
+    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]});
+    admission.bed.apiserver.grant(&json!({"rules": [rule]}));
     let other = admission.replica().await;
     admission.start_webhook().await;
     admission.configs().await;
@@ -623,7 +629,7 @@ async fn the_program_serves_the_webhook_that_it_prints_the_configurations_of() {
     let admission = Admission::without_webhook(FailurePolicy::Fail).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
-    admission.bed.apiserver.write_kubeconfig(&kubeconfig);
+    admission.bed.apiserver.write_operator_kubeconfig(&kubeconfig);
     let mut child = tokio::process::Command::new(OPERATOR)
         .args(["run", "--sls-endpoint", &admission.bed.endpoint(), "--operator-namespace", OWN])
         .args(["--webhook-listen", "127.0.0.1:0", "--webhook-host", "127.0.0.1", "--sidecar-image", "mine:1"])

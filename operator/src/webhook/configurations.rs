@@ -20,8 +20,8 @@ const TIMEOUT_SECONDS: u32 = 5;
 const NAMESPACE_HOOK: &str = "namespace.inject.sls.testbed";
 /// Pods that ask themselves.
 const POD_HOOK: &str = "pod.inject.sls.testbed";
-/// AliyunLogConfigs.
-const CONFIG_HOOK: &str = "aliyunlogconfigs.sls.testbed";
+/// AliyunLogConfigs and ClusterAliyunPipelineConfigs.
+const CONFIG_HOOK: &str = "configs.sls.testbed";
 
 /// Whether a webhook of the configurations is one of these.
 pub fn is_ours(webhook: &str) -> bool {
@@ -98,7 +98,10 @@ pub fn configurations(place: &Place, policy: FailurePolicy, own_namespace: &str)
             "clientConfig": client(place, "/validate"),
             // Deletes are not asked about, nor is the status.
             "rules": [{"apiGroups": ["log.alibabacloud.com"], "apiVersions": ["*"],
-                "operations": ["CREATE", "UPDATE"], "resources": ["aliyunlogconfigs"], "scope": "Namespaced"}],
+                "operations": ["CREATE", "UPDATE"], "resources": ["aliyunlogconfigs"], "scope": "Namespaced"},
+                {"apiGroups": ["telemetry.alibabacloud.com"], "apiVersions": ["*"],
+                "operations": ["CREATE", "UPDATE"], "resources": ["clusteraliyunpipelineconfigs"],
+                "scope": "Cluster"}],
             "namespaceSelector": {"matchExpressions": [
                 {"key": VALIDATION_LABEL, "operator": "NotIn", "values": ["disabled"]},
             ]},

@@ -1,4 +1,4 @@
-//! An AliyunLogConfig that is about to be stored: what the controller would refuse later is refused now. Pure.
+//! An object of either kind that is about to be stored: what the controller would refuse later is refused now. Pure.
 //!
 //! Nothing here stands in the way of a deletion: an object that is being deleted may change as it will, and so may one
 //! whose spec stays as it is, since its finalizer must go.
@@ -6,24 +6,35 @@
 use serde_json::{Value, json};
 
 use super::review::{Answer, Request};
-use crate::crd::AliyunLogConfig;
-use crate::validate::{Defaults, SpecProblem, Warning, validate};
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
+use crate::kind::ConfigKind;
+use crate::validate::{Defaults, SpecProblem, Warning};
 
 /// Judges the object of `request`.
 pub fn judge(request: &Request, defaults: &Defaults) -> Answer {
+    match request.object.get("kind").and_then(Value::as_str) {
+        Some(ClusterAliyunPipelineConfig::KIND) => judge_as::<ClusterAliyunPipelineConfig>(request, defaults),
+        _ => judge_as::<AliyunLogConfig>(request, defaults),
+    }
+}
+
+fn judge_as<K: ConfigKind>(request: &Request, defaults: &Defaults) -> Answer {
     let is_deleting =
         request.object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null());
     if is_deleting || request.object.is_null() {
         return Answer::default();
     }
-    let cr: AliyunLogConfig = match serde_json::from_value(request.object.clone()) {
+    let cr: K = match serde_json::from_value(request.object.clone()) {
         Ok(cr) => cr,
         Err(_) if is_unchanged(request) => return Answer::default(),
         Err(error) => {
-            return refused(request, &[("spec".to_owned(), format!("the object cannot be read: {error}"))]);
+            return refused::<K>(
+                request,
+                &[("spec".to_owned(), format!("the object cannot be read: {error}"))],
+            );
         }
     };
-    let (problems, warnings) = match validate(&cr, defaults) {
+    let (problems, warnings) = match cr.judge(defaults) {
         Ok(valid) => (Vec::new(), valid.warnings),
         Err(refused) => (refused.problems, refused.warnings),
     };
@@ -38,20 +49,20 @@ pub fn judge(request: &Request, defaults: &Defaults) -> Answer {
     if problems.is_empty() {
         return Answer { warnings, ..Answer::default() };
     }
-    Answer { warnings, ..refused(request, &problems) }
+    Answer { warnings, ..refused::<K>(request, &problems) }
 }
 
 fn is_unchanged(request: &Request) -> bool {
     !request.old_object.is_null() && request.old_object.get("spec") == request.object.get("spec")
 }
 
-fn refused(request: &Request, problems: &[(String, String)]) -> Answer {
+fn refused<K: ConfigKind>(request: &Request, problems: &[(String, String)]) -> Answer {
     let texts: Vec<String> = problems.iter().map(|(field, message)| format!("{field}: {message}")).collect();
     let cause = |(field, message): &(String, String)| json!({"reason": "FieldValueInvalid", "field": field, "message": message});
     let causes: Vec<Value> = problems.iter().map(cause).collect();
     let status = json!({
         "status": "Failure", "code": 422, "reason": "Invalid", "message": texts.join("; "),
-        "details": {"group": "log.alibabacloud.com", "kind": "AliyunLogConfig", "name": request.name, "causes": causes},
+        "details": {"group": K::group(&()), "kind": K::KIND, "name": request.name, "causes": causes},
     });
     Answer { refused: Some(status), ..Answer::default() }
 }
@@ -93,6 +104,19 @@ mod tests {
         assert!(status["message"].as_str().unwrap().starts_with(field), "{status}");
         let status = judged(json!({"spec": 1}), Value::Null).refused.unwrap();
         assert!(status["message"].as_str().unwrap().contains("cannot be read"));
+    }
+
+    #[test]
+    fn an_object_of_the_newer_kind_is_judged_as_one() {
+        let pipeline = json!({
+            "apiVersion": "telemetry.alibabacloud.com/v1alpha1", "kind": "ClusterAliyunPipelineConfig",
+            "metadata": {"name": "access"},
+            "spec": {"project": {"name": "UPPER"}, "config": {"inputs": [], "flushers": []}},
+        });
+        let status = judged(pipeline, Value::Null).refused.unwrap();
+        assert_eq!(status["details"]["kind"], "ClusterAliyunPipelineConfig");
+        let message = status["message"].as_str().unwrap();
+        assert!(message.contains("spec.project.name: "), "{message}");
     }
 
     #[test]

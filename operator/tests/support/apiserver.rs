@@ -12,6 +12,8 @@ use super::cluster::Place;
 
 /// Whoever bears it is the operator.
 const OPERATOR_TOKEN: &str = "sls-operator";
+/// Namespace in which the operator runs, as far as that matters: its webhook's Secret is there.
+pub const OPERATOR_NAMESPACE: &str = "sls-system";
 /// What the operator may do in a cluster.
 const SHIPPED_ROLES: &str = include_str!("../../../deploy/kustomize/rbac.yaml");
 
@@ -64,6 +66,7 @@ impl ApiServer {
             match role["metadata"]["name"].as_str() {
                 Some("sls-operator") => server.grant(OPERATOR_TOKEN, &role, None),
                 Some("sls-operator-leader") => server.grant(OPERATOR_TOKEN, &role, Some(namespace)),
+                Some("sls-operator-webhook") => server.grant(OPERATOR_TOKEN, &role, Some(OPERATOR_NAMESPACE)),
                 // Those are for users.
                 _ => {}
             }
