@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use operator::metrics::Metrics;
+use operator::webhook::figures::Figures;
 
 const OPERATOR: &str = include_str!("../../docs/operator.md");
+
+const INJECT: &str = include_str!("../../docs/inject.md");
 
 const PROOF: &str = include_str!("../../docs/operator-proof.md");
 
@@ -34,11 +37,11 @@ fn every_test_that_proves_something_is_there() {
 
 #[test]
 fn every_metric_is_documented_and_no_other() {
-    let rendered = Metrics::default().render();
+    let rendered = Metrics::default().render() + &Figures::default().render();
     let help = rendered.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
     let there: BTreeSet<&str> = help.map(|(name, _)| name).collect();
-    let rows =
-        OPERATOR.lines().filter_map(|line| line.strip_prefix("| `sls_operator_")?.split(['`', '{']).next());
+    let lines = OPERATOR.lines().chain(INJECT.lines());
+    let rows = lines.filter_map(|line| line.strip_prefix("| `sls_operator_")?.split(['`', '{']).next());
     let told: BTreeSet<String> = rows.map(|name| format!("sls_operator_{name}")).collect();
     assert_eq!(there.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), told);
 }

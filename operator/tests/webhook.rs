@@ -1,5 +1,4 @@
-//! Admission end to end: kube-sim calls the webhook by HTTPS as its configurations say. The numbers are those of the
-//! scenarios in the operator's specification.
+//! Admission end to end: kube-sim calls the webhook by HTTPS as its configurations say.
 
 mod support;
 
@@ -221,7 +220,7 @@ fn skipped(pod: &Pod) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn s54_pods_of_every_kind_of_workload_get_a_sidecar() {
+async fn pods_of_every_kind_of_workload_get_a_sidecar() {
     let admission = Admission::start().await;
     admission.configs().await;
     for (kind, api_version) in [
@@ -246,7 +245,7 @@ async fn s54_pods_of_every_kind_of_workload_get_a_sidecar() {
 }
 
 #[tokio::test]
-async fn s55_a_pod_decides_before_its_namespace_and_system_namespaces_are_left_alone() {
+async fn a_pod_decides_before_its_namespace_and_system_namespaces_are_left_alone() {
     let admission = Admission::start().await;
     for (name, labels) in [
         ("unset", json!({})),
@@ -284,7 +283,7 @@ async fn s55_a_pod_decides_before_its_namespace_and_system_namespaces_are_left_a
 }
 
 #[tokio::test]
-async fn s56_a_pod_that_has_its_sidecar_stays_as_it_is() {
+async fn a_pod_that_has_its_sidecar_stays_as_it_is() {
     let admission = Admission::start().await;
     admission.configs().await;
     let first = admission.create("shop", &asking("first", &app())).await;
@@ -299,7 +298,7 @@ async fn s56_a_pod_that_has_its_sidecar_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn s57_s62_one_sidecar_reads_volumes_that_are_there_and_new_ones() {
+async fn one_sidecar_reads_volumes_that_are_there_and_new_ones() {
     let admission = Admission::start().await;
     admission.configs().await;
     let spec = json!({
@@ -325,7 +324,7 @@ async fn s57_s62_one_sidecar_reads_volumes_that_are_there_and_new_ones() {
 }
 
 #[tokio::test]
-async fn s58_a_pod_whose_volume_cannot_be_shared_runs_without_and_its_owner_is_told() {
+async fn a_pod_whose_volume_cannot_be_shared_runs_without_and_its_owner_is_told() {
     let admission = Admission::start().await;
     admission.configs().await;
     let spec = json!({
@@ -366,7 +365,7 @@ fn audit(admission: &Admission) -> tokio_util::task::AbortOnDropHandle<()> {
 }
 
 #[tokio::test]
-async fn s63_a_dry_run_shows_the_sidecar_and_changes_nothing() {
+async fn a_dry_run_shows_the_sidecar_and_changes_nothing() {
     let admission = Admission::start().await;
     admission.configs().await;
     let before = admission.bed.sim().resource_version();
@@ -399,7 +398,7 @@ fn is_restricted(
 }
 
 #[tokio::test]
-async fn s64_the_sidecar_of_a_restricted_pod_is_restricted_too() {
+async fn the_sidecar_of_a_restricted_pod_is_restricted_too() {
     let admission = Admission::start().await;
     admission.configs().await;
     let own = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
@@ -428,7 +427,7 @@ async fn s64_the_sidecar_of_a_restricted_pod_is_restricted_too() {
 }
 
 #[tokio::test]
-async fn s65_without_an_answer_pods_are_created_without_and_their_owner_is_told_to_restart() {
+async fn without_an_answer_pods_are_created_without_and_their_owner_is_told_to_restart() {
     let admission = Admission::without_webhook(FailurePolicy::Ignore).await;
     let owned = |kind: &str, api_version: &str, name: &str, owner: Option<Value>| {
         let owners = owner.into_iter().collect::<Vec<_>>();
@@ -470,7 +469,7 @@ async fn s65_without_an_answer_pods_are_created_without_and_their_owner_is_told_
 }
 
 #[tokio::test]
-async fn s65_a_policy_to_fail_refuses_pods_while_nobody_answers_and_leaves_others_alone() {
+async fn a_policy_to_fail_refuses_pods_while_nobody_answers_and_leaves_others_alone() {
     let admission = Admission::without_webhook(FailurePolicy::Fail).await;
     let status = admission.refused(&asking("web", &app())).await;
     assert_eq!(status.code, 500);
@@ -532,7 +531,7 @@ fn authorities(bundle: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn s66_certificates_are_renewed_while_pods_are_created_and_none_is_refused() {
+async fn certificates_are_renewed_while_pods_are_created_and_none_is_refused() {
     let mut admission = Admission::without_webhook(FailurePolicy::Fail).await;
     admission.lives = Lives {
         authority: Duration::from_secs(45),

@@ -353,6 +353,20 @@ fn every_kind_of_workload_is_one() {
 }
 
 #[test]
+fn a_pod_that_a_job_made_tells_its_plain_sidecar_so() {
+    let pod = |owner: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [app(json!({}))]},
+            "metadata": {"name": "web", "namespace": "shop", "ownerReferences": [{"kind": owner, "name": "web"}]}})
+    };
+    for (owner, form, expected) in
+        [("Job", Form::Plain, true), ("ReplicaSet", Form::Plain, false), ("Job", Form::Native, false)]
+    {
+        let (pod, _) = injected(&pod(owner), &example(), form).unwrap();
+        assert_eq!(pod.to_string().contains("metadata.labels['job-name']"), expected, "{owner} {form:?}");
+    }
+}
+
+#[test]
 fn a_workload_that_cannot_get_it_says_why() {
     let plain = || pods(json!({"containers": [app(json!({}))]}));
     let mounts = |mount: Value, volume: Value| {
