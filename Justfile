@@ -103,14 +103,15 @@ test-apiserver *args:
     targets=()
     for file in operator/tests/*.rs; do
         case "$file" in
-            */kubernetes_faults.rs | */webhook.rs) ;;
+            */kubernetes_faults.rs | */kubernetes_outages.rs | */pipeline_controller.rs | */webhook.rs) ;;
             *) name=${file##*/}; targets+=(--test "${name%.rs}") ;;
         esac
     done
-    echo "NOT RUN on the real server: operator's kubernetes_faults, which makes the API server refuse requests, cut" \
-        "watches and forget its history, as only kube-sim does when asked; its webhook, which a cluster does not reach" \
-        "here (the scenario injected-webhook has it in one); kube-sim's hand-written script, recorded" \
-        "from a server without controllers. \`just test\` runs all three."
+    echo "NOT RUN on the real server: operator's kubernetes_faults and kubernetes_outages, which make the API server" \
+        "refuse requests, cut watches, forget its history and restart, as only kube-sim does when asked; its" \
+        "pipeline_controller, whose objects are the cluster's and not a namespace's; its webhook, which a cluster does" \
+        "not reach here (the scenario injected-webhook has it in one); kube-sim's hand-written script, recorded from a" \
+        "server without controllers. \`just test\` runs all of these."
     SLS_TEST_APISERVER=kubeconfig cargo test --package operator --no-fail-fast "${targets[@]}"
     cargo build --package kube-sim --example serve
     crates/kube-sim/kubectl-alike.sh target/debug/examples/serve

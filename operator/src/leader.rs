@@ -98,18 +98,30 @@ impl Leadership {
     pub async fn acquire(&mut self) {
         let mut told = String::new();
         loop {
-            let news = match self.attempt().await {
+            match self.attempt().await {
                 Ok(true) => {
                     tracing::info!(lease = self.lease(), identity = self.settings.identity, "leading");
                     self.metrics.leads(true);
                     return;
                 }
-                Ok(false) => format!("{} leads", self.election.holder().unwrap_or("nobody")),
-                Err(error) => format!("the lease cannot be used: {}", innermost(&error)),
-            };
-            if news != told {
-                tracing::info!(lease = self.lease(), "standing by: {news}");
-                told = news;
+                Ok(false) => {
+                    let news = format!("{} leads", self.election.holder().unwrap_or("nobody"));
+                    if news != told {
+                        tracing::info!(lease = self.lease(), "standing by: {news}");
+                        told = news;
+                    }
+                }
+                Err(error) => {
+                    let news = innermost(&error);
+                    if news != told {
+                        tracing::warn!(
+                            lease = self.lease(),
+                            "standing by, since the lease cannot be used: {news}; may the operator get, create and \
+                             update it?"
+                        );
+                        told = news;
+                    }
+                }
             }
             self.pause().await;
         }
