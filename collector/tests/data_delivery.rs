@@ -160,7 +160,7 @@ async fn a_server_in_trouble_costs_nothing() {
         Fault::Refuse(500, "InternalServerError"),
         Fault::Hang,
     ]);
-    let engine = bench.start(vec![simple()]);
+    let engine = bench.start_that_waits(Duration::from_millis(500), vec![simple()]);
     bench.append("a.log", &text(0..10));
     let named =
         eventually(|| engine.status().pipelines.first()?.last_error.clone()).await.expect("a message");

@@ -92,7 +92,8 @@ async fn the_sender_tries_for_six_hours_and_delivers_after_them() {
     let bench = Bench::new().await;
     bench.sink.fail_always(Some(Fault::Refuse(503, "ServerBusy")));
     let shards = Shards::ExactlyOnce(NonZeroU16::MIN); // a late answer is no second copy
-    let engine = bench.start(vec![Pipeline { shards, ..data_support::simple() }]);
+    let pipeline = Pipeline { shards, ..data_support::simple() };
+    let engine = bench.start_that_waits(Duration::from_millis(500), vec![pipeline]);
     bench.append("a.log", &(0..LINES).map(|n| format!("{n}\n")).collect::<String>());
     let under_way = || engine.status().requests_under_way;
     let is_full = eventually(|| (under_way() > 3).then_some(())).await;

@@ -58,7 +58,8 @@ fn start(bench: &Bench, pipelines: Vec<Pipeline>, mode: DiagnosticLogs, interval
     let engine = bench.start(pipelines);
     let (status, told) = watch::channel(None);
     let settings = Settings { mode, intervals, host: host() };
-    let diagnostics = Diagnostics::start(settings, engine.view(), Arc::new(bench.sink.clients()), told);
+    let clients = Arc::new(bench.sink.clients_that_wait(Duration::from_millis(500)));
+    let diagnostics = Diagnostics::start(settings, engine.view(), clients, told);
     Told { engine, diagnostics, status }
 }
 
@@ -258,7 +259,7 @@ async fn the_last_words_take_no_longer_than_they_may() {
     let engine = bench.start(vec![regex(r"(\d+)", &["content"])]);
     let (_, told) = watch::channel(None);
     let settings = Settings { mode: DiagnosticLogs::Auto, intervals: LONG, host: host() };
-    let clients = Arc::new(bench.sink.patient_clients(Duration::from_secs(3_600)));
+    let clients = Arc::new(bench.sink.clients_that_wait(Duration::from_secs(3_600)));
     let diagnostics = Diagnostics::start(settings, engine.view(), clients, told);
     bench.append("a.log", "1\nx\n");
     bench.sink.wait_for(1).await;
