@@ -5,8 +5,8 @@
 //! the full desired set of pipelines, [`Engine::status`] to report, and [`Engine::drain`] or
 //! [`Engine::stop`] to end.
 //!
-//! Reading order: [`reader`] (the turn) → `changes` (what the file system did) → `files` and
-//! `resume` (which content is where) → `feed` (the hot path), `replay` (the same again after a restart) →
+//! Reading order: [`reader`] (the turn) → `changes` (what the file system did) → `files`, `resume`
+//! and `search` (which content is where) → `feed` (the hot path), `replay` (the same again after a restart) →
 //! [`outbox`] and `delivery` (parcels, acknowledgements, checkpoint) → [`drain`] → [`books`].
 
 pub mod books;
@@ -25,6 +25,7 @@ pub mod profile;
 pub mod reader;
 mod replay;
 mod resume;
+mod search;
 pub mod status;
 mod thread;
 pub mod tracked;

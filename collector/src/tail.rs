@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use rustix::fs::{Mode, OFlags};
 
 pub use self::block::Block;
-pub use self::bookmark::{Bookmark, Mark, Signature};
+pub use self::bookmark::{Bookmark, Head, Mark, Signature};
 
 /// Bytes at the head of a file that identify it. Source: Logtail uses the same (collector.md §3.1).
 pub const SIGNATURE_BYTES_MAX: usize = 1024;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
-use crate::tail::{Bookmark, FileIdentity, Mark, Signature};
+use crate::tail::{Bookmark, FileIdentity, Head, Mark, Signature};
 
 /// The last known state of one generation of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,9 +76,10 @@ impl Entry {
         self.identity() == identity && !bookmark.is_blank() && bookmark.fits(file).unwrap_or(false)
     }
 
-    /// True if `file`, of `size` bytes, holds nothing but what this entry says was acknowledged.
-    pub fn covers(&self, file: &File, size: u64) -> bool {
-        size <= self.position && self.bookmark().fits(file).unwrap_or(false)
+    /// True if `file`, which begins with `head` and has `size` bytes, holds nothing but what this entry says was
+    /// acknowledged.
+    pub fn covers(&self, file: &File, size: u64, head: &Head) -> bool {
+        size <= self.position && self.bookmark().fits_beyond(head, file).unwrap_or(false)
     }
 
     /// The acknowledged position.

@@ -1,6 +1,6 @@
 //! The checkpoint file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use crate::fingerprint::Fingerprint;
+use crate::tail::FileIdentity;
 
 /// First line of the file; another one is another version, which this program does not read.
 const VERSION_LINE: &str = "collector-checkpoint 1";
@@ -53,11 +54,49 @@ pub struct StoreError {
     source: io::Error,
 }
 
+/// All generations, and where each is found: there may be thousands, and each new file asks for its own.
+#[derive(Debug, Default)]
+struct Entries {
+    all: BTreeMap<u64, Entry>,
+    by_identity: HashMap<FileIdentity, BTreeSet<u64>>,
+    by_shown: HashMap<PathBuf, BTreeSet<u64>>,
+}
+
+impl Entries {
+    fn insert(&mut self, entry: Entry) {
+        self.remove(entry.generation);
+        self.by_identity.entry(entry.identity()).or_default().insert(entry.generation);
+        self.by_shown.entry(entry.shown.clone()).or_default().insert(entry.generation);
+        self.all.insert(entry.generation, entry);
+    }
+
+    /// True if there was one.
+    fn remove(&mut self, generation: u64) -> bool {
+        let Some(entry) = self.all.remove(&generation) else { return false };
+        forget(&mut self.by_identity, &entry.identity(), generation);
+        forget(&mut self.by_shown, &entry.shown, generation);
+        true
+    }
+
+    fn of<'s>(&'s self, generations: Option<&'s BTreeSet<u64>>) -> impl Iterator<Item = &'s Entry> {
+        generations.into_iter().flatten().filter_map(|generation| self.all.get(generation))
+    }
+}
+
+fn forget<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<u64>>, key: &K, generation: u64) {
+    if let Some(generations) = index.get_mut(key) {
+        generations.remove(&generation);
+        if generations.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
 /// All generations, and the file that holds them.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    entries: BTreeMap<u64, Entry>,
+    entries: Entries,
     /// Generations to be written at the next save.
     changed: BTreeMap<u64, ()>,
     file: Option<File>,
@@ -72,7 +111,7 @@ impl Store {
         let path = directory.join(FILE_NAME);
         let mut store = Self {
             path: path.clone(),
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
             changed: BTreeMap::new(),
             file: None,
             file_bytes: 0,
@@ -103,12 +142,8 @@ impl Store {
             let Some(line) = line.strip_suffix(b"\n") else { break };
             all += 1;
             match decode(line) {
-                Some(Record::Put(entry)) => {
-                    self.entries.insert(entry.generation, entry);
-                }
-                Some(Record::Remove(generation)) => {
-                    self.entries.remove(&generation);
-                }
+                Some(Record::Put(entry)) => self.entries.insert(entry),
+                Some(Record::Remove(generation)) => drop(self.entries.remove(generation)),
                 None => bad += 1,
             }
         }
@@ -116,32 +151,42 @@ impl Store {
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.all.values()
+    }
+
+    /// Those of one inode, whatever it held.
+    pub fn entries_of(&self, identity: FileIdentity) -> impl Iterator<Item = &Entry> {
+        self.entries.of(self.entries.by_identity.get(&identity))
+    }
+
+    /// Those of one name, as shown in `__path__`.
+    pub fn entries_shown_as(&self, shown: &Path) -> impl Iterator<Item = &Entry> {
+        self.entries.of(self.entries.by_shown.get(shown))
     }
 
     pub fn get(&self, generation: u64) -> Option<&Entry> {
-        self.entries.get(&generation)
+        self.entries.all.get(&generation)
     }
 
     /// A number that no entry has.
     pub fn unused_generation(&self) -> u64 {
-        self.entries.last_key_value().map_or(1, |(generation, _)| generation + 1)
+        self.entries.all.last_key_value().map_or(1, |(generation, _)| generation + 1)
     }
 
     pub fn put(&mut self, entry: Entry) {
         self.changed.insert(entry.generation, ());
-        self.entries.insert(entry.generation, entry);
+        self.entries.insert(entry);
     }
 
     pub fn remove(&mut self, generation: u64) {
-        if self.entries.remove(&generation).is_some() {
+        if self.entries.remove(generation) {
             self.changed.insert(generation, ());
         }
     }
 
     /// The file of this generation was read to its end and left.
     pub fn finish(&mut self, generation: u64) {
-        if let Some(entry) = self.entries.get_mut(&generation) {
+        if let Some(entry) = self.entries.all.get_mut(&generation) {
             entry.is_finished = true;
             self.changed.insert(generation, ());
         }
@@ -168,7 +213,7 @@ impl Store {
             Some(file) if !grown => {
                 let mut lines = Vec::new();
                 let encoded = self.changed.keys().try_for_each(|generation| {
-                    let record = match self.entries.get(generation) {
+                    let record = match self.entries.all.get(generation) {
                         Some(entry) => Record::Put(entry.clone()),
                         None => Record::Remove(*generation),
                     };
@@ -196,7 +241,7 @@ impl Store {
             fs::create_dir_all(directory)?;
         }
         let mut bytes = format!("{VERSION_LINE}\n").into_bytes();
-        for entry in self.entries.values() {
+        for entry in self.entries.all.values() {
             encode(&Record::Put(entry.clone()), &mut bytes)?;
         }
         let aside = self.path.with_extension("new");
@@ -280,6 +325,27 @@ mod tests {
         let (store, _) = Store::load(directory.path());
         assert_eq!(store.get(2), Some(&entry(2, 21)));
         assert_eq!(store.unused_generation(), 4);
+    }
+
+    #[test]
+    fn entries_are_found_by_what_was_put_last() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let (mut store, _) = Store::load(directory.path());
+        let found = |store: &Store, inode, shown: &str| {
+            let of_inode = store.entries_of(FileIdentity { dev: 1, inode }).map(|e| e.generation).collect();
+            let shown_as = store.entries_shown_as(Path::new(shown)).map(|e| e.generation).collect();
+            (of_inode, shown_as)
+        };
+        let mut moved = entry(2, 20);
+        (moved.inode, moved.shown) = (3, "/b".into());
+        store.put(entry(1, 10));
+        store.put(entry(2, 20));
+        store.put(moved);
+        let shown = "/var/log/日 a.log";
+        assert_eq!(found(&store, 2, shown), (vec![1], vec![1]));
+        assert_eq!(found(&store, 3, "/b"), (vec![2], vec![2]));
+        store.remove(2);
+        assert_eq!(found(&store, 3, "/b"), (vec![], vec![]));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::books::{Books, Start};
 use super::leave::LEFT_POLL_MIN;
 use super::profile::Readings;
 use super::reader::{Now, Reader};
-use super::resume::{Copied, Found};
+use super::resume::Copied;
+use super::search::Found;
 use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
 use crate::alarm::Alarm;
 use crate::checkpoint::Progress;
@@ -64,11 +65,10 @@ impl Reader {
         file: &std::fs::File,
     ) -> Option<(FileKey, Bookmark)> {
         let name = &self.pipelines.get(&id)?.config.name;
-        let known = self.store.entries().filter(|e| {
-            e.pipeline == *name
-                && e.identity() == identity
-                && !self.files.contains_key(&FileKey(e.generation))
-        });
+        let known = self
+            .store
+            .entries_of(identity)
+            .filter(|e| e.pipeline == *name && !self.files.contains_key(&FileKey(e.generation)));
         let fitting = known.filter(|e| e.bookmark().fits(file).unwrap_or(false));
         let best = fitting.max_by_key(|e| (e.position, e.generation))?;
         Some((FileKey(best.generation), best.bookmark()))
@@ -125,6 +125,7 @@ impl Reader {
         running.board.files.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.by_identity.insert((id, identity), key);
         self.by_path.entry(at.real.clone()).or_default().push(key);
+        self.by_shown.entry(at.shown.clone()).or_default().push(key);
         let link_target = at.real.is_symlink().then(|| at.real.canonicalize().ok()).flatten();
         if let Some(target) = &link_target {
             self.by_path.entry(target.clone()).or_default().push(key);

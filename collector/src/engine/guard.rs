@@ -19,7 +19,7 @@ use super::resume::is_rotated_beside;
 use super::tracked::{FileKey, Place, Tracked};
 use super::writers::{self, Writers};
 use crate::alarm::Alarm;
-use crate::tail::{FileIdentity, open_log};
+use crate::tail::{FileIdentity, Head, open_log};
 
 /// Share of the limit, in percent, above which there is an alarm, and files are unlinked. Source: collector.md §7.4
 /// point 7.
@@ -180,9 +180,10 @@ impl Reader {
         let is_followed = |generation: u64| followed.iter().any(|f| f.key == FileKey(generation));
         let entries = self.store.entries().filter(|e| e.identity() == file.identity);
         let left: Vec<_> = entries.filter(|e| !is_followed(e.generation)).collect();
+        let head = Head::of(&open).ok()?;
         let is_collected = left.iter().all(|entry| {
             let live = self.settings.on_disk(&entry.shown);
-            entry.is_finished && entry.covers(&open, meta.len()) && self.is_live_elsewhere(&live, file)
+            entry.is_finished && entry.covers(&open, meta.len(), &head) && self.is_live_elsewhere(&live, file)
         });
         let is_known = !followed.is_empty() || !left.is_empty();
         (is_known && is_collected).then(|| left.iter().map(|entry| entry.generation).collect())

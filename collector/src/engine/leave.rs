@@ -102,6 +102,7 @@ impl Reader {
             self.by_identity.remove(&identity);
         }
         forget_path(&mut self.by_path, &file.at.real, key);
+        forget_path(&mut self.by_shown, &file.at.shown, key);
         if let Some(target) = &file.link_target {
             forget_path(&mut self.by_path, target, key);
         }

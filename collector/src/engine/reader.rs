@@ -89,6 +89,8 @@ pub struct Reader {
     pub(super) files: BTreeMap<FileKey, Tracked>,
     pub(super) by_identity: HashMap<(PipelineId, FileIdentity), FileKey>,
     pub(super) by_path: HashMap<PathBuf, Vec<FileKey>>,
+    /// By the name in `__path__`, which a file keeps.
+    pub(super) by_shown: HashMap<PathBuf, Vec<FileKey>>,
     pub(super) directories: HashMap<PathBuf, Vec<DirectoryUse>>,
     /// Names that hold a file which had a matching name before; see `files`.
     pub(super) candidates: HashMap<PathBuf, PathBuf>,
@@ -138,6 +140,7 @@ impl Reader {
             files: BTreeMap::new(),
             by_identity: HashMap::new(),
             by_path: HashMap::new(),
+            by_shown: HashMap::new(),
             directories: HashMap::new(),
             candidates: HashMap::new(),
             watcher,

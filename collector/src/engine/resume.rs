@@ -1,11 +1,10 @@
 //! Content that is no longer under its name: files renamed while the collector was down, copies made
 //! by `copytruncate`, whole generations that came and went unseen.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,13 +12,12 @@ use tracing::{info, warn};
 
 use super::leave::LEFT_POLL_MIN;
 use super::reader::{Now, Reader};
-use super::tracked::{FileKey, PipelineId, Place};
+use super::search::{Found, Listing, SEARCHED_FILES_MAX};
+use super::tracked::{FileKey, PipelineId, Place, Tracked};
 use crate::checkpoint::Entry;
 use crate::discover::Located;
-use crate::tail::{Bookmark, FileIdentity, open_log};
+use crate::tail::{Bookmark, FileIdentity, Head, open_log};
 
-/// Entries of a directory that are opened in search of a content.
-const SEARCHED_FILES_MAX: usize = 1_000;
 /// Checkpoints of files that were not found are kept this long (a volume may come back).
 const FORGET_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Files are looked for from this long before the last moment at which everything was seen: times of
@@ -27,14 +25,6 @@ const FORGET_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 const LOOK_BACK: Duration = Duration::from_secs(2);
 /// Endings of compressed files, whose content is not log text.
 const COMPRESSED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
-
-/// A file that holds a content which was looked for.
-pub(super) struct Found {
-    pub file: File,
-    pub identity: FileIdentity,
-    pub path: PathBuf,
-    pub size: u64,
-}
 
 /// Whether a file whose name matches is a copy of one that the pipeline reads.
 pub(super) enum Copied {
@@ -49,8 +39,8 @@ impl Reader {
     /// Judges a new file that may be a rotated copy of another that matches too (`a.log*`).
     pub(super) fn judge_copy(&self, id: PipelineId, at: &Located, found: &Found) -> Copied {
         let mut originals =
-            self.files.values().filter(|f| f.pipeline == id && is_rotated_beside(&f.at.shown, &at.shown));
-        if let Some(original) = originals.next().map(|f| f.at.shown.clone())
+            live_paths(&at.shown).filter(|live| self.files_shown_as(id, live).next().is_some());
+        if let Some(original) = originals.next()
             && (found.size == 0 || self.is_known(id, &original, found))
         {
             return Copied::FromLive;
@@ -70,40 +60,20 @@ impl Reader {
         found: &Found,
     ) -> Option<(FileKey, Bookmark)> {
         let name = &self.pipelines.get(&id)?.config.name;
-        let mut orphans = self.store.entries().filter(|e| {
-            e.pipeline == *name
-                && !self.files.contains_key(&FileKey(e.generation))
-                && is_rotated_beside(&e.shown, shown)
-                && !e.bookmark().is_blank()
-        });
-        let orphan = orphans.find(|e| e.bookmark().fits(&found.file).unwrap_or(false))?;
-        Some((FileKey(orphan.generation), orphan.bookmark()))
+        live_paths(shown).find_map(|live| {
+            let mut orphans = self.store.entries_shown_as(&live).filter(|e| {
+                let is_followed = self.files.contains_key(&FileKey(e.generation));
+                e.pipeline == *name && !is_followed && !e.bookmark().is_blank()
+            });
+            let orphan = orphans.find(|e| e.bookmark().fits(&found.file).unwrap_or(false))?;
+            Some((FileKey(orphan.generation), orphan.bookmark()))
+        })
     }
 
-    /// A file beside `at`, not followed yet by this pipeline, with the content of `bookmark`.
-    pub(super) fn find_content(&self, id: PipelineId, at: &Located, bookmark: &Bookmark) -> Option<Found> {
-        if bookmark.is_blank() {
-            return None;
-        }
-        let name = &self.pipelines.get(&id)?.config.name;
-        let mut found: Vec<Found> = Vec::new();
-        for entry in fs::read_dir(at.real.parent()?).ok()?.flatten().take(SEARCHED_FILES_MAX) {
-            let candidate = entry.path();
-            if candidate == at.real || !may_be_rotated(at.shown.file_name()?, &entry.file_name()) {
-                continue;
-            }
-            let Ok((file, meta)) = open_log(&candidate) else { continue };
-            let identity = FileIdentity::of(&meta);
-            let is_known = self.by_identity.contains_key(&(id, identity))
-                || self
-                    .store
-                    .entries()
-                    .any(|e| e.pipeline == *name && !e.bookmark().is_blank() && e.is_about(&file, identity));
-            if !is_known && bookmark.fits(&file).unwrap_or(false) {
-                found.push(Found { file, identity, path: candidate, size: meta.len() });
-            }
-        }
-        found.into_iter().max_by_key(|f| f.size)
+    /// The files of a pipeline that are followed under this name, or were found under it.
+    fn files_shown_as(&self, id: PipelineId, shown: &Path) -> impl Iterator<Item = &Tracked> {
+        let keys = self.by_shown.get(shown).into_iter().flatten();
+        keys.filter_map(|key| self.files.get(key)).filter(move |file| file.pipeline == id)
     }
 
     /// Reads the rest of a truncated file's content from the copy that was made of it, if there is one.
@@ -111,7 +81,9 @@ impl Reader {
         let Some(file) = self.files.get(&key) else { return false };
         let bookmark = file.tail.read_bookmark();
         let id = file.pipeline;
-        let Some(copy) = self.find_content(id, &file.at, &bookmark) else { return false };
+        let Some(directory) = file.at.real.parent() else { return false };
+        let copy = self.find_content(id, &mut Listing::of(directory), &file.at, &bookmark);
+        let Some(copy) = copy else { return false };
         let Some(file) = self.files.get_mut(&key) else { return false };
         if copy.size > bookmark.position {
             warn!(
@@ -152,9 +124,12 @@ impl Reader {
     /// After a start, with what the checkpoint said *before* it: takes up what was renamed, copied or
     /// rotated away while the collector was down.
     pub(super) fn resume_moved_files(&mut self, id: PipelineId, entries: &[Entry], now: Now) {
+        let mut listings: HashMap<&Path, Listing> = HashMap::new();
         for entry in entries {
+            let Some(directory) = entry.path.parent() else { continue };
             if !self.files.contains_key(&FileKey(entry.generation)) {
-                self.resume_moved(id, entry, now);
+                let listing = listings.entry(directory).or_insert_with(|| Listing::of(directory));
+                self.resume_moved(id, entry, listing, now);
             }
         }
         // While the collector ran it saw every file that came; before that, young ones count.
@@ -181,13 +156,13 @@ impl Reader {
         }
     }
 
-    fn resume_moved(&mut self, id: PipelineId, entry: &Entry, now: Now) {
+    fn resume_moved(&mut self, id: PipelineId, entry: &Entry, listing: &mut Listing, now: Now) {
         let at = Located { real: entry.path.clone(), shown: entry.shown.clone() };
-        let found = self
-            .find_identity(&entry.path, entry.identity(), &entry.bookmark())
+        let found = listing
+            .find_inode(entry.inode, &entry.bookmark())
             // Of a file of which nothing was read, any fits that has got its inode since.
             .filter(|found| !(entry.bookmark().is_blank() && self.is_another(id, entry, found)))
-            .or_else(|| self.find_content(id, &at, &entry.bookmark()));
+            .or_else(|| self.find_content(id, listing, &at, &entry.bookmark()));
         let age = now.unix_seconds().saturating_sub(entry.updated_us / 1_000_000);
         match found {
             Some(found) if !entry.is_finished || found.size > entry.position => {
@@ -215,26 +190,6 @@ impl Reader {
             || shown.is_some_and(|shown| self.orphan_in_copy(id, &shown, found).is_some())
     }
 
-    fn find_identity(&self, path: &Path, identity: FileIdentity, bookmark: &Bookmark) -> Option<Found> {
-        for entry in fs::read_dir(path.parent()?).ok()?.flatten() {
-            if entry.ino() != identity.inode {
-                continue;
-            }
-            let candidate = entry.path();
-            let Ok((file, meta)) = open_log(&candidate) else { continue };
-            // A volume may have another device number after a restart; content and inode decide.
-            if meta.is_file() && bookmark.fits(&file).unwrap_or(false) {
-                return Some(Found {
-                    file,
-                    identity: FileIdentity::of(&meta),
-                    path: candidate,
-                    size: meta.len(),
-                });
-            }
-        }
-        None
-    }
-
     /// Takes up rotated files (of the live name `of`, or of any) in `directory` that nothing is known
     /// of and that were written since `since`: generations that came and went while nobody looked.
     pub(super) fn take_up_unseen(
@@ -249,18 +204,21 @@ impl Reader {
         let Ok(entries) = fs::read_dir(&directory.real) else { return };
         let look_back = if self.must_poll { 2 * self.settings.limits.poll_interval } else { LOOK_BACK };
         let since = since.checked_sub(look_back).unwrap_or(SystemTime::UNIX_EPOCH);
-        for entry in entries.flatten().take(SEARCHED_FILES_MAX) {
+        let may_be_unseen = |entry: &fs::DirEntry| {
+            let Ok(meta) = entry.metadata() else { return false };
+            let is_followed = self.by_identity.contains_key(&(id, FileIdentity::of(&meta)));
+            !is_followed && meta.modified().is_ok_and(|at| at >= since)
+        };
+        let recent = entries.flatten().filter_map(|entry| {
             let name = entry.file_name();
-            let Some(live_name) = live_name(&name, |live| matcher.matches_name(live)) else { continue };
+            let live_name = live_name(&name, |live| matcher.matches_name(live))?;
             let is_excluded = matcher.excludes(&directory.shown.join(&name));
-            if matcher.matches_name(&name) || is_excluded || of.is_some_and(|of| of != live_name) {
-                continue;
-            }
-            let is_recent = entry.metadata().is_ok_and(|m| m.modified().is_ok_and(|at| at >= since));
-            if is_recent {
-                let at = Located { real: entry.path(), shown: directory.shown.join(live_name) };
-                self.take_up_if_unseen(id, at, now);
-            }
+            let is_other = matcher.matches_name(&name) || is_excluded || of.is_some_and(|of| of != live_name);
+            let shown = (!is_other && may_be_unseen(&entry)).then(|| directory.shown.join(live_name))?;
+            Some(Located { real: entry.path(), shown })
+        });
+        for at in recent.take(SEARCHED_FILES_MAX).collect::<Vec<_>>() {
+            self.take_up_if_unseen(id, at, now);
         }
     }
 
@@ -304,7 +262,7 @@ impl Reader {
         if self.by_identity.contains_key(&(id, found.identity)) {
             return None;
         }
-        let mut entries = self.store.entries().filter(|e| {
+        let mut entries = self.store.entries_of(found.identity).filter(|e| {
             let is_followed = self.files.contains_key(&FileKey(e.generation));
             e.pipeline == *name && e.position < found.size && !is_followed
         });
@@ -315,16 +273,23 @@ impl Reader {
     /// is called `shown` holds or held.
     fn is_known(&self, id: PipelineId, shown: &Path, found: &Found) -> bool {
         let Some(running) = self.pipelines.get(&id) else { return true };
+        if self.by_identity.contains_key(&(id, found.identity)) {
+            return true;
+        }
         let Ok(all) = Bookmark::at_end(&found.file, found.size) else { return true };
-        if all.is_blank() || self.by_identity.contains_key(&(id, found.identity)) {
+        if all.is_blank() {
             return true;
         }
-        let mut entries = self.store.entries().filter(|e| e.pipeline == running.config.name);
-        if entries.any(|e| e.is_about(&found.file, found.identity) || e.covers(&found.file, found.size)) {
+        let is_ours = |e: &&Entry| e.pipeline == running.config.name;
+        let mut of_inode = self.store.entries_of(found.identity).filter(is_ours);
+        if of_inode.any(|e| e.is_about(&found.file, found.identity)) {
             return true;
         }
-        let mut family = self.files.values().filter(|f| f.pipeline == id && f.at.shown == shown);
-        family.any(|file| {
+        let Ok(head) = Head::of(&found.file) else { return true };
+        if self.store.entries().filter(is_ours).any(|e| e.covers(&found.file, found.size, &head)) {
+            return true;
+        }
+        self.files_shown_as(id, shown).any(|file| {
             let read = file.tail.read_bookmark();
             // A copy of what is there now; or of what was there, whose rest is looked for when the
             // truncation is noticed.
@@ -340,8 +305,16 @@ pub(super) fn is_rotated_beside(live: &Path, shown: &Path) -> bool {
     live.parent() == shown.parent() && names.is_some_and(|(live, name)| may_be_rotated(live, name))
 }
 
+/// The files beside `shown` that it may be a rotated file or a copy of, the longest name first.
+fn live_paths(shown: &Path) -> impl Iterator<Item = PathBuf> {
+    let name = shown.file_name().unwrap_or_default();
+    let ends = (1..name.len()).rev();
+    let lives = ends.filter_map(move |end| name.as_bytes().get(..end).map(OsStr::from_bytes));
+    lives.filter(move |live| may_be_rotated(live, name)).map(|live| shown.with_file_name(live))
+}
+
 /// True if `candidate` may be a rotated or copied `name` (`.1`, `-20240101`, `.old`), not compressed.
-fn may_be_rotated(name: &OsStr, candidate: &OsStr) -> bool {
+pub(super) fn may_be_rotated(name: &OsStr, candidate: &OsStr) -> bool {
     let Some(suffix) = candidate.as_bytes().strip_prefix(name.as_bytes()) else { return false };
     let compressed = COMPRESSED.iter().any(|ending| suffix.ends_with(ending.as_bytes()));
     matches!(suffix.first(), Some(b'.' | b'-' | b'_')) && !compressed

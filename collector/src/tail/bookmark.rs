@@ -58,6 +58,24 @@ impl Signature {
     }
 }
 
+/// The first [`SIGNATURE_BYTES_MAX`] bytes of a file, or all of a shorter one.
+#[derive(Debug, Clone)]
+pub struct Head(Vec<u8>);
+
+impl Head {
+    pub fn of(file: &File) -> io::Result<Self> {
+        let mut head = vec![0u8; SIGNATURE_BYTES_MAX];
+        let n = read_full_at(file, &mut head, 0)?;
+        head.truncate(n);
+        Ok(Self(head))
+    }
+
+    /// False if the file had another head than `signature` says, also if it has grown since.
+    pub fn may_fit(&self, signature: Signature) -> bool {
+        self.0.len() < SIGNATURE_BYTES_MAX || signature.fits(&self.0)
+    }
+}
+
 /// Hash of the bytes right before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -85,10 +103,9 @@ pub struct Bookmark {
 impl Bookmark {
     /// The place at the end of the first `size` bytes of `file`.
     pub fn at_end(file: &File, size: u64) -> io::Result<Self> {
-        let mut head = [0u8; SIGNATURE_BYTES_MAX];
-        let n = read_full_at(file, &mut head, 0)?;
+        let Head(head) = Head::of(file)?;
         let mut signature = Signature::NONE;
-        let known = n.min(usize::try_from(size).unwrap_or(n));
+        let known = head.len().min(usize::try_from(size).unwrap_or(head.len()));
         signature.absorb(0, head.get(..known).unwrap_or_default());
         let mut before = vec![0u8; MARK_BYTES_MAX.min(known)];
         let from = size.saturating_sub(before.len() as u64);
@@ -104,9 +121,12 @@ impl Bookmark {
 
     /// True if `file` holds the content that this bookmark was taken from, up to the position.
     pub fn fits(&self, file: &File) -> io::Result<bool> {
-        let mut head = [0u8; SIGNATURE_BYTES_MAX];
-        let n = read_full_at(file, &mut head, 0)?;
-        if !self.signature.fits(&head[..n]) {
+        self.fits_beyond(&Head::of(file)?, file)
+    }
+
+    /// The same of a file whose head was read already, to be compared with many bookmarks.
+    pub fn fits_beyond(&self, head: &Head, file: &File) -> io::Result<bool> {
+        if !self.signature.fits(&head.0) {
             return Ok(false);
         }
         let mut before = [0u8; MARK_BYTES_MAX];

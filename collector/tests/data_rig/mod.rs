@@ -288,6 +288,19 @@ pub fn simple_on(change: impl FnOnce(&mut FileInput)) -> Pipeline {
     pipeline
 }
 
+/// Has as many files open as `wanted`, if the system lets this process; says so if it does not.
+pub fn open_files_allowed(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }); // seen below
+    let allowed =
+        getrlimit(Resource::Nofile).current.map_or(wanted, |n| usize::try_from(n).unwrap_or(wanted));
+    if allowed < wanted {
+        println!("NOT RUN with {wanted} open files: the system allows {allowed}, and with as many it is run");
+    }
+    wanted.min(allowed)
+}
+
 pub fn set_age(path: &Path, age: Duration) {
     let file = std::fs::File::open(path).expect("open");
     file.set_modified(SystemTime::now() - age).expect("touch");
