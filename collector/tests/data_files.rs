@@ -9,7 +9,7 @@ use std::time::Duration;
 use collector::engine::Limits;
 use collector::engine::drain::Until;
 use collector::pipeline::{Multiline, Parse, Pipeline, TimeRule, Unmatched, full_match};
-use data_rig::{Rig, set_age, simple, simple_on};
+use data_rig::{Rig, as_ordinary_user, set_age, simple, simple_on};
 use expect_test::expect;
 
 fn numbered(range: std::ops::Range<usize>) -> String {
@@ -310,20 +310,6 @@ fn when_notifications_were_lost_everything_is_looked_at_again() {
     let mut values = rig.values();
     values.sort();
     assert_eq!(values, ["three", "two"]);
-}
-
-/// Runs `f` in a thread that is not root, so that permissions count.
-fn as_ordinary_user<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| {
-            if rustix::process::geteuid().is_root() {
-                let nobody = rustix::thread::Uid::from_raw(65_534);
-                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("setresuid");
-            }
-            f()
-        });
-        run.join().expect("no panic")
-    })
 }
 
 #[test]

@@ -69,11 +69,14 @@ impl Entry {
         FileIdentity { dev: self.dev, inode: self.inode }
     }
 
-    /// True if this entry is about `file`; an inode alone may have been used again, and of a file of which nothing
-    /// was read no more than that is known.
-    pub fn is_about(&self, file: &File, identity: FileIdentity) -> bool {
+    /// True if this entry is about the file at `path`. An inode alone may have been used again, and of a file of
+    /// which nothing was read no more than that is known. A volume may have another device number after a restart:
+    /// then it is the same directory that counts.
+    pub fn is_about(&self, path: &Path, file: &File, identity: FileIdentity) -> bool {
         let bookmark = self.bookmark();
-        self.identity() == identity && !bookmark.is_blank() && bookmark.fits(file).unwrap_or(false)
+        let is_here = self.dev == identity.dev || self.path.parent() == path.parent();
+        let may_be = self.inode == identity.inode && is_here && !bookmark.is_blank();
+        may_be && bookmark.fits(file).unwrap_or(false)
     }
 
     /// True if `file`, which begins with `head` and has `size` bytes, holds nothing but what this entry says was

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use crate::fingerprint::Fingerprint;
-use crate::tail::FileIdentity;
 
 /// First line of the file; another one is another version, which this program does not read.
 const VERSION_LINE: &str = "collector-checkpoint 1";
@@ -58,14 +57,14 @@ pub struct StoreError {
 #[derive(Debug, Default)]
 struct Entries {
     all: BTreeMap<u64, Entry>,
-    by_identity: HashMap<FileIdentity, BTreeSet<u64>>,
+    by_inode: HashMap<u64, BTreeSet<u64>>,
     by_shown: HashMap<PathBuf, BTreeSet<u64>>,
 }
 
 impl Entries {
     fn insert(&mut self, entry: Entry) {
         self.remove(entry.generation);
-        self.by_identity.entry(entry.identity()).or_default().insert(entry.generation);
+        self.by_inode.entry(entry.inode).or_default().insert(entry.generation);
         self.by_shown.entry(entry.shown.clone()).or_default().insert(entry.generation);
         self.all.insert(entry.generation, entry);
     }
@@ -73,7 +72,7 @@ impl Entries {
     /// True if there was one.
     fn remove(&mut self, generation: u64) -> bool {
         let Some(entry) = self.all.remove(&generation) else { return false };
-        forget(&mut self.by_identity, &entry.identity(), generation);
+        forget(&mut self.by_inode, &entry.inode, generation);
         forget(&mut self.by_shown, &entry.shown, generation);
         true
     }
@@ -154,9 +153,9 @@ impl Store {
         self.entries.all.values()
     }
 
-    /// Those of one inode, whatever it held.
-    pub fn entries_of(&self, identity: FileIdentity) -> impl Iterator<Item = &Entry> {
-        self.entries.of(self.entries.by_identity.get(&identity))
+    /// Those of one inode, of whatever device and whatever it held.
+    pub fn entries_of(&self, inode: u64) -> impl Iterator<Item = &Entry> {
+        self.entries.of(self.entries.by_inode.get(&inode))
     }
 
     /// Those of one name, as shown in `__path__`.
@@ -332,7 +331,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("temporary directory");
         let (mut store, _) = Store::load(directory.path());
         let found = |store: &Store, inode, shown: &str| {
-            let of_inode = store.entries_of(FileIdentity { dev: 1, inode }).map(|e| e.generation).collect();
+            let of_inode = store.entries_of(inode).map(|e| e.generation).collect();
             let shown_as = store.entries_shown_as(Path::new(shown)).map(|e| e.generation).collect();
             (of_inode, shown_as)
         };

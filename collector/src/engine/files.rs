@@ -9,7 +9,7 @@ use super::books::{Books, Start};
 use super::leave::LEFT_POLL_MIN;
 use super::profile::Readings;
 use super::reader::{Now, Reader};
-use super::resume::Copied;
+use super::resume::{Copied, is_compressed};
 use super::search::Found;
 use super::tracked::{FileKey, PipelineId, Place, Running, Tracked};
 use crate::alarm::Alarm;
@@ -33,8 +33,12 @@ impl Reader {
             return self.relocate(key, &at.real, now);
         }
         self.note_success(id, &at.shown);
+        if is_compressed(&at.real, &file) {
+            debug!(path = %at.real.display(), "compressed: what it holds was or is read before");
+            return;
+        }
         let found = Found { file, identity, path: at.real.clone(), size: meta.len() };
-        let known = match self.known_generation(id, identity, &found.file) {
+        let known = match self.known_generation(id, &found) {
             Some(known) if !known.1.is_blank() => Some(known),
             // Of a file of which nothing was read, any fits that has got its inode since.
             unknown_or_blank => match self.judge_copy(id, at, &found) {
@@ -58,18 +62,13 @@ impl Reader {
     }
 
     /// The checkpoint of this very file, if its content is still the one that was read.
-    fn known_generation(
-        &self,
-        id: PipelineId,
-        identity: FileIdentity,
-        file: &std::fs::File,
-    ) -> Option<(FileKey, Bookmark)> {
+    fn known_generation(&self, id: PipelineId, found: &Found) -> Option<(FileKey, Bookmark)> {
         let name = &self.pipelines.get(&id)?.config.name;
-        let known = self
-            .store
-            .entries_of(identity)
-            .filter(|e| e.pipeline == *name && !self.files.contains_key(&FileKey(e.generation)));
-        let fitting = known.filter(|e| e.bookmark().fits(file).unwrap_or(false));
+        let fitting = self.store.entries_of(found.identity.inode).filter(|e| {
+            let is_free = e.pipeline == *name && !self.files.contains_key(&FileKey(e.generation));
+            let is_blank = e.identity() == found.identity && e.bookmark().is_blank();
+            is_free && (is_blank || e.is_about(&found.path, &found.file, found.identity))
+        });
         let best = fitting.max_by_key(|e| (e.position, e.generation))?;
         Some((FileKey(best.generation), best.bookmark()))
     }

@@ -23,8 +23,15 @@ const FORGET_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Files are looked for from this long before the last moment at which everything was seen: times of
 /// modification lag behind the clock by a tick, and a rename may be followed a moment later.
 const LOOK_BACK: Duration = Duration::from_secs(2);
-/// Endings of compressed files, whose content is not log text.
-const COMPRESSED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
+/// Endings of compressed files, whose content is not log text, and how it begins. Source: the formats' own
+/// documents (RFC 1952, RFC 8878, bzip2, xz and lz4 frames).
+const COMPRESSED: [(&str, &[u8]); 5] = [
+    (".gz", b"\x1f\x8b"),
+    (".zst", b"\x28\xb5\x2f\xfd"),
+    (".bz2", b"BZh"),
+    (".xz", b"\xfd7zXZ\0"),
+    (".lz4", b"\x04\x22\x4d\x18"),
+];
 
 /// Whether a file whose name matches is a copy of one that the pipeline reads.
 pub(super) enum Copied {
@@ -262,11 +269,11 @@ impl Reader {
         if self.by_identity.contains_key(&(id, found.identity)) {
             return None;
         }
-        let mut entries = self.store.entries_of(found.identity).filter(|e| {
+        let mut entries = self.store.entries_of(found.identity.inode).filter(|e| {
             let is_followed = self.files.contains_key(&FileKey(e.generation));
             e.pipeline == *name && e.position < found.size && !is_followed
         });
-        entries.find(|e| e.is_about(&found.file, found.identity)).cloned()
+        entries.find(|e| e.is_about(&found.path, &found.file, found.identity)).cloned()
     }
 
     /// True if everything in `found` was read, is being read, or is a copy of what a file that was or
@@ -281,8 +288,8 @@ impl Reader {
             return true;
         }
         let is_ours = |e: &&Entry| e.pipeline == running.config.name;
-        let mut of_inode = self.store.entries_of(found.identity).filter(is_ours);
-        if of_inode.any(|e| e.is_about(&found.file, found.identity)) {
+        let mut of_inode = self.store.entries_of(found.identity.inode).filter(is_ours);
+        if of_inode.any(|e| e.is_about(&found.path, &found.file, found.identity)) {
             return true;
         }
         let Ok(head) = Head::of(&found.file) else { return true };
@@ -316,8 +323,18 @@ fn live_paths(shown: &Path) -> impl Iterator<Item = PathBuf> {
 /// True if `candidate` may be a rotated or copied `name` (`.1`, `-20240101`, `.old`), not compressed.
 pub(super) fn may_be_rotated(name: &OsStr, candidate: &OsStr) -> bool {
     let Some(suffix) = candidate.as_bytes().strip_prefix(name.as_bytes()) else { return false };
-    let compressed = COMPRESSED.iter().any(|ending| suffix.ends_with(ending.as_bytes()));
+    let compressed = COMPRESSED.iter().any(|(ending, _)| suffix.ends_with(ending.as_bytes()));
     matches!(suffix.first(), Some(b'.' | b'-' | b'_')) && !compressed
+}
+
+/// True if the file at `path` is what a program that compresses rotated files makes of them, or is about to be: it
+/// has the name, and such a content or none yet.
+pub(super) fn is_compressed(path: &Path, file: &fs::File) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let Some((_, begin)) = COMPRESSED.iter().find(|(ending, _)| name.ends_with(ending.as_bytes())) else {
+        return false;
+    };
+    Head::of(file).is_ok_and(|head| begin.starts_with(head.first(begin.len())))
 }
 
 /// The name that `name` had before a number or a date was appended to it, if that name matches.

@@ -116,8 +116,8 @@ impl Reader {
             let (file, meta) = open_log(&path).ok()?;
             let identity = FileIdentity::of(&meta);
             let head = Head::of(&file).ok()?;
-            let mut of_inode = self.store.entries_of(identity).filter(|e| e.pipeline == *name);
-            let is_known = of_inode.any(|e| e.is_about(&file, identity));
+            let mut of_inode = self.store.entries_of(identity.inode).filter(|e| e.pipeline == *name);
+            let is_known = of_inode.any(|e| e.is_about(&path, &file, identity));
             (!is_known).then_some(Stranger { path, identity, head })
         });
         Some(strangers.collect())

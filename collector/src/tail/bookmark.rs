@@ -70,6 +70,11 @@ impl Head {
         Ok(Self(head))
     }
 
+    /// The first `len` bytes, or all there are.
+    pub fn first(&self, len: usize) -> &[u8] {
+        self.0.get(..len).unwrap_or(&self.0)
+    }
+
     /// False if the file had another head than `signature` says, also if it has grown since.
     pub fn may_fit(&self, signature: Signature) -> bool {
         self.0.len() < SIGNATURE_BYTES_MAX || signature.fits(&self.0)

@@ -301,6 +301,20 @@ pub fn open_files_allowed(wanted: usize) -> usize {
     wanted.min(allowed)
 }
 
+/// Runs `f` in a thread that is not root, so that permissions count.
+pub fn as_ordinary_user<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                let nobody = rustix::thread::Uid::from_raw(65_534);
+                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("setresuid");
+            }
+            f()
+        });
+        run.join().expect("no panic")
+    })
+}
+
 pub fn set_age(path: &Path, age: Duration) {
     let file = std::fs::File::open(path).expect("open");
     file.set_modified(SystemTime::now() - age).expect("touch");
