@@ -83,11 +83,21 @@ impl Tail {
     /// Reads `file` from its first byte. Its head is looked at now, so that a truncation is noticed
     /// even if it comes before the first read.
     pub fn from_start(file: File, identity: FileIdentity) -> io::Result<Self> {
-        let mut head = [0; SIGNATURE_BYTES_MAX];
-        let n = read_full_at(&file, &mut head, 0)?;
-        let mut signature = Signature::NONE;
-        signature.absorb(0, head.get(..n).unwrap_or_default());
-        Ok(Self { file, identity, signature, position: 0, before: Vec::new(), carry: Vec::new() })
+        let (before, carry) = (Vec::new(), Vec::new());
+        let mut tail = Self { file, identity, signature: Signature::NONE, position: 0, before, carry };
+        tail.look_at_head()?;
+        Ok(tail)
+    }
+
+    /// Takes in how the file begins, if it was empty when that was looked at last: from now on a truncation is
+    /// noticed, although nothing was read yet.
+    pub fn look_at_head(&mut self) -> io::Result<()> {
+        if self.signature.is_empty() {
+            let mut head = [0; SIGNATURE_BYTES_MAX];
+            let n = read_full_at(&self.file, &mut head, 0)?;
+            self.signature.absorb(0, head.get(..n).unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Reads `file` from `position` on; the bytes before it become the mark.

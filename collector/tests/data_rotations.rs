@@ -257,3 +257,30 @@ fn a_copy_that_is_made_slowly_is_known_for_one_at_every_moment() {
         }
     }
 }
+
+#[test]
+fn a_copy_of_what_was_not_read_yet_is_kept_in_mind_while_reading_is_held_up() {
+    for (polls, pattern) in [(false, "*.log"), (true, "*.log"), (false, "*.log*"), (true, "*.log*")] {
+        let mut rig = Rig::new();
+        (rig.polls, rig.limits.lane_parcels_max) = (polls, 1);
+        rig.start(vec![simple_on(|input| input.file_pattern = pattern.to_owned())]);
+        rig.append("a.log", "1\n");
+        assert_eq!(rig.values(), ["1"]);
+        empty(&rig);
+        rig.wait_ms(1_500); // seen while it is empty
+        rig.append("b.log", "under way\n");
+        rig.wait_ms(1_500);
+        for n in 2..5 {
+            rig.append("a.log", format!("{n}\n"));
+            rig.wait_ms(1_500);
+            fs::copy(rig.path("a.log"), rig.path(&format!("a.log.{n}"))).expect("copy");
+            rig.wait_ms(1_500);
+            empty(&rig);
+        }
+        rig.append("a.log", "5\n");
+        let mut values = rig.values();
+        rig.wait_ms(61_000); // what has a matching name may be found by a listing only
+        values.extend(rig.values());
+        assert_eq!(sorted(values), ["2", "3", "4", "5", "under way"], "{pattern}, polls: {polls}");
+    }
+}

@@ -244,6 +244,7 @@ impl Reader {
 
     fn take_up_if_unseen(&mut self, id: PipelineId, at: Located, now: Now) {
         let Ok((file, meta)) = open_log(&at.real) else { return };
+        self.look_at_heads_of(id, &at.shown);
         let found =
             Found { file, identity: FileIdentity::of(&meta), path: at.real.clone(), size: meta.len() };
         if let Some(entry) = self.grown_after_its_end(id, &found) {
@@ -256,7 +257,19 @@ impl Reader {
         }
     }
 
-    /// The same for the rotated files of one live file.
+    /// Where a copy of what is there now comes up, reading may be held up until that was truncated: unless its
+    /// beginning is known then, the content that follows would be taken for it, and the copy be forgotten.
+    fn look_at_heads_of(&mut self, id: PipelineId, shown: &Path) {
+        for key in self.by_shown.get(shown).into_iter().flatten() {
+            if let Some(file) = self.files.get_mut(key)
+                && file.pipeline == id
+            {
+                let _ = file.tail.look_at_head(); // what cannot be read says so when it is read
+            }
+        }
+    }
+
+    /// [`Self::take_up_unseen`] for the rotated files of one live file.
     pub(super) fn take_up_unseen_of(&mut self, id: PipelineId, live: &Located, since: SystemTime, now: Now) {
         let (Some(real), Some(shown)) = (live.real.parent(), live.shown.parent()) else { return };
         let directory = Located { real: real.to_owned(), shown: shown.to_owned() };
