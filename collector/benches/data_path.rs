@@ -346,7 +346,8 @@ fn serve(listener: &std::net::TcpListener) {
                     let whole = head + length.and_then(|l| l.trim().parse::<usize>().ok()).unwrap_or(0);
                     if received.len() >= whole {
                         received.drain(..whole);
-                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+                        let _ = stream
+                            .write_all(b"HTTP/1.1 200 OK\r\nx-log-requestid: 1\r\ncontent-length: 0\r\n\r\n");
                         continue;
                     }
                 }

@@ -12,21 +12,37 @@ use sls_api::log_group::LogGroup;
 use sls_api::ops::logs::CompressedLogs;
 use sls_api::sign::AccessKey;
 use sls_client::{Client, ClientConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::{PATIENCE, eventually};
 
 /// How the sink treats a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Answers with this status and error code; the logs are not taken.
     Refuse(u16, &'static str),
     /// Never answers; the logs are not taken.
     Hang,
+    /// Answers a byte now and then, and so never to the end; the logs are not taken.
+    Drip,
+    /// Resets the connection before the request is there.
+    Reset,
+    /// Somebody in between answers with a page of his own, and success; the logs are not taken.
+    Portal,
     /// Takes the logs, then breaks the connection without an answer.
     TakeAndDrop,
+    /// Takes the logs, then resets the connection in the middle of the answer.
+    TakeAndReset,
+    /// Takes the logs, and answers after this time.
+    Late(Duration),
 }
+
+/// Time between two bytes of an answer that drips.
+const DRIP: Duration = Duration::from_millis(20);
+/// How far the clock of a request may be from the server's. Source: the service (docs of signatures).
+const SKEW_MAX_SECONDS: i64 = 900;
 
 #[derive(Default)]
 struct Inner {
@@ -39,6 +55,11 @@ struct Inner {
     refused: usize,
     logs: usize,
     faults: VecDeque<Fault>,
+    /// Requests that have a log with this text fail like this.
+    poison: Option<(&'static str, Fault)>,
+    /// Seconds that its clock is ahead.
+    clock_ahead: i64,
+    tls: Option<TlsAcceptor>,
     standing: Option<Fault>,
     requests: usize,
     refuse_above_logs: Option<usize>,
@@ -62,6 +83,34 @@ impl Inner {
         *last = id.max(*last);
         is_new
     }
+
+    /// The server's time, if the request's is too far from it.
+    fn time_if_expired(&self, request: &Request) -> Option<i64> {
+        let server = jiff::Timestamp::now().as_second() + self.clock_ahead;
+        let date = request.header("date").expect("a date");
+        let said =
+            jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).expect("a date").as_second();
+        ((server - said).abs() > SKEW_MAX_SECONDS).then_some(server)
+    }
+}
+
+const HEAD_OF_200: &str = "HTTP/1.1 200 OK\r\nx-log-requestid: 1\r\n";
+const TAKEN: &str = "HTTP/1.1 200 OK\r\nx-log-requestid: 1\r\ncontent-length: 0\r\n\r\n";
+const PORTAL: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 12\r\n\r\nplease login";
+
+fn has_text(groups: &[LogGroup], text: &str) -> bool {
+    let contents = groups.iter().flat_map(|group| &group.logs).flat_map(|log| &log.contents);
+    contents.into_iter().any(|content| String::from_utf8_lossy(&content.value).contains(text))
+}
+
+async fn drip(mut stream: impl Wire) {
+    let bytes = HEAD_OF_200.bytes().chain(std::iter::repeat_with(|| b'x'));
+    for byte in bytes {
+        if stream.write_all(&[byte]).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(DRIP).await;
+    }
 }
 
 /// The sink; clones share it.
@@ -69,6 +118,23 @@ impl Inner {
 pub struct Sink {
     inner: Arc<Mutex<Inner>>,
     addr: SocketAddr,
+}
+
+/// A connection.
+trait Wire: AsyncRead + AsyncWrite + Unpin {
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for tokio_rustls::server::TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
 }
 
 impl Sink {
@@ -80,24 +146,54 @@ impl Sink {
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("accept");
-                tokio::spawn(serving.clone().serve(stream));
+                let sink = serving.clone();
+                match sink.with(|inner| inner.tls.clone()) {
+                    None => drop(tokio::spawn(sink.serve(stream))),
+                    Some(tls) => drop(tokio::spawn(async move {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            sink.serve(stream).await;
+                        }
+                    })),
+                }
             }
         });
         sink
     }
 
-    async fn serve(self, mut stream: TcpStream) {
+    async fn serve(self, mut stream: impl Wire) {
         let mut received = Vec::new();
-        while let Some(request) = read_request(&mut stream, &mut received).await {
+        while let Some(request) = read_request(&mut stream, &mut received, || self.resets()).await {
             let answer = match self.take(&request) {
                 Ok(answer) => answer,
                 Err(Fault::Hang) => return std::future::pending().await,
+                Err(Fault::Drip) => return drip(stream).await,
+                Err(Fault::Portal) => PORTAL.to_owned(),
+                Err(Fault::Late(after)) => {
+                    tokio::time::sleep(after).await;
+                    TAKEN.to_owned()
+                }
+                Err(Fault::TakeAndReset) => {
+                    let _ = stream.write_all(&TAKEN.as_bytes()[..TAKEN.len() / 2]).await;
+                    let _ = stream.socket().set_zero_linger();
+                    return;
+                }
                 Err(_) => return, // closes the connection
             };
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The connection on which a request comes is to be reset.
+    fn resets(&self) -> bool {
+        self.with(|inner| match inner.faults.front().copied() {
+            Some(Fault::Reset) => {
+                inner.requests += 1;
+                inner.faults.pop_front().is_some()
+            }
+            next => next.or(inner.standing) == Some(Fault::Reset),
+        })
     }
 
     /// The answer, or what to do instead of answering.
@@ -110,7 +206,7 @@ impl Sink {
                 }
                 return Ok(match &inner.logging {
                     Some(logging) => {
-                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{logging}", logging.len())
+                        format!("{HEAD_OF_200}content-length: {}\r\n\r\n{logging}", logging.len())
                     }
                     None => refusal(404, "LoggingNotExist"),
                 });
@@ -123,6 +219,10 @@ impl Sink {
                 None => {}
             }
             inner.requests += 1;
+            if let Some(server_time) = inner.time_if_expired(request) {
+                let refusal = refusal(400, "RequestTimeExpired");
+                return Ok(refusal.replacen("\r\n", &format!("\r\nx-log-time: {server_time}\r\n"), 1));
+            }
             let fault = inner.faults.pop_front().or(inner.standing);
             if inner.refuse_above_logs.is_none()
                 && let Some(Fault::Refuse(status, code)) = fault
@@ -134,9 +234,10 @@ impl Sink {
             if inner.refuse_above_logs.is_some_and(|max| logs > max) {
                 return Ok(refusal(400, "PostBodyTooLarge"));
             }
+            let fault = fault.or_else(|| inner.poison.filter(|(text, _)| has_text(&groups, text))?.1.into());
             match fault {
                 Some(Fault::Refuse(status, code)) => return Ok(refusal(status, code)),
-                Some(Fault::Hang) => return Err(Fault::Hang),
+                Some(fault @ (Fault::Hang | Fault::Drip | Fault::Portal)) => return Err(fault),
                 _ if !inner.advance(request) => {
                     inner.refused += 1;
                     return Ok(refusal(400, "InvalidSequenceId"));
@@ -149,7 +250,7 @@ impl Sink {
             }
             match fault {
                 Some(fault) => Err(fault),
-                None => Ok("HTTP/1.1 200 OK\r\nx-log-requestid: 1\r\ncontent-length: 0\r\n\r\n".to_owned()),
+                None => Ok(TAKEN.to_owned()),
             }
         })
     }
@@ -166,6 +267,25 @@ impl Sink {
     /// All requests fail like this until told otherwise.
     pub fn fail_always(&self, fault: Option<Fault>) {
         self.with(|inner| inner.standing = fault);
+    }
+
+    /// Requests that have a log with this text fail like this, until told otherwise.
+    pub fn poison(&self, poison: Option<(&'static str, Fault)>) {
+        self.with(|inner| inner.poison = poison);
+    }
+
+    /// Its clock is so many seconds ahead of that of this machine.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.with(|inner| inner.clock_ahead = seconds);
+    }
+
+    /// New connections are of TLS.
+    pub fn set_tls(&self, acceptor: TlsAcceptor) {
+        self.with(|inner| inner.tls = Some(acceptor));
+    }
+
+    pub fn port(&self) -> u16 {
+        self.addr.port()
     }
 
     /// Groups of more logs are refused as too large.
@@ -315,7 +435,13 @@ impl Request {
     }
 }
 
-async fn read_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Request> {
+/// `None` if the connection ends, or is to be reset by what `resets` says of a request that begins.
+async fn read_request(
+    stream: &mut impl Wire,
+    received: &mut Vec<u8>,
+    resets: impl Fn() -> bool,
+) -> Option<Request> {
+    let mut has_begun = false;
     loop {
         if let Some(head_len) = received.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&received[..head_len]).into_owned();
@@ -331,10 +457,14 @@ async fn read_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<
         if stream.read_buf(received).await.ok()? == 0 {
             return None;
         }
+        if !std::mem::replace(&mut has_begun, true) && resets() {
+            let _ = stream.socket().set_zero_linger();
+            return None;
+        }
     }
 }
 
 fn refusal(status: u16, code: &str) -> String {
     let body = format!(r#"{{"errorCode":"{code}","errorMessage":"asked for by the test"}}"#);
-    format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!("HTTP/1.1 {status} No\r\nx-log-requestid: 1\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }

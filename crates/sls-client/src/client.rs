@@ -48,6 +48,7 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("lz4");
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    request_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -88,7 +89,20 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .build(connector);
         let clock_offset = AtomicI64::new(0);
-        Ok(Self { inner: Arc::new(Inner { config, user_agent, http, clock_offset }) })
+        let request_timeout = config.request_timeout;
+        Ok(Self { inner: Arc::new(Inner { config, user_agent, http, clock_offset }), request_timeout })
+    }
+
+    /// The same with another time for a whole request.
+    #[must_use]
+    pub fn with_request_timeout(&self, request_timeout: Duration) -> Self {
+        Self { request_timeout, ..self.clone() }
+    }
+
+    /// Time for a whole request.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 
     /// The settings.
@@ -181,7 +195,7 @@ impl Client {
             target.project_header = project.cloned();
         }
         let request = self.request(&target, proxy.as_ref(), call)?;
-        let after = config.request_timeout;
+        let after = self.request_timeout;
         let exchange = tokio::time::timeout(after, self.exchange(operation, &target, request));
         match exchange.await {
             Ok(answer) => answer,
@@ -274,8 +288,9 @@ impl Client {
             }
         })?;
         let payload = Payload { headers: head.headers, bytes: collected.to_bytes() };
-        // Success is exactly 200, as for every SDK.
-        if head.status == StatusCode::OK {
+        // Success is exactly 200, as for every SDK, and not that of a proxy or a login page in between: what they
+        // answered would count as delivered. Source of the sign: LoongCollector's verification of responses.
+        if head.status == StatusCode::OK && payload.header(header::REQUEST_ID).is_some() {
             return Ok(payload);
         }
         Err(api_error(operation, head.status, &payload))
@@ -309,7 +324,16 @@ fn api_error(operation: &'static str, status: StatusCode, answer: &Payload) -> C
         Ok(body) => (body.error_code, body.error_message),
         Err(_) => {
             let text = String::from_utf8_lossy(&answer.bytes);
-            (BAD_RESPONSE.to_owned(), text.trim().chars().take(SHOWN_CHARS_MAX).collect())
+            let shown: String = text.trim().chars().take(SHOWN_CHARS_MAX).collect();
+            let message = match status {
+                StatusCode::OK => format!(
+                    "the answer has no {}, so the Log Service did not give it; is a proxy or a login page in \
+                     between? It says: {shown:?}",
+                    header::REQUEST_ID
+                ),
+                _ => shown,
+            };
+            (BAD_RESPONSE.to_owned(), message)
         }
     };
     ClientError::Api {

@@ -145,6 +145,8 @@ fn class_of(status: u16, code: &str, message: &str, server_time: Option<i64>) ->
         | code::PROJECT_FORBIDDEN => Retry::Auth,
         code::INTERNAL_SERVER_ERROR | code::REQUEST_TIMEOUT | code::SERVER_BUSY => Retry::Later,
         _ if code.ends_with("NotExist") => Retry::NotExist,
+        // Somebody in between; the service is to be reached again once he is gone.
+        BAD_RESPONSE if status == 200 => Retry::Later,
         // The C producer looks for the code inside unreadable answers.
         BAD_RESPONSE if message.contains(code::REQUEST_TIME_EXPIRED) => Retry::ClockSkew { server_time },
         _ => match status {
@@ -192,6 +194,7 @@ mod tests {
         assert_eq!(class(400, "ParameterInvalid"), Retry::Never);
         assert_eq!(class(400, "PostBodyInvalid"), Retry::Never);
         assert_eq!(class(403, "BadResponse"), Retry::Never);
+        assert_eq!(class(200, "BadResponse"), Retry::Later);
     }
 
     #[test]

@@ -62,6 +62,12 @@ async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> String {
+    let id = if headers.contains("x-log-requestid") { "" } else { "x-log-requestid: 1\r\n" };
+    foreign_answer(status, &format!("{id}{headers}"), body)
+}
+
+/// One that lacks what the service always sends.
+fn foreign_answer(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())
 }
 
@@ -151,7 +157,7 @@ async fn an_error_answer_becomes_its_code_message_and_request_id() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_service_s_is_repeated_in_part() {
-    let (endpoint, _server) = server(vec![answer("502 Bad Gateway", "", "<html>nginx</html>")]).await;
+    let (endpoint, _server) = server(vec![foreign_answer("502 Bad Gateway", "", "<html>nginx</html>")]).await;
     let e = list(&client(&endpoint)).await.unwrap_err();
     assert_eq!(e.to_string(), "ListLogStore: BadResponse (HTTP 502): <html>nginx</html>");
     assert_eq!(e.class(), Retry::Later);
@@ -276,4 +282,19 @@ async fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
     assert!(request.starts_with("CONNECT proj-a.cn-hangzhou.log.aliyuncs.com:443 HTTP/1.1\r\n"), "{request}");
     assert!(request.contains("Proxy-Authorization: Basic bWU6czNjcmV0\r\n"), "{request}");
     assert!(!request.contains("testAccessKeyId"), "the tunnel tells the proxy nothing more");
+}
+
+#[tokio::test]
+async fn success_that_somebody_in_between_tells_is_none() {
+    let (endpoint, _server) = server(vec![foreign_answer("200 OK", "", "<html>please login</html>")]).await;
+    let path = InLogstore { logstore: "nginx-access".parse().unwrap() };
+    let body = CompressedLogs::pack(b"not looked at here, but long enough", Compression::Lz4).unwrap();
+    let result = client(&endpoint).send::<PutLogs>(Some(&project()), &path, &NoQuery {}, &body).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.class(), Retry::Later);
+    assert_eq!(
+        error.to_string(),
+        "PutLogs: BadResponse (HTTP 200): the answer has no x-log-requestid, so the Log Service did not give it; is a \
+         proxy or a login page in between? It says: \"<html>please login</html>\""
+    );
 }
