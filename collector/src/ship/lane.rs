@@ -1,6 +1,6 @@
 //! The parcels of one destination: some under way at once, those of one file one after the other.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ use crate::pipeline::Destination;
 /// What is sent one after the other: the logs of a file, or of one of its hash keys.
 type Slot = (FileKey, u16);
 
+/// The longest time for a request, after several that took too long. Source: our choice, twice the latency of a
+/// server that is slow but works (30 s).
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
 /// A parcel with what is left of it to send: several pieces after a split.
 #[derive(Debug)]
 struct Job {
@@ -38,6 +42,17 @@ struct Job {
     logs_lost: u32,
     /// When the request under way began.
     begun: Halvings,
+    /// Failures in a row that are its own, and when it is tried again after them.
+    failures: u32,
+    paused_until: Option<Instant>,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+struct Ended {
+    job: Job,
+    result: Result<(), ClientError>,
+    took: Duration,
 }
 
 /// See the module.
@@ -47,10 +62,18 @@ pub struct Lane {
     pace: Pace,
     report: Report,
     client: Option<Client>,
+    /// Time for a request, where the usual one is too short. What is given up too early may have arrived, comes
+    /// again, and would do so for ever.
+    patience: Option<Duration>,
     queue: VecDeque<Job>,
     /// Those with a parcel under way.
     busy: HashSet<Slot>,
-    under_way: JoinSet<(Job, Result<(), ClientError>)>,
+    under_way: JoinSet<Ended>,
+    /// Those that failed and have not been taken yet.
+    unwell: BTreeSet<ParcelId>,
+    /// The one that failed last, if none has been taken since: others are tried before it is again, because
+    /// what it fails for (a shard over its quota, a content that the server does not like) may be its own.
+    failed_last: Option<ParcelId>,
     /// Failures in a row, those of one moment counted once.
     failures: u32,
     paused_until: Option<Instant>,
@@ -71,9 +94,12 @@ impl Lane {
             pace: Pace::new(concurrency),
             report,
             client: None,
+            patience: None,
             queue: VecDeque::new(),
             busy: HashSet::new(),
             under_way: JoinSet::new(),
+            unwell: BTreeSet::new(),
+            failed_last: None,
             failures: 0,
             paused_until: None,
             trouble: None,
@@ -85,7 +111,7 @@ impl Lane {
     pub async fn run(mut self, mut parcels: UnboundedReceiver<Parcel>) {
         loop {
             self.start_requests();
-            let pause = self.paused_until.unwrap_or_else(Instant::now);
+            let pause = self.next_try();
             tokio::select! {
                 parcel = parcels.recv() => match parcel {
                     Some(parcel) => self.queue.push_back(Job::new(parcel)),
@@ -94,15 +120,23 @@ impl Lane {
                 Some(ended) = self.under_way.join_next(), if !self.under_way.is_empty() => {
                     // A request that panicked is a fault of ours that must not go unnoticed.
                     match ended {
-                        Ok((job, result)) => self.ended(job, result),
+                        Ok(ended) => self.ended(ended),
                         Err(e) => error!(error = %e, "a request was lost; its logs are sent after a restart"),
                     }
                 }
-                () = tokio::time::sleep_until(pause), if self.paused_until.is_some() => {
+                () = tokio::time::sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
                     self.paused_until = None;
                 }
             }
         }
+    }
+
+    /// When a pause ends that something waits for.
+    fn next_try(&self) -> Option<Instant> {
+        let now = Instant::now();
+        // What may be tried already waits for another request to end.
+        let of_jobs = self.queue.iter().filter_map(|job| job.paused_until.filter(|until| *until > now)).min();
+        self.paused_until.or(of_jobs)
     }
 
     fn start_requests(&mut self) {
@@ -121,31 +155,55 @@ impl Lane {
         }
     }
 
-    /// The first job that overtakes no other of the same slot.
+    /// The first job that overtakes no other of the same slot, from the one on that follows the last failure.
     fn next_job(&mut self) -> Option<Job> {
         let mut before: HashSet<Slot> = self.busy.clone();
-        let next = self.queue.iter().position(|job| {
+        let mut first = None;
+        let now = Instant::now();
+        for (at, job) in self.queue.iter().enumerate() {
             let is_free = job.slots.iter().all(|slot| !before.contains(slot));
             before.extend(&job.slots);
-            is_free
-        });
-        self.queue.remove(next?)
+            if !is_free || job.paused_until.is_some_and(|until| until > now) {
+                continue;
+            }
+            if self.failed_last.is_none_or(|failed| job.parcel > failed) {
+                return self.queue.remove(at);
+            }
+            first.get_or_insert(at);
+        }
+        self.queue.remove(first?)
     }
 
     fn client(&mut self) -> Option<Client> {
         if self.client.is_none() {
             match self.clients.client(&self.destination) {
                 Ok(client) => self.client = Some(client),
-                Err(reason) => self.failed(self.pace.begin(), Trouble::Auth, &reason),
+                Err(reason) => self.failed(None, Trouble::Auth, &reason),
             }
         }
-        self.client.clone()
+        let client = self.client.as_ref()?;
+        Some(self.patience.map_or_else(|| client.clone(), |patience| client.with_request_timeout(patience)))
     }
 
-    fn ended(&mut self, mut job: Job, result: Result<(), ClientError>) {
+    /// What came in time, or not at all, says how long to wait for the next one.
+    fn learn_patience(&mut self, result: &Result<(), ClientError>, took: Duration) {
+        let Some(client) = &self.client else { return };
+        let usual = client.request_timeout();
+        let now = self.patience.unwrap_or(usual);
+        match result {
+            Err(ClientError::Timeout { .. }) => {
+                self.patience = Some((2 * now).min(REQUEST_TIMEOUT_MAX.max(usual)));
+            }
+            Ok(()) if took < usual => self.patience = None,
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, Ended { mut job, result, took }: Ended) {
         for slot in &job.slots {
             self.busy.remove(slot);
         }
+        self.learn_patience(&result, took);
         match result {
             Ok(()) => self.took_first(&mut job),
             Err(error) => match judge(&error) {
@@ -156,17 +214,19 @@ impl Lane {
                     }
                     self.trouble = Some(Trouble::Clock);
                 }
-                Verdict::CorrectClock { .. } => self.failed(job.begun, Trouble::Clock, &error.to_string()),
+                Verdict::CorrectClock { .. } => {
+                    self.failed(Some(&mut job), Trouble::Clock, &error.to_string());
+                }
                 Verdict::Again(trouble) => {
                     if trouble == Trouble::Auth {
                         self.client = None; // the next one may have other credentials
                     }
-                    self.failed(job.begun, trouble, &error.to_string());
+                    self.failed(Some(&mut job), trouble, &error.to_string());
                 }
                 Verdict::Split => job.split_first(&error),
                 Verdict::GiveUpSoon => {
                     job.malformed_tries += 1;
-                    self.failed(job.begun, Trouble::Malformed, &error.to_string());
+                    self.failed(Some(&mut job), Trouble::Malformed, &error.to_string());
                     if job.malformed_tries >= MALFORMED_TRIES_MAX {
                         job.drop_first(&error);
                     }
@@ -174,6 +234,7 @@ impl Lane {
             },
         }
         if job.pieces.is_empty() {
+            self.unwell.remove(&job.parcel);
             let outcome = match job.logs_lost {
                 0 => Outcome::Acknowledged,
                 logs_lost => Outcome::Refused { logs_lost },
@@ -187,23 +248,30 @@ impl Lane {
     }
 
     fn took_first(&mut self, job: &mut Job) {
+        self.unwell.remove(&job.parcel);
         self.succeeded();
         job.pieces.pop_front();
-        job.malformed_tries = 0;
+        (job.malformed_tries, job.failures, job.paused_until) = (0, 0, None);
     }
 
     fn succeeded(&mut self) {
         self.pace.succeeded();
         self.failures = 0;
-        if self.trouble.take().is_some() {
+        self.failed_last = None;
+        if self.unwell.is_empty() && self.trouble.take().is_some() {
             info!(project = %self.destination.project, logstore = %self.destination.logstore, "sending works again");
             (self.report)(News::Trouble(Arc::clone(&self.destination), None));
         }
     }
 
-    /// A request that began at `begun` failed.
-    fn failed(&mut self, begun: Halvings, trouble: Trouble, what: &str) {
+    /// A request of this job failed, or none could be made.
+    fn failed(&mut self, job: Option<&mut Job>, trouble: Trouble, what: &str) {
+        let begun = job.as_ref().map_or_else(|| self.pace.begin(), |job| job.begun);
         let is_first = self.pace.failed(begun);
+        if let Some(job) = &job {
+            self.unwell.insert(job.parcel);
+            self.failed_last = Some(job.parcel);
+        }
         let (base, cap) = trouble.waits();
         let remedy = trouble.remedy();
         let Destination { project, logstore, .. } = &*self.destination;
@@ -215,13 +283,22 @@ impl Lane {
             warn!(%project, %logstore, error = what, remedy, "sending fails; logs are kept and sent again");
             (self.report)(News::Trouble(Arc::clone(&self.destination), Some(message)));
         }
-        let wait: Duration = backoff(self.failures, self.seed, base, cap);
-        self.failures = self.failures.saturating_add(u32::from(is_first));
-        self.paused_until = Some(Instant::now() + wait);
+        let wait = |failures| Instant::now() + backoff(failures, self.seed, base, cap);
+        match job {
+            Some(job) if trouble.is_its_own() => {
+                job.paused_until = Some(wait(job.failures));
+                job.failures = job.failures.saturating_add(1);
+            }
+            _ => {
+                self.paused_until = Some(wait(self.failures));
+                self.failures = self.failures.saturating_add(u32::from(is_first));
+            }
+        }
     }
 }
 
-async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
+async fn put(client: Client, job: Job) -> Ended {
+    let begun = Instant::now();
     let path = InLogstore { logstore: job.destination.logstore.clone() };
     let project = Some(&job.destination.project);
     let result = match (job.pieces.front(), &job.route) {
@@ -232,7 +309,7 @@ async fn put(client: Client, job: Job) -> (Job, Result<(), ClientError>) {
             client.send::<PutLogsByKey>(project, &path, &query, &piece.body()).await
         }
     };
-    (job, result)
+    Ended { job, result, took: begun.elapsed() }
 }
 
 impl Job {
@@ -253,6 +330,8 @@ impl Job {
             malformed_tries: 0,
             logs_lost: 0,
             begun: Halvings::default(),
+            failures: 0,
+            paused_until: None,
         }
     }
 

@@ -82,6 +82,11 @@ impl Trouble {
         }
     }
 
+    /// It is about the one request: others to the same place may well be taken.
+    pub fn is_its_own(self) -> bool {
+        matches!(self, Self::Refused | Self::Malformed)
+    }
+
     /// Tells it apart from the others in alarms.
     pub fn name(self) -> &'static str {
         match self {
