@@ -21,6 +21,8 @@ const USER_ID: &[&str] = &["ALIYUN_LOGTAIL_USER_ID", "LOONG_USER_ID"];
 const USER_DEFINED_ID: &[&str] = &["ALIYUN_LOGTAIL_USER_DEFINED_ID", "LOONG_USER_DEFINED_ID"];
 const ENV_TAGS: &[&str] = &["ALIYUN_LOG_ENV_TAGS", "LOONG_ENV_TAGS"];
 const FILE_TAGS: &[&str] = &["ALIYUN_LOG_FILE_TAGS", "LOONG_FILE_TAGS"];
+/// Source: OpenSSL's name, which Go, curl and Python know too.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
 const LOG_LEVEL: &[&str] = &["LOGTAIL_LOG_LEVEL", "LOONG_LOG_LEVEL"];
 
 /// Variables that hold the name of the Job that the pod belongs to, where the manifest passes it on (ours), and
@@ -102,6 +104,11 @@ impl Env {
     /// The file of further tags of every log, as the container sees it. Source: collector.md §1.4.
     pub fn file_tags(&self) -> Option<PathBuf> {
         self.first(FILE_TAGS).map(|path| PathBuf::from(path.trim()))
+    }
+
+    /// The file of trusted certificate authorities, as the container sees it.
+    pub fn authorities(&self) -> Option<PathBuf> {
+        self.get(AUTHORITIES).map(|path| PathBuf::from(path.trim()))
     }
 
     /// The pod's address where the manifest passes it on.

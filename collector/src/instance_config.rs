@@ -105,6 +105,8 @@ pub struct InstanceConfig {
     pub file_tags: Option<PathBuf>,
     /// Proxies of all connections.
     pub proxies: Proxies,
+    /// The file of the certificate authorities that are trusted in the place of the public ones.
+    pub authorities: Option<PathBuf>,
     /// What the user should know; each text names the key and the remedy.
     pub notices: Vec<String>,
 }
@@ -194,6 +196,7 @@ impl InstanceConfig {
             env_tags: env.env_tags().into_iter().map(|(name, _)| name).collect(),
             file_tags: env.file_tags(),
             proxies: Proxies::default(),
+            authorities: env.authorities(),
             notices: Vec::new(),
         };
         config.notices = parameters.into_notices();

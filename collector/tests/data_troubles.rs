@@ -207,6 +207,75 @@ async fn a_clock_that_is_twenty_minutes_off_is_corrected_for_signatures_whenever
     assert_eq!(bench.sink.logs(), written);
 }
 
+/// An authority, and what makes servers whose certificates it signed.
+struct Authority {
+    pem: String,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("signed").pem();
+        Self { pem, issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    /// A server of this name, whose certificate is good to the end of this year.
+    fn server(&self, name: &str, year: i32) -> tokio_rustls::TlsAcceptor {
+        use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(year, 12, 31);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let config = tokio_rustls::rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a server");
+        tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config))
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_bad_is_named_with_the_reason_and_logs_wait_until_it_is_good() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("another"));
+    let bench = Bench::new().await;
+    let endpoint = format!("https://127.0.0.1:{}", bench.sink.port());
+    let pem = ours.pem.clone();
+    let clients = move |_: &Destination| {
+        let key = sls_api::sign::AccessKey::new("id", "secret");
+        let mut config = sls_client::ClientConfig::new(endpoint.parse().map_err(|e| format!("{e}"))?, key);
+        config.authorities =
+            Some(sls_client::Authorities::from_pem(pem.as_bytes()).map_err(|e| e.to_string())?);
+        sls_client::Client::new(config).map_err(|e| e.to_string())
+    };
+    bench.sink.set_tls(ours.server("127.0.0.1", 2020));
+    let engine = Engine::start(bench.config(), clients).expect("the engine starts");
+    engine.apply(vec![simple()]);
+    bench.append("a.log", &text(0..10));
+    // Trouble of one kind is said once in the status; each time in the alarms.
+    let board = engine.board();
+    let said = async |part: &str| {
+        let mut said = || board.alarms.take().into_iter().map(|a| a.message).find(|m| m.contains(part));
+        eventually(&mut said).await.unwrap_or_else(|| panic!("nobody says {part}"))
+    };
+    let expired = said("certificate expired").await;
+    assert!(expired.contains("127.0.0.1") && expired.contains("project-1/store"), "{expired}");
+    bench.sink.set_tls(other.server("127.0.0.1", 2100));
+    said("UnknownIssuer").await;
+    bench.sink.set_tls(ours.server("elsewhere.test", 2100));
+    said("elsewhere.test").await;
+    assert_eq!(bench.sink.logs(), 0);
+    bench.append("a.log", &text(10..20));
+    bench.sink.set_tls(ours.server("127.0.0.1", 2100));
+    assert_eq!(bench.sink.wait_for(20).await, lines(0..20));
+    assert!(engine.drain(far()).await.is_complete);
+    assert_eq!(bench.sink.logs(), 20);
+}
+
 #[tokio::test]
 async fn an_endpoint_whose_name_is_not_known_is_named_and_another_config_mends_it() {
     let bench = Bench::new().await;

@@ -242,6 +242,7 @@ impl Clients {
                 None => USER_AGENT.to_owned(),
             },
             proxies: Proxies::default(),
+            authorities: None,
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         };

@@ -249,6 +249,12 @@ pub const VARIABLES: &[Setting] = &[
     ("all_proxy", ALL_PROXY),
     ("NO_PROXY", NO_PROXY),
     ("no_proxy", NO_PROXY),
+    (
+        "SSL_CERT_FILE",
+        Honoured(
+            "PEM file of the certificate authorities that endpoints of https may have, in the place of the public ones",
+        ),
+    ),
     ("TZ", Honoured("zone of times that name none")),
 ];
 

@@ -1,12 +1,13 @@
 //! The engine as control sees it, and the clients that the engine asks for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sls_api::sign::AccessKey;
-use sls_client::{Client, ClientConfig, Proxies};
+use sls_client::{Authorities, Client, ClientConfig, Proxies};
 
 use crate::app_info;
 use crate::control::Collect;
@@ -95,6 +96,7 @@ impl Data {
             config_path: instance.path.display().to_string(),
             user_agent: user_agent(env, host),
             proxies: instance.proxies.clone(),
+            authorities: instance.authorities.as_ref().map(|path| (layout.on_disk(path), path.clone())),
             by_endpoint: Mutex::default(),
         });
         let of_engine = Arc::clone(&clients);
@@ -187,6 +189,8 @@ struct EndpointClients {
     config_path: String,
     user_agent: String,
     proxies: Proxies,
+    /// Where the file of the certificate authorities is, and its path in the container.
+    authorities: Option<(PathBuf, PathBuf)>,
     by_endpoint: Mutex<HashMap<String, Client>>,
 }
 
@@ -208,9 +212,25 @@ impl Clients for EndpointClients {
         let mut config = ClientConfig::new(parsed, access_key);
         config.user_agent.clone_from(&self.user_agent);
         config.proxies = self.proxies.clone();
+        config.authorities = self.authorities()?;
         let client = Client::new(config).map_err(|error| format!("{error}, in {}", self.config_path))?;
         known.insert(endpoint.to_owned(), client.clone());
         Ok(client)
+    }
+}
+
+impl EndpointClients {
+    /// Read for each endpoint: the file may come later than the collector.
+    fn authorities(&self) -> Result<Option<Authorities>, String> {
+        let Some((path, shown)) = &self.authorities else { return Ok(None) };
+        let unusable = |problem: &dyn std::fmt::Display| {
+            format!(
+                "the file {} that SSL_CERT_FILE names {problem}; it must hold the authorities' certificates in PEM form",
+                shown.display()
+            )
+        };
+        let pem = std::fs::read(path).map_err(|error| unusable(&format_args!("cannot be read ({error})")))?;
+        Authorities::from_pem(&pem).map(Some).map_err(|problem| unusable(&problem))
     }
 }
 
@@ -231,6 +251,7 @@ mod tests {
             config_path: "/c.json".into(),
             user_agent: "ilogtail/1".into(),
             proxies: Proxies::default(),
+            authorities: None,
             by_endpoint: Mutex::default(),
         }
     }
@@ -273,6 +294,24 @@ mod tests {
     fn without_an_access_key_the_remedy_is_named() {
         let error = clients(None).client(&destination()).unwrap_err();
         assert!(error.contains("set default_access_key_id and default_access_key in /c.json"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_of_authorities_is_waited_for_and_must_hold_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("ca.pem");
+        let mut clients = clients(Some(AccessKey::new("id", "secret")));
+        clients.authorities = Some((real.clone(), "/etc/ca.pem".into()));
+        let error = clients.client(&destination()).unwrap_err();
+        assert!(error.starts_with("the file /etc/ca.pem that SSL_CERT_FILE names cannot be read"), "{error}");
+        std::fs::write(&real, "nothing").unwrap();
+        let error = clients.client(&destination()).unwrap_err();
+        assert!(error.contains("SSL_CERT_FILE names holds no certificate in PEM form"), "{error}");
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(&real, authority.self_signed(&key).unwrap().pem()).unwrap();
+        clients.client(&destination()).unwrap();
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use collector::pipeline::{
 };
 use sls_api::codec::Compression;
 
+#[allow(unused_imports)] // as above
 pub use self::sink::{Fault, Sink};
 
 /// A test gives up waiting after this time: a hang guard, far above what any of them takes.

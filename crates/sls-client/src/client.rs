@@ -79,8 +79,15 @@ impl Client {
         tcp.set_connect_timeout(Some(config.connect_timeout));
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+        let builder = HttpsConnectorBuilder::new();
+        let builder = match &config.authorities {
+            None => builder.with_webpki_roots(),
+            Some(authorities) => {
+                let tls = authorities.tls().map_err(|error| ConfigError::Tls(error.to_string()))?;
+                builder.with_tls_config(tls)
+            }
+        };
+        let connector = builder
             .https_or_http()
             .enable_http1()
             .wrap_connector(Connector::new(tcp, config.proxies.clone()));

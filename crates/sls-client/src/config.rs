@@ -4,7 +4,7 @@ use http::HeaderValue;
 use sls_api::sign::{AccessKey, Secret, SignVersion};
 use std::time::Duration;
 
-use crate::{Endpoint, Proxies};
+use crate::{Authorities, Endpoint, Proxies};
 
 /// Time to connect. Source: own choice; the agent's own HTTP timeout covers everything.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ pub struct ClientConfig {
     pub user_agent: String,
     /// Proxies to connect through.
     pub proxies: Proxies,
+    /// Who may have signed the server's certificate; `None`: the public authorities.
+    pub authorities: Option<Authorities>,
     /// Time to connect.
     pub connect_timeout: Duration,
     /// Time for a whole request, the answer's body included.
@@ -41,6 +43,9 @@ pub enum ConfigError {
     /// Characters that a header cannot carry.
     #[error("the {0} contains characters that cannot be sent in a header")]
     Unprintable(&'static str),
+    /// The library refuses the settings of TLS.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
 }
 
 impl ClientConfig {
@@ -54,6 +59,7 @@ impl ClientConfig {
             sign: SignVersion::V1,
             user_agent: format!("sls-client/{}", env!("CARGO_PKG_VERSION")),
             proxies: Proxies::default(),
+            authorities: None,
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         }

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod authorities;
 mod client;
 mod config;
 mod endpoint;
@@ -28,6 +29,7 @@ mod error;
 mod proxy;
 pub mod retry;
 
+pub use authorities::{Authorities, NoAuthority};
 pub use client::Client;
 pub use config::{ClientConfig, ConfigError};
 pub use endpoint::{Endpoint, EndpointError, Target};
