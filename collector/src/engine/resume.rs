@@ -141,8 +141,11 @@ impl Reader {
         }
         // While the collector ran it saw every file that came; before that, young ones count.
         let last_alive = entries.iter().map(|e| e.updated_us).max();
+        let last_alive = last_alive.map(|us| SystemTime::UNIX_EPOCH + Duration::from_micros(us));
         let since = match last_alive {
-            Some(updated_us) => SystemTime::UNIX_EPOCH + Duration::from_micros(updated_us),
+            // The clock was set back meanwhile: what was written since seems to be older.
+            Some(last_alive) if last_alive > now.wall => self.settings.old_before,
+            Some(last_alive) => last_alive,
             None if self.pipelines.get(&id).is_some_and(|r| r.config.input.tail_existing) => return,
             None => self.settings.old_before,
         };

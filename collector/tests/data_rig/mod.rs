@@ -67,6 +67,8 @@ pub struct Rig {
     pub limits: Limits,
     /// No notifications.
     pub polls: bool,
+    /// Seconds that the wall clock is ahead, for what is asked of it; files are stamped by [`set_age`].
+    pub wall_ahead: i64,
 }
 
 impl Rig {
@@ -82,6 +84,7 @@ impl Rig {
             mono: Instant::now(),
             limits: Limits::default(),
             polls: false,
+            wall_ahead: 0,
         }
     }
 
@@ -103,7 +106,13 @@ impl Rig {
     }
 
     pub fn now(&self) -> Now {
-        Now { mono: self.mono, wall: SystemTime::now() }
+        Now { mono: self.mono, wall: self.wall() }
+    }
+
+    pub fn wall(&self) -> SystemTime {
+        let step = Duration::from_secs(self.wall_ahead.unsigned_abs());
+        let real = SystemTime::now();
+        if self.wall_ahead < 0 { real - step } else { real + step }
     }
 
     pub fn start(&mut self, pipelines: Vec<Pipeline>) {
@@ -119,7 +128,7 @@ impl Rig {
             },
             limits: self.limits.clone(),
             zone: TimeZone::UTC,
-            old_before: SystemTime::now() - self.limits.old_file_age,
+            old_before: self.wall() - self.limits.old_file_age,
         };
         let (store, problem) = Store::load(&self.dir.path().join("state"));
         assert!(problem.is_none(), "{problem:?}");
@@ -153,8 +162,9 @@ impl Rig {
     /// Lets time pass, with a turn whenever the reader wants one.
     pub fn wait(&mut self, duration: Duration) {
         let end = self.mono + duration;
-        while let Some(reader) = &mut self.reader {
-            let now = Now { mono: self.mono, wall: SystemTime::now() };
+        while self.reader.is_some() {
+            let now = self.now();
+            let Some(reader) = &mut self.reader else { break };
             match reader.turn(now) {
                 Some(wait) if self.mono + wait <= end => self.mono += wait.max(Duration::from_millis(1)),
                 _ => break,
@@ -316,6 +326,9 @@ pub fn as_ordinary_user<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 }
 
 pub fn set_age(path: &Path, age: Duration) {
-    let file = std::fs::File::open(path).expect("open");
-    file.set_modified(SystemTime::now() - age).expect("touch");
+    set_modified(path, SystemTime::now() - age);
+}
+
+pub fn set_modified(path: &Path, at: SystemTime) {
+    std::fs::File::open(path).expect("open").set_modified(at).expect("touch");
 }
