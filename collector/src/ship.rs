@@ -58,7 +58,16 @@ pub struct Shipper {
     concurrency: usize,
     report: Report,
     runtime: tokio::runtime::Handle,
-    lanes: HashMap<Destination, mpsc::UnboundedSender<Parcel>>,
+    lanes: HashMap<Destination, mpsc::UnboundedSender<lane::Message>>,
+    redirected: Vec<Redirected>,
+}
+
+/// A lane that has got another destination, and gets nothing more.
+struct Redirected {
+    /// As the engine knows it.
+    from: Destination,
+    to: Destination,
+    lane: mpsc::UnboundedSender<lane::Message>,
 }
 
 impl Shipper {
@@ -66,7 +75,7 @@ impl Shipper {
     /// under way at the same time; fewer while they fail.
     pub fn start(clients: Arc<dyn Clients>, concurrency: usize, report: Report) -> Self {
         let runtime = tokio::runtime::Handle::current();
-        Self { clients, concurrency, report, runtime, lanes: HashMap::new() }
+        Self { clients, concurrency, report, runtime, lanes: HashMap::new(), redirected: Vec::new() }
     }
 }
 
@@ -85,10 +94,23 @@ impl Carrier for Shipper {
         });
         // Fails only when the runtime was shut down: then nobody sends any more, and what was not
         // acknowledged is sent by the next run.
-        let _ = lane.send(parcel);
+        let _ = lane.send(lane::Message::Send(parcel));
     }
 
     fn forget(&mut self, destination: &Destination) {
         self.lanes.remove(destination); // ends its task
+        self.redirected.retain(|lane| lane.from != *destination);
+    }
+
+    fn redirect(&mut self, from: &Destination, to: &Destination) {
+        let before = self.redirected.iter_mut().filter(|lane| lane.to == *from);
+        before.for_each(|lane| lane.to = to.clone());
+        if let Some(lane) = self.lanes.remove(from) {
+            self.redirected.push(Redirected { from: from.clone(), to: to.clone(), lane });
+        }
+        let shared = Arc::new(to.clone());
+        for redirected in self.redirected.iter().filter(|lane| lane.to == *to) {
+            let _ = redirected.lane.send(lane::Message::Redirect(Arc::clone(&shared))); // as above
+        }
     }
 }

@@ -297,12 +297,54 @@ async fn an_endpoint_whose_name_is_not_known_is_named_and_another_config_mends_i
     assert!(named.contains("check the endpoint"), "{named}");
     engine.apply(vec![Pipeline { version: 2, ..simple() }]);
     bench.append("a.log", &text(10..20));
-    let arrived = eventually(|| (bench.sink.logs() == 10).then_some(())).await;
-    assert!(arrived.is_some(), "what is read from now on goes to the right place");
-    assert_eq!(bench.sink.values("store", "content"), lines(10..20));
-    // What was on its way to the wrong one is not given up: another run sends it.
-    drop(engine);
-    let _engine = bench.start(vec![simple()]);
     let all: BTreeSet<String> = bench.sink.wait_for(20).await.into_iter().collect();
-    assert_eq!(all, lines(0..20).into_iter().collect());
+    assert_eq!(all, lines(0..20).into_iter().collect(), "also what was on its way to the wrong place");
+    assert!(engine.drain(far()).await.is_complete);
+    assert_eq!(bench.sink.logs(), 20);
+}
+
+#[tokio::test]
+async fn a_logstore_whose_name_was_wrong_keeps_nothing_once_the_config_is_corrected() {
+    for right in [simple(), exactly_once()] {
+        let bench = Bench::new().await;
+        for wrong in ["wrong", "wrong-too"] {
+            bench.sink.fail_logstore(wrong, Some(Fault::Refuse(404, "LogStoreNotExist")));
+        }
+        let wrong = |version, name| Pipeline { version, destination: destination(name), ..right.clone() };
+        let engine = bench.start(vec![wrong(1, "wrong")]);
+        for (n, name) in ["wrong", "wrong-too"].into_iter().enumerate() {
+            engine.apply(vec![wrong(n as i64 + 1, name)]);
+            let before = bench.sink.bad_requests();
+            bench.append("a.log", &text(10 * n..10 * n + 10));
+            let names_it =
+                || engine.status().pipelines.first()?.last_error.clone().filter(|e| e.contains(name));
+            eventually(names_it).await.expect("the wrong name");
+            eventually(|| (bench.sink.bad_requests() > before + 1).then_some(())).await.expect("requests");
+        }
+        engine.apply(vec![Pipeline { version: 3, ..right }]);
+        bench.append("a.log", &text(20..30));
+        let all: BTreeSet<String> = bench.sink.wait_for(30).await.into_iter().collect();
+        assert_eq!(all, lines(0..30).into_iter().collect());
+        assert!(engine.drain(far()).await.is_complete);
+        assert_eq!(bench.sink.logs(), 30);
+    }
+}
+
+/// What was delivered to a Logstore stays there, and what was read for it goes there, whatever the config says later.
+#[tokio::test]
+async fn a_logstore_that_worked_gets_what_was_read_for_it_when_it_works_again() {
+    let bench = Bench::new().await;
+    let engine = bench.start(vec![simple()]);
+    bench.append("a.log", &text(0..10));
+    bench.sink.wait_for(10).await;
+    bench.sink.fail_logstore("store", Some(Fault::Refuse(503, "ServerBusy")));
+    bench.append("a.log", &text(10..20));
+    eventually(|| (bench.sink.bad_requests() > 1).then_some(())).await.expect("requests");
+    engine.apply(vec![Pipeline { version: 2, destination: destination("other"), ..simple() }]);
+    bench.append("a.log", &text(20..30));
+    let other = eventually(|| Some(bench.sink.values("other", "content")).filter(|v| v.len() == 10)).await;
+    assert_eq!(other.expect("the new ones"), lines(20..30));
+    bench.sink.fail_logstore("store", None);
+    assert_eq!(bench.sink.wait_for(20).await, lines(0..20));
+    assert!(engine.drain(far()).await.is_complete);
 }

@@ -62,6 +62,8 @@ struct Lane {
     blocked: BTreeSet<FileKey>,
     /// The parcel that is being filled.
     filling: Option<Parcel>,
+    /// Something was delivered.
+    has_worked: bool,
     sending: Sending,
 }
 
@@ -132,6 +134,7 @@ impl Outbox {
             open: VecDeque::new(),
             blocked: BTreeSet::new(),
             filling: None,
+            has_worked: false,
             sending: Sending::default(),
         };
         self.lanes.insert(id, lane);
@@ -150,6 +153,29 @@ impl Outbox {
             keeps
         });
         self.by_destination.retain(|_, id| self.lanes.contains_key(id));
+    }
+
+    /// A config names another destination now. If the one before has never taken anything and fails, it was wrong:
+    /// what is under way there would wait for ever, and goes to the other one, if all of it is of this config.
+    pub fn redirect(
+        &mut self,
+        (from, to): (&Destination, &Destination),
+        is_of_config: impl Fn(FileKey) -> bool,
+        now: Instant,
+    ) {
+        let Some(id) = self.by_destination.get(from).copied() else { return };
+        self.post(id, now);
+        let Some(lane) = self.lanes.get(&id) else { return };
+        let of_lane = self.under_way.values().filter(|parcel| parcel.lane == id);
+        let is_all = of_lane.flat_map(|parcel| &parcel.parts).all(|part| is_of_config(part.file));
+        if lane.has_worked || !lane.sending.is_failing || !is_all {
+            return;
+        }
+        let to_shared = Arc::new(to.clone());
+        for parcel in self.held.iter_mut().filter(|parcel| *parcel.destination == *from) {
+            parcel.destination = Arc::clone(&to_shared);
+        }
+        self.carrier.redirect(from, to);
     }
 
     /// Exactly these rates hold from now on.
@@ -374,6 +400,7 @@ impl Outbox {
             match is_refused {
                 true => lane.sending.discarded += 1,
                 false => {
+                    lane.has_worked = true;
                     lane.sending.succeeded += 1;
                     lane.sending.succeeded_at = Some(now);
                 }

@@ -226,10 +226,18 @@ impl Reader {
         }
         running.board.set_trouble(Trouble::Config, problem.map(|p| p.to_string()));
         let replaced = self.pipelines.get(&id).map(|old| old.was_walked);
+        let destination_before = self.pipelines.get(&id).map(|old| old.config.destination.clone());
         running.was_walked = replaced.unwrap_or(false);
         // What was read so far goes out as the old config made it.
         self.seal_pipeline(id, now);
         let entries = self.entries_of(&running.config.name);
+        if let Some(before) = destination_before
+            && before != running.config.destination
+        {
+            let (files, to) = (&self.files, &running.config.destination);
+            let is_of_config = |key| files.get(&key).is_some_and(|file| file.pipeline == id);
+            self.outbox.redirect((&before, to), is_of_config, now.mono);
+        }
         self.pipelines.insert(id, running);
         if replaced.is_some() {
             self.adopt_files(id);

@@ -47,6 +47,14 @@ struct Job {
     paused_until: Option<Instant>,
 }
 
+/// What the engine tells a lane.
+#[derive(Debug)]
+pub enum Message {
+    Send(Parcel),
+    /// All that has not been taken goes there.
+    Redirect(Arc<Destination>),
+}
+
 /// How a request ended.
 #[derive(Debug)]
 struct Ended {
@@ -108,13 +116,14 @@ impl Lane {
     }
 
     /// Runs until the sender of parcels is gone; what is under way then is given up.
-    pub async fn run(mut self, mut parcels: UnboundedReceiver<Parcel>) {
+    pub async fn run(mut self, mut messages: UnboundedReceiver<Message>) {
         loop {
             self.start_requests();
             let pause = self.next_try();
             tokio::select! {
-                parcel = parcels.recv() => match parcel {
-                    Some(parcel) => self.queue.push_back(Job::new(parcel)),
+                message = messages.recv() => match message {
+                    Some(Message::Send(parcel)) => self.queue.push_back(Job::new(parcel)),
+                    Some(Message::Redirect(to)) => self.redirect(to),
                     None => return,
                 },
                 Some(ended) = self.under_way.join_next(), if !self.under_way.is_empty() => {
@@ -128,6 +137,16 @@ impl Lane {
                     self.paused_until = None;
                 }
             }
+        }
+    }
+
+    fn redirect(&mut self, to: Arc<Destination>) {
+        info!(project = %to.project, logstore = %to.logstore, "logs that could not be sent go there now");
+        self.destination = to;
+        (self.client, self.patience) = (None, None);
+        (self.failures, self.paused_until) = (0, None);
+        for job in &mut self.queue {
+            (job.failures, job.paused_until) = (0, None);
         }
     }
 
@@ -151,6 +170,7 @@ impl Lane {
             };
             self.busy.extend(&job.slots);
             job.begun = self.pace.begin();
+            job.destination = Arc::clone(&self.destination);
             self.under_way.spawn(put(client, job));
         }
     }

@@ -49,6 +49,9 @@ pub trait Carrier: Send {
 
     /// Nothing more will come for this destination, and nothing is under way.
     fn forget(&mut self, _destination: &Destination) {}
+
+    /// What is under way to a destination that was wrong from the start goes to another one.
+    fn redirect(&mut self, _from: &Destination, _to: &Destination) {}
 }
 
 /// How a parcel finds its shard.
