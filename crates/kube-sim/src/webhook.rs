@@ -122,7 +122,9 @@ fn hooks(attributes: &Attributes<'_>, phase: Phase) -> Vec<Hook> {
         return Vec::new();
     }
     let snapshot = attributes.state.store.snapshot(phase.storage());
-    snapshot.objects.values().flat_map(|configuration| hook::read(configuration)).collect()
+    let (operation, plural) = (attributes.operation.name(), &attributes.resource.plural);
+    let configurations = snapshot.objects.values();
+    configurations.flat_map(|one| hook::read(one, operation, plural, attributes.subresource)).collect()
 }
 
 /// Lets the mutating webhooks change `object`, which is in the form of the store; `None` for a delete. Returns

@@ -29,12 +29,34 @@ pub struct Hook {
     pub asks_again: bool,
 }
 
-/// The webhooks of a configuration of either kind, in order.
-pub fn read(configuration: &Value) -> Vec<Hook> {
+/// The webhooks of a configuration of either kind that may be responsible for an operation on a resource, in order:
+/// every write asks, and most have none.
+pub fn read(configuration: &Value, operation: &str, plural: &str, subresource: &str) -> Vec<Hook> {
     let list = meta::at(configuration, &["webhooks"]).and_then(Value::as_array);
+    let has = |rule: &Value, field: &str, wanted: &dyn Fn(&str) -> bool| {
+        let all = rule.get(field).and_then(Value::as_array);
+        all.into_iter().flatten().filter_map(Value::as_str).any(wanted)
+    };
+    let of_resource = |one: &str| resource_matches(one, plural, subresource);
+    let covers = |rule: &Value| {
+        has(rule, "operations", &|one| one == "*" || one == operation) && has(rule, "resources", &of_resource)
+    };
+    let concerns = |webhook: &Value| {
+        webhook.get("rules").and_then(Value::as_array).is_some_and(|rules| rules.iter().any(covers))
+    };
     // What is stored has been checked; validating webhooks have the fields of mutating ones, less one.
-    let webhooks = list.into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok());
+    let webhooks = list
+        .into_iter()
+        .flatten()
+        .filter(|webhook| concerns(webhook))
+        .filter_map(|one| serde_json::from_value(one.clone()).ok());
     webhooks.map(of).collect()
+}
+
+/// Whether an entry of a rule's resources, `pods`, `pods/status` or with `*`, names these.
+pub fn resource_matches(entry: &str, plural: &str, subresource: &str) -> bool {
+    let (name, part) = entry.split_once('/').unwrap_or((entry, ""));
+    (name == "*" || name == plural) && (part == "*" || part == subresource)
 }
 
 fn of(webhook: MutatingWebhook) -> Hook {

@@ -6,7 +6,7 @@ use k8s_openapi::api::admissionregistration::v1::RuleWithOperations;
 use kube_cel::{AdmissionRequest, GroupVersionKind, GroupVersionResource, VapEvaluator, VapExpression};
 use serde_json::{Value, json};
 
-use super::hook::Hook;
+use super::hook::{Hook, resource_matches};
 use super::{Attributes, Operation, review};
 use crate::registry::Resource;
 use crate::selector::label_selector_matches;
@@ -67,10 +67,11 @@ fn covers(rule: &RuleWithOperations, attributes: &Attributes<'_>, resource: &Res
     let lists = |list: &Option<Vec<String>>, wanted: &str| {
         list.iter().flatten().any(|one| one == "*" || one == wanted)
     };
-    let of_resource = rule.resources.iter().flatten().any(|one| {
-        let (name, part) = one.split_once('/').unwrap_or((one, ""));
-        (name == "*" || name == resource.plural) && (part == "*" || part == attributes.subresource)
-    });
+    let of_resource = rule
+        .resources
+        .iter()
+        .flatten()
+        .any(|one| resource_matches(one, &resource.plural, attributes.subresource));
     let of_scope = match rule.scope.as_deref() {
         Some("Namespaced") => resource.namespaced,
         Some("Cluster") => !resource.namespaced,
