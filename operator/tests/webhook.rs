@@ -459,7 +459,7 @@ async fn without_an_answer_pods_are_created_without_and_their_owner_is_told_to_r
 
     let _audit = audit(&admission);
     let note = admission.bed.event("web", "RestartNeeded").await;
-    assert!(note.contains("1 Pod asks for a sidecar for its logs and got none (web-1-a)"), "{note}");
+    assert!(note.contains("1 Pod asks for a sidecar and got none (web-1-a)"), "{note}");
     assert!(note.ends_with("kubectl rollout restart deployment/web -n shop"), "{note}");
     let figures = admission.figures.render();
     assert!(figures.contains("sls_operator_uninjected_pods{reason=\"restart_needed\"} 1"), "{figures}");

@@ -156,8 +156,7 @@ impl Missing {
             let shown = names.iter().take(NAMES_MAX).cloned().collect::<Vec<_>>().join(", ");
             let more = if names.len() > NAMES_MAX { ", …" } else { "" };
             let pods = if names.len() == 1 { "Pod asks" } else { "Pods ask" };
-            let begin =
-                format!("{} {pods} for a sidecar for its logs and got none ({shown}{more})", names.len());
+            let begin = format!("{} {pods} for a sidecar and got none ({shown}{more})", names.len());
             let (reason, note) = match why {
                 Why::Restart => (
                     "RestartNeeded",
@@ -225,9 +224,9 @@ mod tests {
         assert_eq!(
             notes,
             [
-                "RestartNeeded 5 Pods ask for a sidecar for its logs and got none (a, b, c, …): created while the webhook was \
+                "RestartNeeded 5 Pods ask for a sidecar and got none (a, b, c, …): created while the webhook was \
              not asked; restart needed: kubectl rollout restart statefulset/web -n shop",
-                "InjectionSkipped 1 Pod asks for a sidecar for its logs and got none (e): no_config: there is none",
+                "InjectionSkipped 1 Pod asks for a sidecar and got none (e): no_config: there is none",
             ]
         );
         let counts = counts(&BTreeMap::from([(owner, missing)]));
