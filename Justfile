@@ -189,13 +189,15 @@ fuzz seconds="20":
     done
     exit "$failed"
 
-# Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory.
-bench accounted="10000000":
+# Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory, the
+# operator with so many objects.
+bench accounted="10000000" objects="1000":
     cargo bench --package sls-expect --bench account -- {{accounted}}
     cargo bench --package mock-sls --bench ingest
     cargo bench --package mock-sls --bench search
     cargo bench --package mock-sls --bench expect
     cargo bench --package collector --bench data_path --bench idle
+    cargo bench --package operator --bench objects -- {{objects}}
 
 # Licences and sources of the dependencies (needs cargo-deny).
 deny:

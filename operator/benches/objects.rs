@@ -26,10 +26,10 @@ const OBJECTS_DEFAULT: usize = 1_000;
 /// Objects applied one after the other while the others rest.
 const APPLIED: usize = 50;
 /// How often all objects are looked at while the idle resync is measured, and for how long that is.
-const RESYNC: Duration = Duration::from_secs(20);
-const IDLE: Duration = Duration::from_secs(60);
+const RESYNC: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(30);
 /// How long a dead backend is offered to the operator.
-const DEAD: Duration = Duration::from_secs(30);
+const DEAD: Duration = Duration::from_secs(15);
 /// A guard against hanging.
 const HANG: Duration = Duration::from_secs(600);
 

@@ -56,6 +56,11 @@ pub trait ConfigKind:
     /// The same of an object that is of the wrong shape, from its `status`.
     fn told_in(status: Value) -> AliyunLogConfigStatus;
 
+    /// What of `status` this kind can say: the rest would be taken for a change at every look.
+    fn sayable(status: AliyunLogConfigStatus) -> AliyunLogConfigStatus {
+        status
+    }
+
     /// `status` as this kind writes it; `object` is the object if it is of the right shape.
     fn telling(status: &AliyunLogConfigStatus, object: Option<&Self>) -> Value;
 
@@ -151,6 +156,10 @@ impl ConfigKind for ClusterAliyunPipelineConfig {
 
     fn told_in(status: Value) -> AliyunLogConfigStatus {
         serde_json::from_value(status).map(|status| pipeline_status::read(&status)).unwrap_or_default()
+    }
+
+    fn sayable(status: AliyunLogConfigStatus) -> AliyunLogConfigStatus {
+        AliyunLogConfigStatus { applied_config_tags: None, created: None, ..status }
     }
 
     fn telling(status: &AliyunLogConfigStatus, object: Option<&Self>) -> Value {

@@ -260,6 +260,11 @@ impl<K: ConfigKind> Look<'_, K> {
         if mode == Reconcile::Enabled && self.rests_on(&valid.desired, previous).await {
             return self.leave_at_rest(&valid.desired, previous).await;
         }
+        let ahead = match mode {
+            Reconcile::Enabled => self.tell_ahead(&valid.desired, previous).await?,
+            _ => previous.clone(),
+        };
+        let previous = &ahead;
         let memory = self.memory(previous);
         let endpoint = valid.desired.endpoint.clone();
         let progress = match mode {
@@ -300,6 +305,24 @@ impl<K: ConfigKind> Look<'_, K> {
             self.context.memories.rests(self.uid(), self.marks());
         }
         Ok((Action::requeue(wait), looked))
+    }
+
+    /// Writes down which groups and tags are about to be this object's: who comes after a kill must know that they are
+    /// the operator's to take away again.
+    async fn tell_ahead(&self, desired: &Desired, previous: &Previous) -> Result<Previous, Error> {
+        let mut ahead = previous.clone();
+        let groups = desired.machine_groups.iter().map(ToString::to_string);
+        add(&mut ahead.ours.applied_machine_groups, groups);
+        add(&mut ahead.ours.applied_config_tags, desired.tags.keys().cloned());
+        if ahead.ours == previous.ours {
+            return Ok(ahead);
+        }
+        match self.write(previous, &ahead.ours).await {
+            Ok(()) => Ok(ahead),
+            Err(Error::NotLeading) => Err(Error::NotLeading),
+            // Log Service is kept in line all the same; the write at the end says what is wrong.
+            Err(_) => Ok(previous.clone()),
+        }
     }
 
     /// Whether nothing has happened to an object since all of it was looked at, as far as a short look tells.
@@ -385,6 +408,7 @@ impl<K: ConfigKind> Look<'_, K> {
         previous: &Previous,
         status: &AliyunLogConfigStatus,
     ) -> Result<(), Error> {
+        let status = &K::sayable(status.clone());
         if *status == previous.ours && *status == previous.shown {
             return Ok(());
         }
@@ -509,7 +533,18 @@ impl<K: ConfigKind> Look<'_, K> {
     }
 }
 
+/// Adds what is not in the list yet; leaves no list where there is nothing.
+fn add(list: &mut Option<Vec<String>>, names: impl Iterator<Item = String>) {
+    for name in names {
+        let list = list.get_or_insert_default();
+        if !list.contains(&name) {
+            list.push(name);
+        }
+    }
+}
+
 /// The status before a look.
+#[derive(Clone)]
 pub(super) struct Previous {
     /// As the watch shows it.
     pub(super) shown: AliyunLogConfigStatus,

@@ -296,7 +296,7 @@ pub struct ClusterAliyunPipelineConfigStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_name: Option<String>,
 
-    /// Machine groups that this object has bound to the config.
+    /// Machine groups that this object has bound to the config, or is about to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_machine_groups: Option<Vec<String>>,
 

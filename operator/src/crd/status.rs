@@ -35,11 +35,11 @@ pub struct AliyunLogConfigStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_name: Option<String>,
 
-    /// Machine groups that this object has bound to the config. Only these are ever unbound.
+    /// Machine groups that this object has bound to the config, or is about to. Only these are ever unbound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_machine_groups: Option<Vec<String>>,
 
-    /// Keys of the tags that this object has set on the config. Only these are ever taken away.
+    /// Keys of the tags that this object has set on the config, or is about to. Only these are ever taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_config_tags: Option<Vec<String>>,
 
