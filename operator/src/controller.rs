@@ -6,8 +6,10 @@ mod agents;
 mod memory;
 pub mod reconcile;
 mod release;
+mod rest;
 mod trigger;
 mod wake;
+mod written;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 use sls_api::names::{LogstoreName, MachineGroupName};
 
 use crate::crd::{
@@ -92,12 +93,8 @@ pub fn fate(
     let Some(target) = target.filter(|target| cr.winner(target, others, defaults).is_none()) else {
         return Fate::Nothing;
     };
-    if cr.spec.deletion_policy == Some(DeletionPolicy::Retain) {
-        return Fate::Retained { target, why: "its deletionPolicy is Retain".to_owned() };
-    }
-    // What is not to be touched stays.
-    if Reconcile::of(cr.metadata.annotations.as_ref()) != Ok(Reconcile::Enabled) {
-        return Fate::Retained { target, why: "it is paused or only observed".to_owned() };
+    if let Some(why) = why_it_stays(cr.spec.deletion_policy, &cr.metadata) {
+        return Fate::Retained { target, why: why.to_owned() };
     }
     let namespace = cr.namespace().unwrap_or_default();
     if let Err(rules) = defaults.allowed.check(&namespace, target.project.as_str()) {
@@ -130,17 +127,23 @@ pub fn fate_of_pipeline(
     let Some(target) = target.filter(|target| cr.winner(target, others, defaults).is_none()) else {
         return Fate::Nothing;
     };
-    if cr.spec.deletion_policy == Some(DeletionPolicy::Retain) {
-        return Fate::Retained { target, why: "its deletionPolicy is Retain".to_owned() };
-    }
-    if Reconcile::of(cr.metadata.annotations.as_ref()) != Ok(Reconcile::Enabled) {
-        return Fate::Retained { target, why: "it is paused or only observed".to_owned() };
+    if let Some(why) = why_it_stays(cr.spec.deletion_policy, &cr.metadata) {
+        return Fate::Retained { target, why: why.to_owned() };
     }
     Fate::Removed(Removal {
         endpoint: cr.spec.project.endpoint.clone().filter(|endpoint| !endpoint.is_empty()),
         account: other_account(&cr.spec.project.uid, defaults),
         ..Removal::config(target, ConfigForm::Pipeline, defaults)
     })
+}
+
+/// Why an object's config is not to be touched, if it is not.
+fn why_it_stays(policy: Option<DeletionPolicy>, meta: &ObjectMeta) -> Option<&'static str> {
+    if policy == Some(DeletionPolicy::Retain) {
+        return Some("its deletionPolicy is Retain");
+    }
+    let is_ours = Reconcile::of(meta.annotations.as_ref()) == Ok(Reconcile::Enabled);
+    (!is_ours).then_some("it is paused or only observed")
 }
 
 /// The config that the status says was applied.

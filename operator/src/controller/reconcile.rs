@@ -1,41 +1,34 @@
 //! One look at one object: validate → observe → plan → apply → report, or, for an object that is being
 //! deleted, delete → report → let go.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Preconditions};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
-use serde_json::json;
 
 use super::Guarded;
 use super::agents::Agents;
 use super::memory::{Cause, Memories};
-use super::trigger::ANNOTATION_PREFIX;
-use crate::agents::Sight;
+use super::written::Previous;
 use crate::conflict::{holds, is_deleting};
-use crate::converge::{converge, observe_only, place};
-use crate::crd::{
-    AliyunLogConfig, AliyunLogConfigStatus, ClusterAliyunPipelineConfig, FIELD_MANAGER, FINALIZER,
-    RECONCILE_ANNOTATION, Reconcile,
-};
-use crate::desired::{Desired, Target};
+use crate::converge::{converge, observe_only};
+use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig, FINALIZER, RECONCILE_ANNOTATION, Reconcile};
+use crate::desired::Target;
 use crate::failure::{Class, Failure};
 use crate::fate::{Others, Removal, applied_target};
 use crate::kind::ConfigKind;
 use crate::metrics::{Looked, Metrics};
 use crate::notices::{self, Notice, Publisher};
-use crate::plan::Memory;
 use crate::retry::{Series, Waits};
 use crate::sls::Clients;
-use crate::status::{self, Collecting, Retry, Subject, Verdict};
+use crate::status::{self, Retry, Subject, Verdict};
 use crate::survey::Surveys;
 use crate::validate::{Defaults, Valid};
 
@@ -307,65 +300,6 @@ impl<K: ConfigKind> Look<'_, K> {
         Ok((Action::requeue(wait), looked))
     }
 
-    /// Writes down which groups and tags are about to be this object's: who comes after a kill must know that they are
-    /// the operator's to take away again.
-    async fn tell_ahead(&self, desired: &Desired, previous: &Previous) -> Result<Previous, Error> {
-        let mut ahead = previous.clone();
-        let groups = desired.machine_groups.iter().map(ToString::to_string);
-        add(&mut ahead.ours.applied_machine_groups, groups);
-        add(&mut ahead.ours.applied_config_tags, desired.tags.keys().cloned());
-        if ahead.ours == previous.ours {
-            return Ok(ahead);
-        }
-        match self.write(previous, &ahead.ours).await {
-            Ok(()) => Ok(ahead),
-            Err(Error::NotLeading) => Err(Error::NotLeading),
-            // Log Service is kept in line all the same; the write at the end says what is wrong.
-            Err(_) => Ok(previous.clone()),
-        }
-    }
-
-    /// Whether nothing has happened to an object since all of it was looked at, as far as a short look tells.
-    async fn rests_on(&self, desired: &Desired, previous: &Previous) -> bool {
-        // A status that is not the one we wrote has to be written again.
-        if previous.shown != previous.ours || !self.context.memories.rests_on(self.uid(), self.marks()) {
-            return false;
-        }
-        match place(&self.context.clients, desired) {
-            Ok(sls) => self.context.surveys.is_unchanged(&sls, desired).await,
-            Err(_) => false,
-        }
-    }
-
-    async fn leave_at_rest(&self, desired: &Desired, previous: &Previous) -> Result<(Action, Looked), Error> {
-        let sight = self.context.agents.sight(desired);
-        let verdict = Verdict::AtRest { desired, agents: self.collecting(sight.as_ref()) };
-        let status = status::next(&previous.ours, self.subject(), verdict, Timestamp::now());
-        self.check_leading()?;
-        self.write(previous, &status).await?;
-        Ok((Action::requeue(self.context.waits.resync(fastrand::f64())), Looked::Synced))
-    }
-
-    fn collecting<'b>(&self, sight: Option<&'b Sight>) -> Collecting<'b> {
-        match (sight, self.context.agents.is_on()) {
-            (Some(sight), _) => Collecting::Seen(sight),
-            (None, true) => Collecting::NotAskedYet,
-            (None, false) => Collecting::NeverAsked,
-        }
-    }
-
-    /// What of the object asks for a whole look when it changes: what the trigger looks at too.
-    fn marks(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.meta.generation.hash(&mut hasher);
-        for (key, value) in self.meta.annotations.iter().flatten() {
-            if key.starts_with(ANNOTATION_PREFIX) {
-                (key, value).hash(&mut hasher);
-            }
-        }
-        hasher.finish()
-    }
-
     /// Tells why nothing was sent; once, not at every look.
     async fn refuse(
         &self,
@@ -402,57 +336,8 @@ impl<K: ConfigKind> Look<'_, K> {
         Ok((Action::await_change(), Looked::Invalid))
     }
 
-    /// Writes `status` if it says anything new.
-    pub(super) async fn write(
-        &self,
-        previous: &Previous,
-        status: &AliyunLogConfigStatus,
-    ) -> Result<(), Error> {
-        let status = &K::sayable(status.clone());
-        if *status == previous.ours && *status == previous.shown {
-            return Ok(());
-        }
-        let patch = json!({
-            "apiVersion": K::api_version(&()),
-            "kind": K::kind(&()),
-            "metadata": {"name": self.name()},
-            "status": K::telling(status, self.object.0.as_ref().ok()),
-        });
-        self.check_leading()?;
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        // The reply is not decoded: it may not be of the right shape.
-        let result = self.untyped().patch_status(self.name(), &params, &Patch::Apply(&patch)).await;
-        self.context.metrics.status_written(result.is_ok());
-        match result {
-            Ok(_) => {
-                self.context.memories.set_status(self.uid(), status.clone());
-                Ok(())
-            }
-            Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
-            Err(error) => Err(Error::Kubernetes(Box::new(error))),
-        }
-    }
-
-    pub(super) fn previous(&self, shown: AliyunLogConfigStatus) -> Previous {
-        let ours = self.context.memories.status(self.uid()).unwrap_or_else(|| shown.clone());
-        Previous { shown, ours }
-    }
-
     fn winner(&self, cr: &K, target: &Target) -> Option<String> {
         self.context.stores.with(|others| cr.winner(target, others, &self.context.defaults))
-    }
-
-    fn memory(&self, previous: &Previous) -> Memory {
-        let listed = previous.ours.applied_machine_groups.iter().flatten();
-        let mut bound_by_us = self.context.memories.bound(self.uid());
-        bound_by_us.extend(listed.filter_map(|name| name.parse().ok()));
-        let applied = previous.ours.applied_generation;
-        let tagged_by_us = previous.ours.applied_config_tags.iter().flatten().cloned().collect();
-        Memory {
-            bound_by_us,
-            tagged_by_us,
-            applied_before: applied.is_some() && applied == self.meta.generation,
-        }
     }
 
     pub(super) fn succeeded(&self) {
@@ -531,23 +416,4 @@ impl<K: ConfigKind> Look<'_, K> {
     pub(super) fn namespace(&self) -> &str {
         self.meta.namespace.as_deref().unwrap_or_default()
     }
-}
-
-/// Adds what is not in the list yet; leaves no list where there is nothing.
-fn add(list: &mut Option<Vec<String>>, names: impl Iterator<Item = String>) {
-    for name in names {
-        let list = list.get_or_insert_default();
-        if !list.contains(&name) {
-            list.push(name);
-        }
-    }
-}
-
-/// The status before a look.
-#[derive(Clone)]
-pub(super) struct Previous {
-    /// As the watch shows it.
-    pub(super) shown: AliyunLogConfigStatus,
-    /// As the operator last wrote it, which the watch may not show yet; the same after a restart.
-    pub(super) ours: AliyunLogConfigStatus,
 }

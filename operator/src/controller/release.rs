@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::finalizer;
 
-use super::reconcile::{Error, Look, Previous};
+use super::reconcile::{Error, Look};
+use super::written::Previous;
 use crate::crd::{FINALIZER, FORCE_DELETE_ANNOTATION};
 use crate::delete::delete;
 use crate::failure::{Class, Failure};
