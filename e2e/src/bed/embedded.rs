@@ -242,7 +242,7 @@ impl Bed for Embedded {
             Need::Cut => {
                 Err("its pods have no network of their own: they share the host's loopback".to_owned())
             }
-            Need::Roles => Err("kube-sim lets everybody do everything".to_owned()),
+            Need::Roles => Err("its kube-sim lets everybody do everything".to_owned()),
             Need::Policies => Err("kube-sim evaluates no admission policies".to_owned()),
         }
     }

@@ -15,14 +15,24 @@ use crate::report::{Check, Report};
 /// The shipped account and its namespace. Source: deploy/kustomize.
 const NAMESPACE: &str = "sls-bed";
 const ACCOUNT: &str = "sls-operator";
+/// The newer kind of objects. Source: deploy/kustomize.
+const NEWER_GROUP: &str = "telemetry.alibabacloud.com";
+const NEWER_PLURAL: &str = "clusteraliyunpipelineconfigs";
 
 /// What it must be able to do: verb, group, resource, subresource.
-const ALLOWED: [[&str; 4]; 11] = [
+const ALLOWED: [[&str; 4]; 17] = [
     ["get", GROUP, PLURAL, ""],
     ["list", GROUP, PLURAL, ""],
     ["watch", GROUP, PLURAL, ""],
     ["patch", GROUP, PLURAL, ""],
     ["patch", GROUP, PLURAL, "status"],
+    // One whose place an object of the newer kind has taken.
+    ["delete", GROUP, PLURAL, ""],
+    ["get", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["list", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["watch", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["patch", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["patch", NEWER_GROUP, NEWER_PLURAL, "status"],
     ["create", "events.k8s.io", "events", ""],
     ["patch", "events.k8s.io", "events", ""],
     ["list", "", "pods", ""],
@@ -32,11 +42,13 @@ const ALLOWED: [[&str; 4]; 11] = [
 ];
 
 /// What it must not be able to do.
-const FORBIDDEN: [[&str; 4]; 22] = [
+const FORBIDDEN: [[&str; 4]; 24] = [
     ["create", GROUP, PLURAL, ""],
     ["update", GROUP, PLURAL, ""],
-    ["delete", GROUP, PLURAL, ""],
     ["deletecollection", GROUP, PLURAL, ""],
+    ["create", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["update", NEWER_GROUP, NEWER_PLURAL, ""],
+    ["delete", NEWER_GROUP, NEWER_PLURAL, ""],
     ["get", "", "secrets", ""],
     ["list", "", "secrets", ""],
     ["create", "", "secrets", ""],
