@@ -190,14 +190,10 @@ fuzz seconds="20":
     exit "$failed"
 
 # Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory, the
-# operator with so many objects.
+# operator with so many objects. One call: what each package alone has built is not what all of them need.
 bench accounted="10000000" objects="1000":
-    cargo bench --package sls-expect --bench account -- {{accounted}}
-    cargo bench --package mock-sls --bench ingest
-    cargo bench --package mock-sls --bench search
-    cargo bench --package mock-sls --bench expect
-    cargo bench --package collector --bench data_path --bench idle
-    cargo bench --package operator --bench objects -- {{objects}}
+    BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench --workspace --bench account --bench ingest \
+        --bench search --bench expect --bench data_path --bench idle --bench objects
 
 # Licences and sources of the dependencies (needs cargo-deny).
 deny:

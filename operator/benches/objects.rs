@@ -34,7 +34,10 @@ const DEAD: Duration = Duration::from_secs(15);
 const HANG: Duration = Duration::from_secs(600);
 
 fn main() {
-    let count = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(OBJECTS_DEFAULT);
+    // The variable is for a run of all benchmarks, which share their arguments.
+    let set = std::env::var("BENCH_OBJECTS").ok();
+    let given = std::env::args().skip(1).chain(set);
+    let count = given.into_iter().find_map(|arg| arg.parse().ok()).unwrap_or(OBJECTS_DEFAULT);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(run(count));
 }
