@@ -23,6 +23,8 @@ use serde_json::json;
 
 /// Objects, unless the command line says otherwise.
 const OBJECTS_DEFAULT: usize = 1_000;
+/// Configs of one project. Source: limits document; the emulator holds to it.
+const CONFIGS_A_PROJECT: usize = 100;
 /// Objects applied one after the other while the others rest.
 const APPLIED: usize = 50;
 /// How often all objects are looked at while the idle resync is measured, and for how long that is.
@@ -164,7 +166,8 @@ fn object(n: usize) -> AliyunLogConfig {
         "kind": "AliyunLogConfig",
         "metadata": {"name": format!("config-{n}"), "namespace": "default"},
         "spec": {
-            "project": "project-a", "logstore": format!("logs-{n}"), "machineGroups": ["group-a"],
+            "project": format!("project-{}", n / CONFIGS_A_PROJECT), "logstore": format!("logs-{n}"),
+            "machineGroups": ["group-a"],
             "logtailConfig": {"inputType": "file", "inputDetail": {
                 "logType": "common_reg_log", "logPath": format!("/var/log/app-{n}"), "filePattern": "*.log",
                 "regex": "(\\S+) (\\S+) (.*)", "key": ["time", "level", "message"],
