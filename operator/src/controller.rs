@@ -23,7 +23,7 @@ use kube::runtime::controller::{self, ReconcileRequest, applier};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::{WatchStreamExt, watcher};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
 use crate::desired::Target;
@@ -119,11 +119,14 @@ pub async fn run(
     }
     let (store, writer) = reflector::store::<Guarded>();
     let (pipeline_store, pipeline_writer) = reflector::store::<Guarded<ClusterAliyunPipelineConfig>>();
+    // Of one namespace only: what belongs to the cluster is not this operator's.
+    let (tell_pipelines, pipelines_known) = watch::channel(settings.namespace.is_some());
     let common = Common {
         kube: kube.clone(),
         clients: Arc::new(clients),
         publisher: Publisher::new(kube.clone(), settings.instance.clone(), Arc::clone(&metrics)),
-        stores: Stores { classic: store.clone(), pipelines: pipeline_store.clone() },
+        stores: Stores { classic: store.clone(), pipelines: pipeline_store.clone(), pipelines_known },
+        surveys: Arc::new(Surveys::new(settings.waits.resync)),
         metrics: Arc::clone(&metrics),
         settings: settings.clone(),
     };
@@ -140,6 +143,7 @@ pub async fn run(
         pipeline_writer,
         pipeline_wakes,
         pipeline_changes,
+        tell_pipelines,
         shutdown.clone(),
     );
     let classic_side = Side { context: &context, waker: &waker };
@@ -189,6 +193,7 @@ struct Common {
     clients: Arc<Clients>,
     publisher: Publisher,
     stores: Stores,
+    surveys: Arc<Surveys>,
     metrics: Arc<Metrics>,
     settings: Settings,
 }
@@ -199,7 +204,7 @@ impl Common {
             kube: self.kube.clone(),
             clients: Arc::clone(&self.clients),
             defaults: self.settings.defaults.clone(),
-            surveys: Surveys::new(self.settings.waits.resync),
+            surveys: Arc::clone(&self.surveys),
             waits: self.settings.waits,
             store,
             stores: self.stores.clone(),
@@ -207,7 +212,6 @@ impl Common {
             agents: agents::Agents::new(self.settings.agents),
             metrics: Arc::clone(&self.metrics),
             publisher: self.publisher.clone(),
-            namespace: self.settings.namespace.clone(),
         }
     }
 }
@@ -247,14 +251,14 @@ async fn look_at_all<K: ConfigKind>(
     )
     .for_each(|result| async {
         if let Err(error) = result {
-            report(&error);
+            report::<K>(&error);
         }
     })
     .await;
 }
 
-/// The same for the newer kind, once there is one: a cluster need not have it, and an operator of one namespace has no
-/// part in what is cluster-wide.
+/// The same for the newer kind, once there is one: a cluster need not have it. Tells when it is known which objects of
+/// it there are; where that is known at the beginning, there are none to look at.
 async fn look_at_pipelines(
     context: Arc<Context<ClusterAliyunPipelineConfig>>,
     writer: Writer<Guarded<ClusterAliyunPipelineConfig>>,
@@ -262,37 +266,51 @@ async fn look_at_pipelines(
     + Send
     + 'static,
     claims: broadcast::Sender<Target>,
+    known: watch::Sender<bool>,
     shutdown: impl Future<Output = ()> + Clone + Send + 'static,
 ) {
-    if context.namespace.is_some() {
+    if *known.borrow() {
         return shutdown.await;
     }
     let objects: Api<ClusterAliyunPipelineConfig> = Api::all(context.kube.clone());
     tokio::select! {
-        () = wait_for_pipelines(&objects) => {}
+        () = wait_for_pipelines(&objects, &known) => {}
         () = shutdown.clone() => return,
     }
     tracing::info!("watching ClusterAliyunPipelineConfigs");
     let guarded = Api::all(context.kube.clone());
-    look_at_all(context, guarded, writer, wakes, claims, shutdown).await;
+    let store = context.store.clone();
+    let all = look_at_all(context, guarded, writer, wakes, claims, shutdown);
+    let announce = async move {
+        if store.wait_until_ready().await.is_ok() {
+            known.send_replace(true);
+        }
+    };
+    tokio::join!(all, announce);
 }
 
-/// Returns when ClusterAliyunPipelineConfigs can be listed.
-async fn wait_for_pipelines(objects: &Api<ClusterAliyunPipelineConfig>) {
-    let mut told = false;
+/// Returns when ClusterAliyunPipelineConfigs can be listed; `known` is told when they cannot be.
+async fn wait_for_pipelines(objects: &Api<ClusterAliyunPipelineConfig>, known: &watch::Sender<bool>) {
+    let mut wait = CRD_WAIT_MIN;
     loop {
         match objects.list_metadata(&ListParams::default().limit(1)).await {
             Ok(_) => return,
-            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) && !told => {
-                told = true;
-                tracing::warn!(
-                    "ClusterAliyunPipelineConfigs are left alone, since listing them is not allowed: {}",
-                    status.message
-                );
+            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
+                if !known.send_replace(true) && status.code != 404 {
+                    tracing::warn!(
+                        "ClusterAliyunPipelineConfigs are left alone, since listing them is not allowed: {}",
+                        status.message
+                    );
+                }
+                wait = PIPELINES_CHECK;
             }
-            Err(_) => {}
+            Err(error) => {
+                let error = innermost(&error);
+                tracing::warn!(%error, "no object is looked at before ClusterAliyunPipelineConfigs are known");
+            }
         }
-        tokio::time::sleep(PIPELINES_CHECK).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(PIPELINES_CHECK);
     }
 }
 
@@ -313,7 +331,7 @@ async fn stand_by(objects: Api<Guarded>, readiness: &Readiness, metrics: &Metric
 }
 
 /// Something that the queue of looks could not do; the objects themselves tell what concerns them.
-fn report(error: &controller::Error<reconcile::Error, watcher::Error>) {
+fn report<K: ConfigKind>(error: &controller::Error<reconcile::Error, watcher::Error>) {
     match error {
         // The object was deleted while it waited for its turn.
         controller::Error::ObjectNotFound(_) => {}
@@ -324,7 +342,7 @@ fn report(error: &controller::Error<reconcile::Error, watcher::Error>) {
             tracing::warn!(%error, object = %object, "look failed, it is tried again");
         }
         controller::Error::QueueError(error) => {
-            tracing::warn!(%error, "the watch on AliyunLogConfigs failed, it is established again");
+            tracing::warn!(%error, "the watch on {}s failed, it is established again", K::KIND);
         }
         controller::Error::RunnerError(error) => tracing::error!(%error, "the queue of looks failed"),
     }

@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube_sim::{Effect, Fault};
 use operator::crd::{ClusterAliyunPipelineConfig, ClusterAliyunPipelineConfigStatus, pipeline_crd};
 use serde_json::{Value, json};
 use support::*;
@@ -177,4 +180,32 @@ async fn a_service_that_was_away_is_found_again() {
     assert_eq!(failed.status_code, Some(503), "{failed:?}");
     bed.start_mock().await;
     applied(&pipelines, 1).await;
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_knows_both_kinds_before_it_takes_anything_away() {
+    let (mut bed, pipelines) = start().await;
+    bed.apply_value(object("config", |_| {})).await;
+    bed.ready("config").await;
+    bed.stop_operator().await;
+    // Killed just after it had replaced the config and deleted the older object, which is still held.
+    bed.sls().delete_config("project-a", "config").await;
+    let body = pipeline(|_| {}).spec.config;
+    let body = json!({"configName": "config", "inputs": body.inputs, "flushers": body.flushers});
+    bed.sls().create_pipeline("project-a", body).await;
+    bed.sls().bind("project-a", "group-a", "config").await;
+    create(&pipelines, |object| {
+        object["metadata"]["finalizers"] = json!([operator::crd::FINALIZER]);
+        object["spec"]["enableUpgradeOverride"] = json!(true);
+    })
+    .await;
+    bed.delete("config").await;
+    let effect = Effect::Delay(Duration::from_millis(500));
+    let path_contains = "clusteraliyunpipelineconfigs".to_owned();
+    bed.sim().inject(Fault { method: Some(http::Method::GET), path_contains, times: 4, effect });
+    bed.start_operator();
+    bed.gone("config").await;
+    applied(&pipelines, 1).await;
+    assert_eq!(bed.calls("RemoveConfigFromMachineGroup"), 0);
+    assert_eq!(bed.sls().bound("project-a", "config").await, ["group-a"]);
 }

@@ -12,6 +12,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
+use tokio::sync::watch;
 
 use super::Guarded;
 use super::agents::Agents;
@@ -46,11 +47,9 @@ pub struct Context<K: ConfigKind> {
     pub stores: Stores,
     pub memories: Arc<Memories<K>>,
     pub agents: Agents,
-    pub surveys: Surveys,
+    pub surveys: Arc<Surveys>,
     pub metrics: Arc<Metrics>,
     pub publisher: Publisher,
-    /// The only namespace that is watched, if it is one.
-    pub namespace: Option<String>,
 }
 
 /// All objects as the watches show them.
@@ -58,9 +57,19 @@ pub struct Context<K: ConfigKind> {
 pub struct Stores {
     pub classic: Store<Guarded<AliyunLogConfig>>,
     pub pipelines: Store<Guarded<ClusterAliyunPipelineConfig>>,
+    /// Whether `pipelines` shows all there are, or it is known that there are none to show.
+    pub pipelines_known: watch::Receiver<bool>,
 }
 
 impl Stores {
+    /// Waits until all objects of both kinds are known: who does not know of the other kind would take away what an
+    /// object of it holds. False if that is not to be any more, since the operator ends.
+    async fn are_known(&self) -> bool {
+        let mut pipelines_known = self.pipelines_known.clone();
+        self.classic.wait_until_ready().await.is_ok()
+            && pipelines_known.wait_for(|known| *known).await.is_ok()
+    }
+
     /// Calls `judge` with all objects.
     pub fn with<T>(&self, judge: impl FnOnce(Others<'_>) -> T) -> T {
         let (classic, pipelines) = (self.classic.state(), self.pipelines.state());
@@ -94,9 +103,11 @@ pub async fn reconcile<K: ConfigKind>(
     object: Arc<Guarded<K>>,
     context: Arc<Context<K>>,
 ) -> Result<Action, Error> {
+    if !context.stores.are_known().await {
+        return Ok(Action::await_change());
+    }
     let started = Instant::now();
-    let look =
-        Look { context: &context, reference: reference(&object), meta: object.meta(), object: &object };
+    let look = Look { context: &context, reference: reference(&object), object: &object };
     context.memories.looks(&look.object_ref());
     let result = tokio::time::timeout(LOOK_MAX, look.run()).await.unwrap_or(Err(Error::TookTooLong));
     let looked = match &result {
@@ -143,7 +154,6 @@ fn reference<K: ConfigKind>(object: &Guarded<K>) -> ObjectReference {
 pub(super) struct Look<'a, K: ConfigKind> {
     pub(super) context: &'a Context<K>,
     pub(super) reference: ObjectReference,
-    pub(super) meta: &'a ObjectMeta,
     pub(super) object: &'a Guarded<K>,
 }
 
@@ -166,8 +176,8 @@ impl<K: ConfigKind> Look<'_, K> {
             Ok(valid) => valid,
             Err(refused) => {
                 let claim = cr.claim(&self.context.defaults);
-                let mut notices = notices::invalid(&refused.problems, self.meta.generation);
-                notices.extend(notices::warnings(&refused.warnings, self.meta.generation));
+                let mut notices = notices::invalid(&refused.problems, self.meta().generation);
+                notices.extend(notices::warnings(&refused.warnings, self.meta().generation));
                 self.refuse(
                     &previous,
                     Verdict::Invalid { refused: &refused, target: claim.as_ref() },
@@ -183,7 +193,7 @@ impl<K: ConfigKind> Look<'_, K> {
             self.refuse(&previous, Verdict::Conflict { target, winner: &winner }, &[notice]).await?;
             return Ok((Action::await_change(), Looked::Conflict));
         }
-        let mode = match Reconcile::of(self.meta.annotations.as_ref()) {
+        let mode = match Reconcile::of(self.meta().annotations.as_ref()) {
             Ok(Reconcile::Paused) => {
                 let why = format!("annotation {RECONCILE_ANNOTATION} is Paused: nothing is read or changed");
                 return self.pause(&previous, &why).await;
@@ -278,8 +288,8 @@ impl<K: ConfigKind> Look<'_, K> {
         };
         let retry = progress.failure.as_ref().map(|_| self.retry(now, wait));
         let mut events = notices::changes(&progress);
-        if previous.ours.applied_generation != self.meta.generation && progress.failure.is_none() {
-            events.extend(notices::warnings(&valid.warnings, self.meta.generation));
+        if previous.ours.applied_generation != self.meta().generation && progress.failure.is_none() {
+            events.extend(notices::warnings(&valid.warnings, self.meta().generation));
         }
         if let Some(failure) = &progress.failure {
             let uid = self.uid();
@@ -331,7 +341,7 @@ impl<K: ConfigKind> Look<'_, K> {
                 .map_err(|error| Error::Finalizer(Box::new(error)))?;
             return Ok((Action::await_change(), Looked::Deleted));
         }
-        let notice = notices::undecodable(&invalid.error, self.meta.generation);
+        let notice = notices::undecodable(&invalid.error, self.meta().generation);
         self.refuse(&previous, Verdict::Undecodable(&invalid.error), &[notice]).await?;
         Ok((Action::await_change(), Looked::Invalid))
     }
@@ -365,7 +375,10 @@ impl<K: ConfigKind> Look<'_, K> {
             self.context.waits.after_failure(class, series, fastrand::f64())
         });
         let attempts = memories.attempts(self.uid());
-        let object = format!("{}/{}", self.namespace(), self.name());
+        let object = match self.namespace() {
+            "" => self.name().to_owned(),
+            namespace => format!("{namespace}/{}", self.name()),
+        };
         tracing::warn!(
             object,
             step = failure.step,
@@ -401,19 +414,23 @@ impl<K: ConfigKind> Look<'_, K> {
             singular: K::SINGULAR,
             namespace: self.namespace(),
             name: self.name(),
-            generation: self.meta.generation,
+            generation: self.meta().generation,
         }
     }
 
+    pub(super) fn meta(&self) -> &ObjectMeta {
+        self.object.meta()
+    }
+
     pub(super) fn uid(&self) -> &str {
-        self.meta.uid.as_deref().unwrap_or_default()
+        self.meta().uid.as_deref().unwrap_or_default()
     }
 
     pub(super) fn name(&self) -> &str {
-        self.meta.name.as_deref().unwrap_or_default()
+        self.meta().name.as_deref().unwrap_or_default()
     }
 
     pub(super) fn namespace(&self) -> &str {
-        self.meta.namespace.as_deref().unwrap_or_default()
+        self.meta().namespace.as_deref().unwrap_or_default()
     }
 }

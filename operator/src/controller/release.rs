@@ -82,7 +82,7 @@ impl<K: ConfigKind> Look<'_, K> {
     }
 
     fn is_forced(&self) -> bool {
-        let annotation = self.meta.annotations.as_ref().and_then(|all| all.get(FORCE_DELETE_ANNOTATION));
+        let annotation = self.meta().annotations.as_ref().and_then(|all| all.get(FORCE_DELETE_ANNOTATION));
         annotation.is_some_and(|value| value == "true")
     }
 }

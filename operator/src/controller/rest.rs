@@ -52,8 +52,8 @@ impl<K: ConfigKind> Look<'_, K> {
     /// What of the object asks for a whole look when it changes: what the trigger looks at too.
     pub(super) fn marks(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.meta.generation.hash(&mut hasher);
-        for (key, value) in self.meta.annotations.iter().flatten() {
+        self.meta().generation.hash(&mut hasher);
+        for (key, value) in self.meta().annotations.iter().flatten() {
             if key.starts_with(ANNOTATION_PREFIX) {
                 (key, value).hash(&mut hasher);
             }

@@ -73,7 +73,7 @@ impl<K: ConfigKind> Look<'_, K> {
         Memory {
             bound_by_us,
             tagged_by_us,
-            applied_before: applied.is_some() && applied == self.meta.generation,
+            applied_before: applied.is_some() && applied == self.meta().generation,
         }
     }
 }
