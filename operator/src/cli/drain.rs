@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::files::{FileError, ReportForm, print_report};
 use super::leader::LeaseArgs;
-use super::run::{DefaultsArgs, duration};
+use super::run::{ClusterArgs, DefaultsArgs, duration};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::credentials::{CredentialsError, Source};
 use crate::drain::{Drain, Drained, Outcome};
@@ -35,13 +35,8 @@ pub(super) struct Args {
     #[arg(long, requires = "sls_endpoint")]
     cleanup: bool,
 
-    /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service account are tried
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// Context in the kubeconfig; its current one when not given
-    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// Drain this namespace only
     #[arg(long, value_name = "NAME")]
@@ -136,7 +131,7 @@ pub(super) fn main(args: Args) -> ExitCode {
 }
 
 async fn drain(args: Args) -> Result<Report, Error> {
-    let config = kubernetes::config(args.kubeconfig.as_deref(), args.context).await?;
+    let config = args.cluster.config().await?;
     let lease = args.lease.settings(&config, "drain").map_err(Error::Lease)?;
     let kube = kubernetes::client(config)?;
     let metrics = Arc::new(Metrics::default());

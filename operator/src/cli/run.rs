@@ -38,14 +38,8 @@ const CONNECT_BACKOFF_MAX: &str = "10s";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service
-    /// account are tried
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// Context in the kubeconfig; its current one when not given
-    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// Watch this namespace only
     #[arg(long, value_name = "NAME")]
@@ -95,6 +89,26 @@ pub(super) struct Args {
     /// Form of the log on stderr; its level is set by RUST_LOG
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+}
+
+/// Which cluster; also used by `operator drain`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ClusterArgs {
+    /// Kubeconfig of the cluster; without it $KUBECONFIG, ~/.kube/config, then the Pod's service
+    /// account are tried
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig; its current one when not given
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    context: Option<String>,
+}
+
+impl ClusterArgs {
+    /// How to reach it.
+    pub(super) async fn config(self) -> Result<kube::Config, KubernetesError> {
+        kubernetes::config(self.kubeconfig.as_deref(), self.context).await
+    }
 }
 
 /// Where Log Service is, and as whom to call it; also used by `operator plan`.
@@ -229,8 +243,8 @@ async fn run(args: Args) -> Result<(), StartError> {
     let sls = args.sls.config()?;
     sls.credentials.load()?;
     // As Pods find it; kube looks for a kubeconfig first.
-    let in_pod = args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let config = kubernetes::config(args.kubeconfig.as_deref(), args.context).await?;
+    let in_pod = args.cluster.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let config = args.cluster.config().await?;
     let instance = std::env::var("POD_NAME").ok();
     let lease = args.lease.settings(&config, instance.as_deref().unwrap_or("operator"));
     let lease = lease.map_err(StartError::Lease)?;
