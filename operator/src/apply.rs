@@ -179,6 +179,7 @@ pub(crate) fn logstore_settings(desired: &DesiredLogstore) -> LogstoreSettings {
     settings.append_meta = Some(desired.append_meta.unwrap_or(true));
     settings.enable_tracking = Some(desired.enable_tracking.unwrap_or(false));
     settings.hot_ttl = desired.hot_ttl_days.map(i64::from);
+    settings.infrequent_access_ttl = desired.infrequent_ttl_days.map(i64::from);
     settings.mode = desired.mode.map(|mode| match mode {
         LogstoreMode::Standard => "standard".to_owned(),
         LogstoreMode::Query => "query".to_owned(),

@@ -127,6 +127,8 @@ pub struct DesiredLogstore {
     pub life_cycle_days: Option<u32>,
     /// Days in hot storage, at least 7 and less than the retention; `None` is off.
     pub hot_ttl_days: Option<u32>,
+    /// Days in infrequent-access storage after that; `None` is off. An AliyunLogConfig has no such setting.
+    pub infrequent_ttl_days: Option<u32>,
     pub mode: Option<LogstoreMode>,
     pub auto_split: Option<bool>,
     /// Shards, 1 to 256.

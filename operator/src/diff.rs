@@ -175,6 +175,8 @@ pub fn logstore(desired: &DesiredLogstore, actual: &Logstore) -> Vec<FieldDiff> 
     compare_set(&mut diffs, "shardCount", shards, actual.shard_count);
     compare_set(&mut diffs, word("lifeCycle"), number(desired.life_cycle_days), actual.ttl);
     compare_set(&mut diffs, word("logstoreHotTTL"), number(desired.hot_ttl_days), actual.hot_ttl);
+    let infrequent = actual.infrequent_access_ttl.unwrap_or_default();
+    compare_set(&mut diffs, "infrequentAccessTTL", number(desired.infrequent_ttl_days), infrequent);
     let mode = desired.mode.map(|mode| match mode {
         LogstoreMode::Standard => "standard",
         LogstoreMode::Query => "query",

@@ -305,6 +305,7 @@ fn logstore(spec: &AliyunLogConfigSpec, found: &mut Found) -> Option<DesiredLogs
         shard_count,
         life_cycle_days: life_cycle.map(|days| days.min(LIFE_CYCLE_DAYS_FOREVER)),
         hot_ttl_days,
+        infrequent_ttl_days: None,
         mode: spec.logstore_mode,
         auto_split: spec.logstore_auto_split,
         max_split_shard,

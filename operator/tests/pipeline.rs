@@ -12,6 +12,7 @@ use operator::validate::Defaults;
 use serde_json::{Value, json};
 use sls_api::ops::documents::{GetLogtailPipelineConfig, InPipelineConfig};
 use sls_api::ops::indexes::GetIndex;
+use sls_api::ops::logstores::GetLogStore;
 use sls_api::ops::logtail_configs::GetAppliedMachineGroups;
 use sls_api::ops::{InConfig, InLogstore};
 use sls_api::sign::AccessKey;
@@ -48,7 +49,7 @@ fn pipeline(change: impl FnOnce(&mut Value)) -> ClusterAliyunPipelineConfig {
             "project": {"name": "project-a", "description": "logs of the shop"},
             "logstores": [
                 {"name": "logs", "index": {"line": {"token": [","]}}},
-                {"name": "audit", "ttl": 7},
+                {"name": "audit", "ttl": 100, "hotTtl": 7, "infrequentAccessTTL": 30},
             ],
             "machineGroups": [{"name": "group-a"}],
             "config": {
@@ -97,6 +98,10 @@ async fn what_an_object_asks_for_is_made_and_a_second_time_nothing_is_left_to_do
     assert_eq!(made.body["logSample"], "a line");
     let Json(index) = ask::<GetIndex>(&sls, &InLogstore { logstore: "logs".parse().unwrap() }).await.unwrap();
     assert_eq!(index.line.unwrap().token, [","]);
+
+    let Json(audit) =
+        ask::<GetLogStore>(&sls, &InLogstore { logstore: "audit".parse().unwrap() }).await.unwrap();
+    assert_eq!((audit.ttl, audit.hot_ttl, audit.infrequent_access_ttl), (100, 7, Some(30)));
 
     let steps = make(&pipeline(|_| {}), &Defaults::default(), config(&sls)).await.unwrap();
     assert!(steps.is_empty(), "{steps:?}");

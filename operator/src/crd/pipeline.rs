@@ -200,8 +200,8 @@ pub struct PipelineLogstore {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hot_ttl: Option<i32>,
 
-    /// Days in infrequent-access storage after hotTtl: 0 (off, the default), or at least 30. Recorded only: this
-    /// operator does not send it.
+    /// Days in infrequent-access storage after hotTtl: 0 (off, the default), or at least 30; 60 days of
+    /// ttl must remain after both.
     #[schemars(range(min = 0, max = 3650))]
     #[serde(default, rename = "infrequentAccessTTL", skip_serializing_if = "Option::is_none")]
     pub infrequent_access_ttl: Option<i32>,

@@ -30,6 +30,7 @@ fn desired(groups: &[&str], detail: Value) -> Desired {
             shard_count: Some(3),
             life_cycle_days: None,
             hot_ttl_days: None,
+            infrequent_ttl_days: None,
             mode: None,
             auto_split: None,
             max_split_shard: None,

@@ -23,6 +23,8 @@ use crate::desired::{
 
 /// Largest number of bytes of a log sample. Source: vendor's document of the kind.
 const SAMPLE_BYTES_MAX: usize = 1500;
+/// Days of `ttl` that must remain after hot and infrequent-access storage. Source: vendor's document of the kind.
+const ARCHIVED_DAYS_MIN: u32 = 60;
 /// The only flusher. Source: vendor's document of the kind.
 const FLUSHER: &str = "flusher_sls";
 /// Plugins with a regular expression, and the keys of the expression and of the names of its groups. Source:
@@ -102,6 +104,8 @@ fn logstore(n: usize, spec: &PipelineLogstore, found: &mut Found) -> Option<Desi
     let life_cycle_days = range("ttl", spec.ttl, 1, LIFE_CYCLE_DAYS_FOREVER);
     let hot = spec.hot_ttl.filter(|days| *days != 0);
     let hot_ttl_days = range("hotTtl", hot, 7, LIFE_CYCLE_DAYS_FOREVER);
+    let infrequent = spec.infrequent_access_ttl.filter(|days| *days != 0);
+    let infrequent_ttl_days = range("infrequentAccessTTL", infrequent, 30, LIFE_CYCLE_DAYS_FOREVER);
     let shard_count = range("shardCount", spec.shard_count, 1, 100);
     let max_split_shard = range("maxSplitShard", spec.max_split_shard, 1, 256);
     let ttl = life_cycle_days.unwrap_or(PIPELINE_TTL_DAYS_DEFAULT);
@@ -112,6 +116,15 @@ fn logstore(n: usize, spec: &PipelineLogstore, found: &mut Found) -> Option<Desi
         hot_ttl_days.is_none_or(|hot| hot < ttl),
         "hotTtl",
         format!("it is not less than ttl, which is {ttl}: lower it, or set 0 for none"),
+    );
+    let rest = ttl.saturating_sub(hot_ttl_days.unwrap_or_default());
+    require(
+        infrequent_ttl_days
+            .is_none_or(|days| hot_ttl_days.is_some() && rest.saturating_sub(days) >= ARCHIVED_DAYS_MIN),
+        "infrequentAccessTTL",
+        format!(
+            "it needs a hotTtl, and {ARCHIVED_DAYS_MIN} days of ttl after both: lower it, or set 0 for none"
+        ),
     );
     let split = max_split_shard.unwrap_or(PIPELINE_MAX_SPLIT_SHARD_DEFAULT);
     require(
@@ -136,12 +149,8 @@ fn logstore(n: usize, spec: &PipelineLogstore, found: &mut Found) -> Option<Desi
             None
         }
     };
-    let unsent = [
-        ("infrequentAccessTTL", spec.infrequent_access_ttl.is_some_and(|days| days != 0)),
-        ("meteringMode", spec.metering_mode.is_some()),
-    ];
-    for (name, _) in unsent.into_iter().filter(|(_, is_set)| *is_set) {
-        found.warnings.push(Warning::NotSent { field: field(name) });
+    if spec.metering_mode.is_some() {
+        found.warnings.push(Warning::NotSent { field: field("meteringMode") });
     }
     Some(DesiredLogstore {
         name: name?,
@@ -149,6 +158,7 @@ fn logstore(n: usize, spec: &PipelineLogstore, found: &mut Found) -> Option<Desi
         shard_count,
         life_cycle_days,
         hot_ttl_days,
+        infrequent_ttl_days,
         mode: spec.query_mode,
         auto_split: spec.auto_split,
         max_split_shard,
@@ -337,10 +347,10 @@ mod tests {
                 spec.logstores[0].shardCount: it exceeds maxSplitShard, which is 64: lower it or raise the other
                 spec.logstores[1].name: logstore name "-" is not valid: use 2 to 80 lowercase letters, digits, '-' or '_', beginning and ending with a letter or digit
                 spec.logstores[1].ttl: 4000 is out of range: use 1 to 3650
+                spec.logstores[1].infrequentAccessTTL: it needs a hotTtl, and 60 days of ttl after both: lower it, or set 0 for none
                 spec.logstores[1].index: it is no index: invalid type: integer `1`, expected a map; write what the API CreateIndex takes
                 spec.config.name: the config is named by metadata.name: remove it
                 warning: spec.logstores[0].meteringMode: recorded only: it is not sent to Log Service
-                warning: spec.logstores[1].infrequentAccessTTL: recorded only: it is not sent to Log Service
             "#]],
         );
     }
