@@ -1,6 +1,10 @@
 //! Objects made without a cluster.
 
-use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_REGION, MockSls, Running};
+#[path = "support/access.rs"]
+mod access;
+
+use access::config;
+use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls};
 use operator::crd::AliyunLogConfig;
 use operator::credentials::{Accounts, Credentials, Source};
 use operator::once::{OnceError, make, preview};
@@ -13,18 +17,6 @@ use sls_api::ops::{InConfig, InMachineGroup, machine_groups::GetAppliedConfigs};
 use sls_api::sign::AccessKey;
 use sls_api::{Json, NoQuery};
 use sls_client::{Client, ClientConfig};
-
-fn config(sls: &Running) -> SlsConfig {
-    SlsConfig {
-        endpoint: sls.endpoint(),
-        region: Some(DEFAULT_REGION.to_owned()),
-        credentials: Source::Fixed(Credentials {
-            access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
-            access_key_secret: DEFAULT_ACCESS_KEY_SECRET.into(),
-            security_token: None,
-        }),
-    }
-}
 
 fn object(regex: &str) -> AliyunLogConfig {
     serde_json::from_value(json!({

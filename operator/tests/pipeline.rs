@@ -1,13 +1,16 @@
 //! ClusterAliyunPipelineConfigs without a cluster: made, planned, converted, and in the place of classic configs.
 
+#[path = "support/access.rs"]
+mod access;
+
 use std::process::{Command, Output};
 
+use access::config;
 use fixtures::repaired;
-use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_REGION, MockSls, Running};
+use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls, Running};
 use operator::crd::{AliyunLogConfig, ClusterAliyunPipelineConfig};
-use operator::credentials::{Accounts, Credentials, Source};
+use operator::credentials::Accounts;
 use operator::once::{make, preview};
-use operator::sls::SlsConfig;
 use operator::validate::Defaults;
 use serde_json::{Value, json};
 use sls_api::ops::documents::{GetLogtailPipelineConfig, InPipelineConfig};
@@ -18,18 +21,6 @@ use sls_api::ops::{InConfig, InLogstore};
 use sls_api::sign::AccessKey;
 use sls_api::{Json, NoQuery, Operation};
 use sls_client::{Client, ClientConfig, ClientError};
-
-fn config(sls: &Running) -> SlsConfig {
-    SlsConfig {
-        endpoint: sls.endpoint(),
-        region: Some(DEFAULT_REGION.to_owned()),
-        credentials: Source::Fixed(Credentials {
-            access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
-            access_key_secret: DEFAULT_ACCESS_KEY_SECRET.into(),
-            security_token: None,
-        }),
-    }
-}
 
 async fn ask<O: Operation<Query = NoQuery, Body = ()>>(
     sls: &Running,

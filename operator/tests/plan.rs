@@ -1,15 +1,17 @@
 //! `operator plan` and `operator export` as programs against an emulator: what they tell, and that they only read.
 
+#[path = "support/access.rs"]
+mod access;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use access::config;
 use expect_test::{Expect, expect};
 use fixtures::{published, repaired};
 use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls, Running};
 use operator::crd::AliyunLogConfig;
-use operator::credentials::{Credentials, Source};
 use operator::once;
-use operator::sls::SlsConfig;
 use operator::validate::Defaults;
 
 /// The file `a.yaml` in a folder of its own, and an emulator.
@@ -53,13 +55,7 @@ impl Bed {
     async fn make(&self) {
         let text = std::fs::read_to_string(Path::new(self.folder.path()).join("a.yaml")).expect("read");
         let cr: AliyunLogConfig = serde_saphyr::from_str(&text).expect("an object");
-        let credentials = Source::Fixed(Credentials {
-            access_key_id: DEFAULT_ACCESS_KEY_ID.to_owned(),
-            access_key_secret: DEFAULT_ACCESS_KEY_SECRET.to_owned().into(),
-            security_token: None,
-        });
-        let config = SlsConfig { endpoint: self.sls.endpoint(), region: None, credentials };
-        once::make(&cr, &Defaults::default(), config).await.expect("made");
+        once::make(&cr, &Defaults::default(), config(&self.sls)).await.expect("made");
     }
 }
 
