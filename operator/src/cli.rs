@@ -26,7 +26,7 @@ const EXIT_FAILED: u8 = 1;
 /// Exit code when the operator was called wrongly or cannot start; clap uses the same.
 const EXIT_USAGE: u8 = 2;
 
-/// Keeps Log Service (SLS) as AliyunLogConfig objects in Kubernetes ask for: project, Logstore, index,
+/// Keeps Log Service (SLS) as AliyunLogConfigs and ClusterAliyunPipelineConfigs in Kubernetes ask for: project, Logstore, index,
 /// machine groups and Logtail config are created, kept and bound, and every object's status says how far
 /// that is and what is wrong.
 #[derive(Parser)]
@@ -38,7 +38,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Watch AliyunLogConfigs and bring Log Service in line with them, until SIGTERM or Ctrl-C.
+    /// Watch AliyunLogConfigs and ClusterAliyunPipelineConfigs and bring Log Service in line with them, until SIGTERM or
+    /// Ctrl-C.
     #[command(next_line_help = true)]
     Run(Box<run::Args>),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
@@ -73,7 +74,7 @@ enum Command {
     /// Exit code 0: all were written, 1: a variable cannot be used, or none was found, 2: a file cannot be read.
     #[command(next_line_help = true)]
     EnvConfig(env_config::Args),
-    /// Let go of all AliyunLogConfigs before the operator is uninstalled.
+    /// Let go of all objects before the operator is uninstalled.
     ///
     /// Removes the operator's finalizer from every object, which could never be deleted otherwise; the objects stay. It
     /// takes the operators' Lease first, so that none that shares it is at work. Exit code 0: no object is held any

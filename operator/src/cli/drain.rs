@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ArgGroup;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
@@ -25,9 +26,10 @@ use crate::sls::{Clients, Extras, SlsConfig, SlsError};
 use crate::validate::Defaults;
 
 #[derive(clap::Args)]
+#[command(group = ArgGroup::new("fate").required(true).args(["orphan", "cleanup"]))]
 pub(super) struct Args {
     /// Leave in Log Service what the objects have there
-    #[arg(long, conflicts_with = "cleanup", required_unless_present = "cleanup")]
+    #[arg(long)]
     orphan: bool,
 
     /// Delete from Log Service what the objects have there, as far as their deletionPolicy says so; needs
