@@ -45,9 +45,14 @@ expect "the Job's pod runs" "nginx-log-sidecar-demo.* 2/2 +Running" kubectl get 
 expect "scale works" "scaled" kubectl scale deployment/nginx-log-sidecar-deployment --replicas=2
 expect "two replicas run" "2/2 +2 +2" kubectl get deployments
 expect "delete works" "deleted" kubectl delete job nginx-log-sidecar-demo --wait=true
-expect "a published config is accepted with complaints" "configured|created|serverside-applied|unchanged" \
-    kubectl apply -f "$here/fixtures/k8s/published/crd-access.yaml"
-expect "its columns say so" "nginx-log-access-example +.*False +InvalidSpec" kubectl get alc
+expect "a published config is refused where the webhook judges it" "logBeginRegex: contains" \
+    bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' apply -f '$here/fixtures/k8s/published/crd-access.yaml' 2>&1; [ \$? = 1 ]"
+expect "the repaired one stays" "nginx-log-access-example +.*True" kubectl get alc
+expect "a namespace without the webhook's judgement is made" "created|labeled" \
+    bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' create namespace unjudged && command kubectl --kubeconfig '$work/bed/kubeconfig' label namespace unjudged sls.testbed/validation=disabled"
+expect "a published config is accepted there" "configured|created|serverside-applied|unchanged" \
+    kubectl --namespace unjudged apply -f "$here/fixtures/k8s/published/crd-access.yaml"
+expect "its columns say what is wrong" "nginx-log-access-example +.*False +InvalidSpec" kubectl --namespace unjudged get alc
 expect "a field that does not exist is refused" "unknown field|field not declared in schema" \
     bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' apply --server-side -f - <<<'{\"apiVersion\":\"log.alibabacloud.com/v1alpha1\",\"kind\":\"AliyunLogConfig\",\"metadata\":{\"name\":\"x\",\"namespace\":\"default\"},\"spec\":{\"ttl\":7,\"logstore\":\"l-l\",\"logtailConfig\":{\"configName\":\"x-x\",\"inputType\":\"file\",\"inputDetail\":{\"logType\":\"common_reg_log\",\"logPath\":\"/a\",\"filePattern\":\"b\"}}}}' ; true"
 echo "$passed passed, 0 failed"
