@@ -49,7 +49,13 @@ expect "a published config is refused where the webhook judges it" "logBeginRege
     bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' apply -f '$here/fixtures/k8s/published/crd-access.yaml' 2>&1; [ \$? = 1 ]"
 expect "the repaired one stays" "nginx-log-access-example +.*True" kubectl get alc
 expect "a namespace without the webhook's judgement is made" "created|labeled" \
-    bash -c "command kubectl --kubeconfig '$work/bed/kubeconfig' create namespace unjudged && command kubectl --kubeconfig '$work/bed/kubeconfig' label namespace unjudged sls.testbed/validation=disabled"
+    kubectl apply -f - <<'NAMESPACE'
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: unjudged
+  labels: { sls.testbed/validation: disabled }
+NAMESPACE
 expect "a published config is accepted there" "configured|created|serverside-applied|unchanged" \
     kubectl --namespace unjudged apply -f "$here/fixtures/k8s/published/crd-access.yaml"
 expect "its columns say what is wrong" "nginx-log-access-example +.*False +InvalidSpec" kubectl --namespace unjudged get alc
