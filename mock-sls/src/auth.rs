@@ -57,7 +57,7 @@ impl Accounts {
         let Some(policy) = &self.policy else {
             let claimed = sign::claimed(&parts.headers).ok();
             let known = claimed.and_then(|claimed| self.key(&claimed.access_key_id));
-            let account = known.map_or_else(|| self.first(), |(account, _)| account.uid.as_str());
+            let account = known.map_or_else(|| self.owner(), |(account, _)| account.uid.as_str());
             return Ok(Caller { account: account.to_owned(), rights: Rights::Full });
         };
         let request = sign::Request {
@@ -93,7 +93,7 @@ impl Accounts {
         Err(ApiError::Denied { action: format!("log:{operation}"), resource })
     }
 
-    fn first(&self) -> &str {
+    pub fn owner(&self) -> &str {
         self.accounts.first().map_or(DEFAULT_ACCOUNT_ID, |account| account.uid.as_str())
     }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+mod console;
 mod env;
 mod expect;
 mod explain;
@@ -180,6 +181,9 @@ struct Serve {
     /// How the line at the start is printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
+
+    #[command(flatten)]
+    console: console::Arguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -231,6 +235,7 @@ fn quota(text: &str) -> Result<(String, u64), String> {
 
 impl Serve {
     fn config(self) -> anyhow::Result<Config> {
+        let console = self.console.settings(self.listen)?;
         let accounts = match &self.accounts {
             Some(path) => accounts::read(path)?,
             None => vec![self.account()?],
@@ -269,6 +274,7 @@ impl Serve {
             },
             check_log_time: self.check_log_time,
             quotas,
+            console,
             ..Config::default()
         })
     }
@@ -374,6 +380,7 @@ fn announce(running: &Running, key: Option<&AccessKey>, output: Output) -> std::
             json!({
                 "endpoint": endpoint,
                 "httpsEndpoint": running.https_endpoint(),
+                "console": running.console_url(),
                 "accessKeyId": id,
                 "accessKeySecret": secret,
             })
@@ -382,6 +389,9 @@ fn announce(running: &Running, key: Option<&AccessKey>, output: Output) -> std::
             writeln!(out, "endpoint           {endpoint}")?;
             if let Some(endpoint) = running.https_endpoint() {
                 writeln!(out, "https endpoint     {endpoint}")?;
+            }
+            if let Some(url) = running.console_url() {
+                writeln!(out, "console            {url}")?;
             }
             writeln!(out, "access key id      {id}")?;
             writeln!(out, "access key secret  {}", secret.unwrap_or("(as given)"))?;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sls_api::sign::{AccessKey, CLOCK_WINDOW, Secret};
 
 use crate::clock::Clock;
+use crate::console::Settings as ConsoleSettings;
 use crate::query::sql::Settings as SqlSettings;
 use crate::quotas::Quotas;
 use crate::{DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, DEFAULT_ACCOUNT_ID};
@@ -54,6 +55,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How much clients may ask of the server at once.
     pub limits: Limits,
+    /// Whether and where the console is served; not, unless told so.
+    pub console: Option<ConsoleSettings>,
 }
 
 impl Default for Config {
@@ -79,6 +82,7 @@ impl Default for Config {
             check_log_time: false,
             quotas: Quotas::default(),
             limits: Limits::default(),
+            console: None,
         }
     }
 }

@@ -41,7 +41,7 @@ pub use body::{BODY_BYTES_MAX, Bodies};
 
 /// How long decoding, handler and encoding may take together (own choice; a query over much
 /// data is the slowest).
-const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
+pub(crate) const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Value of the response header `Server`.
 const SERVER_NAME: &str = "mock-sls";
@@ -185,7 +185,7 @@ async fn answer(
 }
 
 /// What a request may change of what waits are about; nothing if it only reads.
-fn change(
+pub(crate) fn change(
     app: &App,
     project: &ProjectName,
     endpoint: &Endpoint,

@@ -24,6 +24,7 @@ mod auth;
 pub mod cli;
 pub mod clock;
 mod config;
+mod console;
 mod consumers;
 mod error;
 mod expect;
@@ -45,6 +46,7 @@ mod write_quota;
 
 pub use accounts::AccountsError;
 pub use config::{Account, Auth, Config, DEFAULT_REGION, Data, Key, Limits, Rights, Tls, WriteQuotas};
+pub use console::Settings as ConsoleSettings;
 pub use query::sql::{IpPlaces, PlacesError, Settings as SqlSettings};
 pub use server::{Fault, MockSls, Running, StartError, StateError, TlsError};
 pub use store::{FILE_NAME as DATABASE_FILE, OpenError};

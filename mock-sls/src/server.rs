@@ -1,6 +1,6 @@
 //! Starts and stops a server.
 
-mod connections;
+pub(crate) mod connections;
 pub(crate) mod cut;
 mod tls;
 mod told;
@@ -32,7 +32,7 @@ use crate::front::project::Hosts;
 use crate::journal::Journal;
 use crate::store::{OpenError, Store};
 use crate::write_quota::WriteMeters;
-use crate::{admin, agent, janitor, ops, route};
+use crate::{admin, agent, console, janitor, ops, route};
 
 /// The emulator; see [`MockSls::start`].
 pub struct MockSls;
@@ -71,16 +71,29 @@ impl MockSls {
             https = Some(Https { address, authority_pem: tls.authority_pem });
         }
         let limits = config.limits;
+        let console = match config.console.clone() {
+            Some(settings) => Some((listen(settings.listen).await?, settings)),
+            None => None,
+        };
         let app = app(config, address.ip())?;
+        let console = console.map(|((listener, at), settings)| {
+            console::Ready::new(settings, listener, at, Arc::clone(&app), address)
+        });
+        let console_url = console.as_ref().map(|console| console.url().to_owned());
         let router = router(&app);
         let stop = app.stop.clone();
         let connections = Connections::new(router, acceptor, limits, stop.clone());
         let (serve, clean) =
             (connections.serve(listener, encrypted), janitor::run(Arc::clone(&app), stop.clone()));
+        let look = async move {
+            if let Some(console) = console {
+                console.serve(limits).await;
+            }
+        };
         let serving = tokio::spawn(async move {
-            tokio::join!(serve, clean);
+            tokio::join!(serve, clean, look);
         });
-        Ok(Running { address, https, app, stop, serving: Some(serving) })
+        Ok(Running { address, https, console_url, app, stop, serving: Some(serving) })
     }
 }
 
@@ -152,6 +165,7 @@ fn reachable(ip: IpAddr) -> IpAddr {
 pub struct Running {
     address: SocketAddr,
     https: Option<Https>,
+    console_url: Option<String>,
     app: Arc<App>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
@@ -171,6 +185,12 @@ impl Running {
     /// The endpoint for clients that insist on TLS, if it is served: `https://127.0.0.1:PORT`.
     pub fn https_endpoint(&self) -> Option<String> {
         self.https.as_ref().map(|https| format!("https://{}", https.address))
+    }
+
+    /// What to open in a browser for the console, if it is served. Holds its token if that was made up because
+    /// the console listens beyond loopback.
+    pub fn console_url(&self) -> Option<&str> {
+        self.console_url.as_deref()
     }
 
     /// The certificate in PEM that clients must trust for TLS, if it is served.
