@@ -203,6 +203,14 @@ deny:
 clients *args:
     e2e/clients/run.sh {{args}}
 
+# The console walked through in a browser (the tests named, or all; needs Node 20, its registry and Chromium).
+console-test *tests:
+    e2e/console/run.sh {{tests}}
+
+# The pictures of docs/console taken again (needs the same).
+console-screenshots:
+    e2e/console/run.sh --screenshots
+
 # Assertions on what the emulator received, from tests in the shell, Python, Go, Java and Node (the languages
 # named, or all; needs their toolchains, curl and package registries).
 assertions *languages:

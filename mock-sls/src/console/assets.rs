@@ -36,6 +36,7 @@ pub(super) async fn serve(Path((version, name)): Path<(String, String)>) -> Resu
     };
     let kind = match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
         _ => "text/javascript; charset=utf-8",
     };
     let kept = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-store" };

@@ -110,6 +110,7 @@ impl<'v> Page<'v> {
                     meta name="csrf" content=(visit.csrf);
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · mock-sls" }
+                    link rel="icon" type="image/svg+xml" href=(assets::path("icon.svg"));
                     link rel="stylesheet" href=(assets::path("console.css"));
                     @for style in &self.styles { link rel="stylesheet" href=(assets::path(style)); }
                     script type="module" src=(assets::path("console.js")) {}
