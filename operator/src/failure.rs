@@ -148,7 +148,9 @@ impl Failure {
         let (class, code) = match error {
             SlsError::Credentials(_) => (Class::Auth, "CredentialsUnusable"),
             SlsError::Endpoint(_) => (Class::Spec, "EndpointUnusable"),
-            SlsError::Client { .. } | SlsError::NoAccount(_) => (Class::Auth, "CredentialsUnusable"),
+            SlsError::Client { .. } | SlsError::NoAccount(_) | SlsError::Authorities { .. } => {
+                (Class::Auth, "CredentialsUnusable")
+            }
         };
         let message = format!("{error}{}", remedy(class));
         let code = code.to_owned();

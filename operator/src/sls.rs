@@ -7,6 +7,7 @@ pub mod gate;
 mod projects;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use sls_api::error::code;
 use sls_api::names::ProjectName;
 use sls_api::sign::{AccessKey, SignVersion};
 use sls_api::{NoQuery, Operation};
-use sls_client::{Client, ClientConfig, ClientError, Endpoint, EndpointError, Proxies, Retry};
+use sls_client::{Authorities, Client, ClientConfig, ClientError, Endpoint, EndpointError, Proxies, Retry};
 
 use crate::credentials::{Accounts, Credentials, CredentialsError, Source};
 use crate::leader::Fence;
@@ -42,6 +43,8 @@ pub struct SlsConfig {
     pub region: Option<String>,
     /// Where the credentials come from.
     pub credentials: Source,
+    /// PEM file of the certificate authorities that endpoints of https may have, in the place of the public ones.
+    pub authorities: Option<PathBuf>,
 }
 
 /// Why no client can be had for an endpoint.
@@ -55,6 +58,12 @@ pub enum SlsError {
     Client { endpoint: String, source: sls_client::ConfigError },
     #[error("no key of account {0}; add it to --account-infos-file")]
     NoAccount(String),
+    #[error(
+        "the file {} of certificate authorities (--sls-ca-file, SSL_CERT_FILE) {problem}; it must hold their \
+         certificates in PEM form",
+        .file.display()
+    )]
+    Authorities { file: PathBuf, problem: String },
 }
 
 /// What a running operator adds to its clients.
@@ -242,11 +251,19 @@ impl Clients {
                 None => USER_AGENT.to_owned(),
             },
             proxies: Proxies::default(),
-            authorities: None,
+            authorities: self.authorities()?,
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         };
         Client::new(config).map_err(|source| SlsError::Client { endpoint: endpoint.to_owned(), source })
+    }
+
+    /// Read for each client: the file may be another one when clients are made anew.
+    fn authorities(&self) -> Result<Option<Authorities>, SlsError> {
+        let Some(file) = &self.config.authorities else { return Ok(None) };
+        let unusable = |problem: String| SlsError::Authorities { file: file.clone(), problem };
+        let pem = std::fs::read(file).map_err(|error| unusable(format!("cannot be read ({error})")))?;
+        Authorities::from_pem(&pem).map(Some).map_err(|problem| unusable(problem.to_string()))
     }
 
     /// The state; its invariants hold between any two statements, so a panic elsewhere does not matter.

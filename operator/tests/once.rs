@@ -4,7 +4,7 @@
 mod access;
 
 use access::config;
-use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls};
+use mock_sls::{Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, MockSls, Tls};
 use operator::crd::AliyunLogConfig;
 use operator::credentials::{Accounts, Credentials, Source};
 use operator::once::{OnceError, make, preview};
@@ -139,6 +139,33 @@ proptest! {
 }
 
 /// An endpoint at which nothing listens: port 1 of loopback.
+/// An endpoint of https with a certificate of its own authority is called when that is named, and not without.
+#[tokio::test]
+async fn an_endpoint_of_https_may_have_an_authority_of_its_own() {
+    let tls = Tls { listen: "127.0.0.1:0".parse().unwrap(), ca: None };
+    let sls = MockSls::start(Config { tls: Some(tls), ..Config::default() }).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let encrypted = SlsConfig { endpoint: sls.https_endpoint().unwrap(), ..config(&sls) };
+    let made = make(&object("(.*)"), &Defaults::default(), encrypted.clone()).await;
+    let error = made.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+
+    let trusting = SlsConfig { authorities: Some(file.clone()), ..encrypted };
+    let error = make(&object("(.*)"), &Defaults::default(), trusting.clone()).await.unwrap_err().to_string();
+    assert!(
+        error.contains("ca.pem of certificate authorities") && error.contains("cannot be read"),
+        "{error}"
+    );
+    std::fs::write(&file, "no certificate").unwrap();
+    let error = make(&object("(.*)"), &Defaults::default(), trusting.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("holds no certificate in PEM form"), "{error}");
+
+    std::fs::write(&file, sls.ca_certificate().unwrap()).unwrap();
+    let steps = make(&object("(.*)"), &Defaults::default(), trusting).await.unwrap();
+    assert_eq!(steps.first().unwrap(), "CreateProject");
+}
+
 fn config_of_nobody() -> SlsConfig {
     SlsConfig {
         endpoint: "http://127.0.0.1:1".to_owned(),
@@ -148,5 +175,6 @@ fn config_of_nobody() -> SlsConfig {
             access_key_secret: "secret".into(),
             security_token: None,
         }),
+        authorities: None,
     }
 }

@@ -376,6 +376,7 @@ fn sls_config(sls: &mock::Running) -> SlsConfig {
             access_key_secret: sls.access_key_secret().into(),
             security_token: None,
         }),
+        authorities: None,
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::files::{FileError, ReportForm, print_report};
 use super::leader::LeaseArgs;
-use super::run::{ClusterArgs, DefaultsArgs, duration};
+use super::run::{AuthorityArgs, ClusterArgs, DefaultsArgs, duration};
 use super::{EXIT_FAILED, EXIT_USAGE, failed};
 use crate::credentials::{CredentialsError, Source};
 use crate::drain::{Drain, Drained, Outcome};
@@ -68,6 +68,9 @@ pub(super) struct Args {
     /// ALICLOUD_ACCESS_KEY_ID and ALICLOUD_ACCESS_KEY_SECRET are used
     #[arg(long, value_name = "FILE")]
     credentials_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 
     #[command(flatten)]
     defaults: DefaultsArgs,
@@ -141,7 +144,8 @@ async fn drain(args: Args) -> Result<Report, Error> {
     let clients = match args.sls_endpoint.filter(|_| args.cleanup) {
         Some(endpoint) => {
             let credentials = Source::choose(args.credentials_file, |name| std::env::var(name).ok())?;
-            let sls = SlsConfig { endpoint, region: args.region, credentials };
+            let authorities = args.authorities.sls_ca_file;
+            let sls = SlsConfig { endpoint, region: args.region, credentials, authorities };
             let extras = Extras {
                 identity: Some(lease.identity.clone()),
                 fence: fence.clone(),

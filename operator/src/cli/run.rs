@@ -128,13 +128,29 @@ pub(super) struct SlsArgs {
     /// used
     #[arg(long, value_name = "FILE")]
     credentials_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    authorities: AuthorityArgs,
+}
+
+/// Whom to believe that an endpoint of https is Log Service; also used by `operator drain`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct AuthorityArgs {
+    /// PEM file of the certificate authorities that endpoints of https may have, in the place of the public ones
+    #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE")]
+    pub(super) sls_ca_file: Option<PathBuf>,
 }
 
 impl SlsArgs {
     /// What clients are made of.
     pub(super) fn config(self) -> Result<SlsConfig, CredentialsError> {
         let credentials = Source::choose(self.credentials_file, |name| std::env::var(name).ok())?;
-        Ok(SlsConfig { endpoint: self.sls_endpoint, region: self.region, credentials })
+        Ok(SlsConfig {
+            endpoint: self.sls_endpoint,
+            region: self.region,
+            credentials,
+            authorities: self.authorities.sls_ca_file,
+        })
     }
 }
 

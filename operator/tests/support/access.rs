@@ -13,5 +13,6 @@ pub fn config(sls: &Running) -> SlsConfig {
             access_key_secret: DEFAULT_ACCESS_KEY_SECRET.into(),
             security_token: None,
         }),
+        authorities: None,
     }
 }

@@ -207,6 +207,7 @@ impl Bed {
             endpoint: self.endpoint(),
             region: Some(mock_sls::DEFAULT_REGION.to_owned()),
             credentials: Source::File(self.credentials.path().to_owned()),
+            authorities: None,
         };
         let extras = Extras { probe_wait_max: CONNECT_BACKOFF_CAP, ..Extras::default() };
         let clients = Clients::with(config, extras, Arc::clone(&self.metrics)).unwrap();
