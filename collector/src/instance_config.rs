@@ -31,9 +31,9 @@ mod volume;
 pub use address::{HostPort, InvalidAddress, Protocol};
 pub use diagnostic_logs::DiagnosticLogs;
 use keys::Parameters;
-pub use keys::kind;
 pub use life::Life;
 pub use reading::Reading;
+pub use sls_pipeline::pipeline_json::kind;
 pub use volume::LogVolume;
 
 /// Default and bounds of `heartbeat_interval`. Source: collector.md §5.3; bounds: own choice.
@@ -257,7 +257,7 @@ fn parse_object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, ConfigE
     })?;
     match value {
         Value::Object(object) => Ok(object),
-        other => Err(ConfigError::NotAnObject { path: path.to_owned(), found: keys::kind(&other) }),
+        other => Err(ConfigError::NotAnObject { path: path.to_owned(), found: kind(&other) }),
     }
 }
 

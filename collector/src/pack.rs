@@ -6,7 +6,10 @@
 
 mod split;
 
+pub use sls_pipeline::key::{Key, Stamp, put_varint};
 pub use split::{logs_in, split};
+
+use sls_pipeline::key::{PAIR_KEY, bytes_len, put_bytes, varint_len};
 
 /// `Logs` of a LogGroup: field 1, length-delimited.
 const LOGS: u8 = 0x0a;
@@ -19,45 +22,8 @@ const TIME: u8 = 0x08;
 const CONTENTS: u8 = 0x12;
 /// `Time_ns` of a Log: field 4, fixed 32 bits.
 const TIME_NS: u8 = 0x25;
-/// Key and value of Content and LogTag.
-const PAIR_KEY: u8 = 0x0a;
+/// Value of Content and LogTag.
 const PAIR_VALUE: u8 = 0x12;
-
-/// A content key with its encoded form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
-    name: String,
-    encoded: Vec<u8>,
-}
-
-impl Key {
-    pub fn new(name: &str) -> Self {
-        let mut encoded = Vec::with_capacity(name.len() + 3);
-        put_bytes(&mut encoded, PAIR_KEY, name.as_bytes());
-        Self { name: name.to_owned(), encoded }
-    }
-
-    /// Takes another name into the memory of this one.
-    pub fn rename(&mut self, name: &str) {
-        self.name.clear();
-        self.name.push_str(name);
-        self.encoded.clear();
-        put_bytes(&mut self.encoded, PAIR_KEY, name.as_bytes());
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// `__time__` of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// Unix seconds.
-    pub seconds: u32,
-    /// 0..=999_999_999; absent unless the log itself says it.
-    pub nanos: Option<u32>,
-}
 
 /// A LogGroup in the making.
 #[derive(Debug, Default)]
@@ -95,7 +61,7 @@ impl Group {
         for (key, value) in pairs {
             out.push(CONTENTS);
             put_varint(out, pair_len(key, value.len()) as u32);
-            out.extend_from_slice(&key.encoded);
+            out.extend_from_slice(key.encoded());
             put_bytes(out, PAIR_VALUE, value);
         }
         if let Some(nanos) = stamp.nanos {
@@ -162,39 +128,7 @@ fn put_tag(out: &mut Vec<u8>, key: &str, value: &[u8]) {
 }
 
 fn pair_len(key: &Key, value_len: usize) -> usize {
-    key.encoded.len() + bytes_len(value_len)
-}
-
-/// Encoded length of a length-delimited field of `len` bytes.
-fn bytes_len(len: usize) -> usize {
-    1 + varint_len(len as u32) + len
-}
-
-fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    put_varint(out, bytes.len() as u32);
-    out.extend_from_slice(bytes);
-}
-
-#[inline]
-fn varint_len(value: u32) -> usize {
-    match value {
-        0..=0x7f => 1,
-        0x80..=0x3fff => 2,
-        0x4000..=0x1f_ffff => 3,
-        0x20_0000..=0xfff_ffff => 4,
-        _ => 5,
-    }
-}
-
-/// Appends a protobuf varint.
-#[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+    key.encoded().len() + bytes_len(value_len)
 }
 
 #[cfg(test)]

@@ -9,16 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::tz::TimeZone;
 
+use sls_pipeline::judge::{EVENTS_MAX, Judge, Report};
+
 use crate::pipeline::Pipeline;
-use judge::Judge;
-pub use judge::Report;
 
-mod judge;
-mod mismatch;
 mod sample;
-
-/// Events that a config is tried on. Source: collector.md §7.4, item 10.
-pub const EVENTS_MAX: usize = 100;
 
 /// Files that are read for it, the youngest first. Source: own choice.
 const FILES_MAX: usize = 10;

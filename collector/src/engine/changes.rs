@@ -13,7 +13,7 @@ use super::problems::{alarm_of, unreadable};
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, PipelineId, Place, Tracked};
 use crate::alarm::Alarm;
-use crate::discover::{Located, Matcher, Visitor, is_absent};
+use crate::discover::{self, Located, Matcher, Visitor, is_absent};
 use crate::tail::FileIdentity;
 use crate::watch::{Change, WatchError, Watcher};
 
@@ -72,7 +72,7 @@ impl Visitor for Listing<'_> {
     fn too_many(&mut self) {
         let message = format!(
             "more than {} directories match; those beyond are not collected: narrow logPath or maxDepth",
-            crate::discover::DIRECTORIES_MAX
+            discover::DIRECTORIES_MAX
         );
         self.problems.insert(PathBuf::new(), (Alarm::DirExceedLimit, message));
     }
@@ -92,7 +92,7 @@ impl Reader {
             problems: BTreeMap::new(),
             not_watched: None,
         };
-        matcher.walk(self.settings.root.as_deref(), &mut listing);
+        discover::walk(&matcher, self.settings.root.as_deref(), &mut listing);
         let Listing { directories, mut files, problems, not_watched, .. } = listing;
         // Live files before those whose names are longer by a number: copies are judged by them.
         files.sort_by_key(|at| at.real.as_os_str().len());

@@ -8,7 +8,8 @@ use http::uri::Authority;
 use serde_json::Value;
 use sls_client::Endpoint;
 
-use super::keys::{Parameters, kind};
+use super::keys::Parameters;
+use super::kind;
 
 /// `host:port`, both given.
 #[derive(Debug, Clone, PartialEq, Eq)]

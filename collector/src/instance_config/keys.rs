@@ -8,20 +8,8 @@ use serde_json::{Map, Value};
 use sls_api::sign::Secret;
 
 use super::catalog::{self, Standing};
-use super::volume;
+use super::{kind, volume};
 use crate::env::Env;
-
-/// Kind of a JSON value, for messages; never its content, which may be a secret.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
 
 /// The file's keys with the environment's on top.
 pub struct Parameters<'e> {

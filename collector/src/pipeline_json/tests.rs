@@ -5,7 +5,7 @@ mod shards;
 
 use super::*;
 use crate::env::Env;
-use crate::pipeline::{Multiline, Parse, Records, Strays, TimeRule};
+use crate::pipeline::{Multiline, Parse, Pipeline, Records, Strays, TimeRule};
 use expect_test::{Expect, expect};
 use serde_json::json;
 use std::fmt::Write;

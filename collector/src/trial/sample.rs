@@ -9,7 +9,9 @@ use std::time::{Instant, SystemTime};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::discover::{Located, Matcher, Visitor};
+use sls_pipeline::judge::Sample;
+
+use crate::discover::{self, Located, Matcher, Visitor};
 use crate::pipeline::FileInput;
 
 /// Files that are remembered of those that match. Source: own choice.
@@ -18,18 +20,10 @@ const CANDIDATES_MAX: usize = 10_000;
 /// Bytes read at first; more if they hold too few lines. Source: own choice; 100 lines of 640 bytes.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// The end of a file: whole lines, each with its newline.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sample {
-    pub data: Vec<u8>,
-    /// Where it begins in the file.
-    pub position: u64,
-}
-
 /// Files with something in them, the youngest first of those that are found until the deadline.
 pub fn find(input: &FileInput, root: Option<&Path>, deadline: Instant) -> Vec<Located> {
     let mut found = Found { files: Vec::new(), deadline };
-    Matcher::new(input).walk(root, &mut found);
+    discover::walk(&Matcher::new(input), root, &mut found);
     let mut files = found.files;
     files.sort_by(|a, b| (Reverse(a.0), &a.1).cmp(&(Reverse(b.0), &b.1)));
     files.into_iter().map(|(_, file)| file).collect()

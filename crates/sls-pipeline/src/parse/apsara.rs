@@ -12,7 +12,7 @@ use memchr::memchr;
 use super::row::Row;
 use super::time::{Clock, fraction_nanos};
 use super::{Span, changed_span};
-use crate::pack::Stamp;
+use crate::key::Stamp;
 
 const LEVEL: &str = "__LEVEL__";
 const THREAD: &str = "__THREAD__";

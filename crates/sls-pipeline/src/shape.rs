@@ -9,7 +9,7 @@ use regex::bytes::{CaptureLocations, Regex};
 use sls_api::logtail::Condition;
 use sls_api::sign::md5_hex;
 
-use crate::pack::{Key, Stamp};
+use crate::key::{Key, Stamp};
 use crate::parse::{Fields, Span};
 use crate::pipeline::{Mask, MaskBy, Parse, Pipeline, Step, TimeRule, TimeSpan, TimeUnit};
 

@@ -1,5 +1,7 @@
 //! How many events of samples a config matches, and what is to be said of it. Pure.
 
+mod mismatch;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,16 +9,26 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use regex::bytes::Regex;
 
-use super::EVENTS_MAX;
-use super::mismatch::{self, Place};
-use super::sample::Sample;
+pub use self::mismatch::{Place, place};
 use crate::events::{Event, Seen, Splitter};
+use crate::key::Stamp;
 use crate::lines::line_ends;
-use crate::pack::Stamp;
 use crate::parse::Parser;
 use crate::parse::time::Clock;
 use crate::pipeline::{Multiline, Parse, Pipeline, Records, Step, TimeRule, Unmatched};
 use crate::shape::{Shaper, Times};
+
+/// Events that a config is tried on. Source: collector.md §7.4, item 10.
+pub const EVENTS_MAX: usize = 100;
+
+/// A part of a file: whole lines, each with its newline.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The lines.
+    pub data: Vec<u8>,
+    /// Where it begins in the file.
+    pub position: u64,
+}
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -191,7 +203,7 @@ impl<'p> Judge<'p> {
             && let Parse::Regex { regex, .. } = &self.pipeline.parse
             && let Some(matched) = &mut self.report.matched
         {
-            matched.mismatch = mismatch::place(regex.as_str(), text, deadline).map(|place| {
+            matched.mismatch = place(regex.as_str(), text, deadline).map(|place| {
                 let (line, column) = line_and_column(text, place.text_offset);
                 (line, column, place)
             });

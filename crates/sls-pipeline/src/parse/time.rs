@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use self::format::{Said, parse};
 pub use self::format::{TimeFormat, TimeFormatError, fraction_nanos};
-use crate::pack::Stamp;
+use crate::key::Stamp;
 use crate::pipeline::TimeRule;
 
 const SECONDS_PER_DAY: i64 = 86_400;

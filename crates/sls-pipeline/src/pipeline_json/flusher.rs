@@ -5,9 +5,8 @@ use std::path::Path;
 
 use sls_api::codec::Compression;
 
-use super::Findings;
 use super::section::{Plugin, Section};
-use crate::instance_config::InstanceConfig;
+use super::{Findings, NoEndpoint, Surroundings};
 use crate::pipeline::{Destination, SendRate, Shards};
 
 /// What a flusher says.
@@ -21,7 +20,7 @@ pub struct Flusher {
 /// input says of it.
 pub fn read(
     plugin: Plugin,
-    instance: &InstanceConfig,
+    around: &impl Surroundings,
     is_tag: impl Fn(&str) -> bool,
     exactly_once: Option<NonZeroU16>,
     findings: &mut Findings,
@@ -40,8 +39,8 @@ pub fn read(
         let message = format!("{telemetry:?} is not supported by this collector; files give logs");
         findings.problem(section.field("TelemetryType"), message);
     }
-    let place = place(&mut section, instance, findings);
-    let shards = shards(&mut section, instance, is_tag, exactly_once, findings);
+    let place = place(&mut section, around, findings);
+    let shards = shards(&mut section, around, is_tag, exactly_once, findings);
     let send_rate = send_rate(&mut section, findings);
     section.without_effect(&["ExtraHeaders"], "requests have the headers that the service knows", findings);
     section.allow(&["Batch", "Aliuid", "EndpointMode"]);
@@ -77,7 +76,7 @@ fn send_rate(section: &mut Section, findings: &mut Findings) -> Option<SendRate>
 /// `ShardHashKeys`: a name that no group has would send all logs to one shard.
 fn shards(
     section: &mut Section,
-    instance: &InstanceConfig,
+    around: &impl Surroundings,
     is_tag: impl Fn(&str) -> bool,
     exactly_once: Option<NonZeroU16>,
     findings: &mut Findings,
@@ -95,7 +94,7 @@ fn shards(
         None => {
             for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_tag(name)) {
                 let field = section.field(&format!("ShardHashKeys[{index}]"));
-                match &instance.file_tags {
+                match around.tags_file() {
                     Some(file) => findings.notice(field, unless_in(file, name)),
                     None => findings.problem(
                         field,
@@ -149,27 +148,25 @@ fn compression(section: &mut Section, findings: &mut Findings) -> Option<Compres
 /// Region and data endpoint.
 fn place(
     section: &mut Section,
-    instance: &InstanceConfig,
+    around: &impl Surroundings,
     findings: &mut Findings,
 ) -> Option<(String, String)> {
     let region = section.text("Region", findings).filter(|region| !region.is_empty());
     let endpoint = section.text("Endpoint", findings);
-    let of_instance = || instance.place.as_ref().map(|place| place.region.clone());
-    let Some(region) = region.or_else(of_instance) else {
+    let Some(region) = region.or_else(|| around.region().map(str::to_owned)) else {
         let message = "is missing, and the collector's own config names no region; set primary_region there";
         findings.problem(section.field("Region"), message);
         return None;
     };
-    let endpoint = match instance.data_endpoint(&region, endpoint.as_deref()) {
-        Ok(endpoint) => endpoint,
-        Err(unknown) => {
-            findings.problem(section.field("Region"), unknown.to_string());
-            return None;
+    match around.data_endpoint(&region, endpoint.as_deref()) {
+        Ok(endpoint) => Some((region, endpoint)),
+        Err(NoEndpoint::Region(message)) => {
+            findings.problem(section.field("Region"), message);
+            None
         }
-    };
-    if let Err(error) = endpoint.parse::<sls_client::Endpoint>() {
-        findings.problem(section.field("Endpoint"), error.to_string());
-        return None;
+        Err(NoEndpoint::Endpoint(message)) => {
+            findings.problem(section.field("Endpoint"), message);
+            None
+        }
     }
-    Some((region, endpoint))
 }

@@ -4,7 +4,17 @@ use serde_json::{Map, Value};
 
 use super::Findings;
 
-pub use crate::instance_config::kind;
+/// Kind of a JSON value, for messages; never its content, which may be a secret.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
 
 /// An object whose keys are taken out as they are read.
 #[derive(Debug)]

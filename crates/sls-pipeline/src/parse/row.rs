@@ -4,7 +4,7 @@
 //! and a key is written anew only where they differ. Called by the parsers of `super`.
 
 use super::{Span, text};
-use crate::pack::Key;
+use crate::key::Key;
 
 /// Longest name of a field in bytes; the server refuses a whole group for a longer one, or an empty one. Source:
 /// the Log Service's document of limits.

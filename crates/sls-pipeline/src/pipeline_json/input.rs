@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::section::{Plugin, Section};
 use super::{Findings, multiline};
-use crate::discover::Matcher;
 use crate::encoding::Encoding;
+use crate::matcher::Matcher;
 use crate::pipeline::{Excluded, FileInput, Multiline, PositionMeta};
 use crate::shape::OFFSET_KEY;
 

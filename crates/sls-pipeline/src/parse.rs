@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 pub use self::row::NAME_BYTES_MAX;
 use self::row::Row;
-use crate::pack::{Key, Stamp};
+use crate::key::{Key, Stamp};
 use crate::pipeline::Parse;
 
 /// Key of an event that the parser did not match and that is sent all the same (collector.md §2.1).

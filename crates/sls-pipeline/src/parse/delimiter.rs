@@ -10,7 +10,7 @@ use memchr::{memchr, memchr2};
 
 use super::row::Row;
 use super::{DROPPED_COLUMN, Span, changed_span};
-use crate::pack::Key;
+use crate::key::Key;
 use crate::pipeline::{Delimiter, Overflow};
 
 /// Columns beyond the named ones that get keys of their own; what follows stays in the last. Source:

@@ -1,0 +1,209 @@
+//! What becomes of a text, event by event, as the collector's data path does it: for people who make a config. Pure.
+//!
+//! The collector's test `preview` holds it against that path.
+
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use crate::events::{Event, Seen, Splitter};
+use crate::judge::{self, Judge, Place, Report, Sample};
+use crate::key::Stamp;
+use crate::parse::time::Clock;
+use crate::parse::{Fields, Parser};
+use crate::pipeline::{Parse, Pipeline, TimeRule, Unmatched};
+use crate::shape::{Shaper, Times};
+
+/// Time for one text. Source: own choice; a person waits for it.
+const TIME_MAX: Duration = Duration::from_millis(500);
+
+/// What becomes of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Its first events.
+    pub events: Vec<Previewed>,
+    /// There are more than were asked for, or than there was time for.
+    pub is_cut: bool,
+    /// What the collector will say of the config if it finds this text; none for a text without events.
+    pub report: Option<Report>,
+}
+
+/// One event of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previewed {
+    /// The event in UTF-8; what is none of it is U+FFFD.
+    pub text: String,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// The fields that are sent, in order; those that would be if it were.
+    pub fields: Vec<Field>,
+    /// Its time if it is sent.
+    pub time: Stamp,
+    /// Whether the time is that which the log says; `None` if the config takes that of collection.
+    pub has_own_time: Option<bool>,
+    /// Where it and the regex part.
+    pub mismatch: Option<Place>,
+}
+
+/// What becomes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent with its fields.
+    Sent,
+    /// The parser does not match it; it is sent whole.
+    SentRaw,
+    /// The parser does not match it, and it is dropped.
+    Unmatched,
+    /// It is no part of a record, and is dropped.
+    Stray,
+    /// A filter holds it back.
+    Filtered,
+}
+
+/// A field of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub key: String,
+    /// Its value as it is sent.
+    pub value: Vec<u8>,
+    /// Start and end in characters of the event's text; `None` if the value does not stand in it as it is.
+    pub place: Option<(usize, usize)>,
+}
+
+/// Tries `pipeline` on a text that begins with a line; at most `events_max` events of at most `event_bytes_max` bytes.
+/// `now` in Unix seconds is the time of collection; `zone` is where times are that say no other.
+pub fn preview(
+    pipeline: &Pipeline,
+    text: &[u8],
+    events_max: usize,
+    event_bytes_max: usize,
+    zone: &TimeZone,
+    now: i64,
+) -> Preview {
+    let deadline = Instant::now() + TIME_MAX;
+    let splitter = Splitter::new(&pipeline.multiline, pipeline.input.encoding, event_bytes_max);
+    let mut events: Vec<Event> = Vec::new();
+    let mut is_cut = false;
+    splitter.flush(text, &mut Seen::default(), |event| {
+        if events.len() < events_max {
+            events.push(event);
+        } else {
+            is_cut = true;
+        }
+    });
+    let end = events.last().map_or(0, |event| event.next.min(text.len()));
+    let mut trial = Trial {
+        pipeline,
+        parser: Parser::new(&pipeline.parse, zone),
+        shaper: Shaper::new(pipeline),
+        clock: Clock::new(&pipeline.time, zone).ok().flatten(),
+        discards_strays: splitter.discards_strays,
+        now,
+        deadline,
+    };
+    let mut previewed = Vec::new();
+    for event in events {
+        if Instant::now() >= deadline {
+            is_cut = true;
+            break;
+        }
+        previewed.extend(trial.event(text, event));
+    }
+    let mut judge = Judge::new(pipeline, event_bytes_max, zone, now);
+    let sample = Sample { data: text.get(..end).unwrap_or_default().to_vec(), position: 0 };
+    judge.take("the sample".as_ref(), &sample, judge::EVENTS_MAX, deadline);
+    Preview { events: previewed, is_cut, report: judge.report(deadline) }
+}
+
+struct Trial<'p> {
+    pipeline: &'p Pipeline,
+    parser: Parser,
+    shaper: Shaper,
+    clock: Option<Clock>,
+    discards_strays: bool,
+    now: i64,
+    deadline: Instant,
+}
+
+impl Trial<'_> {
+    /// `None` for what is no event: nothing but NUL bytes.
+    fn event(&mut self, data: &[u8], event: Event) -> Option<Previewed> {
+        let bytes = without_nul(data.get(event.start..event.end).unwrap_or_default());
+        if bytes.is_empty() && event.end > event.start {
+            return None;
+        }
+        let decoded = self.pipeline.input.encoding.decode(bytes);
+        let text = decoded.as_ref();
+        let collected = Stamp { seconds: u32::try_from(self.now).unwrap_or(u32::MAX), nanos: None };
+        let shown = String::from_utf8_lossy(text).into_owned();
+        let nothing = |fate, mismatch| Previewed {
+            text: shown.clone(),
+            fate,
+            fields: Vec::new(),
+            time: collected,
+            has_own_time: None,
+            mismatch,
+        };
+        if event.is_stray && self.discards_strays {
+            return Some(nothing(Fate::Stray, None));
+        }
+        let is_parsed = self.parser.parse(text).is_some();
+        let mismatch = match &self.pipeline.parse {
+            Parse::Regex { regex, .. } if !is_parsed => judge::place(regex.as_str(), text, self.deadline),
+            _ => None,
+        };
+        if !is_parsed && self.pipeline.unmatched == Unmatched::Discard {
+            return Some(nothing(Fate::Unmatched, mismatch));
+        }
+        let fields = if is_parsed { self.parser.parse(text)? } else { self.parser.raw(text) };
+        let mut said = fields.stamp;
+        let mut has_own_time = said.map(|_| true);
+        if let (Some(clock), TimeRule::Field { key, .. }) = (&mut self.clock, &self.pipeline.time) {
+            let index = if is_parsed { fields.position(key, 0) } else { None };
+            let read = index.and_then(|index| clock.read(fields.value(text, index), self.now));
+            said = read.or(said);
+            has_own_time = Some(read.is_some());
+        }
+        let times = Times { said, collected };
+        let offset = event.start as u64;
+        let places = places(text, fields);
+        let (fate, pairs) = match self.shaper.shape(text, fields, offset, times) {
+            Some(shaped) => {
+                let pairs =
+                    shaped.pairs().map(|(key, value)| (key.name().to_owned(), value.to_vec())).collect();
+                (if is_parsed { Fate::Sent } else { Fate::SentRaw }, pairs)
+            }
+            None => {
+                let pairs: Vec<_> =
+                    fields.pairs(text).map(|(key, value)| (key.name().to_owned(), value.to_vec())).collect();
+                (Fate::Filtered, pairs)
+            }
+        };
+        let fields = pairs.into_iter().enumerate().map(|(index, (key, value))| {
+            let place = places.get(index).filter(|(name, old, _)| *name == key && *old == value);
+            Field { place: place.and_then(|(_, _, place)| *place), key, value }
+        });
+        let fields = fields.collect();
+        Some(Previewed { text: shown, fate, fields, time: times.of_log(), has_own_time, mismatch })
+    }
+}
+
+/// Name and value of each field, and where the value stands in the text.
+fn places(text: &[u8], fields: Fields<'_>) -> Vec<(String, Vec<u8>, Option<(usize, usize)>)> {
+    let characters =
+        |bytes: usize| text.get(..bytes).map(|before| String::from_utf8_lossy(before).chars().count());
+    let pairs = fields.pairs(text).zip(fields.spans);
+    let placed = pairs.map(|((key, value), (start, end))| {
+        let place = characters(*start as usize).zip(characters(*end as usize));
+        (key.name().to_owned(), value.to_vec(), place)
+    });
+    placed.collect()
+}
+
+/// Without the NUL bytes around the text.
+fn without_nul(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| *byte != 0).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| *byte != 0).map_or(start, |last| last + 1);
+    text.get(start..end).unwrap_or_default()
+}
