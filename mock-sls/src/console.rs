@@ -15,6 +15,7 @@ mod place;
 mod preferences;
 mod problem;
 mod projects;
+mod query;
 mod visit;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -101,6 +102,7 @@ fn router(console: &Arc<Console>) -> Router {
     let pages = Router::new()
         .merge(projects::routes())
         .merge(logstores::routes())
+        .merge(query::routes())
         .merge(preferences::routes())
         .fallback(problem::no_page)
         .method_not_allowed_fallback(problem::no_page);

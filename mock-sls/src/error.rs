@@ -15,6 +15,7 @@ use sls_api::operation::DecodeError;
 use sls_api::sign::VerifyError;
 
 use crate::front::BODY_BYTES_MAX;
+use crate::query::QueryError;
 
 /// An answer other than 200.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,9 @@ pub enum ApiError {
     /// Query of a Logstore without an index.
     #[error("logstore without index config")]
     QueryWithoutIndex,
+    /// A query is refused, for a reason that no other variant has.
+    #[error(transparent)]
+    Query(QueryError),
     /// The index body makes no sense; the text says why.
     #[error("{0}")]
     IndexInfoInvalid(String),
@@ -339,9 +343,11 @@ impl ApiError {
             Self::CheckPointShardNotExist(_) => (S::NOT_FOUND, code::SHARD_NOT_EXIST),
             Self::InvalidShardCheckPoint(_) => (S::BAD_REQUEST, code::INVALID_SHARD_CHECK_POINT),
             Self::IndexAlreadyExist => (S::BAD_REQUEST, code::INDEX_ALREADY_EXIST),
-            Self::IndexNotCreated | Self::NoCursor(_) | Self::ParameterInvalid(_) | Self::Name(_) => {
-                (S::BAD_REQUEST, code::PARAMETER_INVALID)
-            }
+            Self::IndexNotCreated
+            | Self::NoCursor(_)
+            | Self::ParameterInvalid(_)
+            | Self::Query(_)
+            | Self::Name(_) => (S::BAD_REQUEST, code::PARAMETER_INVALID),
             Self::IndexConfigNotExist | Self::QueryWithoutIndex => {
                 (S::BAD_REQUEST, code::INDEX_CONFIG_NOT_EXIST)
             }

@@ -11,7 +11,7 @@ mod explain;
 mod look;
 mod run;
 mod selector;
-mod tail;
+pub(crate) mod tail;
 mod waiting;
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ pub mod index;
 mod json_leaf;
 mod lex;
 pub mod log_view;
+mod mark;
 pub mod matcher;
 #[cfg(test)]
 mod model_tests;

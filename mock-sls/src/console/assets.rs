@@ -11,8 +11,19 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use super::problem::Problem;
 
 /// Every file of `assets/`, by name; a test compares.
-const ASSETS: &[(&str, &str)] =
-    &[("console.css", include_str!("assets/console.css")), ("console.js", include_str!("assets/console.js"))];
+const ASSETS: &[(&str, &str)] = &[
+    ("chart.js", include_str!("assets/chart.js")),
+    ("clause.js", include_str!("assets/clause.js")),
+    ("colour.js", include_str!("assets/colour.js")),
+    ("complete.js", include_str!("assets/complete.js")),
+    ("console.css", include_str!("assets/console.css")),
+    ("console.js", include_str!("assets/console.js")),
+    ("histogram.js", include_str!("assets/histogram.js")),
+    ("query.css", include_str!("assets/query.css")),
+    ("query.js", include_str!("assets/query.js")),
+    ("shown.js", include_str!("assets/shown.js")),
+    ("tail.js", include_str!("assets/tail.js")),
+];
 
 /// Changes whenever any file does.
 static VERSION: LazyLock<String> = LazyLock::new(|| {

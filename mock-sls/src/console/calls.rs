@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use sls_api::codec::Compression;
+use serde_json::Value;
+use sls_api::Json;
 use sls_api::names::ProjectName;
-use sls_api::operation::{Operation, WireBody};
+use sls_api::operation::{Operation, Payload, WireBody};
 
 use super::Console;
 use crate::error::ApiError;
@@ -35,6 +37,26 @@ impl Console {
         self.call::<O>(Some(project.clone()), path, query, body).await
     }
 
+    /// Calls an operation on documents of a project, which have no types: `names` are those in its path. What it
+    /// answers, if anything.
+    pub(super) async fn ask_documents(
+        &self,
+        project: &ProjectName,
+        operation: &str,
+        names: Vec<(&'static str, String)>,
+        query: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Result<Value, ApiError> {
+        let query = serde_urlencoded::to_string(query)
+            .map_err(|error| ApiError::ParameterInvalid(format!("query: {error}")))?;
+        let payload = body.map(|body| Json(body).to_payload()).unwrap_or_default();
+        let answer = self.answer(operation, Some(project), Raw { path: names, query, payload }).await?;
+        if answer.bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&answer.bytes).map_err(|error| ApiError::Internal(error.to_string()))
+    }
+
     async fn call<O: Operation>(
         &self,
         project: Option<ProjectName>,
@@ -42,21 +64,30 @@ impl Console {
         query: O::Query,
         body: O::Body,
     ) -> Result<O::Reply, ApiError> {
-        let app = &self.app;
         let wrong = |error: sls_api::operation::PathError| ApiError::Internal(error.to_string());
         let filled = O::ENDPOINT.fill_path(&path).map_err(wrong)?;
         let names = O::ENDPOINT.match_path(&filled).unwrap_or_default();
         let query = O::ENDPOINT.fill_query(&query).map_err(wrong)?;
-        let entries = app.operations.iter().flat_map(|group| &group.entries);
+        let raw = Raw { path: names, query, payload: body.to_payload() };
+        let answer = self.answer(O::ENDPOINT.name, project.as_ref(), raw).await?;
+        O::Reply::from_payload(answer).map_err(|error| ApiError::Internal(error.to_string()))
+    }
+
+    async fn answer(
+        &self,
+        operation: &str,
+        project: Option<&ProjectName>,
+        raw: Raw,
+    ) -> Result<Payload, ApiError> {
+        let app = &self.app;
+        let mut entries = app.operations.iter().flat_map(|group| &group.entries);
         let entry = entries
-            .filter(|entry| entry.endpoint.name == O::ENDPOINT.name)
-            .next()
-            .ok_or_else(|| ApiError::Internal(format!("{} is not served", O::ENDPOINT.name)))?;
-        let change =
-            project.as_ref().and_then(|project| front::change(app, project, &entry.endpoint, &names));
+            .find(|entry| entry.endpoint.name == operation)
+            .ok_or_else(|| ApiError::Internal(format!("{operation} is not served")))?;
+        let change = project.and_then(|project| front::change(app, project, &entry.endpoint, &raw.path));
         let context = Context {
             app: Arc::clone(app),
-            project,
+            project: project.cloned(),
             account: app.accounts.owner().to_owned(),
             client_ip: app.host_ip,
             now: app.clock.now(),
@@ -65,11 +96,8 @@ impl Console {
             writing: Writing::default(),
             change: change.clone(),
         };
-        let raw = Raw { path: names, query, payload: body.to_payload() };
         let answer = tokio::time::timeout(front::HANDLER_TIME_MAX, entry.answer(context, raw)).await;
         drop(change);
-        let answer =
-            answer.map_err(|_| ApiError::RequestTimeout { seconds: front::HANDLER_TIME_MAX.as_secs() })??;
-        O::Reply::from_payload(answer).map_err(|error| ApiError::Internal(error.to_string()))
+        answer.map_err(|_| ApiError::RequestTimeout { seconds: front::HANDLER_TIME_MAX.as_secs() })?
     }
 }

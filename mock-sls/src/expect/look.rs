@@ -46,6 +46,8 @@ pub struct Wanted {
     /// Whether each log is wanted once, as it comes: then a look ends where there is no more room, and the next
     /// goes on there, whatever becomes of the index.
     pub follows: bool,
+    /// Whether each log that is kept says where it is, as `with_pack_meta` does.
+    pub pack_meta: bool,
 }
 
 /// What was seen so far.
@@ -257,11 +259,15 @@ impl Visitor for Counting<'_> {
         ControlFlow::Continue(counted)
     }
 
-    fn found(&mut self, block: &Block, _: usize, log: &LogView<'_>) -> Flow {
+    fn found(&mut self, block: &Block, index: usize, log: &LogView<'_>) -> Flow {
         if self.counts_only() {
             self.seen.count += 1;
         } else {
-            self.seen.take(rows::row(log), self.wanted);
+            let mut row = rows::row(log);
+            if self.wanted.pack_meta {
+                rows::add_pack_meta(&mut row, block, index);
+            }
+            self.seen.take(row, self.wanted);
         }
         self.seen.note(block.place);
         ControlFlow::Continue(())

@@ -67,7 +67,7 @@ impl Run {
             _ => 0,
         };
         let each = std::mem::take(&mut checked.each);
-        let wanted = Wanted { each, logs_max, logs_bytes_max, follows: false };
+        let wanted = Wanted { each, logs_max, logs_bytes_max, ..Wanted::default() };
         Self {
             app: Arc::clone(app),
             selector: Arc::new(selector),

@@ -190,7 +190,7 @@ impl From<QueryError> for ApiError {
                 Self::InvalidParameter(refused.to_string())
             }
             QueryError::Cancelled | QueryError::Source(_) => Self::Internal(error.to_string()),
-            refused => Self::ParameterInvalid(refused.to_string()),
+            refused => Self::Query(refused),
         }
     }
 }

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{Timestamp, tz::TimeZone};
 use rusqlite::Connection;
 
-pub use error::SqlError;
+pub use error::{At, SqlError};
 use execute::Generations;
 pub use execute::{Plan, Table};
 pub use external::ExternalTable;

@@ -40,6 +40,11 @@ pub fn split(query: &str) -> Result<Statement<'_>, QueryError> {
     Ok(Statement { search: search.trim(), tail: tail(rest[1..].trim())? })
 }
 
+/// The search of `query`, whatever follows, with the blanks around it.
+pub fn search(query: &str) -> &str {
+    first_pipe(query).map_or(query, |pipe| &query[..pipe])
+}
+
 fn first_pipe(query: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;

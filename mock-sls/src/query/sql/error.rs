@@ -130,6 +130,19 @@ impl SqlError {
         Self::TooLarge { limit: format!("{} MiB", limit_bytes >> 20), what: "memory" }
     }
 
+    /// Where in the SQL text it is, as far as that is known.
+    pub fn at(&self) -> Option<At> {
+        match self {
+            Self::Syntax { at, .. }
+            | Self::ColumnNotExists { at, .. }
+            | Self::NotInGroupBy { at, .. }
+            | Self::TableNotFound { at, .. }
+            | Self::FunctionNotRegistered { at, .. }
+            | Self::Semantic { at, .. } => Some(*at).filter(|at| at.line > 0 && at.column > 0),
+            _ => None,
+        }
+    }
+
     /// A [`Self::Semantic`] error without a place.
     pub fn semantic_here(message: String) -> Self {
         Self::Semantic { at: At { line: 1, column: 1 }, message }
