@@ -19,6 +19,7 @@ const ASSETS: &[(&str, &str)] = &[
     ("console.css", include_str!("assets/console.css")),
     ("console.js", include_str!("assets/console.js")),
     ("histogram.js", include_str!("assets/histogram.js")),
+    ("icon.svg", include_str!("assets/icon.svg")),
     ("query.css", include_str!("assets/query.css")),
     ("query.js", include_str!("assets/query.js")),
     ("shown.js", include_str!("assets/shown.js")),

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use sls_api::codec::Compression;
 use serde_json::Value;
 use sls_api::Json;
+use sls_api::codec::Compression;
 use sls_api::names::ProjectName;
 use sls_api::operation::{Operation, Payload, WireBody};
 

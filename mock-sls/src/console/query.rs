@@ -214,7 +214,8 @@ fn pages(visit: &Visit, at: &InLogstore, view: &View, reply: &LogsReply, total: 
 
 /// A form that chooses the columns of the table.
 fn columns(visit: &Visit, at: &InLogstore, view: &View, index: Option<&Index>, reply: &LogsReply) -> Markup {
-    let indexed = index.and_then(|index| index.keys.as_ref()).into_iter().flatten().map(|(name, _)| name.as_str());
+    let indexed =
+        index.and_then(|index| index.keys.as_ref()).into_iter().flatten().map(|(name, _)| name.as_str());
     let mut names = rows::column_names(&reply.data, indexed);
     for chosen in &view.columns {
         if !names.contains(&chosen.as_str()) {

@@ -51,7 +51,8 @@ async fn export(
     Asked(fields): Asked<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let view = View::of(&fields)?;
-    let format = fields.iter().find(|(name, _)| name == "format").map_or("jsonl", |(_, format)| format.as_str());
+    let format =
+        fields.iter().find(|(name, _)| name == "format").map_or("jsonl", |(_, format)| format.as_str());
     let (writer, kind) = match format {
         "jsonl" => (Writer::JsonLines, "application/x-ndjson"),
         "csv" => (Writer::Csv(Csv::new(view.columns.clone())), "text/csv; charset=utf-8"),

@@ -51,7 +51,9 @@ impl Refused {
 
     /// The message, and the query with what is wrong in it.
     pub fn shown(&self, visit: &Visit, query: &str) -> Markup {
-        let part = |from: usize, to: usize| query.chars().skip(from).take(to.saturating_sub(from)).collect::<String>();
+        let part = |from: usize, to: usize| {
+            query.chars().skip(from).take(to.saturating_sub(from)).collect::<String>()
+        };
         html! {
             div.notice.bad #query-error role="alert"
                 data-from=[self.mark.as_ref().map(|mark| mark.start)] data-to=[self.mark.as_ref().map(|mark| mark.end)] {
@@ -81,8 +83,13 @@ impl Refused {
 /// Whether a query would be answered, for the box it is written in: it is asked of a second in which nothing is. The
 /// places are characters (not bytes, not UTF-16 units) from 0.
 async fn check(State(console): State<Arc<Console>>, at: InLogstore, view: View) -> Result<Response, Problem> {
-    let request =
-        GetLogsRequest { from: 0, to: 1, query: view.query.clone(), line: Some(0), ..GetLogsRequest::default() };
+    let request = GetLogsRequest {
+        from: 0,
+        to: 1,
+        query: view.query.clone(),
+        line: Some(0),
+        ..GetLogsRequest::default()
+    };
     let asked = console.ask_in::<GetLogs>(&at.project, at.named(), NoQuery {}, Json(request)).await;
     let error = match asked {
         Ok(_) | Err(ApiError::QueryWithoutIndex) => Value::Null,

@@ -62,7 +62,8 @@ impl Range {
     /// `FROM-TO` in seconds, as the bars of a histogram send it.
     pub fn zoomed(text: &str) -> Result<Self, Problem> {
         let parsed = text.split_once('-').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-        let (from, to) = parsed.ok_or_else(|| Problem::bad(format!("zoom: {text:?} is not FROM-TO in seconds")))?;
+        let (from, to) =
+            parsed.ok_or_else(|| Problem::bad(format!("zoom: {text:?} is not FROM-TO in seconds")))?;
         Ok(Self::Fixed(from, to))
     }
 
@@ -116,7 +117,8 @@ fn second(text: &str, zone: &TimeZone) -> Result<i64, Problem> {
     if let Ok(second) = text.parse() {
         return Ok(second);
     }
-    let wrong = || Problem::bad(format!("{text:?} is no time: give seconds since 1970 or 2026-01-31T09:05:00"));
+    let wrong =
+        || Problem::bad(format!("{text:?} is no time: give seconds since 1970 or 2026-01-31T09:05:00"));
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.as_second());
     }

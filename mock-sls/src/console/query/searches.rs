@@ -43,7 +43,9 @@ impl Saved {
         let query = [("offset", "0"), ("size", LISTED_MAX)];
         let listed = console.ask_documents(&at.project, "ListSavedSearch", Vec::new(), &query, None).await?;
         let items = listed.get("savedsearchItems").and_then(Value::as_array);
-        let text = |item: &Value, field: &str| item.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |item: &Value, field: &str| {
+            item.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         let names = items.into_iter().flatten().map(|item| {
             let name = text(item, "savedsearchName");
             let displayed = text(item, "displayName");
@@ -119,7 +121,8 @@ async fn save(
         "topic": "",
         "searchQuery": query,
     });
-    let made = console.ask_documents(&at.project, "CreateSavedSearch", Vec::new(), &[], Some(body.clone())).await;
+    let made =
+        console.ask_documents(&at.project, "CreateSavedSearch", Vec::new(), &[], Some(body.clone())).await;
     match made {
         Err(error) if kept.replace.is_some() && error.wire().1 == "SavedSearchAlreadyExist" => {
             let names = vec![("name", name.to_owned())];
@@ -150,8 +153,9 @@ async fn open(State(console): State<Arc<Console>>, At(named): At<Named>) -> Resu
     let names = vec![("name", name)];
     let search = console.ask_documents(&at.project, "GetSavedSearch", names, &[], None).await?;
     let text = |field: &str| search.get(field).and_then(Value::as_str).unwrap_or_default();
-    let logstore: LogstoreName =
-        text("logstore").parse().map_err(|error| Problem::bad(format!("logstore of the saved search: {error}")))?;
+    let logstore: LogstoreName = text("logstore")
+        .parse()
+        .map_err(|error| Problem::bad(format!("logstore of the saved search: {error}")))?;
     let view = View::of(&[("q".to_owned(), text("searchQuery").to_owned())])?;
     Ok(go(&view.link(&InLogstore { project: at.project, logstore }, "")).into_response())
 }

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn nothing_in_a_log_acts() {
         assert_eq!(html("<script>\"&'"), "&lt;script&gt;&quot;&amp;'");
-        assert_eq!(html("a\0\u{1b}[31mb\r\n\tc"), "a<span class=\"ctl\">␀␛</span>[31mb<span class=\"ctl\">␍</span>\n\tc");
+        assert_eq!(
+            html("a\0\u{1b}[31mb\r\n\tc"),
+            "a<span class=\"ctl\">␀␛</span>[31mb<span class=\"ctl\">␍</span>\n\tc"
+        );
         assert_eq!(html("\u{202e}abc"), "<span class=\"ctl\">⟨U+202E⟩</span>abc");
         assert_eq!(html("שלום 👩‍👧 نص"), "שלום 👩‍👧 نص");
     }

@@ -164,7 +164,8 @@ mod tests {
         let at = InLogstore { project: "project".parse().unwrap(), logstore: "logstore".parse().unwrap() };
         let mut batch = Batch::default();
         for second in 0..120 {
-            let row = Row(vec![("a".to_owned(), "x".repeat(301)), ("__time__".to_owned(), second.to_string())]);
+            let row =
+                Row(vec![("a".to_owned(), "x".repeat(301)), ("__time__".to_owned(), second.to_string())]);
             batch.add(vec![row; 2]);
         }
         let line: Value = serde_json::from_slice(&batch.line(&at)).unwrap();

@@ -71,7 +71,8 @@ const SCRIPT_FIELDS: [&str; 2] = ["chart", "x"];
 impl View {
     /// From the fields of an address or a form.
     pub fn of(fields: &[(String, String)]) -> Result<Self, Problem> {
-        let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim());
+        let field =
+            |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim());
         let zone_name = field("zone").to_owned();
         let zone = zone(&zone_name)?;
         let range = match field("zoom") {
@@ -80,11 +81,15 @@ impl View {
         };
         let query = field("q").to_owned();
         if query.len() > QUERY_BYTES_MAX {
-            return Err(Problem::bad(format!("q: a query of the console has at most {QUERY_BYTES_MAX} bytes")));
+            return Err(Problem::bad(format!(
+                "q: a query of the console has at most {QUERY_BYTES_MAX} bytes"
+            )));
         }
         let number = |name: &str, other: u64| match field(name) {
             "" => Ok(other),
-            text => text.parse().map_err(|_| Problem::bad(format!("{name}: {text:?} is no number that fits"))),
+            text => {
+                text.parse().map_err(|_| Problem::bad(format!("{name}: {text:?} is no number that fits")))
+            }
         };
         let size = number("size", SIZES[0])?;
         if !SIZES.contains(&size) {
@@ -190,7 +195,8 @@ fn all<'f>(fields: &'f [(String, String)], name: &'f str) -> impl Iterator<Item 
 fn one_of<T: Copy>(name: &str, text: &str, choices: &[(&str, T)]) -> Result<T, Problem> {
     let found = choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| *value);
     found.ok_or_else(|| {
-        let known: Vec<&str> = choices.iter().map(|(choice, _)| *choice).filter(|choice| !choice.is_empty()).collect();
+        let known: Vec<&str> =
+            choices.iter().map(|(choice, _)| *choice).filter(|choice| !choice.is_empty()).collect();
         Problem::bad(format!("{name}: {text:?} is none of {}", known.join(", ")))
     })
 }

@@ -57,8 +57,13 @@ impl Csv {
     /// The fields of a row without a column, as JSON; nothing if there are none.
     fn others(&self, row: &Row) -> String {
         let is_other = |name: &String| !self.columns.contains(name);
-        let others: Vec<(String, String)> = row.0.iter().filter(|(name, _)| is_other(name)).cloned().collect();
-        if others.is_empty() { String::new() } else { serde_json::to_string(&Row(others)).unwrap_or_default() }
+        let others: Vec<(String, String)> =
+            row.0.iter().filter(|(name, _)| is_other(name)).cloned().collect();
+        if others.is_empty() {
+            String::new()
+        } else {
+            serde_json::to_string(&Row(others)).unwrap_or_default()
+        }
     }
 }
 
