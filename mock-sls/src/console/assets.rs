@@ -12,6 +12,7 @@ use super::problem::Problem;
 
 /// Every file of `assets/`, by name; a test compares.
 const ASSETS: &[(&str, &str)] = &[
+    ("box.js", include_str!("assets/box.js")),
     ("chart.js", include_str!("assets/chart.js")),
     ("clause.js", include_str!("assets/clause.js")),
     ("colour.js", include_str!("assets/colour.js")),
