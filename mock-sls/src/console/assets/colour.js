@@ -54,7 +54,7 @@ const SEARCH = [
     [
         /(?:[^\s()[\]":<>=|\\]|\\[^]|\\$)+/y,
         (text, rest) => {
-            if (/^\s*(?::|[<>=])/.test(rest)) return "key";
+            if (/^\s*[:<>=]|^\s+in\s*[[(]/.test(rest)) return "key";
             if (SEARCH_WORDS.has(text.toLowerCase())) return /^\s*[[(]/.test(rest) || text.toLowerCase() !== "in" ? "keyword" : "word";
             return NUMBER.test(text) ? "number" : "word";
         },

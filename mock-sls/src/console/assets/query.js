@@ -3,7 +3,7 @@
 import { ask, element, t } from "./console.js";
 import { clause, narrowed } from "./clause.js";
 import { searchBox } from "./box.js";
-import { shown } from "./shown.js";
+import { fieldList, shown } from "./shown.js";
 
 const form = document.getElementById("query");
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
@@ -142,14 +142,16 @@ function openMenu(value, box) {
     (made.querySelector("button") ?? value).focus();
 }
 
+/** Values that can be clicked can be reached with the Tab key. */
+function usable(root) {
+    for (const value of root.querySelectorAll(".value:not([role])")) {
+        value.setAttribute("role", "button");
+        value.setAttribute("aria-haspopup", "menu");
+        value.tabIndex = 0;
+    }
+}
+
 function setUpValues(box) {
-    const usable = (root) => {
-        for (const value of root.querySelectorAll(".value:not([role])")) {
-            value.setAttribute("role", "button");
-            value.setAttribute("aria-haspopup", "menu");
-            value.tabIndex = 0;
-        }
-    };
     document.querySelectorAll("table.cells").forEach(usable);
     document.addEventListener("toggle", (event) => event.target.matches?.(".log details[open]") && usable(event.target), true);
     document.addEventListener("click", (event) => {
@@ -190,6 +192,33 @@ function setUpWhole() {
             link.after(" ", element("span", { class: "error", role: "alert" }, error.message));
         }
     });
+}
+
+/** Longest value that is shown of a log whose further fields are asked for, in characters. */
+const VALUE_CHARS_MAX = 1500;
+
+/** A log with more fields than the page has room for gets them when it is opened. */
+function setUpFurther() {
+    document.addEventListener(
+        "toggle",
+        async (event) => {
+            const log = event.target.closest?.(".log details[open]");
+            const more = log?.querySelector(".more");
+            const page = log?.querySelector("a.alone")?.href;
+            if (!more || !page) return;
+            try {
+                const answer = await ask(page);
+                const hidden = ([name]) => name !== "__time__" && name !== "__time_ns_part__" && !(answer.log[name] === "" && name.startsWith("__"));
+                const cut = ([name, value]) => (value.length > VALUE_CHARS_MAX ? [name, value.slice(0, VALUE_CHARS_MAX), value.length] : [name, value]);
+                log.querySelector("dl.fields").replaceWith(fieldList(Object.entries(answer.log).filter(hidden).map(cut), page));
+                more.remove();
+                usable(log);
+            } catch {
+                // The link to the page of the log is there.
+            }
+        },
+        true,
+    );
 }
 
 /** The columns chosen last are those of the table until others are chosen. */
@@ -233,6 +262,7 @@ function setUpTools() {
 }
 
 setUpWhole();
+setUpFurther();
 if (form) {
     const box = searchBox(form, index.fields);
     setUpForm();

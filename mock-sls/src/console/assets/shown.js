@@ -1,6 +1,6 @@
 // Texts of logs on the page: what the server does for those it shows (query/shown.rs), for those that scripts show.
 
-import { element } from "./console.js";
+import { element, t } from "./console.js";
 
 /** Characters that cannot be seen, or that act on the text around them; line ends and tabs are neither. */
 const UNSEEN =
@@ -30,4 +30,20 @@ export function shown(text) {
     }
     nodes.push(text.slice(at));
     return nodes;
+}
+
+/**
+ * The fields of a log: `[name, value]`, and where the value is cut the size of all of it, which is on `page`.
+ * @param {[string, string, number?][]} fields
+ * @param {string} page
+ */
+export function fieldList(fields, page) {
+    const list = element("dl", { class: "fields" });
+    for (const [name, value, bytes] of fields) {
+        const whole = () => element("a", { class: "whole", href: page, "data-field": name }, t(`show all (${bytes} bytes)`, `显示全部（${bytes} 字节）`));
+        const rest = bytes === undefined ? [] : ["… ", whole()];
+        const text = element("bdi", { class: "value" }, ...shown(value));
+        list.append(element("div", {}, element("dt", {}, element("bdi", {}, ...shown(name))), element("dd", {}, text, ...rest)));
+    }
+    return list;
 }

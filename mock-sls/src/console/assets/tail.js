@@ -2,7 +2,7 @@
 // shown nothing.
 
 import { element, localTime, t } from "./console.js";
-import { shown } from "./shown.js";
+import { fieldList, shown } from "./shown.js";
 
 /** Logs on the page. */
 const ROWS_MAX = 500;
@@ -57,27 +57,17 @@ function row(log) {
     const date = new Date(log.time * 1000);
     const time = element("time", { datetime: date.toISOString(), title: date.toISOString() }, localTime(date));
     const details = element("details", {}, element("summary", {}, time, " ", line));
-    const open = () => details.append(...opened(log));
+    const open = () => details.append(fieldList(log.fields, log.page), further(log), links(log));
     details.addEventListener("toggle", open, { once: true });
     return element("li", { class: "log" }, details);
 }
 
-function opened(log) {
-    const fields = element("dl", { class: "fields" });
-    for (const [name, value, bytes] of log.fields) {
-        const cut = bytes === undefined ? null : element("a", { class: "whole", href: log.page, "data-field": name }, t(`show all (${bytes} bytes)`, `显示全部（${bytes} 字节）`));
-        fields.append(
-            element(
-                "div",
-                {},
-                element("dt", {}, element("bdi", {}, ...shown(name))),
-                element("dd", {}, element("bdi", { class: "value", tabindex: "0", role: "button" }, ...shown(value)), cut && "… ", cut),
-            ),
-        );
-    }
-    const more = log.hidden > 0 ? element("p", { class: "hint" }, t(`${log.hidden} further fields`, `另有 ${log.hidden} 个字段`)) : "";
-    const page = log.page ? element("p", {}, element("a", { href: log.page }, t("This log alone", "单条日志"))) : "";
-    return [fields, more, page];
+function further(log) {
+    return log.hidden > 0 ? element("p", { class: "hint more" }, t(`${log.hidden} further fields`, `另有 ${log.hidden} 个字段`)) : "";
+}
+
+function links(log) {
+    return log.page ? element("p", { class: "row" }, element("a", { class: "alone", href: log.page }, t("This log alone", "单条日志"))) : "";
 }
 
 function take(message) {

@@ -12,7 +12,7 @@ use crate::console::place::InLogstore;
 use crate::console::visit::Visit;
 
 /// Fields that completion offers. Own choice: they are part of the page.
-const FIELDS_MAX: usize = 500;
+const FIELDS_MAX: usize = 300;
 
 /// The form, for logs of these seconds.
 pub fn bar(

@@ -14,7 +14,7 @@ use crate::console::place::InLogstore;
 use crate::console::visit::Visit;
 
 /// HTML of all logs of a page, bytes, so that the page stays below 150 KB with everything around them.
-const PAGE_BYTES_MAX: usize = 84 * 1024;
+const PAGE_BYTES_MAX: usize = 88 * 1024;
 /// HTML of a log that is shown beside others, bytes; fewer where there are many logs.
 const LOG_BYTES_MAX: usize = 6 * 1024;
 /// HTML of a value that is shown beside others, bytes.
@@ -22,13 +22,15 @@ const VALUE_BYTES_MAX: usize = 1_500;
 /// HTML of the line that stands for a log, bytes.
 const LINE_BYTES_MAX: usize = 400;
 /// HTML around a field, bytes, about.
-const FIELD_BYTES: usize = 60;
+const FIELD_BYTES: usize = 70;
+/// HTML around the line and the links of a log, bytes, about.
+const LOG_BYTES: usize = 260;
 /// HTML of a cell of the table, bytes.
 const CELL_BYTES_MAX: usize = 300;
 /// Columns of the table unless others are chosen.
 const COLUMNS: usize = 8;
 /// Names of columns to choose from. Own choice.
-const COLUMN_NAMES_MAX: usize = 200;
+const COLUMN_NAMES_MAX: usize = 100;
 
 /// Field that leads back to a log: see [`crate::query::rows`].
 const PACK_META_KEY: &str = "__pack_meta__";
@@ -112,16 +114,19 @@ pub fn list(visit: &Visit, at: &InLogstore, rows: &[Row]) -> Markup {
     }
 }
 
-/// A log that opens.
+/// A log that opens, in about so many bytes.
 pub fn one(visit: &Visit, at: &InLogstore, log: &Log<'_>, bytes_max: usize) -> Markup {
-    let own_page = log.own_page(at);
+    let (own_page, context) = (log.own_page(at), log.context(at));
+    let links = own_page.as_ref().map_or(0, String::len) + context.as_ref().map_or(0, String::len);
+    let line = line(log, LINE_BYTES_MAX.min(bytes_max / 4));
+    let left = bytes_max.saturating_sub(line.0.len() + links + LOG_BYTES);
     html! {
         details {
-            summary { (log.time()) " " (line(log, LINE_BYTES_MAX.min(bytes_max / 3))) }
-            (fields(visit, log, own_page.as_deref(), bytes_max))
+            summary { (log.time()) " " (line) }
+            (fields(visit, log, own_page.as_deref(), left))
             p.row {
-                @if let Some(context) = log.context(at) { a href=(context) { (visit.t("Context", "上下文")) } }
-                @if let Some(own_page) = &own_page { a href=(own_page) { (visit.t("This log alone", "单条日志")) } }
+                @if let Some(context) = context { a href=(context) { (visit.t("Context", "上下文")) } }
+                @if let Some(own_page) = &own_page { a.alone href=(own_page) { (visit.t("This log alone", "单条日志")) } }
             }
         }
     }
@@ -175,7 +180,7 @@ fn fields(visit: &Visit, log: &Log<'_>, own_page: Option<&str>, bytes_max: usize
             }
         }
         @if hidden > 0 {
-            p.hint {
+            p.hint.more {
                 (hidden) " " (visit.t("further fields are on the page of this log.", "个其他字段请见单条日志页面。"))
             }
         }
