@@ -65,22 +65,22 @@ async fn show(
         Answer::Refused(_) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let scripts = ["query.js", "histogram.js", "chart.js"];
     let mut page = Page::new(&visit, at.logstore.as_str())
         .place(at.place(&visit))
         .tabs(at.tabs(&visit))
         .style("query.css")
+        .script("query.js")
         .wide()
         .body(html! {
             (bar::bar(&visit, &at, &view, window, index.as_ref(), &saved))
             (shown(&console, &visit, (&at, &view, window), index.as_ref(), &answer))
         });
-    for script in scripts {
-        page = page.script(script);
-    }
-    if view.shape == Shape::Tail {
-        page = page.script("tail.js");
-    }
+    page = match &answer {
+        Answer::Tail => page.script("tail.js"),
+        Answer::Found(..) if is_rows(&view.query) => page.script("histogram.js").script("chart.js"),
+        Answer::Found(..) => page.script("histogram.js"),
+        Answer::NoIndex | Answer::Refused(_) => page,
+    };
     Ok((status, page).into_response())
 }
 
@@ -153,10 +153,7 @@ fn shown(
             }
         },
         Answer::Found(reply, counted) => {
-            let is_rows = !matches!(
-                statement::split(&view.query).map(|statement| statement.tail),
-                Ok(Tail::None | Tail::PackMeta)
-            );
+            let is_rows = is_rows(&view.query);
             html! {
                 (histogram::figure(visit, counted))
                 div.spread {
@@ -186,6 +183,12 @@ fn shown(
             }
         }
     }
+}
+
+/// Whether a query makes rows of the logs that it finds.
+fn is_rows(query: &str) -> bool {
+    let tail = statement::split(query).map(|statement| statement.tail);
+    matches!(tail, Ok(Tail::Sql(_) | Tail::Pipeline(_)))
 }
 
 /// The same view for ever: what ends now otherwise shows something else tomorrow.
