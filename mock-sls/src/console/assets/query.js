@@ -147,6 +147,7 @@ function usable(root) {
     for (const value of root.querySelectorAll(".value:not([role])")) {
         value.setAttribute("role", "button");
         value.setAttribute("aria-haspopup", "menu");
+        if (value.textContent === "") value.setAttribute("aria-label", t("empty", "空"));
         value.tabIndex = 0;
     }
 }

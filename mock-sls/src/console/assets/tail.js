@@ -13,7 +13,7 @@ const WAIT_MS_MAX = 15000;
 const section = document.getElementById("tail");
 const form = document.getElementById("query");
 const list = element("ol", { class: "logs" });
-const lines = element("div", { role: "log", "aria-live": "off", tabindex: "0", "aria-label": t("Logs, newest first", "日志，最新优先") }, list);
+const log = element("div", { class: "scrolled", role: "log", "aria-live": "off", tabindex: "0", "aria-label": t("Logs, newest first", "日志，最新优先") }, list);
 const status = element("p", { class: "status quiet-text" });
 const problem = element("p", { class: "error", role: "alert" });
 const pause = element("button", { type: "button", "aria-pressed": "false", onclick: togglePause }, t("Pause", "暂停"));
@@ -130,7 +130,7 @@ async function follow() {
 }
 
 if (section && form) {
-    section.replaceChildren(element("div", { class: "row" }, pause, clear, status), problem, lines);
+    section.replaceChildren(element("div", { class: "row" }, pause, clear, status), problem, log);
     tell();
     follow();
 }
