@@ -138,7 +138,7 @@ async fn answer(
     let path = entry.endpoint.match_path(parts.uri.path()).unwrap_or_default();
     let change = project.as_ref().and_then(|project| change(app, project, &entry.endpoint, &path));
     let body = app.bodies.read(&parts.headers, body).await?;
-    seen.body(body.bytes.len());
+    seen.body(&body.bytes);
     let facts = Facts {
         operation: entry.endpoint.name,
         project: project.as_ref().map(ProjectName::as_str),

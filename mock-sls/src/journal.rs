@@ -4,6 +4,8 @@
 //! Adding one costs a lock and no allocation besides what the request had made anyway: names in the path
 //! are looked for when somebody asks, and the client's name is shared with the entry before.
 
+mod sent;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use percent_encoding::percent_decode_str;
 use sls_expect::journal::{BadFilter, Entry, Facts, Filter, LIMIT_DEFAULT, Matcher, Page, Wrote};
 use tokio::sync::Notify;
 
+pub use self::sent::Sent;
 use crate::faults::Names;
 
 /// Requests that are remembered (own choice: minutes of a busy test).
@@ -68,6 +71,8 @@ pub struct Record {
     pub writing: Option<Writing>,
     /// Faults that acted.
     pub faults: Names,
+    /// Query string and body, if they are kept.
+    pub sent: Option<Box<Sent>>,
 }
 
 /// A record in the ring.
@@ -83,6 +88,7 @@ struct Kept {
 pub struct Journal {
     ring: Mutex<Ring>,
     came: Notify,
+    keeps_sent: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +99,9 @@ struct Ring {
     /// Number of the first that is kept, or of the next if none is.
     first: u64,
     bytes: usize,
+    /// Memory for what was sent, which goes first: from this number on it is kept.
+    sent_from: u64,
+    sent_bytes: usize,
 }
 
 impl Default for Journal {
@@ -103,8 +112,19 @@ impl Default for Journal {
 
 impl Journal {
     fn new(entries_max: usize, bytes_max: usize) -> Self {
-        let ring = Ring { entries_max, bytes_max, kept: VecDeque::new(), first: 1, bytes: 0 };
-        Self { ring: Mutex::new(ring), came: Notify::new() }
+        let kept = VecDeque::new();
+        let ring = Ring { entries_max, bytes_max, kept, first: 1, bytes: 0, sent_from: 1, sent_bytes: 0 };
+        Self { ring: Mutex::new(ring), came: Notify::new(), keeps_sent: false }
+    }
+
+    /// One that also keeps what requests sent, as long as there is room.
+    pub fn keeping_sent() -> Self {
+        Self { keeps_sent: true, ..Self::default() }
+    }
+
+    /// Whether it wants to know what requests send.
+    pub fn keeps_sent(&self) -> bool {
+        self.keeps_sent
     }
 
     /// Remembers a request, and forgets the earliest ones when there is no room for it.
@@ -122,7 +142,7 @@ impl Journal {
     pub fn clear(&self) {
         let mut ring = self.lock();
         ring.first = ring.end();
-        ring.bytes = 0;
+        (ring.bytes, ring.sent_bytes) = (0, 0);
         let forgotten = std::mem::take(&mut ring.kept);
         drop(ring);
         drop(forgotten);
@@ -175,6 +195,24 @@ impl Journal {
             failed && kept.record.time >= since && kept.matches(&matcher)
         };
         self.backwards(wanted, WRITE_ERRORS_MAX).0
+    }
+
+    /// The last entries that a filter asks for and of which something else holds too. Does not wait, and looks at all
+    /// that are remembered.
+    ///
+    /// # Errors
+    /// [`BadFilter`] if it makes no sense.
+    pub fn last(&self, filter: &Filter, also: impl Fn(&Record) -> bool) -> Result<Vec<Entry>, BadFilter> {
+        let matcher = filter.check()?;
+        let wanted = |kept: &Kept| kept.matches(&matcher) && also(&kept.record);
+        Ok(self.backwards(wanted, filter.limit.unwrap_or(LIMIT_DEFAULT)).0)
+    }
+
+    /// One entry by its number, with what was sent if that is still there; nothing if it is forgotten.
+    pub fn one(&self, seq: u64) -> Option<(Entry, Option<Sent>)> {
+        let ring = self.lock();
+        let kept = ring.get(seq)?;
+        Some((kept.entry(seq), kept.record.sent.as_deref().cloned()))
     }
 
     fn page(&self, matcher: &Matcher, since: Option<u64>, limit: usize) -> Page {
@@ -256,15 +294,31 @@ impl Ring {
         let user_agent = user_agent.map(|name| shared(name, before));
         let bytes = record.bytes() + user_agent.as_ref().map_or(0, |name| name.len());
         self.bytes += bytes;
+        self.sent_bytes += record.sent.as_ref().map_or(0, |sent| sent.bytes());
         self.kept.push_back(Kept { record, user_agent, bytes });
+        while self.sent_bytes > sent::ALL_BYTES_MAX && self.sent_from < self.end() {
+            self.forget_sent();
+        }
         let mut forgotten = None;
         while self.kept.len() > self.entries_max || self.bytes > self.bytes_max {
+            if self.sent_from <= self.first {
+                self.forget_sent();
+            }
             let Some(kept) = self.kept.pop_front() else { break };
             self.bytes -= kept.bytes;
             self.first += 1;
             forgotten = Some(kept);
         }
         forgotten
+    }
+
+    /// Forgets what the earliest request sent of which that is kept.
+    fn forget_sent(&mut self) {
+        let place = self.sent_from.max(self.first) - self.first;
+        self.sent_from = self.first + place + 1;
+        let kept = usize::try_from(place).ok().and_then(|place| self.kept.get_mut(place));
+        let sent = kept.and_then(|kept| kept.record.sent.take());
+        self.sent_bytes -= sent.map_or(0, |sent| sent.bytes());
     }
 }
 

@@ -100,6 +100,7 @@ impl MockSls {
 /// Opens the database and makes what all requests share.
 pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenError> {
     let store = Store::open(&config.data)?;
+    let journal = if config.console.is_some() { Journal::keeping_sent() } else { Journal::default() };
     let names = config.endpoint_hosts.iter().chain(&config.advertise).map(String::as_str);
     Ok(Arc::new(App {
         store,
@@ -119,7 +120,7 @@ pub(crate) fn app(config: Config, listens_on: IpAddr) -> Result<Arc<App>, OpenEr
         expectations: Expectations::default(),
         operations: ops::all().into_groups(),
         unknown: Unknown::default(),
-        journal: Journal::default(),
+        journal,
         faults: Faults::default(),
         stop: CancellationToken::new(),
     }))

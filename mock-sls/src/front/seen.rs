@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use axum::body::HttpBody as _;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderValue;
@@ -15,7 +15,7 @@ use sls_api::names::ProjectName;
 
 use crate::app::App;
 use crate::faults::Plan;
-use crate::journal::{Record, Writing};
+use crate::journal::{Record, Sent, Writing};
 use crate::route::Entry;
 use crate::server::cut::Peer;
 
@@ -55,6 +55,10 @@ impl<'a> Seen<'a> {
             client: address(peer.as_ref()),
             writing: None,
             faults: Vec::new(),
+            sent: app.journal.keeps_sent().then(|| {
+                let uri = request.uri();
+                Box::new(Sent::new(uri.query(), request.headers()))
+            }),
         };
         let user_agent = request.headers().get(USER_AGENT).cloned();
         Self { app, began: Instant::now(), record: Some(record), user_agent, peer, plan: None }
@@ -81,8 +85,13 @@ impl<'a> Seen<'a> {
     }
 
     /// Its body was read.
-    pub fn body(&mut self, bytes: usize) {
-        self.with(|record| record.bytes_in = bytes as u64);
+    pub fn body(&mut self, bytes: &Bytes) {
+        self.with(|record| {
+            record.bytes_in = bytes.len() as u64;
+            if let Some(sent) = &mut record.sent {
+                sent.came(bytes);
+            }
+        });
     }
 
     /// Its handler will say here what it writes.

@@ -22,6 +22,7 @@ fn record(path: &str, operation: (&'static str, &'static str), status: Option<u1
         client: "127.0.0.1:80".parse().unwrap(),
         writing: None,
         faults: Names::new(),
+        sent: None,
     }
 }
 
@@ -48,6 +49,52 @@ fn the_ring_holds_so_many_entries_and_bytes_and_no_more() {
     assert!(ring.bytes <= 10_000 && ring.kept.len() < 10, "{} {}", ring.bytes, ring.kept.len());
     assert!(ring.kept.iter().all(|kept| kept.record.path.capacity() == PATH_BYTES_MAX));
     assert_eq!(ring.end(), 1_001);
+}
+
+fn put_body(journal: &Journal, bytes: usize) {
+    let mut sent = Sent::new(Some("a=1"), &http::HeaderMap::new());
+    sent.came(&vec![7; bytes].into());
+    let record = record("/logstores/a/shards/lb", PUT, Some(200));
+    journal.add(Record { sent: Some(Box::new(sent)), ..record }, None);
+}
+
+fn body_of(journal: &Journal, seq: u64) -> Option<usize> {
+    journal.one(seq).unwrap().1.map(|sent| sent.body.len())
+}
+
+#[test]
+fn what_was_sent_is_kept_within_a_bound_of_its_own_and_the_entries_stay() {
+    let journal = Journal::new(50, usize::MAX);
+    (0..40).for_each(|_| put_body(&journal, 500_000));
+    assert_eq!((body_of(&journal, 1), body_of(&journal, 40)), (None, Some(500_000)));
+    let kept = (1..=40).filter(|seq| body_of(&journal, *seq).is_some()).count();
+    assert_eq!(kept, 33, "16 MiB of 500 kB each");
+    (0..30).for_each(|_| put_body(&journal, 1));
+    assert!(journal.one(20).is_none() && journal.one(71).is_none());
+    assert!(journal.lock().sent_bytes <= sent::ALL_BYTES_MAX);
+    put_body(&journal, 600_000);
+    assert_eq!(body_of(&journal, 71), Some(0), "a large one is not kept");
+    journal.clear();
+    assert_eq!(journal.lock().sent_bytes, 0);
+    put_body(&journal, 3);
+    assert_eq!(body_of(&journal, 72), Some(3));
+}
+
+#[test]
+fn what_was_sent_goes_with_its_entry() {
+    let journal = Journal::new(3, usize::MAX);
+    (0..10).for_each(|_| put_body(&journal, 1_000));
+    let one = journal.one(10).unwrap().1.unwrap().bytes();
+    assert_eq!(journal.lock().sent_bytes, 3 * one);
+}
+
+#[test]
+fn the_last_entries_of_which_something_else_holds_are_found() {
+    let journal = Journal::default();
+    (0..9).for_each(|place| put(&journal, "a", if place % 2 == 0 { 200 } else { 500 }));
+    let filter = Filter { limit: Some(2), ..Filter::default() };
+    let failed = journal.last(&filter, |record| record.status == Some(500)).unwrap();
+    assert_eq!(failed.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [6, 8]);
 }
 
 #[tokio::test]
