@@ -14,6 +14,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use sls_api::operation::Endpoint;
 
+pub(crate) use self::told::rules;
 use crate::app::App;
 use crate::route::Entry;
 use crate::store::agents::{self, Agent};

@@ -16,6 +16,8 @@ mod preferences;
 mod problem;
 mod projects;
 mod query;
+mod shown;
+mod testbed;
 mod visit;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -104,6 +106,7 @@ fn router(console: &Arc<Console>) -> Router {
         .merge(logstores::routes())
         .merge(query::routes())
         .merge(preferences::routes())
+        .merge(testbed::routes())
         .fallback(problem::no_page)
         .method_not_allowed_fallback(problem::no_page);
     pages

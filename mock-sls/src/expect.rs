@@ -30,6 +30,7 @@ use sls_expect::expectation::{Checked, GOLDEN_LOGS_MAX, Invalid};
 use sls_expect::{Expectation, Verdict, report};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::account::account_of;
 use self::explain::Show;
 use self::look::LOGS_BYTES_MAX;
 use self::run::Run;
@@ -78,7 +79,7 @@ pub fn router() -> Router<Arc<App>> {
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(crate) enum Refusal {
     #[error("{0}")]
     Json(#[from] JsonRejection),
     #[error("{0}")]
@@ -101,9 +102,10 @@ enum Refusal {
     Failed(#[from] ApiError),
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = match &self {
+impl Refusal {
+    /// Status of the answer that says so.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
             Self::Json(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::Invalid(_) | Self::Selector(_) | Self::Batch { .. } | Self::Nothing | Self::Rows => {
@@ -112,7 +114,13 @@ impl IntoResponse for Refusal {
             Self::Account(bad) => bad.status(),
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(error) => error.wire().0,
-        };
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
         (status, Json(json!({ "ok": false, "error": self.to_string() }))).into_response()
     }
 }
@@ -240,10 +248,18 @@ async fn scope(
     named: Result<Query<Named>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(Named { name }) = named?;
+    Ok(Json(json!({ "scope": new_scope(&app, name).await? })))
+}
+
+/// Makes a scope and returns its name, which is made up if none is given.
+///
+/// # Errors
+/// [`Refusal`] for a name that cannot be, and if the store fails.
+pub(crate) async fn new_scope(app: &App, name: Option<String>) -> Result<String, Refusal> {
     let name = name.unwrap_or_else(|| format!("{:016x}", fastrand::u64(..)));
     let scope = app.store.read(Scope::now).await?;
     app.expectations.scopes.keep(name.clone(), scope)?;
-    Ok(Json(json!({ "scope": name })))
+    Ok(name)
 }
 
 /// What a query finds, and why.

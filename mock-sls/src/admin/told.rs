@@ -90,8 +90,8 @@ pub(super) async fn remove_faults(State(app): State<Arc<App>>, RawQuery(query): 
     }
 }
 
-/// One fault, or a list of them.
-fn rules(body: &[u8]) -> Result<Vec<Rule>, String> {
+/// One fault, or a list of them, as JSON.
+pub(crate) fn rules(body: &[u8]) -> Result<Vec<Rule>, String> {
     let given: Value =
         serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     let Value::Array(several) = given else {

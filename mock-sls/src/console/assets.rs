@@ -12,6 +12,7 @@ use super::problem::Problem;
 
 /// Every file of `assets/`, by name; a test compares.
 const ASSETS: &[(&str, &str)] = &[
+    ("bed.css", include_str!("assets/bed.css")),
     ("box.js", include_str!("assets/box.js")),
     ("chart.js", include_str!("assets/chart.js")),
     ("clause.js", include_str!("assets/clause.js")),
@@ -21,10 +22,12 @@ const ASSETS: &[(&str, &str)] = &[
     ("console.js", include_str!("assets/console.js")),
     ("histogram.js", include_str!("assets/histogram.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
+    ("live.js", include_str!("assets/live.js")),
     ("query.css", include_str!("assets/query.css")),
     ("query.js", include_str!("assets/query.js")),
     ("shown.js", include_str!("assets/shown.js")),
     ("tail.js", include_str!("assets/tail.js")),
+    ("testbed.js", include_str!("assets/testbed.js")),
 ];
 
 /// Changes whenever any file does.

@@ -87,30 +87,63 @@ pub(super) async fn account(
     body: Body,
 ) -> Result<Response, Refusal> {
     let Query(asked) = asked?;
-    let checked = asked.check().map_err(BadRequest::from)?;
-    let selector = selector(
-        &app,
-        &Selection {
-            project: asked.project.clone(),
-            logstore: asked.logstore.clone(),
-            query: asked.query.clone(),
-            scope: asked.scope.clone(),
-            from: None,
-            to: None,
-        },
-    )?;
-    if selector.has_rows {
-        return Err(BadRequest::Rows.into());
-    }
-    let _account = Account::new(&app)?;
+    let asked = Prepared::new(&app, asked)?;
     let ledger = tokio::time::timeout(LEDGER_TIME_MAX, read_ledger(body)).await;
     let late = || BadRequest::Body(format!("it is not here after {} s", LEDGER_TIME_MAX.as_secs()));
-    let ledger = Arc::new(ledger.map_err(|_| late())??);
-    let tally =
-        Tally::new(ledger, checked.options.clone(), asked.query.is_some()).map_err(BadRequest::from)?;
-    let verdict = Run { app, selector: Arc::new(selector), checked }.verdict(tally).await?;
+    let verdict = asked.verdict(ledger.map_err(|_| late())??).await?;
     let status = if verdict.ok { StatusCode::OK } else { StatusCode::EXPECTATION_FAILED };
     Ok((status, Json(Told { text: verdict.text(), verdict })).into_response())
+}
+
+/// The same for a ledger that is here as a whole.
+///
+/// # Errors
+/// [`Refusal`] says what cannot be.
+pub(crate) async fn account_of(
+    app: &Arc<App>,
+    asked: AccountAsked,
+    ledger: &[u8],
+) -> Result<AccountVerdict, Refusal> {
+    let asked = Prepared::new(app, asked)?;
+    let ledger = LedgerParser::parse(ledger).map_err(BadRequest::from)?;
+    asked.verdict(ledger).await
+}
+
+/// What is asked, checked, with its place among the accounts that are made.
+struct Prepared {
+    app: Arc<App>,
+    checked: CheckedAccount,
+    selector: Arc<Selector>,
+    searches: bool,
+    _account: Account,
+}
+
+impl Prepared {
+    fn new(app: &Arc<App>, asked: AccountAsked) -> Result<Self, Refusal> {
+        let checked = asked.check().map_err(BadRequest::from)?;
+        let selection = Selection {
+            project: asked.project,
+            logstore: asked.logstore,
+            query: asked.query,
+            scope: asked.scope,
+            from: None,
+            to: None,
+        };
+        let selector = selector(app, &selection)?;
+        if selector.has_rows {
+            return Err(BadRequest::Rows.into());
+        }
+        let searches = selection.query.is_some();
+        let (app, selector) = (Arc::clone(app), Arc::new(selector));
+        Ok(Self { checked, selector, searches, _account: Account::new(&app)?, app })
+    }
+
+    async fn verdict(self, ledger: Ledger) -> Result<AccountVerdict, Refusal> {
+        let Self { app, checked, selector, searches, _account } = self;
+        let tally =
+            Tally::new(Arc::new(ledger), checked.options.clone(), searches).map_err(BadRequest::from)?;
+        Ok(Run { app, selector, checked }.verdict(tally).await?)
+    }
 }
 
 /// The ledger as it comes, without keeping its text. The rest of one that is refused is read too, within limits:
