@@ -6,6 +6,7 @@
 
 mod assets;
 mod calls;
+mod cluster;
 mod forms;
 mod guard;
 mod lang;
@@ -33,6 +34,7 @@ use crate::app::App;
 use crate::config::Limits;
 use crate::server::connections::Connections;
 
+use self::cluster::Cluster;
 use self::guard::Door;
 
 /// Whether and where to serve the console.
@@ -62,12 +64,13 @@ pub(crate) struct Console {
     /// Where the API listens, for hints how to reach it.
     api: SocketAddr,
     /// See [`Settings::cluster`].
-    cluster: Option<String>,
+    cluster: Option<Cluster>,
 }
 
 /// A console that can be served.
 pub(crate) struct Ready {
     listener: TcpListener,
+    address: SocketAddr,
     console: Arc<Console>,
     url: String,
 }
@@ -83,8 +86,14 @@ impl Ready {
     ) -> Self {
         let door = Door::new(address, settings.token);
         let url = door.url(address);
-        let console = Arc::new(Console { app, door, api, cluster: settings.cluster });
-        Self { listener, console, url }
+        let cluster = settings.cluster.as_deref().map(Cluster::new);
+        let console = Arc::new(Console { app, door, api, cluster });
+        Self { listener, address, console, url }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What to open in a browser; holds the token if one was made up.
@@ -107,6 +116,7 @@ fn router(console: &Arc<Console>) -> Router {
         .merge(query::routes())
         .merge(preferences::routes())
         .merge(testbed::routes())
+        .merge(cluster::routes())
         .fallback(problem::no_page)
         .method_not_allowed_fallback(problem::no_page);
     pages

@@ -79,7 +79,7 @@ impl MockSls {
         let console = console.map(|((listener, at), settings)| {
             console::Ready::new(settings, listener, at, Arc::clone(&app), address)
         });
-        let console_url = console.as_ref().map(|console| console.url().to_owned());
+        let console_at = console.as_ref().map(|console| (console.address(), console.url().to_owned()));
         let router = router(&app);
         let stop = app.stop.clone();
         let connections = Connections::new(router, acceptor, limits, stop.clone());
@@ -93,7 +93,7 @@ impl MockSls {
         let serving = tokio::spawn(async move {
             tokio::join!(serve, clean, look);
         });
-        Ok(Running { address, https, console_url, app, stop, serving: Some(serving) })
+        Ok(Running { address, https, console: console_at, app, stop, serving: Some(serving) })
     }
 }
 
@@ -166,7 +166,7 @@ fn reachable(ip: IpAddr) -> IpAddr {
 pub struct Running {
     address: SocketAddr,
     https: Option<Https>,
-    console_url: Option<String>,
+    console: Option<(SocketAddr, String)>,
     app: Arc<App>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
@@ -191,7 +191,12 @@ impl Running {
     /// What to open in a browser for the console, if it is served. Holds its token if that was made up because
     /// the console listens beyond loopback.
     pub fn console_url(&self) -> Option<&str> {
-        self.console_url.as_deref()
+        self.console.as_ref().map(|(_, url)| url.as_str())
+    }
+
+    /// Where the console listens, if it is served.
+    pub fn console_addr(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(|(address, _)| *address)
     }
 
     /// The certificate in PEM that clients must trust for TLS, if it is served.

@@ -99,6 +99,13 @@ impl<'v> Page<'v> {
         self
     }
 
+    /// What is below that.
+    #[must_use]
+    pub fn and(mut self, more: Markup) -> Self {
+        self.body = html! { (self.body) (more) };
+        self
+    }
+
     fn frame(self) -> Markup {
         let visit = self.visit;
         html! {
