@@ -134,6 +134,10 @@ pub struct Up {
     #[arg(long, default_value_t = 0)]
     pub kube_port: u16,
 
+    /// Port of the console for a browser; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub console_port: u16,
+
     /// Access lines per second and pod.
     #[arg(long, default_value_t = 10, value_name = "PER_SECOND")]
     pub rate: u32,

@@ -230,17 +230,22 @@ async fn up(up: Up) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let root = Root::new(&up.bed)?;
     let progress = Progress::new();
-    let options = options(&up.bed, &root, up.sls_port, up.kube_port)?;
+    let options = Options {
+        console_port: Some(up.console_port),
+        ..options(&up.bed, &root, up.sls_port, up.kube_port)?
+    };
     let started = until_interrupted(example::bring_up(options, up.rate, &progress), &mut signals, &progress);
     let Some(bed) = started.await else { return Ok(ExitCode::from(INTERRUPTED)) };
     let bed = bed?;
     progress.finish();
     let (endpoint, kubeconfig) = (bed.sls_endpoint(), bed.kubeconfig());
+    let console = bed.console_url().unwrap_or_default();
     match up.output {
         Output::Json => println!(
             "{}",
             json!({
                 "endpoint": endpoint,
+                "console": console,
                 "kubeconfig": kubeconfig,
                 "project": PROJECT,
                 "accessKeyId": mock_sls::DEFAULT_ACCESS_KEY_ID,
@@ -250,6 +255,7 @@ async fn up(up: Up) -> Result<ExitCode> {
         ),
         Output::Text => println!(
             "The bed is up; Ctrl-C ends it.\n\n\
+             Console       {console}   (in a browser)\n\
              Log Service   {endpoint}   (project {PROJECT}, key {id}:{secret})\n\
              Kubernetes    {config}\n\
              Logs, data    {root}\n\n\
@@ -292,6 +298,7 @@ fn options(bed: &Bed, root: &Root, sls_port: u16, kube_port: u16) -> Result<Opti
         sls_port,
         kube_port,
         without_sls: false,
+        console_port: None,
     })
 }
 

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
-use mock_sls::{Config, Data, MockSls};
+use mock_sls::{Config, ConsoleSettings, Data, MockSls};
 use operator::webhook::configurations::{self, FailurePolicy};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -64,12 +64,16 @@ pub struct Options {
     pub kube_port: u16,
     /// Start everything but the emulator, to see how the others bear it.
     pub without_sls: bool,
+    /// Port of the emulator's console on loopback, 0 for a free one; without it there is none.
+    pub console_port: Option<u16>,
 }
 
 /// A running bed. Dropping it ends everything it started.
 pub struct Embedded {
     options: Options,
     sls_address: SocketAddr,
+    /// How the emulator's console is started again at the same port.
+    console: Option<ConsoleSettings>,
     sls: Mutex<Option<mock_sls::Running>>,
     kube: kube_sim::Running,
     pods: crate::pods::Running,
@@ -87,16 +91,6 @@ impl Embedded {
     pub async fn start(options: Options, progress: &Progress) -> Result<Self> {
         std::fs::create_dir_all(&options.root)
             .with_context(|| format!("cannot create {}", options.root.display()))?;
-        progress.step("starting mock-sls");
-        let sls = start_sls(&options, SocketAddr::from((Ipv4Addr::LOCALHOST, options.sls_port))).await?;
-        let sls_address = sls.addr();
-        let sls = if options.without_sls {
-            sls.shutdown().await;
-            None
-        } else {
-            Some(sls)
-        };
-
         progress.step("starting kube-sim");
         let kube = kube_sim::KubeSim::start(kube_sim::Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.kube_port)),
@@ -104,6 +98,27 @@ impl Embedded {
         })
         .await
         .context("kube-sim cannot start")?;
+
+        progress.step("starting mock-sls");
+        // Its console shows the cluster, which is why that is there before.
+        let mut console = options.console_port.map(|port| ConsoleSettings {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            cluster: Some(kube.url()),
+            ..ConsoleSettings::default()
+        });
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, options.sls_port));
+        let sls = start_sls(&options, listen, console.clone()).await?;
+        let sls_address = sls.addr();
+        if let (Some(console), Some(address)) = (&mut console, sls.console_addr()) {
+            console.listen = address;
+        }
+        let sls = if options.without_sls {
+            sls.shutdown().await;
+            None
+        } else {
+            Some(sls)
+        };
+
         let kubeconfig = options.root.join("kubeconfig");
         kube.write_kubeconfig(&kubeconfig).context("cannot write the kubeconfig")?;
         let client = connect(&kubeconfig).await?;
@@ -141,7 +156,7 @@ impl Embedded {
         install_webhook(&client, &kube, webhook).await?;
         let operator = start_operator(&options, &kubeconfig, sls_address, webhook)?;
         let (sls, operator) = (Mutex::new(sls), Mutex::new(operator));
-        Ok(Self { options, sls_address, sls, kube, pods, operator, webhook, client })
+        Ok(Self { options, sls_address, console, sls, kube, pods, operator, webhook, client })
     }
 
     /// What a scenario needs to work in `namespace` with the document's names.
@@ -171,6 +186,11 @@ impl Embedded {
         format!("http://{}", self.sls_address)
     }
 
+    /// What to open in a browser for the emulator's console, if there is one.
+    pub fn console_url(&self) -> Option<String> {
+        self.console.as_ref().map(|console| format!("http://{}/", console.listen))
+    }
+
     /// File that `kubectl --kubeconfig` takes.
     pub fn kubeconfig(&self) -> PathBuf {
         self.options.root.join("kubeconfig")
@@ -190,7 +210,7 @@ impl Embedded {
     pub async fn start_sls(&self) -> Result<()> {
         let mut sls = self.sls.lock().await;
         if sls.is_none() {
-            *sls = Some(start_sls(&self.options, self.sls_address).await?);
+            *sls = Some(start_sls(&self.options, self.sls_address, self.console.clone()).await?);
         }
         Ok(())
     }
@@ -319,9 +339,14 @@ impl Bed for Embedded {
     }
 }
 
-async fn start_sls(options: &Options, listen: SocketAddr) -> Result<mock_sls::Running> {
+async fn start_sls(
+    options: &Options,
+    listen: SocketAddr,
+    console: Option<ConsoleSettings>,
+) -> Result<mock_sls::Running> {
     let config = Config {
         listen,
+        console,
         data: Data::Dir(options.root.join("mock-sls")),
         region: REGION.to_owned(),
         ..Config::default()

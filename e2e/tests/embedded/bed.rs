@@ -39,6 +39,7 @@ pub fn options(folder: &Folder) -> Options {
         sls_port: 0,
         kube_port: 0,
         without_sls: false,
+        console_port: None,
     }
 }
 
