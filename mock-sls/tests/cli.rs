@@ -147,3 +147,126 @@ fn env_prints_what_to_set_for_each_client() {
     let shell = mock_sls(&["env"]).output().unwrap();
     assert!(String::from_utf8_lossy(&shell.stdout).starts_with("export HTTP_PROXY=http://127.0.0.1:8080\n"));
 }
+
+/// The first page of a console, head and body.
+fn first_page(url: &str) -> String {
+    use std::io::Write;
+    let authority = url.trim_start_matches("http://").split('/').next().unwrap();
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    let path = url.split_once(authority).map_or("/", |(_, path)| path);
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn started(args: &[&str]) -> (Served, Value) {
+    let (served, line) = Served::start(&[&["-o", "json"], args].concat());
+    (served, serde_json::from_str(&line).unwrap())
+}
+
+#[test]
+fn the_console_is_served_on_loopback_unless_it_is_not_wanted() {
+    let (_served, told) = started(&[]);
+    let url = told["console"].as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with('/'), "{url}");
+    assert!(first_page(url).starts_with("HTTP/1.1 200"));
+    let (_served, told) = started(&["--no-console"]);
+    assert_eq!(told["console"], Value::Null);
+    let (_served, told) = started(&["--console", "127.0.0.1:0"]);
+    assert!(first_page(told["console"].as_str().unwrap()).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn the_console_takes_the_port_beside_that_of_the_api_if_it_is_free() {
+    // Others may take ports meanwhile, so some are tried.
+    let beside = (0..20).any(|_| {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let Some(next) = port.checked_add(1) else { return false };
+        let args = ["serve", "--listen", &format!("127.0.0.1:{port}"), "-o", "json"];
+        let mut child = mock_sls(&args).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let _served = Served(child);
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        told["console"] == format!("http://127.0.0.1:{next}/")
+    });
+    assert!(beside);
+    // Where that port is taken, another serves as well: nobody asked for it.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let before = taken.local_addr().unwrap().port() - 1;
+    if std::net::TcpListener::bind(("127.0.0.1", before)).is_ok() {
+        let (_served, line) = Served::start(&["-o", "json", "--listen", &format!("127.0.0.1:{before}")]);
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        assert_ne!(told["console"], format!("http://127.0.0.1:{}/", before + 1));
+    }
+}
+
+#[test]
+fn the_consoles_token_is_that_of_option_or_variable_and_is_never_printed() {
+    for by_variable in [false, true] {
+        let mut command = mock_sls(&["serve", "--listen", "127.0.0.1:0", "-o", "json"]);
+        if by_variable {
+            command.env("MOCK_SLS_CONSOLE_TOKEN", "hush");
+        } else {
+            command.args(["--console-token", "hush"]);
+        }
+        let mut served = Served(command.spawn().unwrap());
+        let mut line = String::new();
+        BufReader::new(served.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        let url = told["console"].as_str().unwrap();
+        assert!(first_page(url).starts_with("HTTP/1.1 401"));
+        assert!(first_page(&format!("{url}?token=hush")).starts_with("HTTP/1.1 303"));
+        served.end_with("-TERM");
+        let mut said = line.clone();
+        served.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        served.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+#[test]
+fn a_console_for_other_machines_gets_a_token_that_is_printed_once() {
+    let (_served, told) = started(&["--console", "0.0.0.0:0"]);
+    let url = told["console"].as_str().unwrap();
+    let (base, token) = url.split_once("?token=").expect("a token");
+    assert!(base.starts_with("http://localhost:") && token.len() >= 32, "{url}");
+    assert!(first_page(base).starts_with("HTTP/1.1 401"));
+    assert!(first_page(url).starts_with("HTTP/1.1 303"));
+}
+
+#[test]
+fn the_console_shows_a_cluster_if_one_is_named() {
+    let (_served, told) = started(&["--cluster", "http://127.0.0.1:1"]);
+    let url = told["console"].as_str().unwrap();
+    let page = first_page(&format!("{url}cluster"));
+    assert!(page.contains("kubectl proxy"), "{page}");
+    let (_served, told) = started(&[]);
+    assert!(!first_page(told["console"].as_str().unwrap()).contains("href=\"/cluster\""));
+}
+
+#[test]
+fn options_of_the_console_that_make_no_sense_are_refused() {
+    for (args, code) in [
+        (&["--no-console", "--console"][..], 2),
+        (&["--no-console", "--console-token", "t"], 2),
+        (&["--no-console", "--cluster", "http://127.0.0.1:1"], 2),
+        (&["--console", "nowhere"], 2),
+        (&["--console-token", ""], 1),
+        (&["--cluster", "https://127.0.0.1:1"], 2),
+        (&["--cluster", "127.0.0.1:8001"], 2),
+        (&["--cluster", "http://127.0.0.1:8001/api"], 2),
+    ] {
+        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        let output = mock_sls(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _held = std::net::TcpListener::bind(taken).unwrap();
+    let output =
+        mock_sls(&["serve", "--listen", "127.0.0.1:0", "--console", &taken.to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("cannot listen on {taken}")), "{said}");
+}

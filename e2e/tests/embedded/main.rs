@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod bed;
+mod console;
 mod example;
 mod scenarios;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::anyhow;
 use clap::Args;
+use http::Uri;
 use sls_api::sign::Secret;
 
 use crate::ConsoleSettings;
@@ -31,8 +32,18 @@ pub struct Arguments {
 
     /// Base of a Kubernetes API without credentials, such as that of `kubectl proxy`: the console shows its pods, jobs and
     /// AliyunLogConfigs.
-    #[arg(long, value_name = "http://HOST:PORT")]
+    #[arg(long, value_name = "http://HOST:PORT", value_parser = cluster)]
     cluster: Option<String>,
+}
+
+/// The base of an API server. The console speaks HTTP without TLS and without credentials: `kubectl proxy` has both.
+fn cluster(text: &str) -> Result<String, String> {
+    let wrong =
+        || format!("{text:?} is not http://HOST:PORT; `kubectl proxy` makes such an address of any cluster");
+    let base: Uri = text.parse().map_err(|_| wrong())?;
+    let bare = base.path_and_query().is_none_or(|path| path == "/");
+    let plain = base.scheme_str() == Some("http") && base.port_u16().is_some();
+    if plain && bare { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
 impl Arguments {

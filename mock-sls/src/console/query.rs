@@ -30,6 +30,7 @@ use sls_api::ops::logs::{GetLogs, Histograms, LogsReply, Progress};
 use self::failed::Refused;
 use self::range::Range;
 use self::searches::Saved;
+pub(super) use self::shown::picture;
 use self::view::{Shape, View};
 use super::Console;
 use super::page::Page;

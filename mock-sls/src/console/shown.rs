@@ -1,9 +1,8 @@
 //! Text from outside on a page: nobody knows what it holds, and whoever reads the page must see all of it as text.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
+use super::query::picture;
 use super::visit::Visit;
 
 /// Characters that are shown before a value is folded (own choice: a few lines).
@@ -31,25 +30,14 @@ pub(super) fn value(visit: &Visit, text: &str) -> Markup {
     }
 }
 
-/// The text with a mark for each character that would not be seen, or would change how others are seen. Line breaks
-/// and tabs stay.
+/// The text with a picture for each character that would not be seen, or would act on others. Line breaks and tabs
+/// stay.
 pub(super) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '\n' | '\t' => out.push(char),
-            // The pictures of control characters stand in their order.
-            '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{fffd}')),
-            '\u{7f}' => out.push('\u{2421}'),
-            '\u{80}'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}' => {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "‹U+{:04X}›", u32::from(char));
-            }
-            char => out.push(char),
+    for c in text.chars() {
+        match picture(c) {
+            Some(picture) => out += &picture,
+            None => out.push(c),
         }
     }
     out
@@ -66,9 +54,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_not_be_seen_gets_a_mark() {
+    fn what_would_not_be_seen_gets_a_picture() {
         assert_eq!(visible("a\u{1b}[31mred\0\r\n\tb\u{7f}"), "a␛[31mred␀␍\n\tb␡");
-        assert_eq!(visible("abc\u{202e}def\u{9b}"), "abc‹U+202E›def‹U+009B›");
+        assert_eq!(visible("abc\u{202e}def\u{9b}"), "abc⟨U+202E⟩def⟨U+009B⟩");
         assert_eq!(visible("שלום 日志 🚀"), "שלום 日志 🚀");
     }
 

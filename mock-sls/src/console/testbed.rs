@@ -43,12 +43,12 @@ fn page<'v>(visit: &'v Visit, title: &str) -> Page<'v> {
         .script("live.js")
 }
 
-/// The logs of a Logstore that a search finds, from the time to the time in seconds since 1970.
+/// The logs of a Logstore that a search finds, in a window of seconds since 1970, or of any time.
 fn logs_link(project: &str, logstore: &str, query: &str, window: Option<(i64, i64)>) -> String {
-    let mut pairs = vec![("query", query.to_owned())];
-    if let Some((from, to)) = window {
-        pairs.extend([("from", from.to_string()), ("to", to.to_string())]);
-    }
-    let pairs = serde_urlencoded::to_string(pairs).unwrap_or_default();
+    let when = match window {
+        Some((from, to)) => ("zoom", format!("{from}-{to}")),
+        None => ("range", "all".to_owned()),
+    };
+    let pairs = serde_urlencoded::to_string([("q", query.to_owned()), when]).unwrap_or_default();
     format!("/projects/{project}/logstores/{logstore}?{pairs}")
 }

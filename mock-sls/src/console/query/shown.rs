@@ -57,7 +57,7 @@ pub fn shown(text: &str, bytes_max: usize) -> Shown {
 }
 
 /// What is shown instead of a character that cannot be seen or that would act on the text around it.
-fn picture(c: char) -> Option<String> {
+pub fn picture(c: char) -> Option<String> {
     let code = u32::from(c);
     match c {
         '\n' | '\t' => None,

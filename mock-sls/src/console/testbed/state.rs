@@ -79,7 +79,7 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Result<Respo
             }
             div.actions { button.danger type="submit" { (visit.t("Empty the project", "清空项目")) } }
         }
-        p.row {
+        div.row {
             (act(&visit, "/testbed/state/reset", &[("all", "1")], visit.t("Remove everything", "清空全部"), Some(all)))
         }
     };
