@@ -3,6 +3,7 @@
 mod data_rig;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use collector::env::Env;
 use collector::instance_config::InstanceConfig;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use sls_api::log_group::{Log, LogGroup};
 use sls_api::logtail::{Destination, complete_input_detail, to_pipeline};
 use sls_api::ops::logtail_configs::LogtailConfig;
-use sls_pipeline::preview::{Fate, Previewed, preview};
+use sls_pipeline::preview::{Bounds, Fate, Previewed, preview};
 
 /// Samples of each config.
 const ROUNDS: u64 = 12;
@@ -28,7 +29,7 @@ fn pipeline(detail: &Value) -> Pipeline {
     detail.insert("filePattern".to_owned(), json!("a.log"));
     detail.insert("maxDepth".to_owned(), json!(0));
     complete_input_detail(&mut detail);
-    let config = LogtailConfig::file("config".parse().unwrap(), detail, "store".parse().unwrap());
+    let config = LogtailConfig::file("preview".parse().unwrap(), detail, "store".parse().unwrap());
     let destination = Destination {
         project: "project-1".parse().unwrap(),
         logstore: "store".parse().unwrap(),
@@ -131,7 +132,9 @@ fn a_preview_is_what_the_data_path_sends() {
             rig.append("a.log", &text);
             rig.wait_ms(70_000);
             let logs: Vec<Log> = rig.take().into_iter().flat_map(|group: LogGroup| group.logs).collect();
-            let preview = preview(&pipeline, &text, 100, EVENT_BYTES_MAX, &TimeZone::UTC, NOW);
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let bounds = Bounds { events: 100, event_bytes: EVENT_BYTES_MAX, deadline };
+            let preview = preview(&pipeline, &text, bounds, &TimeZone::UTC, NOW);
             assert!(!preview.is_cut);
             fates.extend(preview.events.iter().map(|event| format!("{:?}", event.fate)));
             let previewed: Vec<&Previewed> = preview.events.iter().filter(|event| sent(event)).collect();

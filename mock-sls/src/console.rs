@@ -4,13 +4,19 @@
 //! page shows or changes goes through the operations of the API ([`calls`]), so a console and an SDK see the
 //! same. Who may ask is decided in one place ([`guard`]). Described for users in `docs/console.md`.
 
+mod agents;
 mod assets;
 mod calls;
 mod cluster;
+mod configs;
+mod consumer_groups;
+mod fields;
 mod forms;
 mod guard;
 mod lang;
 mod logstores;
+mod machine_groups;
+mod overview;
 mod page;
 mod place;
 mod preferences;
@@ -19,6 +25,7 @@ mod projects;
 mod query;
 mod shown;
 mod testbed;
+mod shards;
 mod visit;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -112,8 +119,14 @@ impl Ready {
 fn router(console: &Arc<Console>) -> Router {
     let pages = Router::new()
         .merge(projects::routes())
+        .merge(overview::routes())
         .merge(logstores::routes())
         .merge(query::routes())
+        .merge(shards::routes())
+        .merge(consumer_groups::routes())
+        .merge(machine_groups::routes())
+        .merge(configs::routes())
+        .merge(agents::routes())
         .merge(preferences::routes())
         .merge(testbed::routes())
         .merge(cluster::routes())

@@ -31,6 +31,7 @@ pub mod shards;
 mod snapshots;
 pub mod summaries;
 pub mod tags;
+pub mod volumes;
 mod writer;
 
 use std::fs::{File, TryLockError};

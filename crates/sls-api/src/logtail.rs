@@ -25,5 +25,6 @@ pub use complete::complete_input_detail;
 pub use condition::{Condition, Fault, Pattern, read_condition};
 pub use deliver::{Delivery, deliver_pipeline};
 pub use env_form::{ENV_PREFIX, EnvConfig, EnvFault, read_env_form};
+pub use nginx::derive as derive_log_format;
 pub use regex_shape::{RegexError, capture_groups};
 pub use translate::{CONSTANT_TOPIC, Destination, TranslateError, to_pipeline};

@@ -2,7 +2,7 @@
 //!
 //! The collector's test `preview` holds it against that path.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
@@ -14,8 +14,19 @@ use crate::parse::{Fields, Parser};
 use crate::pipeline::{Parse, Pipeline, TimeRule, Unmatched};
 use crate::shape::{Shaper, Times};
 
-/// Time for one text. Source: own choice; a person waits for it.
-const TIME_MAX: Duration = Duration::from_millis(500);
+/// Events of which is told where they and the regex part; that costs more than all the rest. Source: own choice.
+const MISMATCHES_MAX: usize = 5;
+
+/// How much of a text is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Most events.
+    pub events: usize,
+    /// Longer events are cut.
+    pub event_bytes: usize,
+    /// What was tried until then counts.
+    pub deadline: Instant,
+}
 
 /// What becomes of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +52,7 @@ pub struct Previewed {
     pub time: Stamp,
     /// Whether the time is that which the log says; `None` if the config takes that of collection.
     pub has_own_time: Option<bool>,
-    /// Where it and the regex part.
+    /// Where it and the regex part; told of the first few.
     pub mismatch: Option<Place>,
 }
 
@@ -71,17 +82,10 @@ pub struct Field {
     pub place: Option<(usize, usize)>,
 }
 
-/// Tries `pipeline` on a text that begins with a line; at most `events_max` events of at most `event_bytes_max` bytes.
-/// `now` in Unix seconds is the time of collection; `zone` is where times are that say no other.
-pub fn preview(
-    pipeline: &Pipeline,
-    text: &[u8],
-    events_max: usize,
-    event_bytes_max: usize,
-    zone: &TimeZone,
-    now: i64,
-) -> Preview {
-    let deadline = Instant::now() + TIME_MAX;
+/// Tries `pipeline` on a text that begins with a line. `now` in Unix seconds is the time of collection; `zone` is where
+/// times are that say no other.
+pub fn preview(pipeline: &Pipeline, text: &[u8], bounds: Bounds, zone: &TimeZone, now: i64) -> Preview {
+    let Bounds { events: events_max, event_bytes: event_bytes_max, deadline } = bounds;
     let splitter = Splitter::new(&pipeline.multiline, pipeline.input.encoding, event_bytes_max);
     let mut events: Vec<Event> = Vec::new();
     let mut is_cut = false;
@@ -101,6 +105,7 @@ pub fn preview(
         discards_strays: splitter.discards_strays,
         now,
         deadline,
+        mismatches_left: MISMATCHES_MAX,
     };
     let mut previewed = Vec::new();
     for event in events {
@@ -124,6 +129,7 @@ struct Trial<'p> {
     discards_strays: bool,
     now: i64,
     deadline: Instant,
+    mismatches_left: usize,
 }
 
 impl Trial<'_> {
@@ -150,7 +156,10 @@ impl Trial<'_> {
         }
         let is_parsed = self.parser.parse(text).is_some();
         let mismatch = match &self.pipeline.parse {
-            Parse::Regex { regex, .. } if !is_parsed => judge::place(regex.as_str(), text, self.deadline),
+            Parse::Regex { regex, .. } if !is_parsed && self.mismatches_left > 0 => {
+                self.mismatches_left -= 1;
+                judge::place(regex.as_str(), text, self.deadline)
+            }
             _ => None,
         };
         if !is_parsed && self.pipeline.unmatched == Unmatched::Discard {

@@ -18,6 +18,8 @@ const ASSETS: &[(&str, &str)] = &[
     ("clause.js", include_str!("assets/clause.js")),
     ("colour.js", include_str!("assets/colour.js")),
     ("complete.js", include_str!("assets/complete.js")),
+    ("configs.css", include_str!("assets/configs.css")),
+    ("configs.js", include_str!("assets/configs.js")),
     ("console.css", include_str!("assets/console.css")),
     ("console.js", include_str!("assets/console.js")),
     ("histogram.js", include_str!("assets/histogram.js")),

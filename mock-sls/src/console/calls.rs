@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use serde_json::Value;
 use sls_api::Json;
 use sls_api::codec::Compression;
@@ -14,6 +15,7 @@ use crate::error::ApiError;
 use crate::front;
 use crate::journal::Writing;
 use crate::route::{Context, Raw, Reading};
+use crate::store::projects::{self, ProjectId};
 
 impl Console {
     /// Calls an operation of the account.
@@ -55,6 +57,16 @@ impl Console {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&answer.bytes).map_err(|error| ApiError::Internal(error.to_string()))
+    }
+
+    /// Reads in a project what the API has no call for, by a function of the store.
+    pub(super) async fn look<T, F>(&self, project: &ProjectName, f: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, ProjectId) -> Result<T, ApiError> + Send + 'static,
+    {
+        let (project, account) = (project.clone(), self.app.accounts.owner().to_owned());
+        self.app.store.read(move |db| f(db, projects::owned(db, &project, &account)?)).await
     }
 
     async fn call<O: Operation>(

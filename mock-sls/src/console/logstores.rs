@@ -1,5 +1,8 @@
-//! Logstores of a project: the list, and making and removing one.
+//! Logstores of a project: the list with what they hold, and making and removing one. Their settings are in [`settings`].
 
+mod settings;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,11 +18,14 @@ use sls_api::ops::logstores::{
 use sls_api::{Json, NoPath, NoQuery};
 
 use super::Console;
+use super::fields::{ago, bytes, grouped};
 use super::forms::{Pairs, done};
+use super::overview::overview;
 use super::page::{Page, act, csrf, empty};
 use super::place::{Asked, InLogstore, InProject};
 use super::problem::Problem;
 use super::visit::Visit;
+use crate::store::volumes::{self, Amount, Volume};
 
 /// Logstores on one page.
 const PAGE_SIZE: i64 = 200;
@@ -34,6 +40,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/projects/{project}", get(list))
         .route("/projects/{project}/logstores", post(create))
         .route("/projects/{project}/logstores/{logstore}/delete", post(delete))
+        .merge(settings::routes())
 }
 
 #[derive(Deserialize)]
@@ -57,6 +64,10 @@ async fn list(
         ..ListLogStoreQuery::default()
     };
     let Json(found) = console.ask_in::<ListLogStore>(&at.project, NoPath {}, query, ()).await?;
+    let now = console.app.clock.now();
+    let volumes = console.look(&at.project, move |db, project| volumes::of_project(db, project, now)).await?;
+    let volumes: BTreeMap<LogstoreName, Volume> = volumes.into_iter().collect();
+    let overview = overview(&console, &visit, &at, volumes.values()).await?;
     let shown = i64::try_from(found.count).unwrap_or(i64::MAX);
     let total = i64::try_from(found.total).unwrap_or(i64::MAX);
     let page_at = |offset: i64| {
@@ -65,6 +76,7 @@ async fn list(
     };
     let question = visit.t("Delete the Logstore with its logs?", "删除日志库及其日志？");
     let page = Page::new(&visit, at.project.as_str()).place(at.place(&visit)).tabs(at.tabs(&visit)).body(html! {
+        (overview)
         div.spread {
             form.row method="get" role="search" {
                 input type="search" name="name" value=(wanted.name)
@@ -77,12 +89,26 @@ async fn list(
             (empty(visit.t("No Logstore here. Make one below.", "没有日志库。可在下方创建。")))
         } @else {
             div.scroll { table {
-                thead { tr { th { (visit.t("Logstore", "日志库")) } th {} } }
+                thead { tr {
+                    th { (visit.t("Logstore", "日志库")) }
+                    th.number { (visit.t("Logs", "日志条数")) }
+                    th.number { (visit.t("Stored", "存储量")) }
+                    th.number { (visit.t("Last minute", "最近 1 分钟")) }
+                    th.number { (visit.t("Last hour", "最近 1 小时")) }
+                    th { (visit.t("Last written", "最近写入")) }
+                    th { span.visually-hidden { (visit.t("Actions", "操作")) } }
+                } }
                 tbody {
                     @for logstore in &found.logstores {
                         @let place = InLogstore { project: at.project.clone(), logstore: logstore.clone() };
                         tr {
+                            @let volume = volumes.get(logstore).copied().unwrap_or_default();
                             th scope="row" { a href=(place.path()) { (logstore) } }
+                            td.number { (grouped(volume.held.logs)) }
+                            td.number { (bytes(volume.held.bytes)) }
+                            td.number { (rate(&visit, volume.minute)) }
+                            td.number { (rate(&visit, volume.hour)) }
+                            td { @if let Some(last) = volume.last { (ago(&visit, now.as_second(), last)) } @else { "–" } }
                             td { (act(&visit, &format!("{}/delete", place.path()), &[], visit.t("Delete", "删除"), Some(question))) }
                         }
                     }
@@ -114,6 +140,14 @@ async fn list(
         }
     });
     Ok(page.into_response())
+}
+
+/// What came in a span of time.
+fn rate(visit: &Visit, came: Amount) -> String {
+    match came.logs {
+        0 => "–".to_owned(),
+        logs => format!("{}{}, {}", grouped(logs), visit.t(" logs", " 条"), bytes(came.bytes)),
+    }
 }
 
 async fn create(

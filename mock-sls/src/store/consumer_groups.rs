@@ -202,3 +202,53 @@ pub fn checkpoints(db: &Connection, logstore: LogstoreId, group: Group) -> Resul
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+/// How a group stands in a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The shard.
+    pub shard: u32,
+    /// Who reads it now.
+    pub owner: Option<String>,
+    /// When a checkpoint was stored last, microseconds since 1970; 0 for never.
+    pub update_time: i64,
+    /// Where the group is; `None` without a checkpoint.
+    pub cursor: Option<i64>,
+    /// Logs from there on.
+    pub logs_behind: u64,
+    /// When the first of them came, Unix seconds.
+    pub behind_since: Option<i64>,
+}
+
+/// How a group stands in every shard, by id.
+pub fn standings(db: &Connection, target: ReadTarget, group: Group) -> Result<Vec<Standing>, ApiError> {
+    let mut query = db.prepare_cached(
+        "SELECT shards.shard, checkpoints.cursor, coalesce(checkpoints.update_time, 0), shard_owners.consumer, \
+         total(blocks.log_count), min(blocks.cursor) FROM shards \
+         LEFT JOIN checkpoints ON checkpoints.group_id = ?2 AND checkpoints.shard = shards.shard \
+         LEFT JOIN shard_owners ON shard_owners.group_id = ?2 AND shard_owners.shard = shards.shard \
+         LEFT JOIN blocks ON blocks.logstore_id = ?1 AND blocks.shard = shards.shard \
+          AND blocks.cursor >= max(coalesce(checkpoints.cursor, 0), ?3) \
+         WHERE shards.logstore_id = ?1 GROUP BY shards.shard ORDER BY shards.shard",
+    )?;
+    let rows = query.query_map((target.id.0, group.id, target.oldest), |row| {
+        let first: Option<i64> = row.get(5)?;
+        Ok(Standing {
+            shard: row.get(0)?,
+            cursor: row.get(1)?,
+            update_time: row.get(2)?,
+            owner: row.get(3)?,
+            logs_behind: row.get::<_, f64>(4)? as u64,
+            behind_since: first.map(|cursor| cursor / 1_000_000_000),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The consumers of a group, by name, and when they were heard of last in milliseconds since 1970.
+pub fn heartbeats(db: &Connection, group: Group) -> Result<Vec<(String, i64)>, ApiError> {
+    let mut query =
+        db.prepare_cached("SELECT name, heartbeat_time FROM consumers WHERE group_id = ?1 ORDER BY name")?;
+    let rows = query.query_map([group.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -30,7 +30,7 @@ const TIMES: [(&str, &str); 2] =
 ///
 /// # Errors
 /// What is wrong with the line, and what to write.
-pub(super) fn derive(detail: &mut Map<String, Value>) -> Result<(), String> {
+pub fn derive(detail: &mut Map<String, Value>) -> Result<(), String> {
     let Some(format) = detail.get(LOG_FORMAT).filter(|value| !value.is_null()) else { return Ok(()) };
     let format = format.as_str().ok_or("must be the text of a log_format")?;
     if format.is_empty() {
