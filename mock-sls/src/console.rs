@@ -13,6 +13,7 @@ mod consumer_groups;
 mod fields;
 mod forms;
 mod guard;
+mod index;
 mod lang;
 mod logstores;
 mod machine_groups;
@@ -122,6 +123,7 @@ fn router(console: &Arc<Console>) -> Router {
         .merge(overview::routes())
         .merge(logstores::routes())
         .merge(query::routes())
+        .merge(index::routes())
         .merge(shards::routes())
         .merge(consumer_groups::routes())
         .merge(machine_groups::routes())

@@ -25,6 +25,8 @@ const ASSETS: &[(&str, &str)] = &[
     ("histogram.js", include_str!("assets/histogram.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
     ("live.js", include_str!("assets/live.js")),
+    ("index.css", include_str!("assets/index.css")),
+    ("index.js", include_str!("assets/index.js")),
     ("query.css", include_str!("assets/query.css")),
     ("query.js", include_str!("assets/query.js")),
     ("shown.js", include_str!("assets/shown.js")),
