@@ -24,9 +24,9 @@ mod preferences;
 mod problem;
 mod projects;
 mod query;
+mod shards;
 mod shown;
 mod testbed;
-mod shards;
 mod visit;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -5,6 +5,7 @@
 pub const EVENT_BYTES_MAX: usize = 512 * 1024;
 
 /// Ends of the complete lines in `data[from..]`, as offsets of their `\n` in `data`.
+#[inline]
 pub fn line_ends(data: &[u8], from: usize) -> impl Iterator<Item = usize> + '_ {
     let rest = data.get(from..).unwrap_or_default();
     memchr::memchr_iter(b'\n', rest).map(move |i| from + i)

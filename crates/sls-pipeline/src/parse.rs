@@ -120,6 +120,7 @@ impl Parser {
 
 impl<'a> Fields<'a> {
     /// Keys and values of `event`.
+    #[inline]
     pub fn pairs(self, event: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
         self.keys.iter().enumerate().map(move |(index, key)| (key, self.value(event, index)))
     }
@@ -134,6 +135,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Place of the field `key`; `likely` is looked at first.
+    #[inline]
     pub fn position(&self, key: &str, likely: usize) -> Option<usize> {
         let is_there = self.keys.get(likely).is_some_and(|k| k.name() == key);
         if is_there { Some(likely) } else { self.keys.iter().position(|k| k.name() == key) }

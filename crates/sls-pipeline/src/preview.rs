@@ -176,36 +176,33 @@ impl Trial<'_> {
         }
         let times = Times { said, collected };
         let offset = event.start as u64;
-        let places = places(text, fields);
-        let (fate, pairs) = match self.shaper.shape(text, fields, offset, times) {
+        let parsed = placed(text, fields);
+        let (fate, fields) = match self.shaper.shape(text, fields, offset, times) {
             Some(shaped) => {
-                let pairs =
-                    shaped.pairs().map(|(key, value)| (key.name().to_owned(), value.to_vec())).collect();
-                (if is_parsed { Fate::Sent } else { Fate::SentRaw }, pairs)
+                let sent = shaped.pairs().enumerate().map(|(index, (key, value))| {
+                    let before = parsed.get(index).filter(|old| old.key == key.name() && old.value == value);
+                    Field {
+                        key: key.name().to_owned(),
+                        value: value.to_vec(),
+                        place: before.and_then(|old| old.place),
+                    }
+                });
+                (if is_parsed { Fate::Sent } else { Fate::SentRaw }, sent.collect())
             }
-            None => {
-                let pairs: Vec<_> =
-                    fields.pairs(text).map(|(key, value)| (key.name().to_owned(), value.to_vec())).collect();
-                (Fate::Filtered, pairs)
-            }
+            None => (Fate::Filtered, parsed),
         };
-        let fields = pairs.into_iter().enumerate().map(|(index, (key, value))| {
-            let place = places.get(index).filter(|(name, old, _)| *name == key && *old == value);
-            Field { place: place.and_then(|(_, _, place)| *place), key, value }
-        });
-        let fields = fields.collect();
         Some(Previewed { text: shown, fate, fields, time: times.of_log(), has_own_time, mismatch })
     }
 }
 
-/// Name and value of each field, and where the value stands in the text.
-fn places(text: &[u8], fields: Fields<'_>) -> Vec<(String, Vec<u8>, Option<(usize, usize)>)> {
+/// The fields of an event before anything is done to them.
+fn placed(text: &[u8], fields: Fields<'_>) -> Vec<Field> {
     let characters =
         |bytes: usize| text.get(..bytes).map(|before| String::from_utf8_lossy(before).chars().count());
-    let pairs = fields.pairs(text).zip(fields.spans);
-    let placed = pairs.map(|((key, value), (start, end))| {
-        let place = characters(*start as usize).zip(characters(*end as usize));
-        (key.name().to_owned(), value.to_vec(), place)
+    let placed = fields.pairs(text).zip(fields.spans).map(|((key, value), (start, end))| Field {
+        key: key.name().to_owned(),
+        value: value.to_vec(),
+        place: characters(*start as usize).zip(characters(*end as usize)),
     });
     placed.collect()
 }

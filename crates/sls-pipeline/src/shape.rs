@@ -73,6 +73,7 @@ pub struct Times {
 
 impl Times {
     /// The one under which it is sent.
+    #[inline]
     pub fn of_log(self) -> Stamp {
         self.said.unwrap_or(self.collected)
     }
@@ -243,6 +244,7 @@ fn value_of<'v>(
 
 impl<'a> Shaped<'a> {
     /// Keys and values in the order in which they are sent.
+    #[inline]
     pub fn pairs(self) -> impl Iterator<Item = (&'a Key, &'a [u8])> + Clone {
         let Self { event, fields, shaper } = self;
         let keys = fields.keys.iter().enumerate();

@@ -54,23 +54,25 @@ pub(super) fn place_of(name: &str) -> Option<(ProjectName, ConfigName)> {
     Some((project.parse().ok()?, config.parse().ok()?))
 }
 
-/// All agents that have a config, and how they have it.
-pub(super) async fn of_config(
-    console: &Console,
+/// All agents.
+pub(super) async fn all(console: &Console) -> Result<Vec<Agent>, Problem> {
+    Ok(console.app.store.read(agents::list).await?)
+}
+
+/// Those that have a config, and how they have it.
+pub(super) fn having<'a>(
+    agents: &'a [Agent],
     project: &ProjectName,
     config: &ConfigName,
-) -> Result<Vec<(Agent, AgentConfig)>, Problem> {
+) -> Vec<(&'a Agent, &'a AgentConfig)> {
     let name = format!("##1.0##{project}${config}");
-    let agents = console.app.store.read(agents::list).await?;
-    let having = agents.into_iter().filter_map(|agent| {
-        let has = agent.configs.iter().find(|has| has.name == name)?.clone();
-        Some((agent, has))
-    });
-    Ok(having.collect())
+    let having =
+        agents.iter().filter_map(|agent| Some((agent, agent.configs.iter().find(|has| has.name == name)?)));
+    having.collect()
 }
 
 async fn list(State(console): State<Arc<Console>>, visit: Visit) -> Result<Response, Problem> {
-    let agents = console.app.store.read(agents::list).await?;
+    let agents = all(&console).await?;
     let now = console.app.clock.now().as_second();
     let total = agents.len();
     let shown: Vec<Agent> = agents.into_iter().take(AGENTS_MAX).collect();

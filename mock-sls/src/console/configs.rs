@@ -3,6 +3,7 @@
 mod draft;
 mod form;
 mod guess;
+mod pipelines;
 mod sample;
 mod shown;
 mod wizard;
@@ -14,6 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use sls_api::names::{ConfigName, MachineGroupName, ProjectName};
@@ -27,7 +29,7 @@ use self::draft::Draft;
 use super::Console;
 use super::agents;
 use super::fields::ago;
-use super::forms::done;
+use super::forms::{done, go};
 use super::page::{Link, Page, act, empty, time};
 use super::place::{Asked, At, InProject};
 use super::problem::Problem;
@@ -46,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/projects/{project}/configs/{config}", get(show))
         .route("/projects/{project}/configs/{config}/delete", post(delete))
         .merge(wizard::routes())
+        .merge(pipelines::routes())
 }
 
 /// Where a config is shown.
@@ -93,10 +96,11 @@ fn place(visit: &Visit, at: &InProject) -> Vec<Link> {
     place
 }
 
-/// The configs of a project in classic form, as far as one page of the API has them.
+/// The configs of a project in both forms, as far as one page of the API has them.
 pub(super) async fn names(console: &Console, project: &ProjectName) -> Result<Vec<ConfigName>, Problem> {
     let query = ListConfigQuery { size: Some(NAMES_MAX), ..ListConfigQuery::default() };
-    let Json(found) = console.ask_in::<ListConfig>(project, NoPath {}, query, ()).await?;
+    let Json(mut found) = console.ask_in::<ListConfig>(project, NoPath {}, query, ()).await?;
+    found.configs.extend(pipelines::names(console, project).await?);
     Ok(found.configs)
 }
 
@@ -115,14 +119,15 @@ async fn list(
     let query =
         ListConfigQuery { offset: Some(wanted.offset), size: Some(PAGE_SIZE), ..ListConfigQuery::default() };
     let Json(found) = console.ask_in::<ListConfig>(&at.project, NoPath {}, query, ()).await?;
+    let agents = agents::all(&console).await?;
     let mut rows = Vec::new();
     for name in &found.configs {
         let one = OneConfig { project: at.project.clone(), config: name.clone() };
         let config = one.get(&console).await?;
         let groups = one.groups(&console).await?;
-        let agents = agents::of_config(&console, &at.project, name).await?;
-        rows.push(row(&visit, &one, &config, &groups, &agents));
+        rows.push(row(&visit, &one, &config, &groups, &agents::having(&agents, &at.project, name)));
     }
+    let pipelines = pipelines::list(&console, &visit, &at.project, &agents).await?;
     let total = i64::try_from(found.total).unwrap_or(i64::MAX);
     let page_at = |offset: i64| format!("{}/configs?offset={offset}", at.path());
     let page = Page::new(&visit, at.project.as_str()).place(at.place(&visit)).tabs(at.tabs(&visit)).body(html! {
@@ -145,6 +150,7 @@ async fn list(
                 @if wanted.offset + PAGE_SIZE < total { a.button href=(page_at(wanted.offset + PAGE_SIZE)) { (visit.t("Next", "下一页")) } }
             }
         }
+        (pipelines)
     });
     Ok(page.into_response())
 }
@@ -164,7 +170,7 @@ fn row(
     at: &OneConfig,
     config: &LogtailConfig,
     groups: &[MachineGroupName],
-    agents: &[(Agent, AgentConfig)],
+    agents: &[(&Agent, &AgentConfig)],
 ) -> Markup {
     let logstore = &config.output_detail.logstore_name;
     let question =
@@ -195,9 +201,18 @@ async fn show(
     visit: Visit,
     At(at): At<OneConfig>,
 ) -> Result<Response, Problem> {
-    let config = at.get(&console).await?;
+    let config = match at.get(&console).await {
+        // Both forms go by names of one space.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            let pipelines = pipelines::names(&console, &at.project).await?;
+            let is_there = pipelines.contains(&at.config);
+            return if is_there { Ok(go(&pipelines::path(&at)).into_response()) } else { Err(problem) };
+        }
+        other => other?,
+    };
     let groups = at.groups(&console).await?;
-    let agents = agents::of_config(&console, &at.project, &at.config).await?;
+    let agents = agents::all(&console).await?;
+    let agents = agents::having(&agents, &at.project, &at.config);
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
     let yaml = yaml::object(&config, &at.project, &names);
     let mode = Draft::of(&config, Vec::new()).mode;
@@ -235,7 +250,7 @@ async fn show(
     Ok(page.into_response())
 }
 
-fn having(visit: &Visit, agents: &[(Agent, AgentConfig)], now: i64) -> Markup {
+fn having(visit: &Visit, agents: &[(&Agent, &AgentConfig)], now: i64) -> Markup {
     html! {
         @if agents.is_empty() {
             (empty(visit.t("None yet. Agents of its machine groups take it with their next heartbeat.", "暂无。机器组中的采集端将在下次心跳时获取。")))

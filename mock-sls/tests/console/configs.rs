@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 use sls_api::ops::InConfig;
+use sls_api::ops::documents::{
+    CreateLogtailPipelineConfig, GetLogtailPipelineConfig, InPipelineConfig, PipelineConfig,
+};
 use sls_api::ops::logtail_configs::{
     CreateConfig, GetAppliedMachineGroups, GetConfig, LogtailConfig, UpdateConfig,
 };
@@ -291,4 +294,30 @@ async fn a_config_that_no_mode_shows_is_changed_by_hand() {
             visitor.post("/projects/demo/new-config", &[&fields[..], &[("do", "save")]].concat()).await;
         assert_eq!(refused.status, 400, "{}", refused.text);
     }
+}
+
+#[tokio::test]
+async fn configs_in_pipeline_form_are_listed_changed_and_deleted() {
+    let visitor = with_groups().await;
+    let config: PipelineConfig = serde_json::from_value(json!({
+        "configName": "pipe", "inputs": [{"Type": "input_file", "FilePaths": ["/a/<b>.log"]}], "processors": [],
+        "flushers": [{"Type": "flusher_sls", "Logstore": "nginx-access"}],
+    }))
+    .unwrap();
+    visitor.ask::<CreateLogtailPipelineConfig>(NoPath {}, NoQuery {}, Json(config)).await;
+    visitor.page("/projects/demo/machine-groups/one").await.has(&["<option value=\"pipe\">"]);
+    visitor.done("/projects/demo/machine-groups/one/apply", &[("config", "pipe")]).await;
+    let there = "/projects/demo/pipeline-configs/pipe";
+    visitor.page("/projects/demo/configs").await.has(&["In pipeline form", there]);
+    let other = visitor.get("/projects/demo/configs/pipe").await;
+    assert_eq!((other.status, other.location.as_str()), (303, there));
+    visitor.page(there).await.has(&["/a/&lt;b&gt;.log", "machine-groups/one"]).lacks(&["createTime", "<b>"]);
+    let body = r#"{"inputs": [{"Type": "input_file", "FilePaths": ["/c.log"]}], "flushers": [{"Type": "flusher_sls", "Logstore": "nginx-access"}]}"#;
+    visitor.done(there, &[("body", body)]).await;
+    let path = InPipelineConfig { name: "pipe".parse().unwrap() };
+    let Json(now) = visitor.ask::<GetLogtailPipelineConfig>(path, NoQuery {}, ()).await;
+    assert_eq!(now.body["inputs"][0]["FilePaths"], json!(["/c.log"]));
+    assert_eq!(visitor.post(there, &[("body", "[]")]).await.status, 400);
+    visitor.done(&format!("{there}/delete"), &[]).await;
+    visitor.page("/projects/demo/configs").await.lacks(&["In pipeline form"]);
 }

@@ -122,7 +122,10 @@ mod tests {
     fn files_of_a_config_are_added_up_and_statistics_of_logstores_left_out() {
         let log = |fields: &[(&str, &str)]| Log {
             time: 1,
-            contents: fields.iter().map(|(key, value)| Content::new(*key, *value)).collect(),
+            contents: fields
+                .iter()
+                .map(|(key, value)| Content::new((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             time_ns: None,
         };
         let file = |matched, failed, line| {
