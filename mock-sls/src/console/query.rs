@@ -115,7 +115,8 @@ async fn answer(
         return Ok(Answer::NoIndex);
     }
     if view.shape == Shape::Tail {
-        return Ok(Answer::Tail);
+        let refused = failed::refusal(console, at, &view.query).await?;
+        return Ok(refused.map_or(Answer::Tail, Answer::Refused));
     }
     let query = match statement::split(&view.query) {
         // So that each log leads to its page and its context.
@@ -174,10 +175,11 @@ fn shown(
                     (rows::answer(visit, &reply.meta.keys, &reply.meta.column_types, &reply.data))
                 } @else if reply.data.is_empty() {
                     (empty::nothing(console, visit, at))
-                } @else if view.shape == Shape::Table {
-                    (rows::table(visit, at, view, &reply.data))
                 } @else {
-                    (rows::list(visit, at, &reply.data))
+                    div #logs data-terms=(terms(reply)) {
+                        @if view.shape == Shape::Table { (rows::table(visit, at, view, &reply.data)) }
+                        @else { (rows::list(visit, at, &reply.data)) }
+                    }
                 }
                 @if !reply.meta.has_sql { (pages(visit, at, view, reply, (!is_rows).then_some(counted.count))) }
                 p.hint { (reply.meta.elapsed_millisecond) " ms · " (reply.meta.processed_rows) " " (visit.t("logs looked at", "条日志被扫描")) }
@@ -190,6 +192,13 @@ fn shown(
 fn is_rows(query: &str) -> bool {
     let tail = statement::split(query).map(|statement| statement.tail);
     matches!(tail, Ok(Tail::Sql(_) | Tail::Pipeline(_)))
+}
+
+/// What was searched for, as `[field, text]` in JSON, for the script that marks it in the logs.
+fn terms(reply: &LogsReply) -> String {
+    let terms: Vec<[&str; 2]> =
+        reply.meta.terms.iter().map(|term| [term.key.as_str(), term.term.as_str()]).collect();
+    serde_json::to_string(&terms).unwrap_or_default()
 }
 
 /// The same view for ever: what ends now otherwise shows something else tomorrow.
@@ -264,7 +273,7 @@ fn downloads(visit: &Visit, (at, view, window): Looked<'_>, is_rows: bool, found
                     p.hint { (visit.t("All rows that SQL answers (see its LIMIT); of a pipeline at most ", "导出 SQL 的全部结果行（受 LIMIT 限制）；管道语句最多 ")) (max) (visit.t(" rows.", " 行。")) }
                 } @else {
                     p.hint { (visit.t("At most ", "最多 ")) (max) (visit.t(" logs, in the order chosen", " 条日志，按所选排序"))
-                        @if found > max { "; " strong { (found) (visit.t(" are found: narrow the time", " 条符合条件，请缩小时间范围")) } } "." }
+                        @if found > max { "; " strong { (found) (visit.t(" are found: narrow the time", " 条符合条件，请缩小时间范围")) } } (visit.t(".", "。")) }
                 }
                 p.hint { (visit.t(
                     "In CSV a text that spreadsheets would run as a formula gets an apostrophe in front (= + - @, but not numbers). JSON lines have the bytes as they are.",

@@ -183,6 +183,7 @@ async fn where_nothing_is_the_page_says_what_to_do() {
         ("app/export?format=xml", StatusCode::BAD_REQUEST),
         ("app/export?q=)", StatusCode::BAD_REQUEST),
         ("app/tail?q=*+%7C+select+1", StatusCode::BAD_REQUEST),
+        ("app?view=tail&q=)", StatusCode::BAD_REQUEST),
     ] {
         assert_eq!(bed.get(path).await.status, status, "{path}");
     }

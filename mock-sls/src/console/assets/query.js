@@ -63,9 +63,6 @@ function setUpForm() {
         const usual = { q: "", range: "15m", order: "desc", size: "20", view: "raw" };
         for (const [name, value] of Object.entries(usual)) if (formData.get(name) === value) formData.delete(name);
     });
-    for (const name of ["range", "order", "size"]) {
-        form.elements[name].addEventListener("change", () => form.elements.range.value !== "fixed" && form.requestSubmit());
-    }
 }
 
 /** The queries of before, as a list beside the saved ones. */
@@ -195,6 +192,8 @@ function setUpWhole() {
     });
 }
 
+/** Marks of what was searched for, on a page. */
+const MARKS_MAX = 5000;
 /** Longest value that is shown of a log whose further fields are asked for, in characters. */
 const VALUE_CHARS_MAX = 1500;
 
@@ -235,6 +234,40 @@ function setUpColumns() {
     link.href = url.href;
 }
 
+/** Marks what was searched for: in the field it was searched in, or everywhere. */
+function setUpFound() {
+    const logs = document.getElementById("logs");
+    if (!logs || !window.Highlight) return;
+    const terms = JSON.parse(logs.dataset.terms).flatMap(([field, text]) => {
+        const words = text.split(/[\s*?"#]+/).filter((word) => word !== "");
+        return words.map((word) => ({ field, word: word.toLowerCase() }));
+    });
+    const mark = () => {
+        const ranges = [];
+        for (const value of logs.querySelectorAll(".line bdi, .value")) {
+            const field = value.closest(".line") ? value.previousElementSibling?.textContent : fieldOf(value);
+            const wanted = terms.filter((term) => term.field === "" || field === undefined || term.field === field);
+            const texts = document.createTreeWalker(value, NodeFilter.SHOW_TEXT);
+            for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+                const text = node.data.toLowerCase();
+                // Small letters of a few alphabets are longer.
+                if (text.length !== node.data.length) continue;
+                for (const { word } of wanted) {
+                    for (let at = text.indexOf(word); at >= 0 && ranges.length < MARKS_MAX; at = text.indexOf(word, at + word.length)) {
+                        const range = new Range();
+                        range.setStart(node, at);
+                        range.setEnd(node, at + word.length);
+                        ranges.push(range);
+                    }
+                }
+            }
+        }
+        CSS.highlights.set("found", new Highlight(...ranges));
+    };
+    mark();
+    logs.addEventListener("toggle", mark, true);
+}
+
 function setUpTools() {
     for (const tool of document.querySelectorAll(".script[hidden]")) tool.hidden = false;
     const all = document.getElementById("open-all");
@@ -271,4 +304,5 @@ if (form) {
     setUpValues(box);
     setUpColumns();
     setUpTools();
+    setUpFound();
 }

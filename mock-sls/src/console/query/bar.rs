@@ -72,7 +72,37 @@ pub fn bar(
                 }
             }
         }
-        (saved.shown(visit, at, view))
+        div.row.kept {
+            (saved.shown(visit, at, view))
+            (language(visit))
+        }
+    }
+}
+
+/// The query language in a few lines.
+fn language(visit: &Visit) -> Markup {
+    let examples = [
+        ("error timeout", visit.t("both words, in any order", "同时包含两个词，顺序不限")),
+        ("error or not timeout", visit.t("and, or, not; parentheses", "and、or、not 与括号")),
+        ("status:404", visit.t("a field has this word or number", "字段包含该词或数值")),
+        ("path:\"/api v1\"", visit.t("quotes where a value has blanks or signs", "值含空格或符号时使用引号")),
+        ("path:ab*", visit.t("beginning of a word", "词的前缀")),
+        (
+            "status >= 500",
+            visit.t("fields of numbers; also status in [500 599]", "数值字段；也可写作 status in [500 599]"),
+        ),
+        ("__tag__:__path__:\"/var/log/a.log\"", visit.t("a tag", "标签")),
+        ("#\"connection reset\"", visit.t("a phrase", "短语")),
+        (
+            "* | select status, count(*) as n group by status",
+            visit.t("SQL over what is found", "对查询结果做 SQL 分析"),
+        ),
+    ];
+    html! {
+        details {
+            summary { (visit.t("Query language", "查询语法")) }
+            div.card { dl.facts { @for (query, meaning) in examples { dt { code { (query) } } dd { (meaning) } } } }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod csv;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -17,6 +18,7 @@ use sls_api::NoQuery;
 use sls_api::log_group::{TIME_KEY, TIME_NS_KEY};
 use sls_api::ops::logs::{GetLogs, GetLogsRequest, LogsReply, Row};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 
 use self::csv::Csv;
@@ -37,6 +39,8 @@ const FILE_BYTES_MAX: usize = 1 << 30;
 const PAGE: u64 = 100;
 /// Pages that wait for a slow reader.
 const PAGES_WAITING_MAX: usize = 2;
+/// How long a reader may take nothing; then the download breaks off, and its turn is another's. Own choice.
+const STALL_MAX: Duration = Duration::from_secs(60);
 /// Exports at a time. Own choice: half of the connections that read.
 static EXPORTS: Semaphore = Semaphore::const_new(2);
 
@@ -99,7 +103,7 @@ async fn send(
             let _ = sender.send(Err(ApiError::ParameterInvalid(why))).await;
             return;
         }
-        if sender.send(Ok(bytes)).await.is_err() {
+        if !matches!(timeout(STALL_MAX, sender.send(Ok(bytes))).await, Ok(Ok(()))) {
             return;
         }
         page = match pages.next().await {

@@ -80,20 +80,29 @@ impl Refused {
     }
 }
 
-/// Whether a query would be answered, for the box it is written in: it is asked of a second in which nothing is. The
-/// places are characters (not bytes, not UTF-16 units) from 0.
-async fn check(State(console): State<Arc<Console>>, at: InLogstore, view: View) -> Result<Response, Problem> {
+/// Why a query would not be answered, if so: it is asked of a second in which nothing is.
+pub(super) async fn refusal(
+    console: &Console,
+    at: &InLogstore,
+    query: &str,
+) -> Result<Option<Refused>, ApiError> {
     let request = GetLogsRequest {
         from: 0,
         to: 1,
-        query: view.query.clone(),
+        query: query.to_owned(),
         line: Some(0),
         ..GetLogsRequest::default()
     };
     let asked = console.ask_in::<GetLogs>(&at.project, at.named(), NoQuery {}, Json(request)).await;
-    let error = match asked {
-        Ok(_) | Err(ApiError::QueryWithoutIndex) => Value::Null,
-        Err(error) => Refused::of(error, &view.query)?.json(),
-    };
-    Ok(axum::Json(json!({ "error": error })).into_response())
+    match asked {
+        Ok(_) | Err(ApiError::QueryWithoutIndex) => Ok(None),
+        Err(error) => Refused::of(error, query).map(Some),
+    }
+}
+
+/// What is wrong with a query, for the box it is written in. The places are characters (not bytes, not UTF-16 units)
+/// from 0.
+async fn check(State(console): State<Arc<Console>>, at: InLogstore, view: View) -> Result<Response, Problem> {
+    let refused = refusal(&console, &at, &view.query).await?;
+    Ok(axum::Json(json!({ "error": refused.as_ref().map(Refused::json) })).into_response())
 }

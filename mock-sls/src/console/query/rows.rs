@@ -27,6 +27,8 @@ const FIELD_BYTES: usize = 70;
 const LOG_BYTES: usize = 260;
 /// HTML of a cell of the table, bytes.
 const CELL_BYTES_MAX: usize = 300;
+/// HTML of a cell from which on its column is made wide, bytes.
+const WIDE_BYTES: usize = 40;
 /// Columns of the table unless others are chosen.
 const COLUMNS: usize = 8;
 /// Names of columns to choose from. Own choice.
@@ -243,10 +245,15 @@ pub fn table(visit: &Visit, at: &InLogstore, view: &View, rows: &[Row]) -> Marku
                                     None => (log.time()),
                                 }
                             }
-                            @for name in &found { td { @if let Some(value) = row.get(name) {
-                                @let part = shown(value, each);
-                                bdi.value data-cut[part.is_cut] { (part.html) } @if part.is_cut { "…" }
-                            } } }
+                            @for name in &found { @match row.get(name) {
+                                None => td {},
+                                Some(value) => {
+                                    @let part = shown(value, each);
+                                    td class=[(part.bytes() > WIDE_BYTES).then_some("long")] {
+                                        bdi.value data-cut[part.is_cut] { (part.html) } @if part.is_cut { "…" }
+                                    }
+                                }
+                            } }
                         }
                     }
                 }

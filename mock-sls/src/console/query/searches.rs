@@ -60,31 +60,29 @@ impl Saved {
         let path = format!("{}/searches", at.path());
         let question = visit.t("Delete the saved search?", "删除该快速查询？");
         html! {
-            div.row.kept {
-                details.kept-list {
-                    summary { (visit.t("Saved searches", "快速查询")) " (" (self.names.len()) ")" }
-                    div.card {
-                        @if self.names.is_empty() {
-                            p.quiet-text { (visit.t("None in this project yet.", "该项目中还没有快速查询。")) }
-                        } @else {
-                            ul.plain { @for (name, displayed) in &self.names {
-                                @let one = format!("{path}/{}", escaped(name));
-                                li.spread {
-                                    a href=(one) { bdi { (displayed) } }
-                                    (act(visit, &format!("{one}/delete"), &[("back", &view.link(at, ""))], visit.t("Delete", "删除"), Some(question)))
-                                }
-                            } }
-                        }
-                        form.row method="post" action=(path) {
-                            (csrf(visit))
-                            input type="hidden" name="q" value=(view.query);
-                            input type="hidden" name="back" value=(view.link(at, ""));
-                            label { span.label { (visit.t("Keep this query as", "将当前查询另存为")) }
-                                input.short name="name" required minlength="3" maxlength="63" autocomplete="off";
+            details.kept-list {
+                summary { (visit.t("Saved searches", "快速查询")) " (" (self.names.len()) ")" }
+                div.card {
+                    @if self.names.is_empty() {
+                        p.quiet-text { (visit.t("None in this project yet.", "该项目中还没有快速查询。")) }
+                    } @else {
+                        ul.plain { @for (name, displayed) in &self.names {
+                            @let one = format!("{path}/{}", escaped(name));
+                            li.spread {
+                                a href=(one) { bdi { (displayed) } }
+                                (act(visit, &format!("{one}/delete"), &[("back", &view.link(at, ""))], visit.t("Delete", "删除"), Some(question)))
                             }
-                            label.tick { input type="checkbox" name="replace" value="yes"; (visit.t("replace one of this name", "覆盖同名快速查询")) }
-                            button type="submit" { (visit.t("Save", "保存")) }
+                        } }
+                    }
+                    form.row method="post" action=(path) {
+                        (csrf(visit))
+                        input type="hidden" name="q" value=(view.query);
+                        input type="hidden" name="back" value=(view.link(at, ""));
+                        label { span.label { (visit.t("Keep this query as", "将当前查询另存为")) }
+                            input.short name="name" required minlength="3" maxlength="63" autocomplete="off";
                         }
+                        label.tick { input type="checkbox" name="replace" value="yes"; (visit.t("replace one of this name", "覆盖同名快速查询")) }
+                        button type="submit" { (visit.t("Save", "保存")) }
                     }
                 }
             }

@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sls_api::ops::logs::Row;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::rows::Log;
@@ -37,6 +37,9 @@ const VALUE_CHARS_MAX: usize = 300;
 const FIELDS_MAX: usize = 40;
 /// How often a line comes at least, so that a connection that is gone is noticed.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How long a reader may take nothing; then the tail ends, and its turn is another's. Own choice: longer than a
+/// computer sleeps on a call.
+const STALL_MAX: Duration = Duration::from_secs(300);
 /// Tails at a time: each looks at everything that comes. Own choice.
 static TAILS: Semaphore = Semaphore::const_new(20);
 
@@ -95,10 +98,17 @@ impl Batch {
     }
 }
 
-async fn follow(mut following: Following, at: &InLogstore, sender: &mpsc::Sender<Result<Bytes, ApiError>>) {
+type Sender = mpsc::Sender<Result<Bytes, ApiError>>;
+
+/// Sends a line; whether it was taken.
+async fn send(sender: &Sender, line: Bytes) -> bool {
+    matches!(timeout(STALL_MAX, sender.send(Ok(line))).await, Ok(Ok(())))
+}
+
+async fn follow(mut following: Following, at: &InLogstore, sender: &Sender) {
     let mut batch = Batch::default();
     // The first line says that everything from now on is seen.
-    if sender.send(Ok(batch.line(at))).await.is_err() {
+    if !send(sender, batch.line(at)).await {
         return;
     }
     let mut sent = Instant::now();
@@ -115,15 +125,14 @@ async fn follow(mut following: Following, at: &InLogstore, sender: &mpsc::Sender
                         Err(error) => {
                             tracing::info!(%error, "a live tail ends");
                             let line = format!("{}\n", json!({ "error": error.to_string() }));
-                            // Whoever does not read any more needs no reason.
-                            let _ = sender.send(Ok(line.into())).await;
+                            send(sender, line.into()).await;
                             return;
                         }
                     };
                     break;
                 }
                 () = tokio::time::sleep(SILENCE_MAX) => {
-                    if sender.send(Ok(batch.line(at))).await.is_err() {
+                    if !send(sender, batch.line(at)).await {
                         return;
                     }
                 }
@@ -134,7 +143,7 @@ async fn follow(mut following: Following, at: &InLogstore, sender: &mpsc::Sender
             continue;
         }
         sleep_until(sent + TICK).await;
-        if sender.send(Ok(batch.line(at))).await.is_err() {
+        if !send(sender, batch.line(at)).await {
             return;
         }
         sent = Instant::now();
