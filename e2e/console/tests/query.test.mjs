@@ -6,7 +6,6 @@ import { accessible, fits, open, visit } from "../support/browser.mjs";
 import { start } from "../support/emulator.mjs";
 
 const PROJECT = "query-demo";
-const BIG = 1_000_000;
 let emulator, browser;
 const url = (logstore, fields = {}) => `${emulator.console}/projects/${PROJECT}/logstores/${logstore}?${new URLSearchParams({ range: "1h", ...fields })}`;
 const now = () => Math.floor(Date.now() / 1000);
@@ -261,33 +260,6 @@ test("live tail keeps up with a thousand logs a second, and forgets", async () =
     await page.close();
 });
 
-test("a Logstore of a million logs is shown at once", async () => {
-    await emulator.logstore(PROJECT, "million", { n: "long", level: "text" });
-    const from = now() - 80_000;
-    for (let at = 0; at < BIG; at += 2_000) {
-        const logs = Array.from({ length: 2_000 }, (_, more) => ({ time: from + Math.floor((at + more) / 13), n: String(at + more), level: more % 100 ? "info" : "error" }));
-        await emulator.put(PROJECT, "million", logs);
-    }
-    const address = url("million", { range: "1d" });
-    const times = [];
-    let bytes = 0;
-    for (let tries = 0; tries < 5; tries++) {
-        const began = performance.now();
-        const response = await fetch(address);
-        bytes = (await response.arrayBuffer()).byteLength;
-        times.push(performance.now() - began);
-    }
-    const best = Math.min(...times);
-    assert.ok(best < 100, `the first page took ${times.map(Math.round)} ms`);
-    assert.ok(bytes < 150_000, `the first page has ${bytes} bytes`);
-    console.log(`first page of ${BIG} logs: ${times.map(Math.round)} ms, ${bytes} bytes`);
-    const page = await visit(browser, address);
-    assert.equal(await count(page), BIG);
-    await page.getByRole("link", { name: "Next", exact: true }).click();
-    await page.getByText(`21–40 / ${BIG}`).waitFor();
-    await page.close();
-});
-
 test("every view is accessible, in both colours and languages, and fits a narrow window", async () => {
     const views = [
         url("access"), url("access", { view: "table" }), url("access", { view: "tail" }), url("hostile"),
@@ -297,7 +269,7 @@ test("every view is accessible, in both colours and languages, and fits a narrow
         const page = await visit(browser, url("access"), { colorScheme, locale });
         for (const view of views) {
             await page.goto(view);
-            for (const summary of await page.locator("details:not(.log details) > summary").all()) await summary.click().catch(() => {});
+            for (const summary of await page.locator("details:not(.log details) > summary").all()) await summary.click({ timeout: 2_000 }).catch(() => {});
             await page.locator(".log summary").first().click({ timeout: 500 }).catch(() => {});
             await accessible(page, `${view} in ${colorScheme} ${locale}`);
         }
