@@ -63,6 +63,7 @@ test("the document's path: from nothing to parsed nginx logs", async () => {
     assert.match(await page.locator("#preview").innerText(), /request_uri\s+\/a\?b=<c>/);
     await page.getByLabel("nginx-sidecars").check();
     await page.getByText("Show as AliyunLogConfig YAML").click();
+    await page.waitForFunction(() => document.querySelector("#yaml").textContent.includes("nginx-sidecars"));
     assert.match(await page.locator("#yaml").innerText(), /kind: AliyunLogConfig[^]*nginx-sidecars[^]*dockerFile: false/);
     await accessible(page, "the wizard");
     await page.getByRole("button", { name: "Save and apply" }).click();

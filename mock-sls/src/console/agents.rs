@@ -21,8 +21,8 @@ use super::problem::Problem;
 use super::visit::Visit;
 use crate::store::agents::{self, Agent, AgentConfig};
 
-/// How old the last heartbeat of an agent that lives may be. Source: the operator's, which is three times the
-/// longest interval that the vendor's agents use.
+/// How old the last heartbeat of an agent that lives may be. Source: as the operator has it, a guess; agents send one
+/// every 10 s to a minute.
 pub(super) const HEARTBEAT_FRESH_SECONDS: i64 = 180;
 /// Agents that are shown; those that were heard of last.
 const AGENTS_MAX: usize = 200;

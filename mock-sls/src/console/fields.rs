@@ -124,15 +124,12 @@ pub(super) fn ago(visit: &Visit, now: i64, second: i64) -> String {
 /// A time span in its largest unit.
 pub(super) fn span(visit: &Visit, seconds: i64) -> String {
     let (count, unit) = match seconds {
-        ..=119 => (seconds, visit.t("s", " 秒")),
-        120..=7_199 => (seconds / 60, visit.t("min", " 分钟")),
-        7_200..=172_799 => (seconds / 3_600, visit.t("h", " 小时")),
-        _ => (seconds / 86_400, visit.t("days", " 天")),
+        ..=119 => (seconds, visit.t(" s", " 秒")),
+        120..=7_199 => (seconds / 60, visit.t(" min", " 分钟")),
+        7_200..=172_799 => (seconds / 3_600, visit.t(" h", " 小时")),
+        _ => (seconds / 86_400, visit.t(" days", " 天")),
     };
-    match unit {
-        "s" | "min" | "h" | "days" => format!("{count} {unit}"),
-        unit => format!("{count}{unit}"),
-    }
+    format!("{count}{unit}")
 }
 
 #[cfg(test)]

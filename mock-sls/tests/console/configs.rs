@@ -288,6 +288,11 @@ async fn a_config_that_no_mode_shows_is_changed_by_hand() {
     visitor.ask::<UpdateConfig>(path, NoQuery {}, Json(saved.clone())).await;
     visitor.page("/projects/demo/configs/nginx-access/edit").await.has(&["metric_mock", "value=\"plugin\""]);
     assert_eq!(Value::Object(saved.input_detail), serde_json::from_str::<Value>(detail).unwrap());
+    // A config of files that would collect nothing is not saved either.
+    let broken = [&form("regex", &[("regex", "(a"), ("key", "x")])[..], &[("do", "save")]].concat();
+    let refused = visitor.post("/projects/demo/new-config", &broken).await;
+    assert_eq!(refused.status, 400);
+    refused.has(&["regex: "]);
     for bad in [("name", "!"), ("logstore", ""), ("more", "{")] {
         let fields: Vec<_> = fields.iter().filter(|(name, _)| *name != bad.0).copied().chain([bad]).collect();
         let refused =

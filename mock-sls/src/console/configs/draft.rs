@@ -8,7 +8,7 @@ use super::super::forms::Pairs;
 use super::super::problem::Problem;
 
 /// Longest sample that is kept with a config, in bytes. Source: API reference, `logSample`.
-const SAMPLE_BYTES_MAX: usize = 1_500;
+const SAMPLE_BYTES_MAX: usize = 1_499;
 /// The quote that the SDKs send for "none".
 const NO_QUOTE: &str = "\u{1}";
 

@@ -40,7 +40,7 @@ pub(super) fn form(visit: &Visit, draft: &Draft, around: &Around<'_>, preview: &
                     section.card aria-labelledby="sample-step" {
                         h2 #sample-step { (visit.t("Sample and preview", "日志样例与预览")) }
                         (area("sample", visit.t("Lines of the log", "日志样例"), &draft.sample, 6,
-                            visit.t("Paste some. Nothing is collected by it; its first 1500 bytes are kept with the config.", "粘贴若干行日志，仅用于预览；前 1500 字节随配置保存。")))
+                            visit.t("Paste some. Nothing is collected by it; its first lines, less than 1500 bytes, are kept with the config.", "粘贴若干行日志，仅用于预览；前若干行（小于 1500 字节）随配置保存。")))
                         @if draft.mode == Mode::Regex {
                             button type="submit" name="do" value="guess" { (visit.t("Make a regex of the first line", "根据首行生成正则")) }
                         }

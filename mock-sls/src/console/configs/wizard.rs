@@ -9,7 +9,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sls_api::logtail::{Severity, check_input_detail};
 use sls_api::names::{InvalidName, MachineGroupName, ProjectName};
 use sls_api::ops::InMachineGroupConfig;
 use sls_api::ops::logstores::{ListLogStore, ListLogStoreQuery};
@@ -78,7 +79,7 @@ async fn make(
         return page(&console, &visit, &at.project, &step(&form)?, None).await;
     }
     let draft = Draft::sent(&form);
-    let config = draft.config(None)?;
+    let config = usable(draft.config(None)?)?;
     let one = OneConfig { project: at.project, config: config.config_name.clone() };
     console.ask_in::<CreateConfig>(&one.project, NoPath {}, NoQuery {}, Json(config)).await?;
     bind(&console, &one, &draft.groups).await?;
@@ -95,10 +96,21 @@ async fn change(
         return page(&console, &visit, &at.project, &step(&form)?, Some(&at)).await;
     }
     let draft = Draft { name: at.config.to_string(), ..Draft::sent(&form) };
-    let config = draft.config(Some(at.get(&console).await?))?;
+    let config = usable(draft.config(Some(at.get(&console).await?))?)?;
     console.ask_in::<UpdateConfig>(&at.project, at.named(), NoQuery {}, Json(config)).await?;
     bind(&console, &at, &draft.groups).await?;
     Ok(done(&at.path(), visit.t("The config is saved.", "采集配置已保存。")))
+}
+
+/// Refuses a config of files that cannot work: whoever saves it would wait for logs.
+fn usable(config: LogtailConfig) -> Result<LogtailConfig, Problem> {
+    let problems = match config.input_type.as_str() {
+        "file" => check_input_detail(&config.input_detail),
+        _ => Vec::new(),
+    };
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    if errors.is_empty() { Ok(config) } else { Err(Problem::bad(errors.join("; "))) }
 }
 
 /// Makes these groups, and no others, have the config.
@@ -193,8 +205,17 @@ async fn previewed(
             return Ok(shown::preview(visit, draft.mode, &tried, None));
         }
     };
-    let config = tried_config(draft, detail)?;
+    let mut config = tried_config(draft, detail)?;
     let yaml = yaml::object(&config, project, &draft.groups);
+    // Where the files are decides nothing of what becomes of a line, and may be typed last.
+    if draft.mode != Mode::Advanced {
+        let detail = &mut config.input_detail;
+        for (key, typed, other) in [("logPath", &draft.log_path, "/"), ("filePattern", &draft.file_pattern, "*")] {
+            if typed.is_empty() {
+                detail.insert(key.to_owned(), json!(other));
+            }
+        }
+    }
     let (project, region) = (project.clone(), console.app.region.clone());
     let (sample, now) = (draft.sample.clone(), console.app.clock.now().as_second());
     let trial = move || sample::try_on(&config, &project, &region, &sample, now);
