@@ -1,7 +1,7 @@
 //! The console of a bed that is kept up.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -76,22 +76,33 @@ async fn the_console_shows_the_cluster_and_stays_where_it_is_when_the_service_re
     Ok(())
 }
 
+/// A bed that is kept up as a process, ended with the test.
+struct Up(Child);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn up_prints_where_the_console_is() -> Result<()> {
     let folder = bed::Folder::new();
-    let mut up = Command::new(env!("CARGO_BIN_EXE_e2e"))
+    let mut up = Up(Command::new(env!("CARGO_BIN_EXE_e2e"))
         .args(["up", "-o", "json", "--root"])
         .arg(bed::options(&folder).root)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()?;
+        .spawn()?);
     let mut line = String::new();
-    BufReader::new(up.stdout.as_mut().context("its output")?).read_line(&mut line)?;
+    BufReader::new(up.0.stdout.as_mut().context("its output")?).read_line(&mut line)?;
     let told: Value = serde_json::from_str(&line)?;
     let console = told["console"].as_str().context("the console")?;
     assert!(get(console, "/cluster").await?.starts_with("HTTP/1.1 200"), "{told}");
-    let signalled = Command::new("kill").args(["-INT", &up.id().to_string()]).status()?;
+    let signalled = Command::new("kill").args(["-INT", &up.0.id().to_string()]).status()?;
     assert!(signalled.success());
-    assert!(up.wait()?.success());
+    assert!(up.0.wait()?.success());
     Ok(())
 }

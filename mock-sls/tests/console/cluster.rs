@@ -97,7 +97,8 @@ fn cluster(path: &str) -> Response {
             "columnDefinitions": [{"name": "Name", "priority": 0}, {"name": "Project", "priority": 0}, {"name": "Code", "priority": 1}],
             "rows": [{"cells": ["access", "demo-project", 400], "object": {
                 "metadata": {"name": "access", "namespace": "default"},
-                "status": {"conditions": [{"type": "Accepted", "status": "False", "message": "11 groups for 10 keys"}]},
+                "spec": {"logstore": "nginx-access"},
+                "status": {"project": "demo-project", "conditions": [{"type": "Accepted", "status": "False", "message": "11 groups for 10 keys"}]},
             }}],
         }))
         .into_response(),
@@ -129,7 +130,12 @@ async fn workloads_configs_and_events_say_what_is_wrong() {
     let (_server, visitor) = console_of(&base).await;
     visitor.get("/cluster/workloads").await.has(&["job-1", "1 / 2", "BackoffLimitExceeded", "web", "2 / 3"]);
     let configs = visitor.get("/cluster/configs").await;
-    configs.has(&["demo-project", "Accepted: 11 groups for 10 keys", "its CRD is not installed"]);
+    configs.has(&[
+        "demo-project",
+        "/projects/demo-project/logstores/nginx-access",
+        "Accepted: 11 groups for 10 keys",
+        "its CRD is not installed",
+    ]);
     configs.lacks(&["<th>Code</th>"]);
     assert!(seen.lock().unwrap().iter().any(|(_, accept)| accept.contains("as=Table")));
     visitor.get("/cluster/events").await.has(&[

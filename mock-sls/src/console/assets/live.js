@@ -18,14 +18,23 @@ function busy(region) {
     return selects || region.contains(document.activeElement) || region.querySelector("details[open]");
 }
 
-/** Puts in what is new; a part that was scrolled to its end stays there. */
+/** What of a part is read from its end, as a log is. */
+const endOf = (region) => region.querySelector("[data-end]");
+
+/** What each part looked like when it was put in. */
+const shown = new WeakMap();
+
+/** Puts in what is new; who was at the end of a log stays there. */
 function renew(region, fresh) {
-    if (!fresh || busy(region) || region.dataset.was === fresh.innerHTML) return;
-    const atEnd = region.scrollHeight - region.scrollTop - region.clientHeight < 4;
-    region.dataset.was = fresh.innerHTML;
+    if (!fresh || busy(region) || shown.get(region) === fresh.innerHTML) return;
+    shown.set(region, fresh.innerHTML);
+    const before = endOf(region);
+    const place = before?.scrollTop ?? 0;
+    const atEnd = !before || before.scrollHeight - place - before.clientHeight < 4;
     region.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
     localTimes(region);
-    if (atEnd) region.scrollTop = region.scrollHeight;
+    const log = endOf(region);
+    if (log) log.scrollTop = atEnd ? log.scrollHeight : place;
 }
 
 async function look() {
@@ -64,4 +73,5 @@ function toggle() {
     set((sessionStorage.getItem(kept) ?? regions[0].dataset.live) === "on");
 }
 
+for (const log of document.querySelectorAll("[data-end]")) log.scrollTop = log.scrollHeight;
 if (regions.length > 0) toggle();

@@ -8,6 +8,7 @@ use axum::response::Response;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde_json::Value;
+use sls_api::names::{LogstoreName, ProjectName};
 
 use super::api::{Cluster, Failure, Table};
 use super::kinds::{Kind, LOG_CONFIGS, PIPELINE_CONFIGS};
@@ -15,7 +16,7 @@ use super::status::{badge, problems};
 use super::{Wanted, answer, items, listed, text};
 use crate::console::Console;
 use crate::console::page::empty;
-use crate::console::place::Asked;
+use crate::console::place::{Asked, InLogstore};
 use crate::console::shown::{value, visible};
 use crate::console::visit::Visit;
 
@@ -79,7 +80,10 @@ fn row(visit: &Visit, kind: &Kind, cells: &[Value], object: &Value) -> Markup {
     html! { tr {
         @for (place, cell) in cells.iter().enumerate() {
             @if place == 0 {
-                th scope="row" { a href=(kind.page(namespace, name)) { (visible(name)) } div.hint { (visible(namespace)) } }
+                th scope="row" {
+                    a href=(kind.page(namespace, name)) { (visible(name)) } div.hint { (visible(namespace)) }
+                    @if let Some(logs) = logs(object) { div.hint { a href=(logs) { (visit.t("Its logs", "查看日志")) } } }
+                }
             } @else {
                 td { (shown(cell)) }
             }
@@ -89,6 +93,13 @@ fn row(visit: &Visit, kind: &Kind, cells: &[Value], object: &Value) -> Markup {
         } }
         td.wrap { @for problem in problems(object) { div { (value(visit, &problem)) } } }
     } }
+}
+
+/// The query page of what an AliyunLogConfig has in Log Service, once it is there.
+fn logs(object: &Value) -> Option<String> {
+    let project: ProjectName = text(object, "/status/project").parse().ok()?;
+    let logstore: LogstoreName = text(object, "/spec/logstore").parse().ok()?;
+    Some(InLogstore { project, logstore }.path())
 }
 
 /// A cell as kubectl prints it.

@@ -94,7 +94,7 @@ async fn page<'v>(
             @if let Some(why) = &why { div.notice.warn { p { (visible(why)) } } }
             @if cut { div.notice.warn { p { (visit.t("Only the first MiB of these lines is shown.", "仅显示这些行的前 1 MiB。")) } } }
             @if log.is_empty() && why.is_none() { p.empty { (visit.t("The log is empty.", "日志为空。")) } }
-            @else if !log.is_empty() { pre.log { bdi { (shown(&log)) } } }
+            @else if !log.is_empty() { pre.log data-end="" tabindex="0" { bdi { (shown(&log)) } } }
         }
     };
     let place = place(visit).into_iter().chain([Link::new(PODS.page(namespace, pod), pod.as_str())]);
