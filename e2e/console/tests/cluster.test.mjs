@@ -51,7 +51,7 @@ test("from a pod that fails to why, and to the log of its container, with the ke
     await page.getByRole("link", { name: "nginx-1" }).focus();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Pod nginx-1" }).waitFor();
-    await page.getByText("OOMKilled").waitFor();
+    await page.getByRole("cell", { name: "ended with 137 OOMKilled" }).waitFor();
     await page.getByText("<img src=x onerror=alert(1)>").waitFor();
     assert.equal(await page.locator("main img").count(), 0, "what an event says is text");
     const yaml = await page.locator("pre.tall").innerText();
