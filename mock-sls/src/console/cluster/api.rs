@@ -96,7 +96,9 @@ pub(super) struct Table {
 impl Cluster {
     /// A server at `http://HOST:PORT`.
     pub fn new(base: &str) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        // Servers close idle connections when they like; a request that was just sent on one of them would fail.
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(HttpConnector::new());
         Self { base: base.trim_end_matches('/').to_owned(), client }
     }
 
