@@ -81,6 +81,10 @@ test("the histogram zooms by dragging and by the keyboard", async () => {
     await first.focus();
     await page.keyboard.press("End");
     assert.equal(await page.evaluate(() => document.activeElement.nextElementSibling), null);
+    await page.keyboard.press("Shift+Home");
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    assert.match(page.url(), /range=fixed/);
+    assert.equal(await count(page), 300);
     await page.close();
 });
 
