@@ -210,7 +210,9 @@ async fn previewed(
     // Where the files are decides nothing of what becomes of a line, and may be typed last.
     if draft.mode != Mode::Advanced {
         let detail = &mut config.input_detail;
-        for (key, typed, other) in [("logPath", &draft.log_path, "/"), ("filePattern", &draft.file_pattern, "*")] {
+        for (key, typed, other) in
+            [("logPath", &draft.log_path, "/"), ("filePattern", &draft.file_pattern, "*")]
+        {
             if typed.is_empty() {
                 detail.insert(key.to_owned(), json!(other));
             }
