@@ -72,8 +72,11 @@ fn main() -> ExitCode {
 
 fn all(megabytes: usize) {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let sizes = Form::ALL.map(|form| {
-        let size = lines::generate(&dir.path().join(form.file_name()), form, megabytes * 1_000_000);
+    let forms =
+        [Form::Access, Form::Json, Form::EscapedJson, Form::Columns, Form::Apsara, Form::Stacks];
+    let sizes = forms.map(|form| {
+        let bytes = megabytes as u64 * 1_000_000;
+        let size = lines::generate(&dir.path().join(form.file_name()), form, bytes).expect("the lines");
         println!("{}: {} lines of {:.0} bytes", form.file_name(), size.1, size.0 as f64 / size.1 as f64);
         (form, size.0)
     });
@@ -96,7 +99,7 @@ fn all(megabytes: usize) {
     run_self(&["idle", &dir.path().join("quiet").display().to_string()], |line| println!("{line}"));
 }
 
-fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 6] {
+fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 8] {
     let regex = |expression: &str| Parse::Regex {
         regex: full_match(expression).expect("the expression"),
         keys: KEYS.iter().map(|k| (*k).to_owned()).collect(),
@@ -109,13 +112,18 @@ fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 6] {
         overflow: Overflow::Extend,
     });
     let of = |name, form, parse| (name, form, pipeline(root, form, parse));
+    let mut records = pipeline(root, Form::Stacks, Parse::Simple { key: "content".to_owned() });
+    records.multiline = Multiline::begin(full_match(r"\d+-\d+-\d+ .*").expect("the expression"));
     [
         of("simple", Form::Access, Parse::Simple { key: "content".to_owned() }),
         of("regex", Form::Access, regex(ACCESS)),
         of("regex by engine", Form::Access, regex(ACCESS_BY_ENGINE)),
         of("json", Form::Json, Parse::Json),
+        of("escaped json", Form::EscapedJson, Parse::Json),
         of("delimiter", Form::Columns, columns),
         of("apsara", Form::Apsara, Parse::Apsara { offset_seconds: Some(0) }),
+        // The plain collector takes each line by itself there.
+        ("multi-line", Form::Stacks, records),
     ]
 }
 

@@ -1,0 +1,102 @@
+//! Where all collectors send to: an HTTP server of our own that answers, verifies and counts.
+//!
+//! It answers first and verifies afterwards, so that no collector waits for the check. Every body is unpacked;
+//! every request of ours must have a signature that holds and a body that is a LogGroup or a list of them. The
+//! number in each line (`lines`) says whether one is missing or came twice.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::arrivals::Arrivals;
+use crate::body;
+use crate::request::{Connection, Request};
+
+/// A server of one measurement.
+pub struct Sink {
+    pub address: SocketAddr,
+    pub arrivals: Arc<Arrivals>,
+}
+
+/// Who sends, and so what is asked of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The Log Service's.
+    LogService,
+    /// Whatever; lines are looked for in the unpacked body.
+    Other,
+}
+
+impl Sink {
+    /// Listens; its threads end with the process, or with their connections.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn start(protocol: Protocol, lines_max: u64) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let arrivals = Arc::new(Arrivals::new(lines_max));
+        let shared = Arc::clone(&arrivals);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let arrivals = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    // A connection that breaks is the collector's business.
+                    let _ = serve(stream, protocol, &arrivals);
+                });
+            }
+        });
+        Ok(Self { address, arrivals })
+    }
+}
+
+fn serve(stream: TcpStream, protocol: Protocol, arrivals: &Arrivals) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut connection = Connection::new(stream);
+    let mut unpacked = Vec::new();
+    while let Some(request) = connection.next_request()? {
+        let is_logs = match protocol {
+            Protocol::LogService => request.path.starts_with("/logstores/") && request.method == "POST",
+            Protocol::Other => matches!(request.method.as_str(), "POST" | "PUT"),
+        };
+        connection.answer(&answer(&request, is_logs))?;
+        if !is_logs {
+            continue;
+        }
+        let answered = Instant::now();
+        arrivals.note_request(request.body.len());
+        match body::check(&request, protocol, &mut unpacked) {
+            Ok(logs) => arrivals.note_lines(&unpacked, logs, answered),
+            Err(problem) => arrivals.note_problem(problem),
+        }
+    }
+    Ok(())
+}
+
+/// A whole answer, so that it goes out in one piece.
+fn answer(request: &Request, is_logs: bool) -> Vec<u8> {
+    const NO_LOGGING: &str =
+        r#"{"errorCode":"LoggingNotExist","errorMessage":"the project has no project logging"}"#;
+    let (status, kind, text) = match request.path.as_str() {
+        "/" if request.method == "GET" => ("200 OK", "application/json", r#"{"version":{"number":"8.0.0"}}"#),
+        path if path.starts_with("/logging") => ("404 Not Found", "application/json", NO_LOGGING),
+        path if path.contains("_bulk") => {
+            ("200 OK", "application/json", r#"{"took":1,"errors":false,"items":[]}"#)
+        }
+        // Empty messages, of the agent protocol and of OTLP.
+        path if path.starts_with("/Agent/") || path.starts_with("/v1/") => {
+            ("200 OK", "application/x-protobuf", "")
+        }
+        _ if is_logs => ("200 OK", "text/plain", ""),
+        _ => ("404 Not Found", "text/plain", ""),
+    };
+    let mut out = Vec::with_capacity(256);
+    // Writing to a Vec cannot fail.
+    let _ = write!(
+        out,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nx-log-requestid: 1\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    out
+}
