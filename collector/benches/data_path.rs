@@ -72,8 +72,7 @@ fn main() -> ExitCode {
 
 fn all(megabytes: usize) {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let forms =
-        [Form::Access, Form::Json, Form::EscapedJson, Form::Columns, Form::Apsara, Form::Stacks];
+    let forms = [Form::Access, Form::Json, Form::EscapedJson, Form::Columns, Form::Apsara, Form::Stacks];
     let sizes = forms.map(|form| {
         let bytes = megabytes as u64 * 1_000_000;
         let size = lines::generate(&dir.path().join(form.file_name()), form, bytes).expect("the lines");

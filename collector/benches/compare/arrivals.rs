@@ -18,9 +18,10 @@ pub struct Arrivals {
     seen: Vec<AtomicU64>,
     distinct: AtomicU64,
     repeated: AtomicU64,
-    /// Lines that came after a later one.
+    /// Lines that stand after a later one of their body.
     disordered: AtomicU64,
-    highest: AtomicU64,
+    /// The first and the last number of each body, by the number of its request.
+    bodies: Mutex<BTreeMap<u64, (u64, u64)>>,
     requests: AtomicU64,
     wire_bytes: AtomicU64,
     unpacked_bytes: AtomicU64,
@@ -38,7 +39,7 @@ impl Arrivals {
             distinct: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             disordered: AtomicU64::new(0),
-            highest: AtomicU64::new(0),
+            bodies: Mutex::default(),
             requests: AtomicU64::new(0),
             wire_bytes: AtomicU64::new(0),
             unpacked_bytes: AtomicU64::new(0),
@@ -47,9 +48,10 @@ impl Arrivals {
         }
     }
 
-    pub fn note_request(&self, bytes: usize) {
-        self.requests.fetch_add(1, Relaxed);
+    /// Takes in a request before it is answered; the value is its number.
+    pub fn note_request(&self, bytes: usize) -> u64 {
         self.wire_bytes.fetch_add(bytes as u64, Relaxed);
+        self.requests.fetch_add(1, Relaxed)
     }
 
     pub fn note_problem(&self, problem: String) {
@@ -58,11 +60,12 @@ impl Arrivals {
         }
     }
 
-    /// Takes in the lines of an unpacked body that was answered then; `logs` is what the body says to hold.
-    pub fn note_lines(&self, unpacked: &[u8], logs: Option<usize>, answered: Instant) {
+    /// Takes in the lines of the unpacked body of a request that was answered then; `logs` is what the body says
+    /// to hold.
+    pub fn note_lines(&self, request: u64, unpacked: &[u8], logs: Option<usize>, answered: Instant) {
         let at = answered.duration_since(self.begun).as_micros() as u64 + 1;
         let (mut found, mut distinct, mut disordered) = (0, 0, 0);
-        let mut highest = self.highest.load(Relaxed);
+        let mut body: Option<(u64, u64)> = None;
         for start in memmem::find_iter(unpacked, MARK) {
             let digits = unpacked.get(start + MARK.len()..start + MARK.len() + DIGITS).unwrap_or_default();
             let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
@@ -75,13 +78,16 @@ impl Arrivals {
             if seen.swap(at, Relaxed) == 0 {
                 distinct += 1;
             }
+            let (first, highest) = body.unwrap_or((number, number));
             disordered += u64::from(number < highest);
-            highest = highest.max(number);
+            body = Some((first, highest.max(number)));
         }
         if logs.is_some_and(|logs| logs != found) {
             self.note_problem("logs that are not one line each".to_owned());
         }
-        self.highest.fetch_max(highest, Relaxed);
+        if let (Some(body), Ok(mut bodies)) = (body, self.bodies.lock()) {
+            bodies.insert(request, body);
+        }
         self.disordered.fetch_add(disordered, Relaxed);
         self.repeated.fetch_add(found as u64 - distinct, Relaxed);
         self.unpacked_bytes.fetch_add(unpacked.len() as u64, Relaxed);
@@ -99,9 +105,12 @@ impl Arrivals {
         self.repeated.load(Relaxed)
     }
 
-    /// Zero where one file was read, or lines of several files never crossed.
+    /// Lines and bodies that came after a later one. Of one file there must be none: its next request is not sent
+    /// before the one before is answered.
     pub fn disordered(&self) -> u64 {
-        self.disordered.load(Relaxed)
+        let bodies = self.bodies.lock().map(|bodies| bodies.clone()).unwrap_or_default();
+        let pairs = bodies.values().zip(bodies.values().skip(1));
+        self.disordered.load(Relaxed) + pairs.filter(|((_, last), (first, _))| first < last).count() as u64
     }
 
     pub fn requests(&self) -> u64 {

@@ -34,7 +34,8 @@ fn other(request: &Request, out: &mut Vec<u8>) -> Result<(), String> {
         "" | "identity" => out.extend_from_slice(body),
         "zstd" => zstd::stream::copy_decode(body, &mut *out).map_err(|e| format!("zstd: {e}"))?,
         "gzip" => {
-            let read = flate2::read::MultiGzDecoder::new(body).take(UNPACKED_BYTES_MAX as u64).read_to_end(out);
+            let read =
+                flate2::read::MultiGzDecoder::new(body).take(UNPACKED_BYTES_MAX as u64).read_to_end(out);
             read.map_err(|e| format!("gzip: {e}"))?;
         }
         other => return Err(format!("content-encoding {other}")),
@@ -65,7 +66,12 @@ fn log_service(request: &Request, out: &mut Vec<u8>) -> Result<usize, String> {
 }
 
 /// A LogGroup, appended; the value is the number of its logs.
-fn unpack(body: &[u8], compression: Compression, raw_size: usize, out: &mut Vec<u8>) -> Result<usize, String> {
+fn unpack(
+    body: &[u8],
+    compression: Compression,
+    raw_size: usize,
+    out: &mut Vec<u8>,
+) -> Result<usize, String> {
     let group =
         codec::decompress(body, compression, raw_size, UNPACKED_BYTES_MAX).map_err(|e| e.to_string())?;
     let logs = logs_of(&group).ok_or("the body is no LogGroup")?;

@@ -172,8 +172,7 @@ pub fn bulk(
     run.wait_for(file.lines)?;
     let after = run.process.usage().map_err(|e| e.to_string())?;
     let wall = run.sink.arrivals.last().duration_since(run.process.started);
-    let nothing =
-        Usage { cpu: Duration::ZERO, wake_ups: 0, peak_kib: 0, resident_kib: 0, anonymous_kib: 0 };
+    let nothing = Usage { cpu: Duration::ZERO, wake_ups: 0, peak_kib: 0, resident_kib: 0, anonymous_kib: 0 };
     let measured = Measured { bytes: file.bytes, ..Measured::between(&nothing, &after, wall) };
     Ok(run.end(file.lines, measured))
 }
@@ -234,7 +233,8 @@ fn at_rate(
     let mut measured = Measured::between(&before, &after, since.elapsed());
     measured.bytes = written - written_before;
     run.wait_for(count)?;
-    let answered = |(line, at): (usize, &Instant)| Some(run.sink.arrivals.answered(line)?.duration_since(*at));
+    let answered =
+        |(line, at): (usize, &Instant)| Some(run.sink.arrivals.answered(line)?.duration_since(*at));
     measured.delays = times.iter().enumerate().filter_map(answered).collect();
     measured.delays.sort_unstable();
     Ok(run.end(count, measured))

@@ -48,7 +48,10 @@ impl Subject for Ours {
         command.arg0("/usr/local/ilogtail/ilogtail").env_clear();
         command.env("SLS_PATH_PREFIX", job.root).env("ALIYUN_LOGTAIL_CONFIG", CONFIG);
         command.env("ALIYUN_LOGTAIL_USER_ID", "1234567890123456");
-        command.env("ALIYUN_LOGTAIL_USER_DEFINED_ID", "bench").env("HOSTNAME", "bench").env("_pod_ip_", "127.0.0.1");
+        command
+            .env("ALIYUN_LOGTAIL_USER_DEFINED_ID", "bench")
+            .env("HOSTNAME", "bench")
+            .env("_pod_ip_", "127.0.0.1");
         Ok(command)
     }
 }
@@ -68,9 +71,7 @@ fn pipeline(job: &Job<'_>) -> Value {
         input["FlushTimeoutSecs"] = json!(1);
         input["Multiline"] = json!({"Mode": "custom", "StartPattern": r"\d+-\d+-\d+ .*"});
     }
-    let regex = |regex: &str| {
-        json!([{"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": regex, "Keys": KEYS}])
-    };
+    let regex = |regex: &str| json!([{"Type": "processor_parse_regex_native", "SourceKey": "content", "Regex": regex, "Keys": KEYS}]);
     let processors = match job.mode {
         Mode::Simple | Mode::MultiLine => json!([]),
         Mode::Regex => regex(ACCESS),

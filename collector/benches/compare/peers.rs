@@ -17,14 +17,19 @@ fn version(command: &mut Command) -> String {
     let told = command.output().map(|output| output.stdout).unwrap_or_default();
     let told = String::from_utf8_lossy(&told);
     let words = told.lines().next().unwrap_or_default().split([' ', '(', ')']);
-    words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned).next().unwrap_or_default()
+    words
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
+        .next()
+        .unwrap_or_default()
 }
 
 /// The libraries of a package that was unpacked, and not installed.
 fn with_libraries(program: &Path, directory: &Path, further: &str) -> Command {
     let mut command = Command::new(program);
     let places = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", further];
-    let places: Vec<String> = places.iter().map(|place| directory.join(place).display().to_string()).collect();
+    let places: Vec<String> =
+        places.iter().map(|place| directory.join(place).display().to_string()).collect();
     command.env("LD_LIBRARY_PATH", places.join(":"));
     command
 }
@@ -197,10 +202,13 @@ impl Subject for Otel {
         let operator = match job.mode {
             Mode::Regex => {
                 let named = named_groups().replace('\'', "''");
-                format!("\n    operators:\n      - {{type: regex_parser, regex: '{named}'}}\n      - {{type: remove, field: body}}")
+                format!(
+                    "\n    operators:\n      - {{type: regex_parser, regex: '{named}'}}\n      - {{type: remove, field: body}}"
+                )
             }
             Mode::Json => {
-                "\n    operators:\n      - {type: json_parser}\n      - {type: remove, field: body}".to_owned()
+                "\n    operators:\n      - {type: json_parser}\n      - {type: remove, field: body}"
+                    .to_owned()
             }
             _ => String::new(),
         };

@@ -63,7 +63,8 @@ impl Connection {
                 break;
             }
             let Some((name, value)) = line.split_once(':') else { continue };
-            if let (Ok(name), Ok(value)) = (name.trim().parse::<HeaderName>(), HeaderValue::from_str(value.trim()))
+            if let (Ok(name), Ok(value)) =
+                (name.trim().parse::<HeaderName>(), HeaderValue::from_str(value.trim()))
             {
                 request.headers.append(name, value);
             }

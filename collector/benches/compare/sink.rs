@@ -60,14 +60,15 @@ fn serve(stream: TcpStream, protocol: Protocol, arrivals: &Arrivals) -> io::Resu
             Protocol::LogService => request.path.starts_with("/logstores/") && request.method == "POST",
             Protocol::Other => matches!(request.method.as_str(), "POST" | "PUT"),
         };
-        connection.answer(&answer(&request, is_logs))?;
         if !is_logs {
+            connection.answer(&answer(&request, is_logs))?;
             continue;
         }
+        let number = arrivals.note_request(request.body.len());
+        connection.answer(&answer(&request, is_logs))?;
         let answered = Instant::now();
-        arrivals.note_request(request.body.len());
         match body::check(&request, protocol, &mut unpacked) {
-            Ok(logs) => arrivals.note_lines(&unpacked, logs, answered),
+            Ok(logs) => arrivals.note_lines(number, &unpacked, logs, answered),
             Err(problem) => arrivals.note_problem(problem),
         }
     }

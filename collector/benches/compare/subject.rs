@@ -17,7 +17,16 @@ pub const ACCESS: &str =
 /// again, and repetitions that give back what follows needs.
 pub const ACCESS_BRANCHING: &str = r#"(\d+-\d+-\d+T.*) ((?:\d{1,3}\.){3}\d{1,3}) \S+ \S+ "(GET|POST|PUT|DELETE|HEAD) ((?:/[^/ ]+)+) (HTTP/\d(?:\.\d)?)" (\d+(?:\.\d+)?) (\d+) (\d{3}) (\d+|-) (https?://\S+|-) "([^"]+)" .*"#;
 pub const KEYS: [&str; 11] = [
-    "time", "ip", "method", "url", "protocol", "latency", "payload", "status", "response-size", "ref-url",
+    "time",
+    "ip",
+    "method",
+    "url",
+    "protocol",
+    "latency",
+    "payload",
+    "status",
+    "response-size",
+    "ref-url",
     "user-agent",
 ];
 

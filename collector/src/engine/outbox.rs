@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sls_api::codec::{self, Compression};
+use sls_api::codec::{Compression, Compressor};
 
 use self::rate::Rates;
 use super::Limits;
@@ -95,7 +95,9 @@ pub struct Outbox {
     next_parcel: u64,
     /// Numbered parcels, which may not be sent before the checkpoint knows of them.
     held: Vec<Parcel>,
-    scratch: Vec<u8>,
+    /// Parcels that are sent at the end of the turn.
+    posted: Vec<Parcel>,
+    compressor: Compressor,
     spare: Vec<Vec<u8>>,
 }
 
@@ -113,7 +115,8 @@ impl Outbox {
             next_lane: 0,
             next_parcel: 0,
             held: Vec::new(),
-            scratch: Vec::new(),
+            posted: Vec::new(),
+            compressor: Compressor::default(),
             spare: Vec::new(),
         }
     }
@@ -172,7 +175,8 @@ impl Outbox {
             return;
         }
         let to_shared = Arc::new(to.clone());
-        for parcel in self.held.iter_mut().filter(|parcel| *parcel.destination == *from) {
+        let waiting = self.held.iter_mut().chain(&mut self.posted);
+        for parcel in waiting.filter(|parcel| *parcel.destination == *from) {
             parcel.destination = Arc::clone(&to_shared);
         }
         self.carrier.redirect(from, to);
@@ -229,8 +233,13 @@ impl Outbox {
     }
 
     /// The files that were blocked and may be read now.
+    ///
+    /// A lane that was full is read for again when half of it is free: so there are several parcels at once, whose
+    /// digests are cheaper together, and the reader does not wake up for each.
     pub fn take_unblocked(&mut self) -> Vec<FileKey> {
-        let waiting = self.lanes.iter().filter(|(_, lane)| !lane.blocked.is_empty());
+        let half_full = self.limits.lane_parcels_max / 2;
+        let waiting =
+            self.lanes.iter().filter(|(_, lane)| !lane.blocked.is_empty() && lane.under_way <= half_full);
         let free: Vec<LaneId> = waiting.map(|(id, _)| *id).filter(|id| self.may_read(*id)).collect();
         let mut files = Vec::new();
         for id in free {
@@ -335,15 +344,17 @@ impl Outbox {
 
     fn pack(&mut self, lane: LaneId, file: FileKey, group: &[u8], logs: u32) -> PackedGroup {
         let wanted = self.lanes.get(&lane).map_or(Compression::None, |l| l.destination.compression);
-        self.scratch.clear();
-        let (body, compression) = match codec::compress(group, wanted, &mut self.scratch) {
-            Ok(()) => (Bytes::copy_from_slice(&self.scratch), wanted),
+        let mut packed = Vec::new();
+        let compression = match self.compressor.compress(group, wanted, &mut packed) {
+            Ok(()) => wanted,
             Err(error) => {
                 tracing::warn!(%error, "a request is sent uncompressed");
-                (Bytes::copy_from_slice(group), Compression::None)
+                packed = group.to_vec();
+                Compression::None
             }
         };
-        PackedGroup { file, body, compression, raw_bytes: group.len(), source_bytes: 0, logs }
+        let body = Bytes::from(packed);
+        PackedGroup { file, body, digest: None, compression, raw_bytes: group.len(), source_bytes: 0, logs }
     }
 
     /// Sends the parcel that was being filled, if there is one.
@@ -365,7 +376,7 @@ impl Outbox {
         self.under_way.insert(parcel.id, UnderWay { lane: lane_id, since: now, body_bytes, parts });
         match parcel.route {
             Route::Numbered { .. } => self.held.push(parcel),
-            Route::Any | Route::Key(_) => self.carrier.carry(parcel),
+            Route::Any | Route::Key(_) => self.posted.push(parcel),
         }
     }
 
@@ -376,12 +387,18 @@ impl Outbox {
 
     /// The checkpoint on disk says what is in these parcels: they may be sent.
     pub fn release_held(&mut self) {
-        for parcel in self.held.drain(..) {
+        self.posted.append(&mut self.held);
+    }
+
+    /// Hands over what was posted: the end of a turn.
+    pub fn hand_over(&mut self) {
+        Parcel::digest_together(&mut self.posted);
+        for parcel in self.posted.drain(..) {
             self.carrier.carry(parcel);
         }
     }
 
-    /// [`Self::post`] for all lanes: the end of a turn.
+    /// [`Self::post`] for all lanes, before [`Self::hand_over`].
     pub fn post_all(&mut self, now: Instant) {
         let filling = self.lanes.iter().filter(|(_, lane)| lane.filling.is_some());
         for lane in filling.map(|(id, _)| *id).collect::<Vec<_>>() {
@@ -430,7 +447,7 @@ impl Outbox {
 
     /// Gives back memory that is only of use under load.
     pub fn release_memory(&mut self) {
-        self.scratch = Vec::new();
+        self.compressor.release_memory();
         self.spare = Vec::new();
     }
 }

@@ -313,6 +313,7 @@ impl Reader {
         self.unblock();
         self.step_drain(now);
         self.release_numbered(now);
+        self.outbox.hand_over();
         self.step_idle(now);
         self.guard_volume(now);
         self.save_if_due(now);

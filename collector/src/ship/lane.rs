@@ -323,10 +323,14 @@ async fn put(client: Client, job: Job) -> Ended {
     let project = Some(&job.destination.project);
     let result = match (job.pieces.front(), &job.route) {
         (None, _) => Ok(()),
-        (Some(piece), Route::Any) => client.send::<PutLogs>(project, &path, &NoQuery {}, &piece.body()).await,
+        (Some(piece), Route::Any) => {
+            let (body, digest) = (piece.body(), piece.digest());
+            client.send_digested::<PutLogs>(project, &path, &NoQuery {}, &body, digest).await
+        }
         (Some(piece), Route::Key(key) | Route::Numbered { key, .. }) => {
             let query = PutByKeyQuery { key: key.to_string(), seqid: piece.sequence_id() };
-            client.send::<PutLogsByKey>(project, &path, &query, &piece.body()).await
+            let (body, digest) = (piece.body(), piece.digest());
+            client.send_digested::<PutLogsByKey>(project, &path, &query, &body, digest).await
         }
     };
     Ended { job, result, took: begun.elapsed() }

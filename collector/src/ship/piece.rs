@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sls_api::codec::{self, Compression, RAW_BYTES_MAX};
 use sls_api::log_group::SlsCompressType;
 use sls_api::ops::logs::CompressedLogs;
+use sls_api::sign::Md5;
 
 use crate::checkpoint::Numbers;
 use crate::engine::outbox::PackedGroup;
@@ -47,6 +48,14 @@ impl Piece {
     /// Bytes before compression.
     pub fn raw_bytes(&self) -> usize {
         self.groups.iter().map(|g| g.raw_bytes).sum()
+    }
+
+    /// MD5 of the body, if that was made already.
+    pub fn digest(&self) -> Option<Md5> {
+        match self.groups.as_slice() {
+            [one] => one.digest,
+            _ => None,
+        }
     }
 
     pub fn body(&self) -> CompressedLogs {
@@ -97,7 +106,7 @@ fn packed(group: &[u8], whole: &PackedGroup) -> Option<PackedGroup> {
     let mut body = Vec::new();
     codec::compress(group, whole.compression, &mut body).ok()?;
     let logs = u32::try_from(pack::logs_in(group)).ok()?;
-    Some(PackedGroup { body: Bytes::from(body), raw_bytes: group.len(), logs, ..whole.clone() })
+    Some(PackedGroup { body: Bytes::from(body), digest: None, raw_bytes: group.len(), logs, ..whole.clone() })
 }
 
 fn put_package(list: &mut Vec<u8>, group: &PackedGroup) {
@@ -138,6 +147,7 @@ mod tests {
         PackedGroup {
             file: FileKey(file),
             body: packed.bytes,
+            digest: None,
             compression,
             raw_bytes: packed.raw_size,
             source_bytes: 0,

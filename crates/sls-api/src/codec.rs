@@ -4,6 +4,8 @@
 //! collector's packer and the mock's store. Decompression never allocates more than the caller
 //! allows: a hostile body is refused, not unpacked.
 
+mod lz4;
+
 use bytes::Bytes;
 use std::{fmt, io::Read, str::FromStr};
 
@@ -132,32 +134,60 @@ impl From<SlsCompressType> for Compression {
     }
 }
 
-/// Appends `raw`, compressed, to `out`. `out`'s spare capacity is reused, so a caller on a hot
-/// path keeps one buffer.
+/// Packs bodies, with memory that is used again: for a hot path.
+#[derive(Debug, Default)]
+pub struct Compressor {
+    lz4: lz4::Packer,
+}
+
+impl Compressor {
+    /// Appends `raw`, compressed, to `out`, whose spare capacity is used.
+    ///
+    /// # Errors
+    /// [`CodecError::Compress`] when the compressor cannot get memory.
+    pub fn compress(
+        &mut self,
+        raw: &[u8],
+        compression: Compression,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let failed = |reason: String| CodecError::Compress { compression, reason };
+        match compression {
+            Compression::None => out.extend_from_slice(raw),
+            Compression::Lz4 if raw.len() <= lz4::INPUT_BYTES_MAX => {
+                self.lz4.compress(raw, out)?;
+            }
+            Compression::Lz4 => {
+                let start = out.len();
+                out.resize(start + lz4_flex::block::get_maximum_output_size(raw.len()), 0);
+                let room = out.get_mut(start..).unwrap_or_default();
+                let n = lz4_flex::block::compress_into(raw, room).map_err(|e| failed(e.to_string()))?;
+                out.truncate(start + n);
+            }
+            Compression::Zstd => {
+                let packed = zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|e| failed(e.to_string()))?;
+                out.extend_from_slice(&packed);
+            }
+            Compression::Deflate => {
+                let mut encoder = flate2::read::ZlibEncoder::new(raw, flate2::Compression::fast());
+                encoder.read_to_end(out).map_err(|e| failed(e.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the memory that it keeps.
+    pub fn release_memory(&mut self) {
+        self.lz4 = lz4::Packer::default();
+    }
+}
+
+/// Appends `raw`, compressed, to `out`. Who does it often keeps a [`Compressor`].
 ///
 /// # Errors
 /// [`CodecError::Compress`] when the compressor cannot get memory.
 pub fn compress(raw: &[u8], compression: Compression, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    let failed = |reason: String| CodecError::Compress { compression, reason };
-    let start = out.len();
-    match compression {
-        Compression::None => out.extend_from_slice(raw),
-        Compression::Lz4 => {
-            out.resize(start + lz4_flex::block::get_maximum_output_size(raw.len()), 0);
-            let room = out.get_mut(start..).unwrap_or_default();
-            let n = lz4_flex::block::compress_into(raw, room).map_err(|e| failed(e.to_string()))?;
-            out.truncate(start + n);
-        }
-        Compression::Zstd => {
-            let packed = zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|e| failed(e.to_string()))?;
-            out.extend_from_slice(&packed);
-        }
-        Compression::Deflate => {
-            let mut encoder = flate2::read::ZlibEncoder::new(raw, flate2::Compression::fast());
-            encoder.read_to_end(out).map_err(|e| failed(e.to_string()))?;
-        }
-    }
-    Ok(())
+    Compressor::default().compress(raw, compression, out)
 }
 
 /// Unpacks `packed`, which must yield exactly `raw_size` bytes, at most `limit`.
@@ -175,7 +205,7 @@ pub fn decompress(
     }
     let raw = match compression {
         Compression::None => packed.to_vec(),
-        Compression::Lz4 => lz4(packed, raw_size)?,
+        Compression::Lz4 => lz4_owned(packed, raw_size)?,
         Compression::Zstd => {
             let mut decoder =
                 zstd::stream::read::Decoder::with_buffer(packed).map_err(|e| corrupt(compression, &e))?;
@@ -281,7 +311,7 @@ fn check_lz4_claim(packed: &[u8], raw_size: usize) -> Result<(), CodecError> {
     Ok(())
 }
 
-fn lz4(packed: &[u8], raw_size: usize) -> Result<Vec<u8>, CodecError> {
+fn lz4_owned(packed: &[u8], raw_size: usize) -> Result<Vec<u8>, CodecError> {
     check_lz4_claim(packed, raw_size)?;
     let mut raw = vec![0; raw_size];
     unpack_lz4_to(packed, &mut raw)?;

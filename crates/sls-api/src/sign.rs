@@ -7,10 +7,12 @@
 
 mod canonical;
 mod date;
+mod digest;
 mod v1;
 mod v4;
 mod verify;
 
+pub use digest::{Md5, md5_of_each};
 pub use verify::{CLOCK_WINDOW, Policy, Verified, VerifyError, claimed, verify};
 
 use http::{
@@ -18,7 +20,7 @@ use http::{
     header::{AUTHORIZATION, DATE},
 };
 use jiff::Timestamp;
-use md5::{Digest, Md5};
+use md5::Digest as _;
 use std::fmt;
 
 use crate::header;
@@ -141,6 +143,21 @@ pub fn sign(
     now: Timestamp,
     token: Option<&Secret>,
 ) -> Result<HeaderMap, SignError> {
+    sign_digested(request, (body, None), key, version, now, token)
+}
+
+/// As [`sign`], of a body whose MD5 may be there already: made of several bodies at once ([`md5_of_each`]).
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_digested(
+    request: &Request<'_>,
+    (body, digest): (&[u8], Option<Md5>),
+    key: &AccessKey,
+    version: &SignVersion,
+    now: Timestamp,
+    token: Option<&Secret>,
+) -> Result<HeaderMap, SignError> {
     let mut added = HeaderMap::with_capacity(8);
     add_missing(request.headers, &mut added, header::API_VERSION, || {
         HeaderValue::from_static(header::API_VERSION_VALUE)
@@ -156,7 +173,8 @@ pub fn sign(
             added.insert(DATE, printable(&date::rfc1123(now), "date")?);
             added.insert(header::SIGNATURE_METHOD, HeaderValue::from_static(v1::SHA1));
             if !body.is_empty() {
-                added.insert("content-md5", printable(&md5_hex(body), "digest")?);
+                let digest = digest.map_or_else(|| md5_hex(body), |digest| digest.to_string());
+                added.insert("content-md5", printable(&digest, "digest")?);
             }
             let headers = Headers::merged(request.headers, &added);
             let text = v1::string_to_sign(request, &headers, v1::Meta::Signed);
@@ -196,7 +214,7 @@ fn printable(text: &str, what: &'static str) -> Result<HeaderValue, SignError> {
 /// Upper-case hex MD5, as `Content-MD5` carries it here.
 #[must_use]
 pub fn md5_hex(body: &[u8]) -> String {
-    hex(&Md5::digest(body)).to_ascii_uppercase()
+    Md5(md5::Md5::digest(body).into()).to_string()
 }
 
 /// Lower-case hex.

@@ -18,7 +18,7 @@ use sls_api::{
     header,
     names::ProjectName,
     operation::{Endpoint as OperationEndpoint, Scope},
-    sign::{self, Request},
+    sign::{self, Md5, Request},
 };
 use std::{
     error::Error,
@@ -66,6 +66,7 @@ struct Call<'a> {
     path: String,
     query: String,
     payload: &'a Payload,
+    digest: Option<Md5>,
 }
 
 impl Client {
@@ -139,8 +140,23 @@ impl Client {
         query: &O::Query,
         body: &O::Body,
     ) -> Result<O::Reply, ClientError> {
+        self.send_digested::<O>(project, path, query, body, None).await
+    }
+
+    /// As [`Self::send`], with the MD5 of the body as it is sent, if that was made already.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_digested<O: Operation>(
+        &self,
+        project: Option<&ProjectName>,
+        path: &O::Path,
+        query: &O::Query,
+        body: &O::Body,
+        digest: Option<Md5>,
+    ) -> Result<O::Reply, ClientError> {
         let payload = body.to_payload();
-        let call = call::<O>(path, query, &payload)?;
+        let call = Call { digest, ..call::<O>(path, query, &payload)? };
         read::<O>(self.send_once(project, &call).await?)
     }
 
@@ -246,14 +262,14 @@ impl Client {
         if body.is_empty() && matches!(call.endpoint.method, Method::POST | Method::PUT) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         }
-        let signed = sign::sign(
+        let signed = sign::sign_digested(
             &Request {
                 method: &call.endpoint.method,
                 path: &call.path,
                 query: &call.query,
                 headers: &headers,
             },
-            body,
+            (body, call.digest),
             &config.access_key,
             &config.sign,
             self.now(),
@@ -318,7 +334,7 @@ fn call<'a, O: Operation>(
     let endpoint = O::ENDPOINT;
     let path = endpoint.fill_path(path)?;
     let query = endpoint.fill_query(query)?;
-    Ok(Call { endpoint, path, query, payload })
+    Ok(Call { endpoint, path, query, payload, digest: None })
 }
 
 fn read<O: Operation>(answer: Payload) -> Result<O::Reply, ClientError> {
