@@ -4,6 +4,7 @@
 //! the scratch memory that it needs, so that parsing allocates nothing.
 
 mod apsara;
+mod backtrack;
 mod delimiter;
 mod json;
 mod regex;

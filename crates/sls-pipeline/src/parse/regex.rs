@@ -1,17 +1,68 @@
 //! Capture groups of a full match, read into spans without allocation.
 //!
-//! Expressions that are a row of classes run as a [`Program`]; the engine answers for the others, and
-//! where the program is unsure.
+//! Expressions that are a row of classes run as a [`Program`], those with alternatives and the like as
+//! [`Ways`]; the engine answers for the others, and where these are unsure.
 
 use regex::bytes::{CaptureLocations, Regex};
 
 use super::Span;
+use super::backtrack::Ways;
 use super::spans::{Answer, Program};
+
+/// Of so many events the matcher may be unsure of a quarter before it is given up: each of these is paid for twice.
+const TRIAL_EVENTS: u32 = 64;
+
+/// What is asked before the engine.
+#[derive(Debug)]
+enum Fast {
+    Program(Program),
+    Ways {
+        ways: Ways,
+        /// Events since the last look, and those of them that it was unsure of.
+        asked: u32,
+        unsure: u32,
+    },
+    Nothing,
+}
+
+impl Fast {
+    fn new(full_match: &str) -> Self {
+        match Program::new(full_match) {
+            Some(program) => Self::Program(program),
+            None => Self::ways(full_match),
+        }
+    }
+
+    fn ways(full_match: &str) -> Self {
+        Ways::new(full_match).map_or(Self::Nothing, |ways| Self::Ways { ways, asked: 0, unsure: 0 })
+    }
+
+    #[inline]
+    fn run(&mut self, event: &[u8], spans: &mut [Span]) -> Answer {
+        match self {
+            Self::Program(program) => program.run(event, spans),
+            Self::Nothing => Answer::Unsure,
+            Self::Ways { ways, asked, unsure } => {
+                let answer = ways.run(event, spans);
+                *asked += 1;
+                *unsure += u32::from(answer == Answer::Unsure);
+                if *asked == TRIAL_EVENTS {
+                    let is_of_use = *unsure < TRIAL_EVENTS / 4;
+                    (*asked, *unsure) = (0, 0);
+                    if !is_of_use {
+                        *self = Self::Nothing;
+                    }
+                }
+                answer
+            }
+        }
+    }
+}
 
 /// A regex with the scratch memory for its groups.
 #[derive(Debug)]
 pub struct Captures {
-    program: Option<Program>,
+    fast: Fast,
     regex: Regex,
     groups: CaptureLocations,
 }
@@ -19,26 +70,28 @@ pub struct Captures {
 impl Captures {
     /// `regex` comes from [`crate::pipeline::full_match`].
     pub fn new(regex: &Regex) -> Self {
-        Self {
-            program: Program::new(regex.as_str()),
-            regex: regex.clone(),
-            groups: regex.capture_locations(),
-        }
+        Self { fast: Fast::new(regex.as_str()), regex: regex.clone(), groups: regex.capture_locations() }
     }
 
     /// Leaves everything to the engine.
     #[cfg(test)]
     fn by_engine_alone(regex: &Regex) -> Self {
-        Self { program: None, ..Self::new(regex) }
+        Self { fast: Fast::Nothing, ..Self::new(regex) }
+    }
+
+    /// Leaves nothing to a row of classes.
+    #[cfg(test)]
+    fn by_ways(regex: &Regex) -> Self {
+        Self { fast: Fast::ways(regex.as_str()), ..Self::new(regex) }
     }
 
     /// Reads group n + 1 into `spans[n]`; false if the event does not match as a whole.
     #[inline]
     pub fn read(&mut self, event: &[u8], spans: &mut [Span]) -> bool {
-        match self.program.as_ref().map(|program| program.run(event, spans)) {
-            Some(Answer::Match) => true,
-            Some(Answer::No) => false,
-            Some(Answer::Unsure) | None => self.read_by_engine(event, spans),
+        match self.fast.run(event, spans) {
+            Answer::Match => true,
+            Answer::No => false,
+            Answer::Unsure => self.read_by_engine(event, spans),
         }
     }
 
@@ -65,12 +118,34 @@ mod tests {
         let Ok(regex) = full_match(pattern) else { return };
         let mut fast = vec![(0, 0); regex.captures_len() - 1];
         let mut slow = fast.clone();
-        let by_program = Captures::new(&regex).read(text, &mut fast);
         let by_engine = Captures::by_engine_alone(&regex).read(text, &mut slow);
-        assert_eq!(by_program, by_engine, "{pattern:?} on {text:?}");
-        if by_engine {
-            assert_eq!(fast, slow, "{pattern:?} on {text:?}");
+        for (name, mut captures) in [("new", Captures::new(&regex)), ("ways", Captures::by_ways(&regex))] {
+            let by_it = captures.read(text, &mut fast);
+            assert_eq!(by_it, by_engine, "{name}: {pattern:?} on {text:?}");
+            if by_engine {
+                assert_eq!(fast, slow, "{name}: {pattern:?} on {text:?}");
+            }
         }
+    }
+
+    /// Expressions with alternatives, groups in groups and everything repeated.
+    fn any_branching_pattern() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "a", "b", "1", " ", r"\d", r"\w", "[^a]", "[ab]", ".", "ab", "", r"\b", r"\B", "^", "$",
+        ]);
+        let times =
+            prop::sample::select(vec!["", "", "", "+", "*", "?", "{2}", "{1,2}", "+?", "*?", "??", "{0,2}?"]);
+        let leaf = (leaf, times.clone()).prop_map(|(leaf, times)| match leaf {
+            "" | r"\b" | r"\B" | "^" | "$" => leaf.to_owned(),
+            leaf => format!("{leaf}{times}"),
+        });
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let parts = prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.concat());
+            let ways = prop::collection::vec(inner, 1..4).prop_map(|ways| ways.join("|"));
+            (prop_oneof![parts, ways], any::<bool>(), times.clone()).prop_map(|(sub, is_group, times)| {
+                format!("({}{sub}){times}", if is_group { "" } else { "?:" })
+            })
+        })
     }
 
     /// Expressions of few letters, so that texts of the same letters match now and then.
@@ -88,6 +163,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_ways_say_what_the_engine_says(pattern in any_branching_pattern(), texts in prop::collection::vec("[ab1 ]{0,8}", 1..20)) {
+            for text in texts {
+                same(&pattern, text.as_bytes());
+            }
+        }
+
         #[test]
         fn the_program_says_what_the_engine_says(pattern in any_pattern(), texts in prop::collection::vec("[ab1 \"\n]{0,9}", 1..20)) {
             for text in texts {

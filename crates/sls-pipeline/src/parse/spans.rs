@@ -12,7 +12,7 @@ mod class;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
-use self::class::ByteSet;
+pub use self::class::ByteSet;
 use super::Span;
 
 /// Longer expressions than this are left to the engine; a guard, far above real ones.
@@ -167,7 +167,8 @@ fn repeat(repetition: &Repetition) -> Option<Step> {
     })
 }
 
-fn set_of(class: &Class) -> Option<ByteSet> {
+/// The bytes of a class; `None` if it has others than bytes.
+pub fn set_of(class: &Class) -> Option<ByteSet> {
     match class {
         Class::Bytes(bytes) => {
             let ranges: Vec<(u8, u8)> = bytes.ranges().iter().map(|r| (r.start(), r.end())).collect();

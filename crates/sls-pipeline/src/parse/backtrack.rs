@@ -1,0 +1,464 @@
+//! Regexes with alternatives, groups that come again and repetitions that give back, run by trying one way after the
+//! other.
+//!
+//! The engine's answer is the first way in the order of preference that leads to the end of the text
+//! (leftmost-first), which is what trying in this order finds. Ways are few in expressions for logs, since
+//! what may follow a repetition mostly says where it ends; where they are many, the number of steps is
+//! bounded and the engine is asked instead ([`Answer::Unsure`]). Pure; called by `parse::regex`, which
+//! tests that both give the same on random expressions and texts.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
+
+use super::Span;
+use super::spans::{Answer, ByteSet, set_of};
+
+/// Longer programs than this are left to the engine; a guard, far above real ones.
+const OPS_MAX: usize = 2_000;
+/// Steps for each byte of the text, and for any text: a guard against the many ways through some expressions.
+/// Source: guess; access logs take less than one for a byte.
+const STEPS_PER_BYTE: usize = 16;
+const STEPS_MIN: usize = 1_024;
+
+/// The bytes that may come next; `None` if they are not known, or the text may end.
+type Next = Option<ByteSet>;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Literal(Box<[u8]>),
+    One(ByteSet),
+    /// As many bytes of the set as there are, within the bounds, and then fewer.
+    Greedy(Many),
+    /// As few bytes, and then more.
+    Lazy(Many),
+    Open(usize),
+    Close(usize),
+    /// Goes on with the next operation, or else at the place.
+    Try {
+        next: Next,
+        or_else: usize,
+        next_there: Next,
+    },
+    /// The other way round.
+    TryLast {
+        next: Next,
+        or_else: usize,
+        next_there: Next,
+    },
+    Jump(usize),
+    Start,
+    End,
+    /// A boundary of ASCII words, or none.
+    Boundary(bool),
+    Match,
+}
+
+/// A repetition of one set.
+#[derive(Debug, Clone)]
+struct Many {
+    set: ByteSet,
+    min: usize,
+    max: usize,
+    next: Next,
+    /// What follows may begin inside of the repetition.
+    gives_back: bool,
+}
+
+impl Many {
+    fn may_end_before(&self, text: &[u8], at: usize) -> bool {
+        self.next.as_ref().is_none_or(|next| text.get(at).is_some_and(|byte| next.contains(*byte)))
+    }
+
+    /// The last place from `low` to `high` that what follows may begin at.
+    fn last_end(&self, text: &[u8], low: usize, high: usize) -> Option<usize> {
+        (low..=high).rev().find(|at| self.may_end_before(text, *at))
+    }
+}
+
+/// What is tried when a way ends.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    Again {
+        op: usize,
+        at: usize,
+    },
+    /// The greedy repetition may end at any place from `low` to `high`.
+    Fewer {
+        op: usize,
+        low: usize,
+        high: usize,
+    },
+    /// The lazy one may end at `at` or later, up to `high`.
+    More {
+        op: usize,
+        at: usize,
+        high: usize,
+    },
+    /// The group was here before.
+    Group {
+        group: usize,
+        was: Span,
+    },
+}
+
+/// A compiled expression, with the memory for what is to be tried.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    ops: Vec<Op>,
+    frames: Vec<Frame>,
+}
+
+impl Ways {
+    /// Compiles an expression made by [`crate::pipeline::full_match`]; `None` if it has something that
+    /// only the engine knows.
+    pub fn new(full_match: &str) -> Option<Self> {
+        let mut parser = ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).build();
+        let hir = parser.parse(full_match).ok()?;
+        let mut ops = Vec::new();
+        compile(&hir, &None, &mut ops)?;
+        ops.push(Op::Match);
+        Some(Self { ops, frames: Vec::new() })
+    }
+
+    /// Runs over the whole of `text`; group n + 1 goes into `spans[n]`.
+    pub fn run(&mut self, text: &[u8], spans: &mut [Span]) -> Answer {
+        let Self { ops, frames } = self;
+        frames.clear();
+        spans.fill((0, 0));
+        let mut steps = STEPS_MIN + STEPS_PER_BYTE * text.len();
+        let (mut op, mut at) = (0, 0);
+        loop {
+            let Some(left) = steps.checked_sub(1) else { return Answer::Unsure };
+            steps = left;
+            let next = match ops.get(op) {
+                Some(Op::Match) => return Answer::Match,
+                Some(this) => step(this, op, text, at, spans, frames),
+                None => return Answer::Unsure,
+            };
+            (op, at) = match next.or_else(|| retry(ops, text, spans, frames, &mut steps)) {
+                Some(next) => next,
+                None if steps == 0 => return Answer::Unsure,
+                None => return Answer::No,
+            };
+        }
+    }
+}
+
+/// Where to go on after `this`, which is number `op`; `None` if the way ends here.
+#[inline]
+fn step(
+    this: &Op,
+    op: usize,
+    text: &[u8],
+    at: usize,
+    spans: &mut [Span],
+    frames: &mut Vec<Frame>,
+) -> Option<(usize, usize)> {
+    let may_begin =
+        |next: &Next| next.as_ref().is_none_or(|next| text.get(at).is_some_and(|b| next.contains(*b)));
+    match this {
+        Op::Literal(bytes) => text.get(at..)?.starts_with(bytes).then(|| (op + 1, at + bytes.len())),
+        Op::One(set) => set.contains(*text.get(at)?).then_some((op + 1, at + 1)),
+        Op::Greedy(many) => {
+            let run = many.set.run(text.get(at..)?).min(many.max);
+            let (low, high) = (at + many.min, at + run);
+            if run < many.min {
+                return None;
+            }
+            if !many.gives_back {
+                return many.may_end_before(text, high).then_some((op + 1, high));
+            }
+            let end = many.last_end(text, low, high)?;
+            if end > low {
+                frames.push(Frame::Fewer { op, low, high: end - 1 });
+            }
+            Some((op + 1, end))
+        }
+        Op::Lazy(many) => {
+            let run = many.set.run(text.get(at..)?).min(many.max);
+            let high = at + run;
+            let end = (at + many.min..=high).find(|at| many.may_end_before(text, *at))?;
+            if end < high {
+                frames.push(Frame::More { op, at: end + 1, high });
+            }
+            Some((op + 1, end))
+        }
+        Op::Open(group) | Op::Close(group) => {
+            let span = spans.get_mut(*group)?;
+            if !frames.is_empty() {
+                frames.push(Frame::Group { group: *group, was: *span });
+            }
+            match this {
+                Op::Open(_) => span.0 = at as u32,
+                _ => span.1 = at as u32,
+            }
+            Some((op + 1, at))
+        }
+        Op::Try { next, or_else, next_there } => match (may_begin(next), may_begin(next_there)) {
+            (true, true) => {
+                frames.push(Frame::Again { op: *or_else, at });
+                Some((op + 1, at))
+            }
+            (true, false) => Some((op + 1, at)),
+            (false, true) => Some((*or_else, at)),
+            (false, false) => None,
+        },
+        Op::TryLast { next, or_else, next_there } => match (may_begin(next), may_begin(next_there)) {
+            (true, true) => {
+                frames.push(Frame::Again { op: op + 1, at });
+                Some((*or_else, at))
+            }
+            (true, false) => Some((op + 1, at)),
+            (false, true) => Some((*or_else, at)),
+            (false, false) => None,
+        },
+        Op::Jump(to) => Some((*to, at)),
+        Op::Start => (at == 0).then_some((op + 1, at)),
+        Op::End => (at == text.len()).then_some((op + 1, at)),
+        Op::Boundary(wanted) => {
+            let is_word = |at: Option<usize>| {
+                at.and_then(|at| text.get(at)).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            };
+            let is_boundary = is_word(at.checked_sub(1)) != is_word(Some(at));
+            (is_boundary == *wanted).then_some((op + 1, at))
+        }
+        Op::Match => None,
+    }
+}
+
+/// The next way; `None` if there is none, or no step is left.
+fn retry(
+    ops: &[Op],
+    text: &[u8],
+    spans: &mut [Span],
+    frames: &mut Vec<Frame>,
+    steps: &mut usize,
+) -> Option<(usize, usize)> {
+    while let Some(frame) = frames.pop() {
+        *steps = steps.checked_sub(1)?;
+        match frame {
+            Frame::Again { op, at } => return Some((op, at)),
+            Frame::Group { group, was } => {
+                if let Some(span) = spans.get_mut(group) {
+                    *span = was;
+                }
+            }
+            Frame::Fewer { op, low, high } => {
+                let Some(Op::Greedy(many)) = ops.get(op) else { continue };
+                let Some(end) = many.last_end(text, low, high) else { continue };
+                if end > low {
+                    frames.push(Frame::Fewer { op, low, high: end - 1 });
+                }
+                *steps = steps.saturating_sub((high - end) / STEPS_PER_BYTE);
+                return Some((op + 1, end));
+            }
+            Frame::More { op, at, high } => {
+                let Some(Op::Lazy(many)) = ops.get(op) else { continue };
+                let Some(end) = (at..=high).find(|at| many.may_end_before(text, *at)) else { continue };
+                if end < high {
+                    frames.push(Frame::More { op, at: end + 1, high });
+                }
+                *steps = steps.saturating_sub((end - at) / STEPS_PER_BYTE);
+                return Some((op + 1, end));
+            }
+        }
+    }
+    None
+}
+
+/// Appends what `hir` does; `follow` is what may come behind it. `None` if only the engine knows it.
+fn compile(hir: &Hir, follow: &Next, ops: &mut Vec<Op>) -> Option<()> {
+    if ops.len() > OPS_MAX {
+        return None;
+    }
+    match hir.kind() {
+        HirKind::Empty => {}
+        HirKind::Literal(literal) => ops.push(Op::Literal(literal.0.clone())),
+        HirKind::Class(class) => ops.push(Op::One(set_of(class)?)),
+        HirKind::Look(look) => ops.push(match look {
+            Look::Start => Op::Start,
+            Look::End => Op::End,
+            Look::WordAscii => Op::Boundary(true),
+            Look::WordAsciiNegate => Op::Boundary(false),
+            _ => return None,
+        }),
+        HirKind::Capture(capture) => {
+            let group = (capture.index as usize).checked_sub(1)?;
+            ops.push(Op::Open(group));
+            compile(&capture.sub, follow, ops)?;
+            ops.push(Op::Close(group));
+        }
+        HirKind::Concat(parts) => {
+            for (index, part) in parts.iter().enumerate() {
+                let rest = parts.get(index + 1..).unwrap_or_default();
+                let follow = rest.iter().rfold(follow.clone(), |follow, part| first(part, &follow));
+                compile(part, &follow, ops)?;
+            }
+        }
+        HirKind::Alternation(ways) => {
+            let mut jumps = Vec::new();
+            for (index, way) in ways.iter().enumerate() {
+                let others = ways.get(index + 1..).unwrap_or_default();
+                let choice = ops.len();
+                if !others.is_empty() {
+                    let next_there = others.iter().map(|way| first(way, follow)).reduce(union).flatten();
+                    ops.push(Op::Try { next: first(way, follow), or_else: 0, next_there });
+                }
+                compile(way, follow, ops)?;
+                if !others.is_empty() {
+                    jumps.push(ops.len());
+                    ops.push(Op::Jump(0));
+                    aim(ops, choice);
+                }
+            }
+            jumps.into_iter().for_each(|jump| aim(ops, jump));
+        }
+        HirKind::Repetition(repetition) => repeat(repetition, follow, ops)?,
+    }
+    Some(())
+}
+
+/// Has the operation at `place` go on at the end of what there is.
+fn aim(ops: &mut [Op], place: usize) {
+    let end = ops.len();
+    if let Some(Op::Try { or_else: to, .. } | Op::TryLast { or_else: to, .. } | Op::Jump(to)) =
+        ops.get_mut(place)
+    {
+        *to = end;
+    }
+}
+
+fn repeat(repetition: &Repetition, follow: &Next, ops: &mut Vec<Op>) -> Option<()> {
+    let (min, max) = (repetition.min as usize, repetition.max.map(|max| max as usize));
+    let set = match repetition.sub.kind() {
+        HirKind::Class(class) => Some(set_of(class)?),
+        HirKind::Literal(literal) => match *literal.0 {
+            [byte] => Some(ByteSet::new(&[(byte, byte)])),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(set) = set {
+        let gives_back = Some(min) != max && follow.as_ref().is_none_or(|follow| set.intersects(follow));
+        let many = Many { set, min, max: max.unwrap_or(usize::MAX), next: follow.clone(), gives_back };
+        ops.push(if repetition.greedy { Op::Greedy(many) } else { Op::Lazy(many) });
+        return Some(());
+    }
+    // The engine has rules of its own for what comes again and may be empty.
+    let may_be_empty = repetition.sub.properties().minimum_len().is_none_or(|length| length == 0);
+    if may_be_empty && max.is_none() {
+        return None;
+    }
+    let again = union(first(&repetition.sub, follow), follow.clone());
+    let choice = |or_else| {
+        let (next, next_there) = (first(&repetition.sub, &again), follow.clone());
+        match repetition.greedy {
+            true => Op::Try { next, or_else, next_there },
+            false => Op::TryLast { next, or_else, next_there },
+        }
+    };
+    for _ in 0..min {
+        compile(&repetition.sub, &again, ops)?;
+    }
+    match max {
+        None => {
+            let begin = ops.len();
+            ops.push(choice(0));
+            compile(&repetition.sub, &again, ops)?;
+            ops.push(Op::Jump(begin));
+            aim(ops, begin);
+        }
+        Some(max) => {
+            let mut choices = Vec::new();
+            for _ in min..max {
+                choices.push(ops.len());
+                ops.push(choice(0));
+                compile(&repetition.sub, &again, ops)?;
+            }
+            choices.into_iter().for_each(|choice| aim(ops, choice));
+        }
+    }
+    Some(())
+}
+
+/// What `hir` and what follows it may begin with.
+fn first(hir: &Hir, follow: &Next) -> Next {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => follow.clone(),
+        HirKind::Literal(literal) => literal.0.first().map(|byte| ByteSet::new(&[(*byte, *byte)])),
+        HirKind::Class(class) => set_of(class),
+        HirKind::Capture(capture) => first(&capture.sub, follow),
+        HirKind::Concat(parts) => parts.iter().rfold(follow.clone(), |follow, part| first(part, &follow)),
+        HirKind::Alternation(ways) => ways.iter().map(|way| first(way, follow)).reduce(union).flatten(),
+        HirKind::Repetition(repetition) => {
+            let sub = first(&repetition.sub, follow);
+            if repetition.min == 0 { union(sub, follow.clone()) } else { sub }
+        }
+    }
+}
+
+fn union(a: Next, b: Next) -> Next {
+    Some(a?.union(&b?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::full_match;
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: &str) {
+        let regex = full_match(pattern).expect("the test's regex");
+        let got = match Ways::new(regex.as_str()) {
+            None => "not taken".to_owned(),
+            Some(mut ways) => {
+                let mut spans = vec![(0, 0); regex.captures_len() - 1];
+                match ways.run(text.as_bytes(), &mut spans) {
+                    Answer::Match => {
+                        let texts: Vec<&str> =
+                            spans.iter().map(|(a, b)| &text[*a as usize..*b as usize]).collect();
+                        texts.join("|")
+                    }
+                    other => format!("{other:?}"),
+                }
+            }
+        };
+        assert_eq!(got, expected, "{pattern:?} on {text:?}");
+    }
+
+    #[test]
+    fn ways_are_tried_in_their_order() {
+        check(r"(a|ab)(c?)", "abc", "ab|c");
+        check(r"(a|ab)(b?)", "ab", "a|b");
+        check(r"(.*) (\d+)", "a 1 2", "a 1|2");
+        check(r"(.*?) (\d.*)", "a 1 2", "a|1 2");
+        check(r"(\w+)x(x?)", "axx", "ax|");
+        check(r"((?:\d{1,3}\.){3}\d{1,3}):(\d+)", "10.0.0.1:80", "10.0.0.1|80");
+        check(r"(GET|POST|PUT) (\S+)", "PUT /a", "PUT|/a");
+        check(r"(GET|POST|PUT) (\S+)", "PAT /a", "No");
+    }
+
+    #[test]
+    fn a_group_keeps_what_it_held_last_and_forgets_what_was_given_up() {
+        check(r"(?:(a)|(b))+", "ab", "a|b");
+        check(r"(?:(a)b)*(a?)", "aba", "a|a");
+        check(r"(ab)?c", "c", "");
+        check(r"(?:(\d)x|(\d)y)", "1y", "|1");
+    }
+
+    #[test]
+    fn what_only_the_engine_knows_is_not_taken() {
+        check(r"(a*)*", "a", "not taken");
+        check(r"(?m:^)a", "a", "not taken");
+        check(r"\bfoo\b.*", "foo x", "");
+        check(r"\bfoo\b.*", "food", "No");
+    }
+
+    #[test]
+    fn too_many_ways_are_left_to_the_engine() {
+        let text = "a".repeat(2_000);
+        check(r"(?:a|a)*(?:a|a)*b", &text, "No");
+        check(r"(?:a?a?)+?c*a*a*a*a*a*[ab]*d", &format!("{text}d."), "not taken");
+        check(r"(.*)(.*)(.*)(.*)x\d", &format!("{text}x"), "Unsure");
+    }
+}
