@@ -65,6 +65,15 @@ impl Entry {
         }
     }
 
+    /// Reading has come to `at`, and is not at its end.
+    pub(super) fn advance(&mut self, at: Bookmark, now: SystemTime) {
+        self.position = at.position;
+        (self.mark_len, self.mark_hash) = (at.mark.len, at.mark.hash);
+        (self.signature_len, self.signature_hash) = (at.signature.len() as u16, at.signature.hash());
+        self.updated_us = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64);
+        self.is_finished = false;
+    }
+
     pub fn identity(&self) -> FileIdentity {
         FileIdentity { dev: self.dev, inode: self.inode }
     }

@@ -1,14 +1,18 @@
 //! The checkpoint file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
+use super::ranges::Ranges;
 use crate::fingerprint::Fingerprint;
+use crate::tail::{Bookmark, FileIdentity};
 
 /// First line of the file; another one is another version, which this program does not read.
 const VERSION_LINE: &str = "collector-checkpoint 1";
@@ -20,8 +24,8 @@ const REWRITE_BYTES_MIN: u64 = 256 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Record {
-    Put(Entry),
+enum Record<'e> {
+    Put(Cow<'e, Entry>),
     Remove(u64),
 }
 
@@ -141,7 +145,7 @@ impl Store {
             let Some(line) = line.strip_suffix(b"\n") else { break };
             all += 1;
             match decode(line) {
-                Some(Record::Put(entry)) => self.entries.insert(entry),
+                Some(Record::Put(entry)) => self.entries.insert(entry.into_owned()),
                 Some(Record::Remove(generation)) => drop(self.entries.remove(generation)),
                 None => bad += 1,
             }
@@ -170,6 +174,29 @@ impl Store {
     /// A number that no entry has.
     pub fn unused_generation(&self) -> u64 {
         self.entries.all.last_key_value().map_or(1, |(generation, _)| generation + 1)
+    }
+
+    /// The file of `generation` is where it was, and its reading has come to `at`; false if that is not known of it,
+    /// so that a whole entry is needed.
+    pub fn advance(
+        &mut self,
+        generation: u64,
+        (pipeline, path, shown): (&str, &Path, &Path),
+        identity: FileIdentity,
+        (at, ranges): (Bookmark, Option<&Ranges>),
+        now: SystemTime,
+    ) -> bool {
+        let Some(entry) = self.entries.all.get_mut(&generation) else { return false };
+        let is_same = entry.identity() == identity
+            && entry.pipeline == pipeline
+            && entry.path.as_os_str() == path.as_os_str()
+            && entry.shown.as_os_str() == shown.as_os_str();
+        if is_same {
+            entry.advance(at, now);
+            entry.ranges = ranges.cloned();
+            self.changed.insert(generation, ());
+        }
+        is_same
     }
 
     pub fn put(&mut self, entry: Entry) {
@@ -213,7 +240,7 @@ impl Store {
                 let mut lines = Vec::new();
                 let encoded = self.changed.keys().try_for_each(|generation| {
                     let record = match self.entries.all.get(generation) {
-                        Some(entry) => Record::Put(entry.clone()),
+                        Some(entry) => Record::Put(Cow::Borrowed(entry)),
                         None => Record::Remove(*generation),
                     };
                     encode(&record, &mut lines)
@@ -241,7 +268,7 @@ impl Store {
         }
         let mut bytes = format!("{VERSION_LINE}\n").into_bytes();
         for entry in self.entries.all.values() {
-            encode(&Record::Put(entry.clone()), &mut bytes)?;
+            encode(&Record::Put(Cow::Borrowed(entry)), &mut bytes)?;
         }
         let aside = self.path.with_extension("new");
         let mut file = File::create(&aside)?;
@@ -254,7 +281,7 @@ impl Store {
     }
 }
 
-fn encode(record: &Record, out: &mut Vec<u8>) -> io::Result<()> {
+fn encode(record: &Record<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     let json = serde_json::to_vec(record)?;
     write!(out, "{:016x} ", Fingerprint::of(&json).0)?;
     out.extend_from_slice(&json);
@@ -262,7 +289,7 @@ fn encode(record: &Record, out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn decode(line: &[u8]) -> Option<Record> {
+fn decode(line: &[u8]) -> Option<Record<'static>> {
     let (sum, json) = line.split_at_checked(17)?;
     let sum = u64::from_str_radix(std::str::from_utf8(sum).ok()?.trim_end(), 16).ok()?;
     if sum != Fingerprint::of(json).0 {

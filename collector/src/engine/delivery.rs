@@ -137,10 +137,14 @@ impl Reader {
     /// Notes the acknowledged position of a file for the next save.
     pub(super) fn record(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
+        let known;
         let name = match self.pipelines.get(&file.pipeline) {
-            Some(running) => running.config.name.clone(),
+            Some(running) => running.config.name.as_str(),
             None => match self.store.get(key.0) {
-                Some(entry) => entry.pipeline.clone(),
+                Some(entry) => {
+                    known = entry.pipeline.clone();
+                    &known
+                }
                 None => return,
             },
         };
@@ -152,10 +156,13 @@ impl Reader {
                 at.signature = file.tail.bookmark().signature;
             }
         }
-        let (paths, identity) = ((&*file.at.real, &*file.at.shown), file.tail.identity());
-        let mut entry = Entry::new(key.0, &name, paths, identity, at, self.seen_until);
-        entry.ranges.clone_from(&file.ranges);
-        self.store.put(entry);
+        let (real, shown, identity) = (&*file.at.real, &*file.at.shown, file.tail.identity());
+        let progress = (at, file.ranges.as_ref());
+        if !self.store.advance(key.0, (name, real, shown), identity, progress, self.seen_until) {
+            let mut entry = Entry::new(key.0, name, (real, shown), identity, at, self.seen_until);
+            entry.ranges.clone_from(&file.ranges);
+            self.store.put(entry);
+        }
         self.request_save(now);
     }
 
