@@ -110,6 +110,7 @@ impl Reader {
             outbox: &mut self.outbox,
             alarms: &self.board.alarms,
             now,
+            second: now.unix_seconds(),
             tally: Tally::default(),
         };
         let moved = feeder.run(take, new);
@@ -141,6 +142,8 @@ struct Feeder<'a> {
     outbox: &'a mut Outbox,
     alarms: &'a Alarms,
     now: Now,
+    /// Unix seconds of `now`.
+    second: u64,
     tally: Tally,
 }
 
@@ -205,7 +208,7 @@ impl Feeder<'_> {
             }
         };
         let collected_nanos = running.config.collected_nanos.then(|| self.now.nanos());
-        let second = self.now.unix_seconds();
+        let second = self.second;
         let collected = Stamp { seconds: second as u32, nanos: collected_nanos };
         let time_index = match &running.config.time {
             TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),

@@ -4,6 +4,7 @@
 //! [`Carrier`]; the engine is told of the outcome and gives it to [`Outbox::settle`]. A lane that
 //! has no room stops the reading of its files (back-pressure), never drops. Called by `engine` only.
 
+mod packing;
 mod parcel;
 mod rate;
 mod sending;
@@ -16,9 +17,9 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use sls_api::codec::{Compression, Compressor};
+use sls_api::codec::Compression;
 
+use self::packing::{Packing, expected_bytes};
 use self::rate::Rates;
 use super::Limits;
 use super::profile::Sending;
@@ -97,13 +98,14 @@ pub struct Outbox {
     held: Vec<Parcel>,
     /// Parcels that are sent at the end of the turn.
     posted: Vec<Parcel>,
-    compressor: Compressor,
+    packing: Packing,
     spare: Vec<Vec<u8>>,
 }
 
 impl Outbox {
     pub fn new(limits: Limits, carrier: Box<dyn Carrier>) -> Self {
         Self {
+            packing: Packing::new(limits.pack_threads),
             limits,
             carrier,
             lanes: HashMap::new(),
@@ -116,7 +118,6 @@ impl Outbox {
             next_parcel: 0,
             held: Vec::new(),
             posted: Vec::new(),
-            compressor: Compressor::default(),
             spare: Vec::new(),
         }
     }
@@ -319,8 +320,7 @@ impl Outbox {
         (group, logs, source_bytes): (Vec<u8>, u32, u64),
         now: Instant,
     ) -> ParcelId {
-        let packed = PackedGroup { source_bytes, ..self.pack(lane_id, file, &group, logs) };
-        self.keep_spare(group);
+        let packed = PackedGroup { source_bytes, ..self.pack(lane_id, file, group, logs) };
         if route != Route::Any {
             self.post(lane_id, now); // what came before goes before
         }
@@ -342,26 +342,24 @@ impl Outbox {
         id
     }
 
-    fn pack(&mut self, lane: LaneId, file: FileKey, group: &[u8], logs: u32) -> PackedGroup {
+    fn pack(&mut self, lane: LaneId, file: FileKey, group: Vec<u8>, logs: u32) -> PackedGroup {
         let wanted = self.lanes.get(&lane).map_or(Compression::None, |l| l.destination.compression);
-        let mut packed = Vec::new();
-        let compression = match self.compressor.compress(group, wanted, &mut packed) {
-            Ok(()) => wanted,
-            Err(error) => {
-                tracing::warn!(%error, "a request is sent uncompressed");
-                packed = group.to_vec();
-                Compression::None
-            }
+        let raw_bytes = group.len();
+        let (body, compression) = if self.packing.is_shared() {
+            (group, Compression::None)
+        } else {
+            let packed = self.packing.pack(&group, wanted);
+            self.keep_spare(group);
+            packed
         };
-        let body = Bytes::from(packed);
-        PackedGroup { file, body, digest: None, compression, raw_bytes: group.len(), source_bytes: 0, logs }
+        PackedGroup { file, body: body.into(), digest: None, compression, raw_bytes, source_bytes: 0, logs }
     }
 
     /// Sends the parcel that was being filled, if there is one.
     pub fn post(&mut self, lane_id: LaneId, now: Instant) {
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         let Some(parcel) = lane.filling.take() else { return };
-        let body_bytes = parcel.groups.iter().map(|g| g.body.len()).sum();
+        let body_bytes = expected_bytes(&parcel);
         lane.under_way += 1;
         lane.under_way_bytes += body_bytes;
         lane.last_sent = Some(now);
@@ -392,7 +390,20 @@ impl Outbox {
 
     /// Hands over what was posted: the end of a turn.
     pub fn hand_over(&mut self) {
-        Parcel::digest_together(&mut self.posted);
+        if self.packing.is_shared() {
+            self.packing.pack_together(&mut self.posted);
+            for parcel in &self.posted {
+                let Some(under_way) = self.under_way.get_mut(&parcel.id) else { continue };
+                let expected = std::mem::replace(&mut under_way.body_bytes, expected_bytes(parcel));
+                let real = |all: usize| all - expected + under_way.body_bytes;
+                self.under_way_bytes = real(self.under_way_bytes);
+                if let Some(lane) = self.lanes.get_mut(&under_way.lane) {
+                    lane.under_way_bytes = real(lane.under_way_bytes);
+                }
+            }
+        } else {
+            Parcel::digest_together(&mut self.posted);
+        }
         for parcel in self.posted.drain(..) {
             self.carrier.carry(parcel);
         }
@@ -447,7 +458,7 @@ impl Outbox {
 
     /// Gives back memory that is only of use under load.
     pub fn release_memory(&mut self) {
-        self.compressor.release_memory();
+        self.packing.release_memory();
         self.spare = Vec::new();
     }
 }

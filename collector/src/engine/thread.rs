@@ -11,6 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
+use super::SEND_SPACING;
 use super::books::Account;
 use super::drain::{DrainReport, Until};
 use super::profile::Profile;
@@ -18,9 +19,9 @@ use super::reader::{Now, Reader};
 use crate::pipeline::Pipeline;
 use crate::ship::News;
 
-/// Under load, changes of files are taken in at most this often; it bounds wake-ups, not latency:
-/// requests keep a longer distance anyway (collector.md §7.4 point 8).
-const COALESCE: Duration = Duration::from_millis(5);
+/// Under load, changes of files are taken in at most this often (collector.md §7.4 point 8): what is read earlier would
+/// wait for its request, which keeps the same distance. A change after a pause is taken in at once.
+const COALESCE: Duration = SEND_SPACING;
 
 /// What the reader is told from outside.
 pub enum Command {

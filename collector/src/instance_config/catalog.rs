@@ -27,7 +27,6 @@ const NO_DISK_BUFFER: Standing =
     NoEffect("there is no buffer on disk: what is not acknowledged is read again from its file");
 const RESOURCES: Standing =
     NoEffect("the container's own limit decides; the collector never restarts itself for it");
-const ONE_READER: Standing = NoEffect("one thread reads and parses");
 const POLLING: Standing = NoEffect(
     "the kernel tells of changes, beside a listing each minute; without it files are looked at each second",
 );
@@ -164,7 +163,10 @@ pub const KEYS: &[Setting] = &[
     ("polling_ignore_file_modify_timeout", POLLING),
     ("polling_modify_check_interval", POLLING),
     ("primary_region", Honoured("region, where the path of the file names none or another")),
-    ("process_thread_count", ONE_READER),
+    (
+        "process_thread_count",
+        Honoured("threads that compress what is read and make its digests; one reads and parses; 1"),
+    ),
     ("read_local_event_interval", NoEffect("history is collected by configs, not by local_event.json")),
     (
         "reader_close_unused_file_time",

@@ -19,6 +19,9 @@ const EVENT_BYTES: std::ops::RangeInclusive<u64> = 1024..=EVENT_BYTES_MAX as u64
 /// Bounds of `default_tail_limit_kb`. Source: as `TailSizeKB` of configs.
 const TAIL_KB: std::ops::RangeInclusive<u64> = 0..=100 * 1024 * 1024;
 
+/// Bounds of `process_thread_count`. Source: own choice, the cores of a large node.
+const THREADS: std::ops::RangeInclusive<u64> = 1..=64;
+
 /// See the module; `None` is the default each time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -26,6 +29,8 @@ pub struct Reading {
     pub bytes_per_second: Option<NonZeroU64>,
     /// A longer event is sent in pieces.
     pub event_bytes_max: Option<usize>,
+    /// Threads that compress what was read, the reader's among them.
+    pub threads: Option<usize>,
     /// KiB before the end of an old file where reading begins, for configs that do not say it.
     pub tail_kb: Option<u64>,
     /// Logs whose time is longer ago are dropped (on by default in the vendor's agent, off here).
@@ -40,6 +45,7 @@ impl Reading {
             event_bytes_max: parameters
                 .number("max_read_buffer_size", EVENT_BYTES)
                 .and_then(|bytes| usize::try_from(bytes).ok()),
+            threads: parameters.number("process_thread_count", THREADS).and_then(|n| usize::try_from(n).ok()),
             discard_older_than: parameters.switch("discard_old_data").then_some(OLD_LOG_AGE),
             tail_kb: parameters.number("default_tail_limit_kb", TAIL_KB),
         }

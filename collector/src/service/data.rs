@@ -173,6 +173,7 @@ fn limits(instance: &InstanceConfig) -> Limits {
         lane_concurrency: instance.send_concurrency.unwrap_or(usual.lane_concurrency),
         linger: instance.send_interval.unwrap_or(usual.linger),
         group_text_bytes_max: instance.request_bytes.unwrap_or(usual.group_text_bytes_max),
+        pack_threads: reading.threads.unwrap_or(usual.pack_threads),
         read_bytes_per_second: reading.bytes_per_second,
         discard_older_than: reading.discard_older_than,
         event_bytes_max: reading.event_bytes_max.unwrap_or(usual.event_bytes_max),
@@ -260,12 +261,14 @@ mod tests {
     fn start_parameters_reach_the_engine() {
         let file =
             br#"{"send_request_concurrency": 9, "batch_send_interval": 7, "batch_send_metric_size": 65536,
-            "max_read_buffer_size": 4096, "max_bytes_per_sec": 2048, "discard_old_data": true}"#;
+            "max_read_buffer_size": 4096, "max_bytes_per_sec": 2048, "discard_old_data": true,
+            "process_thread_count": 3}"#;
         let path = Path::new("/etc/ilogtail/conf/cn-hangzhou/ilogtail_config.json");
         let made = limits(&InstanceConfig::parse(path, Some(file), &Env::default()).unwrap());
         let plain = limits(&InstanceConfig::parse(path, None, &Env::default()).unwrap());
         let wanted = Limits {
             lane_concurrency: 9,
+            pack_threads: 3,
             linger: Duration::from_secs(7),
             group_text_bytes_max: 65_536,
             event_bytes_max: 4_096,
