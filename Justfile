@@ -195,6 +195,16 @@ bench accounted="10000000" objects="1000":
     BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench --workspace --bench account --bench ingest \
         --bench search --bench expect --bench data_path --bench idle --bench objects
 
+# The whole collector, with everything on, beside the peers that are installed, against a sink that counts every line:
+# CPU time, rates, memory, wake-ups, delays, and what the project wants of them. `--quick` takes less than a minute;
+# `--peers all` says what is missing; `-o json`; see `--help` and docs/collector-performance.md.
+bench-collector *args:
+    cargo bench --quiet --package collector --bench compare -- {{args}}
+
+# Put the peers into target/peers: rsyslog and syslog-ng of Debian, the OpenTelemetry Collector built from its modules.
+bench-peers *names:
+    collector/benches/peers/install.sh {{names}}
+
 # Licences and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny check licenses bans sources

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::lines::{Form, Lines};
 use crate::process::{Process, Usage};
-use crate::sink::Sink;
+use crate::sink::{Protocol, Sink};
 use crate::subject::{Job, Mode, Subject};
 
 /// Longest time until all lines of a measurement have come.
@@ -113,7 +113,9 @@ impl Run {
         let sink = Sink::start(subject.protocol(), lines_max)?;
         let job = Job { mode, files, root: root.path(), sink: sink.address, threads };
         let process = Process::start(&mut subject.command(&job)?, &root.path().join("output"))?;
-        Ok(Self { process, sink, root, is_ordered: !files.contains('*') })
+        // Others promise no order.
+        let is_ordered = subject.protocol() == Protocol::LogService && !files.contains('*');
+        Ok(Self { process, sink, root, is_ordered })
     }
 
     fn logs(&self) -> PathBuf {

@@ -17,11 +17,8 @@ fn version(command: &mut Command) -> String {
     let told = command.output().map(|output| output.stdout).unwrap_or_default();
     let told = String::from_utf8_lossy(&told);
     let words = told.lines().next().unwrap_or_default().split([' ', '(', ')']);
-    words
-        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
-        .map(str::to_owned)
-        .next()
-        .unwrap_or_default()
+    let is_version = |word: &&str| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit());
+    words.filter(is_version).map(str::to_owned).next().unwrap_or_default()
 }
 
 /// The libraries of a package that was unpacked, and not installed.

@@ -135,7 +135,7 @@ pub fn find(wanted: &[String], installed: &Path) -> (Vec<Box<dyn Subject>>, Vec<
         match find(installed) {
             Some(peer) if is_wanted => subjects.push(peer),
             None if is_wanted => missing.push(format!(
-                "{name} is NOT MEASURED: it is not there; put it into {} by `collector/benches/peers/install.sh {name}`",
+                "{name} is NOT MEASURED: it is not there; put it into {} by `just bench-peers {name}`",
                 installed.display()
             )),
             _ => {}
