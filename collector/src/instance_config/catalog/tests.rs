@@ -41,6 +41,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("max_bytes_per_sec", json!({"max_bytes_per_sec": 2_097_152})),
         ("max_read_buffer_size", json!({"max_read_buffer_size": 65_536})),
         ("primary_region", json!({"primary_region": "cn-beijing"})),
+        ("process_thread_count", json!({"process_thread_count": 2})),
         ("send_request_concurrency", json!({"send_request_concurrency": 8})),
         ("shared_state_path", json!({"shared_state_path": "/shared"})),
         ("tasksite", json!({"tasksite": "/tasksite"})),
