@@ -283,6 +283,7 @@ pub fn many_files(
     run.wait_for(count as u64)?;
     std::thread::sleep(SETTLE);
     let quiet = quiet(&run.process, idle).map_err(failed)?;
+    drop(files); // who ends while somebody writes waits for that
     Ok((run.end(count as u64, written), quiet))
 }
 
