@@ -29,7 +29,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use cases::{Measured, Prepared};
-use report::Report;
+use report::{Figures, Report};
 use subject::{Mode, Subject};
 
 /// Measures the collector, and its peers, on the same lines.
@@ -166,8 +166,6 @@ impl Files {
         &self.by_name[mode.form().file_name()]
     }
 }
-
-type Figures<'a> = &'a [(&'a str, fn(&Measured) -> f64)];
 
 const BULK: Figures<'_> = &[
     ("cpu-s/GB", Measured::cpu_per_gb),

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::cases::Measured;
 use crate::goals;
 
+/// What is shown of a measurement: the unit, and the figure in it.
+pub type Figures<'a> = &'a [(&'a str, fn(&Measured) -> f64)];
+
 /// Figures by name, in the order in which they came, with a value for each collector.
 #[derive(Default)]
 pub struct Report {
@@ -42,7 +45,7 @@ impl Report {
         subject: &str,
         case: &str,
         runs: &[Result<Measured, String>],
-        figures: &[(&str, fn(&Measured) -> f64)],
+        figures: Figures<'_>,
     ) {
         for run in runs {
             let problems = match run {

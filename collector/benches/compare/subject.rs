@@ -121,11 +121,14 @@ pub trait Subject {
     fn command(&self, job: &Job<'_>) -> io::Result<Command>;
 }
 
+/// Looks for a peer below a directory, and on the machine.
+type Find = fn(&Path) -> Option<Box<dyn Subject>>;
+
 /// Ours, and those of `wanted` peers that are there; of the others the name and what to do.
 pub fn find(wanted: &[String], installed: &Path) -> (Vec<Box<dyn Subject>>, Vec<String>) {
     let mut subjects: Vec<Box<dyn Subject>> = vec![Box::new(Ours)];
     let mut missing = Vec::new();
-    let known: [(&str, fn(&Path) -> Option<Box<dyn Subject>>); 3] = [
+    let known: [(&str, Find); 3] = [
         ("rsyslog", |at| Rsyslog::find(at).map(|peer| Box::new(peer) as Box<dyn Subject>)),
         ("syslog-ng", |at| SyslogNg::find(at).map(|peer| Box::new(peer) as Box<dyn Subject>)),
         ("otelcol", |at| Otel::find(at).map(|peer| Box::new(peer) as Box<dyn Subject>)),
