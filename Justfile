@@ -196,7 +196,7 @@ bench accounted="10000000" objects="1000":
         --bench search --bench expect --bench data_path --bench idle --bench objects
 
 # The whole collector, with everything on, beside the peers that are installed, against a sink that counts every line:
-# CPU time, rates, memory, wake-ups, delays, and what the project wants of them. `--quick` takes less than a minute;
+# CPU time, rates, memory, wake-ups, delays, and what the project wants of them. `--quick` is one short run of each;
 # `--peers all` says what is missing; `-o json`; see `--help` and docs/collector-performance.md.
 bench-collector *args:
     cargo bench --quiet --package collector --bench compare -- {{args}}
