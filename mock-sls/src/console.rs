@@ -15,6 +15,7 @@ mod forms;
 mod guard;
 mod index;
 mod lang;
+mod listing;
 mod logstores;
 mod machine_groups;
 mod overview;

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
-use serde::Deserialize;
 use sls_api::names::LogstoreName;
 use sls_api::ops::logstores::{
     CreateLogStore, DeleteLogStore, ListLogStore, ListLogStoreQuery, LogstoreSettings,
@@ -20,6 +19,7 @@ use sls_api::{Json, NoPath, NoQuery};
 use super::Console;
 use super::fields::{ago, bytes, grouped};
 use super::forms::{Pairs, done};
+use super::listing::{self, Wanted};
 use super::overview::overview;
 use super::page::{Page, act, csrf, empty};
 use super::place::{Asked, InLogstore, InProject};
@@ -43,14 +43,6 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .merge(settings::routes())
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    offset: i64,
-}
-
 async fn list(
     State(console): State<Arc<Console>>,
     visit: Visit,
@@ -60,7 +52,7 @@ async fn list(
     let query = ListLogStoreQuery {
         offset: Some(wanted.offset),
         size: Some(PAGE_SIZE),
-        logstore_name: Some(wanted.name.clone()).filter(|name| !name.is_empty()),
+        logstore_name: wanted.named(),
         ..ListLogStoreQuery::default()
     };
     let Json(found) = console.ask_in::<ListLogStore>(&at.project, NoPath {}, query, ()).await?;
@@ -68,23 +60,10 @@ async fn list(
     let volumes = console.look(&at.project, move |db, project| volumes::of_project(db, project, now)).await?;
     let volumes: BTreeMap<LogstoreName, Volume> = volumes.into_iter().collect();
     let overview = overview(&console, &visit, &at, volumes.values()).await?;
-    let shown = i64::try_from(found.count).unwrap_or(i64::MAX);
-    let total = i64::try_from(found.total).unwrap_or(i64::MAX);
-    let page_at = |offset: i64| {
-        let name = serde_urlencoded::to_string([("name", wanted.name.as_str())]).unwrap_or_default();
-        format!("{}?offset={offset}&{name}", at.path())
-    };
     let question = visit.t("Delete the Logstore with its logs?", "删除日志库及其日志？");
     let page = Page::new(&visit, at.project.as_str()).place(at.place(&visit)).tabs(at.tabs(&visit)).body(html! {
         (overview)
-        div.spread {
-            form.row method="get" role="search" {
-                input type="search" name="name" value=(wanted.name)
-                    aria-label=(visit.t("Part of the name", "名称的一部分")) placeholder=(visit.t("Part of the name", "名称的一部分"));
-                button type="submit" { (visit.t("Find", "查找")) }
-            }
-            span.quiet-text { (found.total) " " (visit.t("in all", "个")) }
-        }
+        (listing::search(&visit, &wanted, found.total))
         @if found.logstores.is_empty() {
             (empty(visit.t("No Logstore here. Make one below.", "没有日志库。可在下方创建。")))
         } @else {
@@ -114,10 +93,7 @@ async fn list(
                     }
                 }
             } }
-            nav.row aria-label=(visit.t("Pages", "分页")) {
-                @if wanted.offset > 0 { a.button href=(page_at((wanted.offset - PAGE_SIZE).max(0))) { (visit.t("Before", "上一页")) } }
-                @if wanted.offset + shown < total { a.button href=(page_at(wanted.offset + PAGE_SIZE)) { (visit.t("Next", "下一页")) } }
-            }
+            (listing::pages(&visit, &at.path(), &wanted, PAGE_SIZE, (found.count, found.total)))
         }
         h2 { (visit.t("New Logstore", "新建日志库")) }
         form.card.narrow method="post" action={ (at.path()) "/logstores" } {

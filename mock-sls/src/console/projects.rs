@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
-use serde::Deserialize;
 use sls_api::names::ProjectName;
 use sls_api::ops::projects::{
     CreateProject, DeleteProject, ListProject, ListProjectQuery, NewProject, Project,
@@ -16,6 +15,7 @@ use sls_api::{Json, NoPath, NoQuery};
 
 use super::Console;
 use super::forms::{Pairs, done};
+use super::listing::{self, Wanted};
 use super::page::{Page, act, csrf, empty};
 use super::place::{Asked, InProject};
 use super::problem::Problem;
@@ -32,14 +32,6 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/projects/{project}/delete", post(delete))
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    offset: i64,
-}
-
 async fn list(
     State(console): State<Arc<Console>>,
     visit: Visit,
@@ -48,25 +40,12 @@ async fn list(
     let query = ListProjectQuery {
         offset: Some(wanted.offset),
         size: Some(PAGE_SIZE),
-        project_name: Some(wanted.name.clone()).filter(|name| !name.is_empty()),
+        project_name: wanted.named(),
         ..ListProjectQuery::default()
     };
     let Json(found) = console.ask::<ListProject>(NoPath {}, query, ()).await?;
-    let shown = i64::try_from(found.count).unwrap_or(i64::MAX);
-    let total = i64::try_from(found.total).unwrap_or(i64::MAX);
-    let at = |offset: i64| {
-        let name = serde_urlencoded::to_string([("name", wanted.name.as_str())]).unwrap_or_default();
-        format!("/?offset={offset}&{name}")
-    };
     let page = Page::new(&visit, visit.t("Projects", "项目")).body(html! {
-        div.spread {
-            form.row method="get" action="/" role="search" {
-                input type="search" name="name" value=(wanted.name)
-                    aria-label=(visit.t("Part of the name", "名称的一部分")) placeholder=(visit.t("Part of the name", "名称的一部分"));
-                button type="submit" { (visit.t("Find", "查找")) }
-            }
-            span.quiet-text { (found.total) " " (visit.t("in all", "个")) }
-        }
+        (listing::search(&visit, &wanted, found.total))
         @if found.projects.is_empty() {
             (empty(visit.t("No project here. Make one below, or with any SDK.", "没有项目。可在下方创建，或使用任一 SDK 创建。")))
         } @else {
@@ -77,10 +56,7 @@ async fn list(
                 } }
                 tbody { @for project in &found.projects { (row(&visit, project)) } }
             } }
-            nav.row aria-label=(visit.t("Pages", "分页")) {
-                @if wanted.offset > 0 { a.button href=(at((wanted.offset - PAGE_SIZE).max(0))) { (visit.t("Before", "上一页")) } }
-                @if wanted.offset + shown < total { a.button href=(at(wanted.offset + PAGE_SIZE)) { (visit.t("Next", "下一页")) } }
-            }
+            (listing::pages(&visit, "/", &wanted, PAGE_SIZE, (found.count, found.total)))
         }
         h2 { (visit.t("New project", "新建项目")) }
         form.card.narrow method="post" action="/projects" {
