@@ -1,4 +1,7 @@
 # Every habit of the project as one word. CI calls these.
+#
+# Where a package is built or tested by itself, e2e is named beside it: with it, dependencies have the features that
+# they have in `cargo test --workspace`, and nothing is built a second time with fewer.
 
 # What there is.
 default:
@@ -40,7 +43,7 @@ serve *args:
 
 # Write the CRDs from the operator's types, for kubectl and for the chart; tests compare.
 crd:
-    cargo build --quiet --package operator --bin operator
+    cargo build --quiet --package e2e --package operator --bin operator
     for kind in aliyunlogconfig clusteraliyunpipelineconfig; do \
         target/debug/operator crd --kind $kind | tee operator/crd/$kind.yaml > deploy/helm/sls-bed/crds/$kind.yaml; \
     done
@@ -51,11 +54,11 @@ api-table:
 
 # The collector killed N times while its file is rotated at full speed, with exactly-once delivery.
 kills n="100":
-    COLLECTOR_KILLS={{n}} cargo test --package collector --test data_kill -- --nocapture
+    COLLECTOR_KILLS={{n}} cargo test --package e2e --package collector --test data_kill -- --nocapture
 
 # The operator killed N times while objects change.
 operator-kills n="200":
-    OPERATOR_KILLS={{n}} cargo test --package operator --test kills -- --nocapture
+    OPERATOR_KILLS={{n}} cargo test --package e2e --package operator --test kills -- --nocapture
 
 # The example N times in a row; stops at the first run that is not green.
 e2e-repeat n="20":
@@ -112,13 +115,13 @@ test-apiserver *args:
         "pipeline_controller, whose objects are the cluster's and not a namespace's; its webhook, which a cluster does" \
         "not reach here (the scenario injected-webhook has it in one); kube-sim's hand-written script, recorded from a" \
         "server without controllers. \`just test\` runs all of these."
-    SLS_TEST_APISERVER=kubeconfig cargo test --package operator --no-fail-fast "${targets[@]}"
-    cargo build --package kube-sim --example serve
+    SLS_TEST_APISERVER=kubeconfig cargo test --package e2e --package operator --no-fail-fast "${targets[@]}"
+    cargo build --package e2e --package kube-sim --example serve
     crates/kube-sim/kubectl-alike.sh target/debug/examples/serve
 
 # Record again what the operator asks of Kubernetes and what the API server of $KUBECONFIG answers.
 record-apiserver:
-    SLS_TEST_APISERVER=kubeconfig SLS_TEST_RECORD=1 cargo test --package operator --test session
+    SLS_TEST_APISERVER=kubeconfig SLS_TEST_RECORD=1 cargo test --package e2e --package operator --test session
 
 # Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
 images:
@@ -149,17 +152,17 @@ e2e-docker *args: images
 # What needs Docker: the crate testcontainers-mock-sls, the Docker bed, and docs/testcontainers.md's
 # Python, Go and Java (the languages named, or all).
 testcontainers *languages: images
-    cargo test --package testcontainers-mock-sls --features docker-tests
-    cargo test --package e2e --features docker-tests --test docker
+    cargo test --package e2e --package testcontainers-mock-sls --test docker \
+        --features testcontainers-mock-sls/docker-tests,e2e/docker-tests
     e2e/clients/testcontainers/run.sh {{languages}}
 
 # 64 clients that create, delete and write the same names, for a minute.
 contention seconds="60":
-    MOCK_SLS_CONTENTION_SECONDS={{seconds}} cargo test --package mock-sls --test contention -- --nocapture
+    MOCK_SLS_CONTENTION_SECONDS={{seconds}} cargo test --package e2e --package mock-sls --test contention -- --nocapture
 
 # 100,000 searches at random, eight a case, find what a naive evaluator finds: a minute of CPU time.
 differential cases="12500":
-    PROPTEST_CASES={{cases}} cargo test --package mock-sls --lib the_matcher_finds_what_the_model_finds
+    PROPTEST_CASES={{cases}} cargo test --package e2e --package mock-sls --lib the_matcher_finds_what_the_model_finds
 
 # Every fuzz target for so many seconds, from seeds made of the fixtures (needs cargo-fuzz and a C++ compiler).
 # No sanitizer: that asks for a nightly compiler and finds faults of unsafe code, of which there is hardly any.
@@ -168,7 +171,8 @@ fuzz seconds="20":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo fuzz build --dev --sanitizer none
-    cargo run --quiet --package fixtures --example fuzz_seeds -- fuzz/seeds
+    cargo build --quiet --package e2e --package fixtures --example fuzz_seeds
+    target/debug/examples/fuzz_seeds fuzz/seeds
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     failed=0
@@ -190,10 +194,11 @@ fuzz seconds="20":
     exit "$failed"
 
 # Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory, the
-# operator with so many objects. One call: what each package alone has built is not what all of them need.
+# operator with so many objects. One call of the packages that the images are made of: what those built is used.
 bench accounted="10000000" objects="1000":
-    BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench --workspace --bench account --bench ingest \
-        --bench search --bench expect --bench data_path --bench idle --bench objects
+    BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench --package sls-expect --package mock-sls \
+        --package collector --package operator --package fixtures --bench account --bench ingest --bench search \
+        --bench expect --bench data_path --bench idle --bench objects
 
 # The whole collector, with everything on, beside the peers that are installed, against a sink that counts every line:
 # CPU time, rates, memory, wake-ups, delays, and what the project wants of them. `--quick` is one short run of each;

@@ -3,7 +3,7 @@
 # Names the emulator in MOCK_SLS_BIN; where it is not named, the debug build is made and used.
 emulator_binary() {
     if [ -z "${MOCK_SLS_BIN:-}" ]; then
-        (cd ../.. && cargo build --quiet --package mock-sls) || exit 1
+        (cd ../.. && cargo build --quiet --package e2e --package mock-sls --bin mock-sls) || exit 1
         MOCK_SLS_BIN=$(cd ../.. && pwd)/target/debug/mock-sls
     fi
     export MOCK_SLS_BIN

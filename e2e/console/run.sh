@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 . ../languages.sh
 emulator_binary
 if [ -z "${COLLECTOR_BIN:-}" ]; then
-    (cd ../.. && cargo build --quiet --package collector --bin collector)
+    (cd ../.. && cargo build --quiet --package e2e --package collector --bin collector)
     COLLECTOR_BIN=$(cd ../.. && pwd)/target/debug/collector
 fi
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
