@@ -42,8 +42,8 @@ use sls_client::{Client, ClientConfig};
 /// The document's expression, repaired.
 const ACCESS: &str =
     r#"(\S+)\s(\S+)\s\S+\s\S+\s"(\S+)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*"#;
-/// The same with an alternation, so that no fast path takes it.
-const ACCESS_BY_ENGINE: &str = r#"(\S+)\s(\S+)\s\S+\s\S+\s"(GET|POST|PUT)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*"#;
+/// The same with an alternation, so that it is no row of classes.
+const ACCESS_BRANCHING: &str = r#"(\S+)\s(\S+)\s\S+\s\S+\s"(GET|POST|PUT)\s(\S+)\s+([^"]+)"\s+(\S+)\s(\S+)\s(\d+)\s(\d+)\s(\S+)\s"([^"]+)"\s.*"#;
 const KEYS: [&str; 11] = [
     "time",
     "ip",
@@ -116,7 +116,7 @@ fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 8] {
     [
         of("simple", Form::Access, Parse::Simple { key: "content".to_owned() }),
         of("regex", Form::Access, regex(ACCESS)),
-        of("regex by engine", Form::Access, regex(ACCESS_BY_ENGINE)),
+        of("branching regex", Form::Access, regex(ACCESS_BRANCHING)),
         of("json", Form::Json, Parse::Json),
         of("escaped json", Form::EscapedJson, Parse::Json),
         of("delimiter", Form::Columns, columns),

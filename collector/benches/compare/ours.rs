@@ -76,8 +76,8 @@ fn pipeline(job: &Job<'_>) -> Value {
         Mode::Simple | Mode::MultiLine => json!([]),
         Mode::Regex => regex(ACCESS),
         Mode::BranchingRegex => regex(ACCESS_BRANCHING),
-        // A boundary of words in characters, which neither the spans nor the matcher of our own take.
-        Mode::EngineRegex => regex(&ACCESS.replacen(r"(\S+)\s", r"((?u:\b)\S+)\s", 1)),
+        // What may be empty, any number of times, which neither the spans nor the matcher of our own take.
+        Mode::EngineRegex => regex(&format!("{ACCESS}(?:x?)*")),
         Mode::Json | Mode::EscapedJson => {
             json!([{"Type": "processor_parse_json_native", "SourceKey": "content"}])
         }

@@ -7,14 +7,13 @@
 //! bounded and the engine is asked instead ([`Answer::Unsure`]). Pure; called by `parse::regex`, which
 //! tests that both give the same on random expressions and texts.
 
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
+mod compile;
+
+use regex_syntax::hir::Look;
 
 use super::Span;
-use super::spans::{Answer, ByteSet, set_of};
+use super::spans::{Answer, ByteSet};
 
-/// Longer programs than this are left to the engine; a guard, far above real ones.
-const OPS_MAX: usize = 2_000;
 /// Steps for each byte of the text, and for any text: a guard against the many ways through some expressions.
 /// Source: guess; access logs take less than one for a byte.
 const STEPS_PER_BYTE: usize = 16;
@@ -46,10 +45,8 @@ enum Op {
         next_there: Next,
     },
     Jump(usize),
-    Start,
-    End,
-    /// A boundary of ASCII words, or none.
-    Boundary(bool),
+    /// Nothing of the text, but something about the place.
+    Look(Look),
     Match,
 }
 
@@ -89,7 +86,7 @@ enum Frame {
         high: usize,
     },
     /// The lazy one may end at `at` or later, up to `high`.
-    More {
+    Longer {
         op: usize,
         at: usize,
         high: usize,
@@ -105,24 +102,18 @@ enum Frame {
 #[derive(Debug, Clone)]
 pub struct Ways {
     ops: Vec<Op>,
+    /// Something in it knows of characters beyond ASCII, and was compiled without them.
+    is_for_ascii: bool,
     frames: Vec<Frame>,
 }
 
 impl Ways {
-    /// Compiles an expression made by [`crate::pipeline::full_match`]; `None` if it has something that
-    /// only the engine knows.
-    pub fn new(full_match: &str) -> Option<Self> {
-        let mut parser = ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).build();
-        let hir = parser.parse(full_match).ok()?;
-        let mut ops = Vec::new();
-        compile(&hir, &None, &mut ops)?;
-        ops.push(Op::Match);
-        Some(Self { ops, frames: Vec::new() })
-    }
-
     /// Runs over the whole of `text`; group n + 1 goes into `spans[n]`.
     pub fn run(&mut self, text: &[u8], spans: &mut [Span]) -> Answer {
-        let Self { ops, frames } = self;
+        let Self { ops, is_for_ascii, frames } = self;
+        if *is_for_ascii && !text.is_ascii() {
+            return Answer::Unsure;
+        }
         frames.clear();
         spans.fill((0, 0));
         let mut steps = STEPS_MIN + STEPS_PER_BYTE * text.len();
@@ -179,7 +170,7 @@ fn step(
             let high = at + run;
             let end = (at + many.min..=high).find(|at| many.may_end_before(text, *at))?;
             if end < high {
-                frames.push(Frame::More { op, at: end + 1, high });
+                frames.push(Frame::Longer { op, at: end + 1, high });
             }
             Some((op + 1, end))
         }
@@ -213,16 +204,35 @@ fn step(
             (false, false) => None,
         },
         Op::Jump(to) => Some((*to, at)),
-        Op::Start => (at == 0).then_some((op + 1, at)),
-        Op::End => (at == text.len()).then_some((op + 1, at)),
-        Op::Boundary(wanted) => {
-            let is_word = |at: Option<usize>| {
-                at.and_then(|at| text.get(at)).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-            };
-            let is_boundary = is_word(at.checked_sub(1)) != is_word(Some(at));
-            (is_boundary == *wanted).then_some((op + 1, at))
-        }
+        Op::Look(look) => sees(*look, text, at).then_some((op + 1, at)),
         Op::Match => None,
+    }
+}
+
+/// Whether `look` holds at the place. Words are of ASCII: of others `is_for_ascii` knows.
+fn sees(look: Look, text: &[u8], at: usize) -> bool {
+    let before = || at.checked_sub(1).and_then(|at| text.get(at)).copied();
+    let after = || text.get(at).copied();
+    let is_word = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match look {
+        Look::Start => at == 0,
+        Look::End => at == text.len(),
+        Look::StartLF => before().is_none_or(|b| b == b'\n'),
+        Look::EndLF => after().is_none_or(|b| b == b'\n'),
+        Look::StartCRLF => match before() {
+            Some(b'\r') => after() != Some(b'\n'),
+            before => before.is_none_or(|b| b == b'\n'),
+        },
+        Look::EndCRLF => match after() {
+            Some(b'\n') => before() != Some(b'\r'),
+            after => after.is_none_or(|b| b == b'\r'),
+        },
+        Look::WordAscii | Look::WordUnicode => is_word(before()) != is_word(after()),
+        Look::WordAsciiNegate | Look::WordUnicodeNegate => is_word(before()) == is_word(after()),
+        Look::WordStartAscii | Look::WordStartUnicode => !is_word(before()) && is_word(after()),
+        Look::WordEndAscii | Look::WordEndUnicode => is_word(before()) && !is_word(after()),
+        Look::WordStartHalfAscii | Look::WordStartHalfUnicode => !is_word(before()),
+        Look::WordEndHalfAscii | Look::WordEndHalfUnicode => !is_word(after()),
     }
 }
 
@@ -252,11 +262,11 @@ fn retry(
                 *steps = steps.saturating_sub((high - end) / STEPS_PER_BYTE);
                 return Some((op + 1, end));
             }
-            Frame::More { op, at, high } => {
+            Frame::Longer { op, at, high } => {
                 let Some(Op::Lazy(many)) = ops.get(op) else { continue };
                 let Some(end) = (at..=high).find(|at| many.may_end_before(text, *at)) else { continue };
                 if end < high {
-                    frames.push(Frame::More { op, at: end + 1, high });
+                    frames.push(Frame::Longer { op, at: end + 1, high });
                 }
                 *steps = steps.saturating_sub((end - at) / STEPS_PER_BYTE);
                 return Some((op + 1, end));
@@ -264,141 +274,6 @@ fn retry(
         }
     }
     None
-}
-
-/// Appends what `hir` does; `follow` is what may come behind it. `None` if only the engine knows it.
-fn compile(hir: &Hir, follow: &Next, ops: &mut Vec<Op>) -> Option<()> {
-    if ops.len() > OPS_MAX {
-        return None;
-    }
-    match hir.kind() {
-        HirKind::Empty => {}
-        HirKind::Literal(literal) => ops.push(Op::Literal(literal.0.clone())),
-        HirKind::Class(class) => ops.push(Op::One(set_of(class)?)),
-        HirKind::Look(look) => ops.push(match look {
-            Look::Start => Op::Start,
-            Look::End => Op::End,
-            Look::WordAscii => Op::Boundary(true),
-            Look::WordAsciiNegate => Op::Boundary(false),
-            _ => return None,
-        }),
-        HirKind::Capture(capture) => {
-            let group = (capture.index as usize).checked_sub(1)?;
-            ops.push(Op::Open(group));
-            compile(&capture.sub, follow, ops)?;
-            ops.push(Op::Close(group));
-        }
-        HirKind::Concat(parts) => {
-            for (index, part) in parts.iter().enumerate() {
-                let rest = parts.get(index + 1..).unwrap_or_default();
-                let follow = rest.iter().rfold(follow.clone(), |follow, part| first(part, &follow));
-                compile(part, &follow, ops)?;
-            }
-        }
-        HirKind::Alternation(ways) => {
-            let mut jumps = Vec::new();
-            for (index, way) in ways.iter().enumerate() {
-                let others = ways.get(index + 1..).unwrap_or_default();
-                let choice = ops.len();
-                if !others.is_empty() {
-                    let next_there = others.iter().map(|way| first(way, follow)).reduce(union).flatten();
-                    ops.push(Op::Try { next: first(way, follow), or_else: 0, next_there });
-                }
-                compile(way, follow, ops)?;
-                if !others.is_empty() {
-                    jumps.push(ops.len());
-                    ops.push(Op::Jump(0));
-                    aim(ops, choice);
-                }
-            }
-            jumps.into_iter().for_each(|jump| aim(ops, jump));
-        }
-        HirKind::Repetition(repetition) => repeat(repetition, follow, ops)?,
-    }
-    Some(())
-}
-
-/// Has the operation at `place` go on at the end of what there is.
-fn aim(ops: &mut [Op], place: usize) {
-    let end = ops.len();
-    if let Some(Op::Try { or_else: to, .. } | Op::TryLast { or_else: to, .. } | Op::Jump(to)) =
-        ops.get_mut(place)
-    {
-        *to = end;
-    }
-}
-
-fn repeat(repetition: &Repetition, follow: &Next, ops: &mut Vec<Op>) -> Option<()> {
-    let (min, max) = (repetition.min as usize, repetition.max.map(|max| max as usize));
-    let set = match repetition.sub.kind() {
-        HirKind::Class(class) => Some(set_of(class)?),
-        HirKind::Literal(literal) => match *literal.0 {
-            [byte] => Some(ByteSet::new(&[(byte, byte)])),
-            _ => None,
-        },
-        _ => None,
-    };
-    if let Some(set) = set {
-        let gives_back = Some(min) != max && follow.as_ref().is_none_or(|follow| set.intersects(follow));
-        let many = Many { set, min, max: max.unwrap_or(usize::MAX), next: follow.clone(), gives_back };
-        ops.push(if repetition.greedy { Op::Greedy(many) } else { Op::Lazy(many) });
-        return Some(());
-    }
-    // The engine has rules of its own for what comes again and may be empty.
-    let may_be_empty = repetition.sub.properties().minimum_len().is_none_or(|length| length == 0);
-    if may_be_empty && max.is_none() {
-        return None;
-    }
-    let again = union(first(&repetition.sub, follow), follow.clone());
-    let choice = |or_else| {
-        let (next, next_there) = (first(&repetition.sub, &again), follow.clone());
-        match repetition.greedy {
-            true => Op::Try { next, or_else, next_there },
-            false => Op::TryLast { next, or_else, next_there },
-        }
-    };
-    for _ in 0..min {
-        compile(&repetition.sub, &again, ops)?;
-    }
-    match max {
-        None => {
-            let begin = ops.len();
-            ops.push(choice(0));
-            compile(&repetition.sub, &again, ops)?;
-            ops.push(Op::Jump(begin));
-            aim(ops, begin);
-        }
-        Some(max) => {
-            let mut choices = Vec::new();
-            for _ in min..max {
-                choices.push(ops.len());
-                ops.push(choice(0));
-                compile(&repetition.sub, &again, ops)?;
-            }
-            choices.into_iter().for_each(|choice| aim(ops, choice));
-        }
-    }
-    Some(())
-}
-
-/// What `hir` and what follows it may begin with.
-fn first(hir: &Hir, follow: &Next) -> Next {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => follow.clone(),
-        HirKind::Literal(literal) => literal.0.first().map(|byte| ByteSet::new(&[(*byte, *byte)])),
-        HirKind::Class(class) => set_of(class),
-        HirKind::Capture(capture) => first(&capture.sub, follow),
-        HirKind::Concat(parts) => parts.iter().rfold(follow.clone(), |follow, part| first(part, &follow)),
-        HirKind::Alternation(ways) => ways.iter().map(|way| first(way, follow)).reduce(union).flatten(),
-        HirKind::Repetition(repetition) => {
-            let sub = first(&repetition.sub, follow);
-            if repetition.min == 0 { union(sub, follow.clone()) } else { sub }
-        }
-    }
-}
-
-fn union(a: Next, b: Next) -> Next {
-    Some(a?.union(&b?))
 }
 
 #[cfg(test)]
@@ -447,11 +322,28 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_engine_knows_is_not_taken() {
+    fn what_is_repeated_and_may_be_empty_is_not_taken() {
         check(r"(a*)*", "a", "not taken");
-        check(r"(?m:^)a", "a", "not taken");
+        check(r"(?:a?b?)+", "a", "not taken");
+        check(r"(a?){2}", "aa", "a");
+    }
+
+    #[test]
+    fn places_are_looked_at() {
         check(r"\bfoo\b.*", "foo x", "");
         check(r"\bfoo\b.*", "food", "No");
+        check(r"(?u:\b)foo(?u:\B).*", "food", "");
+        check(r"(?m:(?:^(\d)$\n?)*)", "1\n2", "2");
+        check(r"(?Rm:(?:^(\d)$\s*)*)", "1\r\n2", "2");
+        check(r"\b{start}a\b{end} .*", "a b", "");
+    }
+
+    #[test]
+    fn characters_beyond_ascii_are_left_to_the_engine() {
+        check(r"(\p{L}+) (.*)", "ab 1", "ab|1");
+        check(r"(\p{L}+) (.*)", "ab é", "Unsure");
+        check(r"(\p{Han}*)(.*)", "ab", "|ab");
+        check(r"(é|a)", "a", "a");
     }
 
     #[test]

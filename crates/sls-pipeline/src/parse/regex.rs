@@ -131,12 +131,39 @@ mod tests {
     /// Expressions with alternatives, groups in groups and everything repeated.
     fn any_branching_pattern() -> impl Strategy<Value = String> {
         let leaf = prop::sample::select(vec![
-            "a", "b", "1", " ", r"\d", r"\w", "[^a]", "[ab]", ".", "ab", "", r"\b", r"\B", "^", "$",
+            "a",
+            "b",
+            "1",
+            " ",
+            r"\d",
+            r"\w",
+            "[^a]",
+            "[ab]",
+            ".",
+            "ab",
+            "",
+            r"\b",
+            r"\B",
+            "^",
+            "$",
+            r"(?u:\b)",
+            r"(?u:\w)",
+            r"(?u:[^a])",
+            r"\p{Alphabetic}",
+            r"\b{start}",
+            r"\b{end}",
+            "(?m:^)",
+            "(?m:$)",
+            "(?Rm:^)",
+            "(?Rm:$)",
+            "\n",
+            "\r",
         ]);
         let times =
             prop::sample::select(vec!["", "", "", "+", "*", "?", "{2}", "{1,2}", "+?", "*?", "??", "{0,2}?"]);
         let leaf = (leaf, times.clone()).prop_map(|(leaf, times)| match leaf {
             "" | r"\b" | r"\B" | "^" | "$" => leaf.to_owned(),
+            leaf if leaf.starts_with("(?") || leaf.starts_with(r"\b{") => leaf.to_owned(),
             leaf => format!("{leaf}{times}"),
         });
         leaf.prop_recursive(4, 24, 4, move |inner| {
@@ -164,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_ways_say_what_the_engine_says(pattern in any_branching_pattern(), texts in prop::collection::vec("[ab1 ]{0,8}", 1..20)) {
+        fn the_ways_say_what_the_engine_says(pattern in any_branching_pattern(), texts in prop::collection::vec("[ab1 \r\né]{0,8}", 1..20)) {
             for text in texts {
                 same(&pattern, text.as_bytes());
             }
