@@ -196,15 +196,16 @@ fuzz seconds="20":
 # Figures: ingest, start, memory, listings, search, accounting (of so many logs), collector speed and memory, the
 # operator with so many objects. One call of the packages that the images are made of: what those built is used.
 bench accounted="10000000" objects="1000":
-    BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench --package sls-expect --package mock-sls \
-        --package collector --package operator --package fixtures --bench account --bench ingest --bench search \
-        --bench expect --bench data_path --bench idle --bench objects
+    BENCH_ACCOUNTED={{accounted}} BENCH_OBJECTS={{objects}} cargo bench {{measured}} --bench account --bench ingest \
+        --bench search --bench expect --bench data_path --bench idle --bench objects
+
+measured := "--package sls-expect --package mock-sls --package collector --package operator --package fixtures"
 
 # The whole collector, with everything on, beside the peers that are installed, against a sink that counts every line:
 # CPU time, rates, memory, wake-ups, delays, and what the project wants of them. `--quick` is one short run of each;
 # `--peers all` says what is missing; `-o json`; see `--help` and docs/collector-performance.md.
 bench-collector *args:
-    cargo bench --quiet --package collector --bench compare -- {{args}}
+    cargo bench --quiet {{measured}} --bench compare -- {{args}}
 
 # Put the peers into target/peers: rsyslog and syslog-ng of Debian, the OpenTelemetry Collector built from its modules.
 bench-peers *names:
