@@ -24,6 +24,7 @@ mod problems;
 pub mod profile;
 pub mod reader;
 mod replay;
+mod resident;
 mod resume;
 mod search;
 pub mod status;

@@ -19,6 +19,7 @@ use rustix::fs::{Mode, OFlags};
 
 pub use self::block::Block;
 pub use self::bookmark::{Bookmark, Head, Mark, Signature};
+use crate::fingerprint::Sum;
 
 /// Bytes at the head of a file that identify it. Source: Logtail uses the same (collector.md §3.1).
 pub const SIGNATURE_BYTES_MAX: usize = 1024;
@@ -29,6 +30,12 @@ pub const MARK_BYTES_MAX: usize = 64;
 /// How far behind a start position in the middle of a file the next line start is looked for.
 /// Source: Logtail's window (collector.md §2.1, tail_limit).
 pub const ALIGN_WINDOW_BYTES: usize = 128 * 1024;
+
+/// Only who owns a file, or may do as if, may read it without a trace.
+#[cfg(target_os = "linux")]
+const NO_ACCESS_TIME: OFlags = OFlags::NOATIME;
+#[cfg(not(target_os = "linux"))]
+const NO_ACCESS_TIME: OFlags = OFlags::empty();
 
 /// What the kernel calls the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +48,22 @@ impl FileIdentity {
     pub fn of(meta: &std::fs::Metadata) -> Self {
         Self { dev: meta.dev(), inode: meta.ino() }
     }
+}
+
+/// What a read makes sure of, at the price of a system call each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Care {
+    /// The head of the file is compared too: lines that all end alike (the same user agent, say) still begin with
+    /// another time. It may be left out between reads that follow each other closely.
+    pub head: bool,
+    /// The end of the file is read, not taken from a read that gave fewer bytes than it could. Some file systems give
+    /// fewer in the middle; where there is more, it is read when the file is looked at next, so that only who leaves a
+    /// file must be sure.
+    pub end: bool,
+}
+
+impl Care {
+    pub const ALL: Self = Self { head: true, end: true };
 }
 
 /// What a read found.
@@ -58,6 +81,8 @@ pub struct Tail {
     file: File,
     identity: FileIdentity,
     signature: Signature,
+    /// Length and sum of the head when it was last found to be the one of the signature.
+    head_sum: Option<(usize, Sum)>,
     /// Everything before was handed over as events (or skipped).
     position: u64,
     before: Vec<u8>,
@@ -71,7 +96,13 @@ pub struct Tail {
 /// As `open(2)`; `InvalidInput` if it is not a regular file.
 pub fn open_log(path: &Path) -> io::Result<(File, std::fs::Metadata)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let open = |flags| rustix::fs::open(path, flags, Mode::empty());
+    // Where we may, reading changes nothing of the file: else the first read after each write would write its inode.
+    let file = match open(flags | NO_ACCESS_TIME) {
+        Err(rustix::io::Errno::PERM) => open(flags)?,
+        result => result?,
+    };
+    let file = File::from(file);
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -84,7 +115,8 @@ impl Tail {
     /// even if it comes before the first read.
     pub fn from_start(file: File, identity: FileIdentity) -> io::Result<Self> {
         let (before, carry) = (Vec::new(), Vec::new());
-        let mut tail = Self { file, identity, signature: Signature::NONE, position: 0, before, carry };
+        let signature = Signature::NONE;
+        let mut tail = Self { file, identity, signature, head_sum: None, position: 0, before, carry };
         tail.look_at_head()?;
         Ok(tail)
     }
@@ -131,7 +163,8 @@ impl Tail {
     pub fn try_clone(&self) -> io::Result<Self> {
         let Self { identity, signature, position, .. } = *self;
         let (before, carry) = (self.before.clone(), self.carry.clone());
-        Ok(Self { file: self.file.try_clone()?, identity, signature, position, before, carry })
+        let file = self.file.try_clone()?;
+        Ok(Self { file, identity, signature, head_sum: None, position, before, carry })
     }
 
     /// What was handed over last had no newline.
@@ -200,13 +233,11 @@ impl Tail {
 
     /// Fills `block` with the pending bytes and up to `max_new` bytes that follow them.
     ///
-    /// The bytes right before the position are compared in any case. With `checks_head` so is the head
-    /// of the file: lines that all end alike (the same user agent, say) still begin with another time.
-    /// It may be left out between reads that follow each other closely.
+    /// The bytes right before the position are compared in any case.
     ///
     /// After `Read`, `block.data()` begins at `self.position()`; the caller hands over a prefix of
     /// it and then calls [`Self::keep`]. After `Replaced` or an error the tail is unchanged.
-    pub fn read(&mut self, block: &mut Block, max_new: usize, checks_head: bool) -> io::Result<ReadOutcome> {
+    pub fn read(&mut self, block: &mut Block, max_new: usize, care: Care) -> io::Result<ReadOutcome> {
         let max_new = max_new.max(SIGNATURE_BYTES_MAX);
         block.prepare(&self.before, &self.carry, max_new);
         let known = block.known;
@@ -216,12 +247,16 @@ impl Tail {
         expected.copy_from_slice(&block.bytes[known - check_len..known]);
 
         let from = self.read_position() - check_len as u64;
-        let got = read_full_at(&self.file, &mut block.bytes[known - check_len..known + max_new], from)?;
+        let room = &mut block.bytes[known - check_len..known + max_new];
+        let got = match care.end {
+            true => read_full_at(&self.file, room, from)?,
+            false => read_once_at(&self.file, room, from)?,
+        };
         if got < check_len || block.bytes[known - check_len..known] != *expected {
             return Ok(ReadOutcome::Replaced);
         }
         let new = got - check_len;
-        if checks_head && !self.has_same_head()? {
+        if care.head && !self.has_same_head()? {
             return Ok(ReadOutcome::Replaced);
         }
         block.end = known + new;
@@ -229,10 +264,20 @@ impl Tail {
         Ok(ReadOutcome::Read { new, at_end: new < max_new })
     }
 
-    fn has_same_head(&self) -> io::Result<bool> {
+    fn has_same_head(&mut self) -> io::Result<bool> {
         let mut head = [0; SIGNATURE_BYTES_MAX];
-        let n = read_full_at(&self.file, &mut head, 0)?;
-        Ok(self.signature.fits(head.get(..n).unwrap_or_default()))
+        let Some(known) = head.get_mut(..self.signature.len()) else { return Ok(false) };
+        let n = read_full_at(&self.file, known, 0)?;
+        let head = known.get(..n).unwrap_or_default();
+        let sum = Some((n, Sum::of(head)));
+        if self.head_sum == sum {
+            return Ok(true);
+        }
+        let is_same = self.signature.fits(head);
+        if is_same {
+            self.head_sum = sum;
+        }
+        Ok(is_same)
     }
 
     /// Fills `block` with the pending bytes only, without reading.
@@ -290,6 +335,16 @@ impl FirstContact {
         match modified {
             Some(modified) if modified < self.old_before => size.saturating_sub(self.tail_bytes),
             _ => 0,
+        }
+    }
+}
+
+/// One read; fewer bytes than asked for are mostly the end of the file.
+fn read_once_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buf, offset) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[cfg(target_os = "linux")]
 use std::{collections::HashMap, mem::MaybeUninit, os::fd::OwnedFd};
@@ -18,13 +19,13 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// An entry was written to, closed by a writer, or its permissions changed.
-    Touched { dir: PathBuf, name: OsString },
+    Touched { dir: Arc<Path>, name: OsString },
     /// An entry was created or renamed into this name; `moved` pairs it with its `Vanished`.
-    Appeared { dir: PathBuf, name: OsString, is_dir: bool, moved: Option<u32> },
+    Appeared { dir: Arc<Path>, name: OsString, is_dir: bool, moved: Option<u32> },
     /// An entry was deleted or renamed away from this name.
-    Vanished { dir: PathBuf, name: OsString, is_dir: bool, moved: Option<u32> },
+    Vanished { dir: Arc<Path>, name: OsString, is_dir: bool, moved: Option<u32> },
     /// The watch of this directory ended.
-    DirectoryGone { dir: PathBuf },
+    DirectoryGone { dir: Arc<Path> },
     /// The kernel's queue overflowed: anything may have happened.
     Lost,
 }
@@ -51,7 +52,7 @@ pub struct Watcher {
     #[cfg(target_os = "linux")]
     inotify: Result<OwnedFd, String>,
     #[cfg(target_os = "linux")]
-    by_descriptor: HashMap<i32, Vec<PathBuf>>,
+    by_descriptor: HashMap<i32, Vec<Arc<Path>>>,
     #[cfg(target_os = "linux")]
     by_path: HashMap<PathBuf, i32>,
 }
@@ -139,7 +140,7 @@ impl Watcher {
         }
         self.unwatch(path);
         self.by_path.insert(path.to_owned(), descriptor);
-        self.by_descriptor.entry(descriptor).or_default().push(path.to_owned());
+        self.by_descriptor.entry(descriptor).or_default().push(path.into());
         Ok(())
     }
 
@@ -147,7 +148,7 @@ impl Watcher {
     pub fn unwatch(&mut self, path: &Path) {
         let Some(descriptor) = self.by_path.remove(path) else { return };
         let Some(paths) = self.by_descriptor.get_mut(&descriptor) else { return };
-        paths.retain(|p| p != path);
+        paths.retain(|p| **p != *path);
         if paths.is_empty() {
             self.by_descriptor.remove(&descriptor);
             if let Ok(fd) = &self.inotify {
@@ -179,7 +180,7 @@ impl Watcher {
                 ReadFlags::IGNORED | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT,
             ) {
                 ended.extend(dirs.iter().cloned());
-                changes.extend(dirs.iter().map(|dir| Change::DirectoryGone { dir: dir.clone() }));
+                changes.extend(dirs.iter().map(|dir| Change::DirectoryGone { dir: Arc::clone(dir) }));
                 continue;
             }
             let Some(name) = event.file_name() else { continue };
@@ -190,7 +191,7 @@ impl Watcher {
             let is_dir = flags.contains(ReadFlags::ISDIR);
             let cookie = Some(event.cookie()).filter(|c| *c != 0);
             for dir in dirs {
-                let dir = dir.clone();
+                let dir = Arc::clone(dir);
                 changes.push(if flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
                     Change::Appeared { dir, name: name(), is_dir, moved: cookie }
                 } else if flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {

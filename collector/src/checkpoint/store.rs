@@ -17,6 +17,8 @@ use crate::tail::{Bookmark, FileIdentity};
 /// First line of the file; another one is another version, which this program does not read.
 const VERSION_LINE: &str = "collector-checkpoint 1";
 const FILE_NAME: &str = "file_check_point";
+/// Before each record stands its sum, in hexadecimal digits, and a blank.
+const SUM_BYTES: usize = 17;
 /// The file is rewritten when it has this many times the size of what counts …
 const GROWTH_MAX: u64 = 8;
 /// … and at least this size in bytes.
@@ -282,15 +284,17 @@ impl Store {
 }
 
 fn encode(record: &Record<'_>, out: &mut Vec<u8>) -> io::Result<()> {
-    let json = serde_json::to_vec(record)?;
-    write!(out, "{:016x} ", Fingerprint::of(&json).0)?;
-    out.extend_from_slice(&json);
+    let begin = out.len();
+    out.extend_from_slice(&[b' '; SUM_BYTES]);
+    serde_json::to_writer(&mut *out, record)?;
+    let (sum, json) = out[begin..].split_at_mut(SUM_BYTES);
+    write!(&mut *sum, "{:016x} ", Fingerprint::of(json).0)?;
     out.push(b'\n');
     Ok(())
 }
 
 fn decode(line: &[u8]) -> Option<Record<'static>> {
-    let (sum, json) = line.split_at_checked(17)?;
+    let (sum, json) = line.split_at_checked(SUM_BYTES)?;
     let sum = u64::from_str_radix(std::str::from_utf8(sum).ok()?.trim_end(), 16).ok()?;
     if sum != Fingerprint::of(json).0 {
         return None;

@@ -32,6 +32,13 @@ pub struct DirectoryUse {
     pub shown: PathBuf,
 }
 
+/// Memory for what was written to: its path, and who reads it.
+#[derive(Debug, Default)]
+pub struct Touched {
+    path: PathBuf,
+    keys: Vec<FileKey>,
+}
+
 /// Notes what a walk finds, and watches directories before they are listed.
 struct Listing<'a> {
     watcher: &'a mut Watcher,
@@ -245,16 +252,19 @@ impl Reader {
     }
 
     fn touched(&mut self, dir: &Path, name: &OsStr, now: Now) {
-        let path = dir.join(name);
         self.idle.note_activity(now);
-        match self.by_path.get(&path).cloned() {
-            Some(keys) => {
-                for key in keys {
-                    self.make_ready(key);
-                }
-            }
-            None => self.appeared(dir, name, now),
+        let Touched { mut path, mut keys } = std::mem::take(&mut self.touched);
+        path.as_mut_os_string().clear();
+        path.extend([dir.as_os_str(), name]);
+        keys.clear();
+        keys.extend(self.by_path.get(&path).into_iter().flatten());
+        if keys.is_empty() {
+            self.appeared(dir, name, now);
         }
+        for key in &keys {
+            self.make_ready(*key);
+        }
+        self.touched = Touched { path, keys };
     }
 
     fn appeared(&mut self, dir: &Path, name: &OsStr, now: Now) {

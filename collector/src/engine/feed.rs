@@ -9,13 +9,13 @@ use super::Limits;
 use super::books::Held;
 use super::outbox::Outbox;
 use super::reader::{Now, Reader};
-use super::tracked::{FileKey, Running, Tracked};
+use super::tracked::{FileKey, Place, Running, Tracked};
 use crate::alarm::Alarms;
 use crate::events::Event;
 use crate::pack::{Group, Stamp};
 use crate::pipeline::TimeRule;
 use crate::shape::Times;
-use crate::tail::{Block, ReadOutcome};
+use crate::tail::{Block, Care, ReadOutcome};
 use report::{Tally, sample};
 
 /// After a pause of this length a file's head is compared again before reading on: time enough for a
@@ -26,28 +26,34 @@ const HEAD_CHECK_PAUSE: Duration = Duration::from_millis(50);
 const ENCODED_PER_TEXT_MAX: usize = 4;
 
 impl Reader {
-    /// Reads one block of a file and hands over what is whole.
-    pub(super) fn feed(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get_mut(&key) else { return };
+    /// Reads one block of a file and hands over what is whole; returns how many bytes were new.
+    pub(super) fn feed(&mut self, key: FileKey, now: Now) -> usize {
+        let Some(file) = self.files.get_mut(&key) else { return 0 };
         if !file.is_read() || self.drain.as_ref().is_some_and(|drain| drain.reads_no_more(file)) {
-            return;
+            return 0;
         }
         if !self.outbox.may_read(file.lane) {
-            return self.outbox.block(file.lane, key);
+            self.outbox.block(file.lane, key);
+            return 0;
         }
         if self.pace.wait().is_some() {
-            return self.make_ready(key);
+            self.make_ready(key);
+            return 0;
         }
         if !file.replay.is_empty() {
-            return self.replay(key, now);
+            self.replay(key, now);
+            return 0;
         }
         if file.waits_for_unnumbered() {
-            return; // the acknowledgement makes it ready
+            return 0; // the acknowledgement makes it ready
         }
         let pause = now.mono.saturating_duration_since(file.read_at);
-        let checks_head = file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0;
+        let care = Care {
+            head: file.at_end || pause >= HEAD_CHECK_PAUSE || file.tail.read_position() == 0,
+            end: file.place != Place::Here || self.drain.is_some(),
+        };
         let most = self.pace.allows(self.settings.limits.block_bytes);
-        match file.tail.read(&mut self.block, most, checks_head) {
+        match file.tail.read(&mut self.block, most, care) {
             Ok(ReadOutcome::Replaced) => self.replaced(key, now),
             Ok(ReadOutcome::Read { new, at_end }) => {
                 file.at_end = at_end;
@@ -66,9 +72,11 @@ impl Reader {
                 if !at_end {
                     self.make_ready(key);
                 }
+                return new;
             }
             Err(e) => self.try_again_later(key, &e, now),
         }
+        0
     }
 
     /// Hands over the pending bytes of a file as if it ended there.

@@ -27,8 +27,13 @@ use super::tracked::FileKey;
 use crate::checkpoint::ParcelId;
 use crate::pipeline::Destination;
 
-/// Buffers kept for the next groups, each up to the size of a full group.
+/// Buffers kept for the next groups, each up to the size of a full group …
 const SPARE_BUFFERS_MAX: usize = 2;
+/// … and small ones, for many files that each have a line now and then: with [`SMALL_BUFFER_BYTES_MAX`] a MiB.
+const SMALL_BUFFERS_MAX: usize = 256;
+const SMALL_BUFFER_BYTES_MAX: usize = 4 * 1024;
+/// What a new buffer has room for: a line and what a group says of its file.
+const NEW_BUFFER_BYTES: usize = 1024;
 
 /// Names a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,6 +105,7 @@ pub struct Outbox {
     posted: Vec<Parcel>,
     packing: Packing,
     spare: Vec<Vec<u8>>,
+    spare_small: Vec<Vec<u8>>,
 }
 
 impl Outbox {
@@ -119,6 +125,7 @@ impl Outbox {
             held: Vec::new(),
             posted: Vec::new(),
             spare: Vec::new(),
+            spare_small: Vec::new(),
         }
     }
 
@@ -437,21 +444,32 @@ impl Outbox {
         (ended.parts, ended.body_bytes)
     }
 
-    /// Parcels and logs that are not acknowledged yet.
+    /// Parcels that are not acknowledged yet.
+    pub fn parcels_under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// The same, and their logs.
     pub fn unsettled(&self) -> (usize, u64) {
         (
-            self.under_way.len(),
+            self.parcels_under_way(),
             self.under_way.values().flat_map(|p| &p.parts).map(|part| u64::from(part.logs)).sum(),
         )
     }
 
     /// A buffer for the next group.
     pub fn buffer(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        let spare = self.spare.pop().or_else(|| self.spare_small.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER_BYTES))
     }
 
     fn keep_spare(&mut self, buffer: Vec<u8>) {
-        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * self.limits.group_text_bytes_max {
+        let bytes = buffer.capacity();
+        if bytes <= SMALL_BUFFER_BYTES_MAX {
+            if self.spare_small.len() < SMALL_BUFFERS_MAX {
+                self.spare_small.push(buffer);
+            }
+        } else if self.spare.len() < SPARE_BUFFERS_MAX && bytes <= 4 * self.limits.group_text_bytes_max {
             self.spare.push(buffer);
         }
     }
@@ -460,5 +478,6 @@ impl Outbox {
     pub fn release_memory(&mut self) {
         self.packing.release_memory();
         self.spare = Vec::new();
+        self.spare_small = Vec::new();
     }
 }

@@ -16,13 +16,14 @@ use tracing::{info, warn};
 
 use super::Limits;
 use super::books::Accounts;
-use super::changes::DirectoryUse;
+use super::changes::{DirectoryUse, Touched};
 use super::drain::Drain;
 use super::guard::Guard;
 use super::idle::Idle;
 use super::outbox::{Carrier, Outbox};
 use super::pace::Pace;
 use super::profile::Departed;
+use super::resident::Resident;
 use super::status::{Board, Trouble};
 use super::tracked::{FileKey, PipelineId, Running, Tracked};
 use crate::alarm::Alarm;
@@ -32,9 +33,11 @@ use crate::tags::Host;
 use crate::tail::{Block, FileIdentity};
 use crate::watch::{Change, Watcher};
 
-/// Blocks read in one turn, so that acknowledgements and commands are not kept waiting.
+/// Bytes read in one turn, as blocks, so that acknowledgements and commands are not kept waiting.
 const BLOCKS_PER_TURN_MAX: usize = 16;
-/// Buffers are given back after this time without reading.
+/// What a read counts as in addition, in bytes: about what could be read while a file is turned to. Source: measured, 10 µs.
+const READ_COST_BYTES: usize = 16 * 1024;
+/// Memory is given back after this time without reading, or without a change of the configs.
 const RELEASE_MEMORY_AFTER: Duration = Duration::from_secs(2);
 
 /// The time of a turn.
@@ -115,10 +118,12 @@ pub struct Reader {
     pub(super) next_key: u64,
     next_pipeline: u32,
     changes: Vec<Change>,
+    pub(super) touched: Touched,
     /// Whatever changed before this moment was taken in.
     pub(super) seen_until: SystemTime,
     pub(super) save_at: Option<Instant>,
     release_at: Option<Instant>,
+    resident: Resident,
     pub(super) store_failing: bool,
 }
 
@@ -158,9 +163,11 @@ impl Reader {
             board,
             next_pipeline: 0,
             changes: Vec::new(),
+            touched: Touched::default(),
             seen_until: SystemTime::UNIX_EPOCH,
             save_at: None,
             release_at: None,
+            resident: Resident::default(),
             store_failing: false,
         }
     }
@@ -202,6 +209,7 @@ impl Reader {
         if self.pipelines.values().any(|running| running.problems.is_empty()) {
             self.board.set_ready();
         }
+        self.release_at = Some(now.mono + RELEASE_MEMORY_AFTER);
         self.limit_sending(now);
         self.outbox.keep_lanes(&self.pipelines.values().map(|r| &r.config.destination).collect());
         self.forget_old_checkpoints(now);
@@ -288,7 +296,8 @@ impl Reader {
         }
         self.run_timers(now);
         let mut blocks = 0;
-        while blocks < BLOCKS_PER_TURN_MAX
+        let mut budget = BLOCKS_PER_TURN_MAX * self.settings.limits.block_bytes;
+        while budget > 0
             && self.pace.wait().is_none()
             && let Some(key) = self.ready.pop_front()
         {
@@ -296,7 +305,7 @@ impl Reader {
             if let Some(file) = self.files.get_mut(&key) {
                 file.in_ready_queue = false;
             }
-            self.feed(key, now);
+            budget = budget.saturating_sub(READ_COST_BYTES + self.feed(key, now));
             while self.outbox.is_overfull()
                 && let Some(waiting) = self.outbox.longest_waiting()
             {
@@ -338,7 +347,7 @@ impl Reader {
     }
 
     fn show_state(&self) {
-        self.board.requests_under_way.store(self.outbox.unsettled().0 as u64, Ordering::Relaxed);
+        self.board.requests_under_way.store(self.outbox.parcels_under_way() as u64, Ordering::Relaxed);
         let gauges = &self.board.gauges;
         gauges.directories_watched.store(self.watcher.watched().len() as u64, Ordering::Relaxed);
         let lanes = self.outbox.lane_counts();
@@ -370,6 +379,7 @@ impl Reader {
             self.release_at = None;
             self.block.shrink(0);
             self.outbox.release_memory();
+            self.resident.when_idle(now.mono);
         }
     }
 

@@ -12,7 +12,7 @@ use super::reader::{Now, Reader};
 use super::tracked::FileKey;
 use crate::alarm::Alarm;
 use crate::events::Seen;
-use crate::tail::{ReadOutcome, Tail};
+use crate::tail::{Care, ReadOutcome, Tail};
 
 /// Most bytes of a file in one numbered part, should only few of its lines be sent: it is read again
 /// in one go. Source: our choice, some turns' worth of reading.
@@ -70,7 +70,7 @@ impl Reader {
             // A part is read in one go, however long; the pace counts it afterwards.
             let left = usize::try_from(end - from).unwrap_or(usize::MAX);
             let most = self.settings.limits.block_bytes.min(left);
-            let read = file.tail.read(&mut self.block, most, true)?;
+            let read = file.tail.read(&mut self.block, most, Care::ALL)?;
             let ReadOutcome::Read { new, .. } = read else { return Ok(Again::Replaced) };
             if new == 0 {
                 return Ok(Again::Short);
