@@ -4,7 +4,7 @@ mod data_rig;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use collector::engine::Limits;
 use collector::engine::drain::Until;
@@ -31,6 +31,26 @@ fn an_old_file_without_checkpoint_is_read_from_a_line_start_near_its_end() {
     assert_eq!(rig.counter("old_bytes_skipped"), 12_000 - 30);
     rig.append("a.log", "new\n");
     assert_eq!(rig.values(), ["new"]);
+}
+
+/// Else the first read after each write would write the inode: another write for each line of a slow log.
+#[test]
+fn reading_leaves_no_trace_in_the_file() {
+    use std::os::unix::fs::MetadataExt;
+
+    let mut rig = Rig::new();
+    rig.append("a.log", "1\n2\n");
+    // Longer ago than the last write: where access times are kept at all, the next read sets it.
+    let times = fs::FileTimes::new().set_accessed(SystemTime::now() - Duration::from_secs(60));
+    fs::File::open(rig.path("a.log")).and_then(|file| file.set_times(times)).expect("touch");
+    let read_at = |rig: &Rig| {
+        let meta = fs::metadata(rig.path("a.log")).expect("stat");
+        (meta.atime(), meta.atime_nsec())
+    };
+    let before = read_at(&rig);
+    rig.start(vec![simple()]);
+    assert_eq!(rig.values(), ["1", "2"]);
+    assert_eq!(read_at(&rig), before);
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub struct StoreError {
 /// All generations, and where each is found: there may be thousands, and each new file asks for its own.
 #[derive(Debug, Default)]
 struct Entries {
-    all: BTreeMap<u64, Entry>,
+    /// Boxed, so that the tree is small.
+    all: BTreeMap<u64, Box<Entry>>,
     by_inode: HashMap<u64, BTreeSet<u64>>,
     by_shown: HashMap<PathBuf, BTreeSet<u64>>,
 }
@@ -72,7 +73,7 @@ impl Entries {
         self.remove(entry.generation);
         self.by_inode.entry(entry.inode).or_default().insert(entry.generation);
         self.by_shown.entry(entry.shown.clone()).or_default().insert(entry.generation);
-        self.all.insert(entry.generation, entry);
+        self.all.insert(entry.generation, Box::new(entry));
     }
 
     /// True if there was one.
@@ -84,7 +85,7 @@ impl Entries {
     }
 
     fn of<'s>(&'s self, generations: Option<&'s BTreeSet<u64>>) -> impl Iterator<Item = &'s Entry> {
-        generations.into_iter().flatten().filter_map(|generation| self.all.get(generation))
+        generations.into_iter().flatten().filter_map(|generation| self.all.get(generation).map(Box::as_ref))
     }
 }
 
@@ -103,7 +104,7 @@ pub struct Store {
     path: PathBuf,
     entries: Entries,
     /// Generations to be written at the next save.
-    changed: BTreeMap<u64, ()>,
+    changed: BTreeSet<u64>,
     file: Option<File>,
     file_bytes: u64,
     /// Size right after the last rewrite.
@@ -117,7 +118,7 @@ impl Store {
         let mut store = Self {
             path: path.clone(),
             entries: Entries::default(),
-            changed: BTreeMap::new(),
+            changed: BTreeSet::new(),
             file: None,
             file_bytes: 0,
             live_bytes: 0,
@@ -156,7 +157,7 @@ impl Store {
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.all.values()
+        self.entries.all.values().map(Box::as_ref)
     }
 
     /// Those of one inode, of whatever device and whatever it held.
@@ -170,7 +171,7 @@ impl Store {
     }
 
     pub fn get(&self, generation: u64) -> Option<&Entry> {
-        self.entries.all.get(&generation)
+        self.entries.all.get(&generation).map(Box::as_ref)
     }
 
     /// A number that no entry has.
@@ -196,19 +197,19 @@ impl Store {
         if is_same {
             entry.advance(at, now);
             entry.ranges = ranges.cloned();
-            self.changed.insert(generation, ());
+            self.changed.insert(generation);
         }
         is_same
     }
 
     pub fn put(&mut self, entry: Entry) {
-        self.changed.insert(entry.generation, ());
+        self.changed.insert(entry.generation);
         self.entries.insert(entry);
     }
 
     pub fn remove(&mut self, generation: u64) {
         if self.entries.remove(generation) {
-            self.changed.insert(generation, ());
+            self.changed.insert(generation);
         }
     }
 
@@ -216,7 +217,7 @@ impl Store {
     pub fn finish(&mut self, generation: u64) {
         if let Some(entry) = self.entries.all.get_mut(&generation) {
             entry.is_finished = true;
-            self.changed.insert(generation, ());
+            self.changed.insert(generation);
         }
     }
 
@@ -240,9 +241,9 @@ impl Store {
         let result = match &mut self.file {
             Some(file) if !grown => {
                 let mut lines = Vec::new();
-                let encoded = self.changed.keys().try_for_each(|generation| {
+                let encoded = self.changed.iter().try_for_each(|generation| {
                     let record = match self.entries.all.get(generation) {
-                        Some(entry) => Record::Put(Cow::Borrowed(entry)),
+                        Some(entry) => Record::Put(Cow::Borrowed(&**entry)),
                         None => Record::Remove(*generation),
                     };
                     encode(&record, &mut lines)
@@ -270,7 +271,7 @@ impl Store {
         }
         let mut bytes = format!("{VERSION_LINE}\n").into_bytes();
         for entry in self.entries.all.values() {
-            encode(&Record::Put(Cow::Borrowed(entry)), &mut bytes)?;
+            encode(&Record::Put(Cow::Borrowed(&**entry)), &mut bytes)?;
         }
         let aside = self.path.with_extension("new");
         let mut file = File::create(&aside)?;

@@ -355,7 +355,7 @@ impl Reader {
 
     fn followed_at(&self, id: PipelineId, path: &Path) -> Option<&Tracked> {
         let keys = self.by_path.get(path)?;
-        keys.iter().filter_map(|key| self.files.get(key)).find(|f| f.pipeline == id)
+        keys.iter().filter_map(|key| self.files.get(key)).find(|f| f.pipeline == id).map(Box::as_ref)
     }
 
     /// Sees whether a file is still where it was found. (What is there instead comes by itself.)

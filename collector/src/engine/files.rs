@@ -172,7 +172,7 @@ impl Reader {
                 )
             });
         }
-        self.files.insert(key, file);
+        self.files.insert(key, Box::new(file));
         self.idle.note_activity(now);
         self.record(key, now);
         self.make_ready(key);

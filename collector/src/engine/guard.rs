@@ -172,8 +172,8 @@ impl Reader {
         if FileIdentity::of(&meta) != file.identity || writers::of(&open) != Writers::None {
             return None;
         }
-        let followed: Vec<&Tracked> =
-            self.files.values().filter(|f| f.tail.identity() == file.identity).collect();
+        let all = self.files.values().map(Box::as_ref);
+        let followed: Vec<&Tracked> = all.filter(|f| f.tail.identity() == file.identity).collect();
         if followed.iter().any(|f| !self.is_delivered_copy(f, file)) {
             return None;
         }

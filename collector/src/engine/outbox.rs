@@ -13,7 +13,7 @@ pub use parcel::{Carrier, Outcome, PackedGroup, Parcel, Route};
 pub use rate::Limit;
 pub use sending::LaneProfile;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -66,8 +66,9 @@ struct Lane {
     open: VecDeque<(FileKey, Instant)>,
     /// Files that may not be read before there is room.
     blocked: BTreeSet<FileKey>,
-    /// The parcel that is being filled.
+    /// The parcel that is being filled, and its bytes before compression.
     filling: Option<Parcel>,
+    filling_bytes: usize,
     /// Something was delivered.
     has_worked: bool,
     sending: Sending,
@@ -90,7 +91,7 @@ impl Lane {
 pub struct Outbox {
     limits: Limits,
     carrier: Box<dyn Carrier>,
-    lanes: HashMap<LaneId, Lane>,
+    lanes: BTreeMap<LaneId, Lane>,
     by_destination: HashMap<Destination, LaneId>,
     rates: Rates,
     under_way: HashMap<ParcelId, UnderWay>,
@@ -114,7 +115,7 @@ impl Outbox {
             packing: Packing::new(limits.pack_threads),
             limits,
             carrier,
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             by_destination: HashMap::new(),
             rates: Rates::default(),
             under_way: HashMap::new(),
@@ -145,6 +146,7 @@ impl Outbox {
             open: VecDeque::new(),
             blocked: BTreeSet::new(),
             filling: None,
+            filling_bytes: 0,
             has_worked: false,
             sending: Sending::default(),
         };
@@ -341,9 +343,9 @@ impl Outbox {
             Parcel { id: fresh, destination: Arc::clone(destination), route, groups: Vec::new() }
         });
         let id = parcel.id;
+        lane.filling_bytes += packed.raw_bytes;
         parcel.groups.push(packed);
-        let raw_bytes: usize = parcel.groups.iter().map(|g| g.raw_bytes).sum();
-        if is_alone || raw_bytes >= self.limits.group_text_bytes_max {
+        if is_alone || lane.filling_bytes >= self.limits.group_text_bytes_max {
             self.post(lane_id, now);
         }
         id
@@ -353,19 +355,20 @@ impl Outbox {
         let wanted = self.lanes.get(&lane).map_or(Compression::None, |l| l.destination.compression);
         let raw_bytes = group.len();
         let (body, compression) = if self.packing.is_shared() {
-            (group, Compression::None)
+            (group.into(), Compression::None)
         } else {
             let packed = self.packing.pack(&group, wanted);
             self.keep_spare(group);
             packed
         };
-        PackedGroup { file, body: body.into(), digest: None, compression, raw_bytes, source_bytes: 0, logs }
+        PackedGroup { file, body, digest: None, compression, raw_bytes, source_bytes: 0, logs }
     }
 
     /// Sends the parcel that was being filled, if there is one.
     pub fn post(&mut self, lane_id: LaneId, now: Instant) {
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         let Some(parcel) = lane.filling.take() else { return };
+        lane.filling_bytes = 0;
         let body_bytes = expected_bytes(&parcel);
         lane.under_way += 1;
         lane.under_way_bytes += body_bytes;

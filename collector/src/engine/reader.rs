@@ -89,7 +89,8 @@ impl Settings {
 pub struct Reader {
     pub(super) settings: Settings,
     pub(super) pipelines: BTreeMap<PipelineId, Running>,
-    pub(super) files: BTreeMap<FileKey, Tracked>,
+    /// Boxed, so that the tree is small: a file is looked up a dozen times for each line of a slow one.
+    pub(super) files: BTreeMap<FileKey, Box<Tracked>>,
     pub(super) by_identity: HashMap<(PipelineId, FileIdentity), FileKey>,
     pub(super) by_path: HashMap<PathBuf, Vec<FileKey>>,
     /// By the name in `__path__`, which a file keeps.

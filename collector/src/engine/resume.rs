@@ -80,7 +80,7 @@ impl Reader {
     /// The files of a pipeline that are followed under this name, or were found under it.
     fn files_shown_as(&self, id: PipelineId, shown: &Path) -> impl Iterator<Item = &Tracked> {
         let keys = self.by_shown.get(shown).into_iter().flatten();
-        keys.filter_map(|key| self.files.get(key)).filter(move |file| file.pipeline == id)
+        keys.filter_map(|key| self.files.get(key).map(Box::as_ref)).filter(move |file| file.pipeline == id)
     }
 
     /// Reads the rest of a truncated file's content from the copy that was made of it, if there is one.

@@ -1,5 +1,6 @@
 //! Compressing groups and making their digests, on the reader's thread or on several.
 
+use bytes::{Bytes, BytesMut};
 use sls_api::codec::{Compression, Compressor};
 
 use super::parcel::Parcel;
@@ -8,16 +9,26 @@ use super::parcel::Parcel;
 /// to five times smaller.
 const EXPECTED_RATIO: usize = 4;
 
+/// Longest body that lies in one allocation with others, in bytes, and how much is allocated for them: many files that
+/// each have a line make as many bodies.
+const SHARED_BODY_BYTES_MAX: usize = 2 * 1024;
+const SHARED_BYTES: usize = 16 * 1024;
+
 /// Compresses; with several threads not before the end of a turn, when all that it made is there.
 #[derive(Debug)]
 pub struct Packing {
     /// One for each thread; at least one.
     compressors: Vec<Compressor>,
+    /// Where a body is made, before it is known how long it is.
+    packed: Vec<u8>,
+    /// Room for the next small ones.
+    shared: BytesMut,
 }
 
 impl Packing {
     pub fn new(threads: usize) -> Self {
-        Self { compressors: (0..threads.max(1)).map(|_| Compressor::default()).collect() }
+        let compressors = (0..threads.max(1)).map(|_| Compressor::default()).collect();
+        Self { compressors, packed: Vec::new(), shared: BytesMut::new() }
     }
 
     /// Groups are compressed by [`Self::pack_together`].
@@ -26,11 +37,20 @@ impl Packing {
     }
 
     /// `group`, compressed if that is possible, and how.
-    pub fn pack(&mut self, group: &[u8], wanted: Compression) -> (Vec<u8>, Compression) {
-        match self.compressors.first_mut() {
-            Some(compressor) => pack(compressor, group, wanted),
-            None => (group.to_vec(), Compression::None),
+    pub fn pack(&mut self, group: &[u8], wanted: Compression) -> (Bytes, Compression) {
+        let Some(compressor) = self.compressors.first_mut() else {
+            return (Bytes::copy_from_slice(group), Compression::None);
+        };
+        self.packed.clear();
+        let compression = pack(compressor, group, wanted, &mut self.packed);
+        if self.packed.len() > SHARED_BODY_BYTES_MAX {
+            return (std::mem::take(&mut self.packed).into(), compression);
         }
+        if self.shared.capacity() < self.packed.len() {
+            self.shared = BytesMut::with_capacity(SHARED_BYTES);
+        }
+        self.shared.extend_from_slice(&self.packed);
+        (self.shared.split().freeze(), compression)
     }
 
     /// Compresses what is not compressed yet, and makes the digests, in parts of about the same number of parcels.
@@ -54,6 +74,7 @@ impl Packing {
 
     pub fn release_memory(&mut self) {
         self.compressors.iter_mut().for_each(Compressor::release_memory);
+        (self.packed, self.shared) = (Vec::new(), BytesMut::new());
     }
 }
 
@@ -61,20 +82,23 @@ fn pack_part(parcels: &mut [Parcel], compressor: &mut Compressor) {
     for parcel in &mut *parcels {
         let wanted = parcel.destination.compression;
         for group in parcel.groups.iter_mut().filter(|group| group.compression != wanted) {
-            let (packed, compression) = pack(compressor, &group.body, wanted);
-            (group.body, group.compression) = (packed.into(), compression);
+            let mut packed = Vec::new();
+            group.compression = pack(compressor, &group.body, wanted, &mut packed);
+            group.body = packed.into();
         }
     }
     Parcel::digest_together(parcels);
 }
 
-fn pack(compressor: &mut Compressor, group: &[u8], wanted: Compression) -> (Vec<u8>, Compression) {
-    let mut packed = Vec::new();
-    match compressor.compress(group, wanted, &mut packed) {
-        Ok(()) => (packed, wanted),
+/// Puts `group`, compressed if that is possible, into `packed`; returns how.
+fn pack(compressor: &mut Compressor, group: &[u8], wanted: Compression, packed: &mut Vec<u8>) -> Compression {
+    match compressor.compress(group, wanted, packed) {
+        Ok(()) => wanted,
         Err(error) => {
             tracing::warn!(%error, "a request is sent uncompressed");
-            (group.to_vec(), Compression::None)
+            packed.clear();
+            packed.extend_from_slice(group);
+            Compression::None
         }
     }
 }
