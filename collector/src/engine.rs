@@ -91,8 +91,10 @@ pub struct Limits {
     pub lane_bytes_max: usize,
     /// Compressed bytes of all destinations; each may still have one request.
     pub under_way_bytes_max: usize,
-    /// Threads that compress and make digests, that which reads among them.
-    pub pack_threads: usize,
+    /// Threads that parse, compress and make digests, that which reads among them.
+    pub threads: usize,
+    /// Bytes of a block that are worth being parsed by several.
+    pub shared_bytes_min: usize,
     /// Requests of one destination under way at the same time; those of one file go one by one.
     pub lane_concurrency: usize,
     /// Acknowledged positions are on disk after this time. Source: collector.md §3.4 rule 2.
@@ -133,7 +135,8 @@ impl Default for Limits {
             lane_parcels_max: 8,
             lane_bytes_max: 2 * 1024 * 1024,
             under_way_bytes_max: 16 * 1024 * 1024,
-            pack_threads: 1,
+            threads: 1,
+            shared_bytes_min: 128 * 1024,
             lane_concurrency: 4,
             checkpoint_interval: Duration::from_secs(1),
             checkpoint_retry: Duration::from_secs(10),

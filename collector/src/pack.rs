@@ -72,6 +72,18 @@ impl Group {
         self.text_bytes += text;
     }
 
+    /// Appends the logs of another.
+    pub fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.logs += other.logs;
+        self.text_bytes += other.text_bytes;
+    }
+
+    /// Drops all logs, and keeps the memory.
+    pub fn clear(&mut self) {
+        *self = Self::in_buffer(std::mem::take(&mut self.bytes));
+    }
+
     /// Number of logs pushed.
     pub fn logs(&self) -> u32 {
         self.logs

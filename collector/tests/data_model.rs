@@ -91,11 +91,17 @@ struct World {
 }
 
 impl World {
-    fn new(polls: bool, pipeline: Pipeline) -> Self {
+    fn new(polls: bool, threads: usize, pipeline: Pipeline) -> Self {
         let mut rig = Rig::new();
         rig.polls = polls;
-        rig.limits =
-            Limits { lane_parcels_max: 3, group_logs_max: 7, block_bytes: 1024, ..Limits::default() };
+        rig.limits = Limits {
+            lane_parcels_max: 3,
+            group_logs_max: 7,
+            block_bytes: 1024,
+            threads,
+            shared_bytes_min: 1,
+            ..Limits::default()
+        };
         let path = rig.path("a.log");
         let writer =
             Writer { path, file: None, next: 0, begun: None, lines: Vec::new(), on_disk: BTreeMap::new() };
@@ -309,7 +315,11 @@ impl World {
 }
 
 fn run(polls: bool, pipeline: Pipeline, steps: &[Step]) {
-    let mut world = World::new(polls, pipeline);
+    run_by(1, polls, pipeline, steps);
+}
+
+fn run_by(threads: usize, polls: bool, pipeline: Pipeline, steps: &[Step]) {
+    let mut world = World::new(polls, threads, pipeline);
     go_through(&mut world, steps);
     world.finish();
     world.check();
@@ -317,7 +327,7 @@ fn run(polls: bool, pipeline: Pipeline, steps: &[Step]) {
 
 /// Ends with a server that takes nothing more.
 fn run_to_a_dead_end(pipeline: Pipeline, steps: &[Step]) {
-    let mut world = World::new(false, pipeline);
+    let mut world = World::new(false, 1, pipeline);
     go_through(&mut world, steps);
     world.give_up();
 }
@@ -419,6 +429,16 @@ proptest! {
     #[test]
     fn no_event_is_lost_or_repeated_with_numbers_in_multi_line_mode(steps in prop::collection::vec(step(), 1..40)) {
         run(false, numbered(3, multi_line()), &steps);
+    }
+
+    #[test]
+    fn no_line_is_lost_by_several_threads(steps in prop::collection::vec(step(), 1..40)) {
+        run_by(3, false, simple(), &steps);
+    }
+
+    #[test]
+    fn no_event_is_lost_or_repeated_with_numbers_by_several_threads(steps in prop::collection::vec(step(), 1..40)) {
+        run_by(2, false, numbered(2, multi_line()), &steps);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::lines::{Form, Lines};
 use crate::process::{Process, Usage};
-use crate::sink::{Protocol, Sink};
+use crate::sink::{Protocol, Sink, Verifies};
 use crate::subject::{Job, Mode, Subject};
 
 /// Longest time until all lines of a measurement have come.
@@ -110,7 +110,9 @@ impl Run {
         let logs = root.path().join("var/log");
         fs::create_dir_all(&logs)?;
         prepare(&logs)?;
-        let sink = Sink::start(subject.protocol(), lines_max)?;
+        // With threads it is asked how much faster: the sink must not stand in their way.
+        let verifies = if threads.is_some() { Verifies::WhenQuiet } else { Verifies::AtOnce };
+        let sink = Sink::start(subject.protocol(), lines_max, verifies)?;
         let job = Job { mode, files, root: root.path(), sink: sink.address, threads };
         let process = Process::start(&mut subject.command(&job)?, &root.path().join("output"))?;
         // Others promise no order.
@@ -136,6 +138,7 @@ impl Run {
                 ));
             }
             std::thread::sleep(POLL);
+            self.sink.verify_kept();
         }
         Ok(())
     }

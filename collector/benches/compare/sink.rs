@@ -1,22 +1,49 @@
 //! Where all collectors send to: an HTTP server of our own that answers, verifies and counts.
 //!
-//! It answers first and verifies afterwards, so that no collector waits for the check. Every body is unpacked;
+//! It answers first and verifies afterwards, so that no collector waits for the check; where the collector is to have all
+//! processors, it keeps what came and verifies when nothing more comes. Every body is unpacked;
 //! every request of ours must have a signature that holds and a body that is a LogGroup or a list of them. The
 //! number in each line (`lines`) says whether one is missing or came twice.
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::arrivals::Arrivals;
 use crate::body;
 use crate::request::{Connection, Request};
 
+/// So long nothing has come when what was kept is verified.
+const QUIET: Duration = Duration::from_millis(300);
+
 /// A server of one measurement.
 pub struct Sink {
     pub address: SocketAddr,
     pub arrivals: Arc<Arrivals>,
+    shared: Arc<Shared>,
+}
+
+/// When requests are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verifies {
+    /// As soon as they are answered.
+    AtOnce,
+    /// When it is quiet, so that verifying takes no processor away.
+    WhenQuiet,
+}
+
+struct Shared {
+    protocol: Protocol,
+    verifies: Verifies,
+    arrivals: Arc<Arrivals>,
+    kept: Mutex<Vec<Answered>>,
+}
+
+struct Answered {
+    number: u64,
+    request: Request,
+    at: Instant,
 }
 
 /// Who sends, and so what is asked of a request.
@@ -33,30 +60,50 @@ impl Sink {
     ///
     /// # Errors
     /// No port is free.
-    pub fn start(protocol: Protocol, lines_max: u64) -> io::Result<Self> {
+    pub fn start(protocol: Protocol, lines_max: u64, verifies: Verifies) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let arrivals = Arc::new(Arrivals::new(lines_max));
-        let shared = Arc::clone(&arrivals);
+        let kept = Mutex::default();
+        let shared = Arc::new(Shared { protocol, verifies, arrivals: Arc::clone(&arrivals), kept });
+        let of_connections = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let arrivals = Arc::clone(&shared);
+                let shared = Arc::clone(&of_connections);
                 std::thread::spawn(move || {
                     // A connection that breaks is the collector's business.
-                    let _ = serve(stream, protocol, &arrivals);
+                    let _ = serve(stream, &shared);
                 });
             }
         });
-        Ok(Self { address, arrivals })
+        Ok(Self { address, arrivals, shared })
+    }
+
+    /// Verifies what was kept, if it is quiet.
+    pub fn verify_kept(&self) {
+        let mut kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.last().is_some_and(|last| last.at.elapsed() > QUIET) {
+            let mut unpacked = Vec::new();
+            kept.drain(..).for_each(|answered| self.shared.verify(&answered, &mut unpacked));
+        }
     }
 }
 
-fn serve(stream: TcpStream, protocol: Protocol, arrivals: &Arrivals) -> io::Result<()> {
+impl Shared {
+    fn verify(&self, answered: &Answered, unpacked: &mut Vec<u8>) {
+        match body::check(&answered.request, self.protocol, unpacked) {
+            Ok(logs) => self.arrivals.note_lines(answered.number, unpacked, logs, answered.at),
+            Err(problem) => self.arrivals.note_problem(problem),
+        }
+    }
+}
+
+fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection::new(stream);
     let mut unpacked = Vec::new();
     while let Some(request) = connection.next_request()? {
-        let is_logs = match protocol {
+        let is_logs = match shared.protocol {
             Protocol::LogService => request.path.starts_with("/logstores/") && request.method == "POST",
             Protocol::Other => matches!(request.method.as_str(), "POST" | "PUT"),
         };
@@ -64,12 +111,14 @@ fn serve(stream: TcpStream, protocol: Protocol, arrivals: &Arrivals) -> io::Resu
             connection.answer(&answer(&request, is_logs))?;
             continue;
         }
-        let number = arrivals.note_request(request.body.len());
+        let number = shared.arrivals.note_request(request.body.len());
         connection.answer(&answer(&request, is_logs))?;
-        let answered = Instant::now();
-        match body::check(&request, protocol, &mut unpacked) {
-            Ok(logs) => arrivals.note_lines(number, &unpacked, logs, answered),
-            Err(problem) => arrivals.note_problem(problem),
+        let answered = Answered { number, request, at: Instant::now() };
+        match shared.verifies {
+            Verifies::AtOnce => shared.verify(&answered, &mut unpacked),
+            Verifies::WhenQuiet => {
+                shared.kept.lock().unwrap_or_else(PoisonError::into_inner).push(answered);
+            }
         }
     }
     Ok(())

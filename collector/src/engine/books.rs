@@ -173,14 +173,14 @@ impl Books {
         Self { skipped, booked_to: position, ..Self::default() }
     }
 
-    /// An event of `bytes` bytes is not sent; `is_whole` unless it is a piece of a longer line.
-    pub fn hold(&mut self, held: Held, bytes: usize, is_whole: bool) {
-        let (since, lines) = match held {
+    /// Events of `bytes` bytes are not sent; pieces of a longer line are none of `lines`.
+    pub fn hold(&mut self, held: Held, bytes: u64, lines: u64) {
+        let (since, all_lines) = match held {
             Held::Dropped => (&mut self.dropped_since, &mut self.lines.dropped),
             Held::Filtered => (&mut self.filtered_since, &mut self.lines.filtered),
         };
-        *since += bytes as u64;
-        *lines += u64::from(is_whole);
+        *since += bytes;
+        *all_lines += lines;
     }
 
     /// What was read up to `end` goes out in a request with `logs` logs; returns how many bytes it takes.
@@ -312,8 +312,8 @@ mod tests {
     #[test]
     fn every_byte_has_one_fate_at_any_moment() {
         let mut books = Books::new(10, Start::AfterOld);
-        books.hold(Held::Dropped, 5, true);
-        books.hold(Held::Filtered, 7, true);
+        books.hold(Held::Dropped, 5, 1);
+        books.hold(Held::Filtered, 7, 1);
         let check = |books: &Books, position, open| {
             let (bytes, lines) = books.state(position, 100, open, false);
             assert_eq!(bytes.sum(), 100, "{bytes:?}");
@@ -321,7 +321,7 @@ mod tests {
         };
         assert_eq!(check(&books, 30, 2).0.unacknowledged, 8, "read, and in no request yet");
         assert_eq!(books.sent(30, 2), 8);
-        books.hold(Held::Dropped, 10, true);
+        books.hold(Held::Dropped, 10, 1);
         books.passed(40);
         check(&books, 40, 0);
         books.settled(8, 2, 1);

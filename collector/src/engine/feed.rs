@@ -1,22 +1,24 @@
 //! The hot path: block → events → fields → LogGroup, for one file at a time.
 
+mod maker;
 mod report;
+mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Limits;
-use super::books::Held;
 use super::outbox::Outbox;
 use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Place, Running, Tracked};
 use crate::alarm::Alarms;
 use crate::events::Event;
 use crate::pack::{Group, Stamp};
-use crate::pipeline::TimeRule;
-use crate::shape::Times;
 use crate::tail::{Block, Care, ReadOutcome};
-use report::{Tally, sample};
+use maker::Around;
+pub(super) use maker::Maker;
+use report::Tally;
+pub(super) use shared::Share;
 
 /// After a pause of this length a file's head is compared again before reading on: time enough for a
 /// truncation and new content of the old length.
@@ -170,6 +172,12 @@ impl Feeder<'_> {
         let mut seen = if skipped > 0 { self.file.seen.after_line() } else { self.file.seen };
         let consumed = skipped
             + match take {
+                Take::WholeEvents if self.is_worth_sharing(rest) => {
+                    let mut events = self.running.share.events();
+                    let consumed = splitter.split(rest, &mut seen, |event| events.push(event));
+                    self.share(rest, skipped, events);
+                    consumed
+                }
                 Take::WholeEvents => splitter.split(rest, &mut seen, |e| self.event(rest, skipped, e)),
                 Take::Everything => splitter.flush(rest, &mut seen, |e| self.event(rest, skipped, e)),
             };
@@ -184,106 +192,62 @@ impl Feeder<'_> {
         }
     }
 
+    /// An event of `data`, which begins `skipped` bytes into the block.
+    #[inline]
     fn event(&mut self, data: &[u8], skipped: usize, event: Event) {
-        let text = data.get(event.start..event.end).unwrap_or_default();
-        let text = self.without_nul(text);
-        if event.is_stray {
-            self.tally.strays += u64::from(!event.is_cut); // a line is counted where it ends
-            if self.running.splitter.discards_strays {
-                return self.hold(Held::Dropped, event);
-            }
-        }
-        self.tally.cut += u64::from(event.is_cut);
-        if text.is_empty() && event.end > event.start {
-            return self.hold(Held::Dropped, event); // nothing but NUL bytes
-        }
-        self.tally.events += 1;
-        let running = &mut *self.running;
-        let (decoded, is_damaged) = running.config.input.encoding.convert(text);
-        self.tally.damaged += u64::from(is_damaged);
-        let text = decoded.as_ref();
-        let (fields, is_parsed) = match running.parser.parse(text) {
-            Some(fields) => (fields, true),
-            None => {
-                self.tally.unmatched += 1;
-                if self.tally.unmatched_sample.is_none() {
-                    self.tally.unmatched_sample = Some(sample(text));
-                }
-                if !running.keeps_raw {
-                    return self.hold(Held::Dropped, event);
-                }
-                (running.parser.raw(text), false)
-            }
+        let Self { running, file, outbox, tally, now, .. } = self;
+        let Running { config, makers, splitter, .. } = &mut **running;
+        let around = Around {
+            config,
+            limits: self.limits,
+            discards_strays: splitter.discards_strays,
+            second: self.second,
+            collected: collected(config.collected_nanos, *now, self.second),
+            data,
+            offset: file.tail.position() + skipped as u64,
         };
-        let collected_nanos = running.config.collected_nanos.then(|| self.now.nanos());
-        let second = self.second;
-        let collected = Stamp { seconds: second as u32, nanos: collected_nanos };
-        let time_index = match &running.config.time {
-            TimeRule::Field { key, .. } if is_parsed => fields.position(key, running.time_index),
-            _ => None,
-        };
-        let mut said = fields.stamp;
-        if let (Some(clock), Some(index)) = (&mut running.clock, time_index) {
-            running.time_index = index;
-            let time = fields.value(text, index);
-            match clock.read(time, second as i64) {
-                Some(stamp) => said = Some(stamp),
+        let Some(maker) = makers.first_mut() else { return };
+        let made = maker.make(&around, event, tally, |stamp, shaped| {
+            let group = match &mut file.open {
+                Some(group) => group,
                 None => {
-                    self.tally.bad_times += 1;
-                    if self.tally.bad_time_sample.is_none() {
-                        self.tally.bad_time_sample = Some(sample(time));
-                    }
+                    outbox.opened(file.lane, file.key, now.mono);
+                    file.open.insert(Group::in_buffer(outbox.buffer()))
                 }
+            };
+            let before = group.encoded_bytes();
+            group.push(stamp, shaped.pairs());
+            outbox.grew(group.encoded_bytes() - before);
+        });
+        match made {
+            Ok(()) => self.seal_if_full(skipped + event.next),
+            Err(held) => {
+                self.file.books.hold(held, (event.next - event.start) as u64, u64::from(!event.is_cut))
             }
         }
-        if let Some(said) = said {
-            let age = second.saturating_sub(said.seconds.into());
-            self.tally.old += u64::from(age > self.limits.old_log_age.as_secs());
-            if self.limits.discard_older_than.is_some_and(|most| age > most.as_secs()) {
-                self.tally.outdated += 1;
-                return self.hold(Held::Dropped, event);
-            }
-        }
-        let offset = self.file.tail.position() + (skipped + event.start) as u64;
-        let times = Times { said, collected };
-        let Some(shaped) = running.shaper.shape(text, fields, offset, times) else {
-            self.tally.filtered += 1;
-            return self.hold(Held::Filtered, event);
-        };
-        let group = match &mut self.file.open {
-            Some(group) => group,
-            None => {
-                self.outbox.opened(self.file.lane, self.file.key, self.now.mono);
-                self.file.open.insert(Group::in_buffer(self.outbox.buffer()))
-            }
-        };
-        let before = group.encoded_bytes();
-        group.push(times.of_log(), shaped.pairs());
-        self.outbox.grew(group.encoded_bytes() - before);
-        let is_full = group.logs() >= self.limits.group_logs_max
-            || group.text_bytes() >= self.limits.group_text_bytes_max
-            || group.encoded_bytes() >= ENCODED_PER_TEXT_MAX * self.limits.group_text_bytes_max;
+    }
+
+    /// Ends the request of the file if it is full; what follows begins `next` bytes into the block.
+    #[inline]
+    fn seal_if_full(&mut self, next: usize) {
+        let is_full = self.file.open.as_ref().is_some_and(|group| {
+            group.logs() >= self.limits.group_logs_max
+                || group.text_bytes() >= self.limits.group_text_bytes_max
+                || group.encoded_bytes() >= ENCODED_PER_TEXT_MAX * self.limits.group_text_bytes_max
+        });
         // What is sent again ends where it ended before.
         if is_full && self.file.replay.is_empty() {
-            let end = self.file.tail.bookmark_in(self.block, skipped + event.next);
-            self.file.seal(self.outbox, end, self.now.mono);
+            self.seal_at(next);
         }
     }
 
-    /// The event is not sent: its bytes are booked, with its line end.
-    fn hold(&mut self, held: Held, event: Event) {
-        self.file.books.hold(held, event.next - event.start, !event.is_cut);
+    fn seal_at(&mut self, next: usize) {
+        let end = self.file.tail.bookmark_in(self.block, next);
+        self.file.seal(self.outbox, end, self.now.mono);
     }
+}
 
-    /// Without the NUL bytes around the text: a hole left by a truncation (collector.md §3.1).
-    fn without_nul<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
-        if text.first() != Some(&0) && text.last() != Some(&0) {
-            return text;
-        }
-        let start = text.iter().position(|b| *b != 0).unwrap_or(text.len());
-        let end = text.iter().rposition(|b| *b != 0).map_or(start, |last| last + 1);
-        let inner = text.get(start..end).unwrap_or_default();
-        self.tally.nul_bytes += (text.len() - inner.len()) as u64;
-        inner
-    }
+/// When events that are read now were collected.
+fn collected(with_nanos: bool, now: Now, second: u64) -> Stamp {
+    Stamp { seconds: second as u32, nanos: with_nanos.then(|| now.nanos()) }
 }

@@ -112,7 +112,7 @@ pub struct Outbox {
 impl Outbox {
     pub fn new(limits: Limits, carrier: Box<dyn Carrier>) -> Self {
         Self {
-            packing: Packing::new(limits.pack_threads),
+            packing: Packing::new(limits.threads),
             limits,
             carrier,
             lanes: BTreeMap::new(),

@@ -226,7 +226,7 @@ impl Reader {
         board.set_version(config.version, &config.destination);
         let lane = self.outbox.lane(&config.destination);
         let (mut running, problem) =
-            Running::new(config, lane, self.settings.limits.event_bytes_max, &self.settings.zone, board);
+            Running::new(config, lane, &self.settings.limits, &self.settings.zone, board);
         if let Some(problem) = &problem {
             warn!(pipeline = running.config.name, %problem, "logs carry the time of collection");
             self.board.alarms.raise(Alarm::CategoryConfig, "time", &running.subject, 1, || {
@@ -380,6 +380,7 @@ impl Reader {
             self.release_at = None;
             self.block.shrink(0);
             self.outbox.release_memory();
+            self.pipelines.values_mut().for_each(|running| running.share.release_memory());
             self.resident.when_idle(now.mono);
         }
     }

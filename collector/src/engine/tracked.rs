@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::tz::TimeZone;
 
+use super::Limits;
 use super::books::{Books, Bytes, Lines};
+use super::feed::{Maker, Share};
 use super::outbox::{LaneId, Outbox, Route};
 use super::profile::Readings;
 use super::status::PipelineBoard;
@@ -16,10 +18,8 @@ use crate::checkpoint::{Progress, Range, Ranges};
 use crate::discover::{Located, Matcher};
 use crate::events::{Seen, Splitter};
 use crate::pack::Group;
-use crate::parse::Parser;
-use crate::parse::time::{Clock, TimeFormatError};
-use crate::pipeline::{Pipeline, Unmatched};
-use crate::shape::Shaper;
+use crate::parse::time::TimeFormatError;
+use crate::pipeline::Pipeline;
 use crate::tags::{self, Common, Host, PackIds};
 use crate::tail::{Bookmark, Tail};
 
@@ -36,12 +36,9 @@ pub struct Running {
     pub config: Pipeline,
     pub matcher: Matcher,
     pub splitter: Arc<Splitter>,
-    pub parser: Parser,
-    pub shaper: Shaper,
-    pub clock: Option<Clock>,
-    /// Where the last event had its time.
-    pub time_index: usize,
-    pub keeps_raw: bool,
+    /// One for each thread that parses; at least one.
+    pub makers: Vec<Maker>,
+    pub share: Share,
     pub lane: LaneId,
     pub board: Arc<PipelineBoard>,
     /// What its alarms are about.
@@ -65,23 +62,21 @@ impl Running {
     pub fn new(
         config: Pipeline,
         lane: LaneId,
-        event_bytes_max: usize,
+        limits: &Limits,
         zone: &TimeZone,
         board: Arc<PipelineBoard>,
     ) -> (Self, Option<TimeFormatError>) {
-        let parser = Parser::new(&config.parse, zone);
-        let (clock, problem) = match Clock::new(&config.time, zone) {
-            Ok(clock) => (clock, None),
-            Err(e) => (None, Some(e)),
-        };
+        let (first, problem) = Maker::new(&config, zone);
+        let others = (1..limits.threads).map(|_| Maker::new(&config, zone).0);
         let running = Self {
             matcher: Matcher::new(&config.input),
-            splitter: Arc::new(Splitter::new(&config.multiline, config.input.encoding, event_bytes_max)),
-            time_index: 0,
-            parser,
-            shaper: Shaper::new(&config),
-            clock,
-            keeps_raw: config.unmatched == Unmatched::KeepRaw,
+            splitter: Arc::new(Splitter::new(
+                &config.multiline,
+                config.input.encoding,
+                limits.event_bytes_max,
+            )),
+            makers: std::iter::once(first).chain(others).collect(),
+            share: Share::default(),
             lane,
             board,
             subject: Arc::new(Subject {

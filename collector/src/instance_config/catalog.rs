@@ -165,7 +165,9 @@ pub const KEYS: &[Setting] = &[
     ("primary_region", Honoured("region, where the path of the file names none or another")),
     (
         "process_thread_count",
-        Honoured("threads that compress what is read and make its digests; one reads and parses; 1"),
+        Honoured(
+            "threads that parse what is read, compress it and make its digests; 1. The order of a file is kept",
+        ),
     ),
     ("read_local_event_interval", NoEffect("history is collected by configs, not by local_event.json")),
     (

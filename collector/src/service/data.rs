@@ -165,15 +165,21 @@ impl Collect for Data {
     }
 }
 
+/// Threads for which the block that is read at once grows: to 1 MiB. Source: own choice, for the sake of memory.
+const BLOCK_SHARES_MAX: usize = 4;
+
 /// What the start parameters say of the engine.
 fn limits(instance: &InstanceConfig) -> Limits {
     let usual = Limits::default();
     let reading = &instance.reading;
+    let threads = reading.threads.unwrap_or(usual.threads);
     Limits {
         lane_concurrency: instance.send_concurrency.unwrap_or(usual.lane_concurrency),
         linger: instance.send_interval.unwrap_or(usual.linger),
         group_text_bytes_max: instance.request_bytes.unwrap_or(usual.group_text_bytes_max),
-        pack_threads: reading.threads.unwrap_or(usual.pack_threads),
+        threads,
+        // As much for each thread, up to a limit.
+        block_bytes: usual.block_bytes * threads.min(BLOCK_SHARES_MAX),
         read_bytes_per_second: reading.bytes_per_second,
         discard_older_than: reading.discard_older_than,
         event_bytes_max: reading.event_bytes_max.unwrap_or(usual.event_bytes_max),
@@ -268,7 +274,8 @@ mod tests {
         let plain = limits(&InstanceConfig::parse(path, None, &Env::default()).unwrap());
         let wanted = Limits {
             lane_concurrency: 9,
-            pack_threads: 3,
+            threads: 3,
+            block_bytes: 3 * 256 * 1024,
             linger: Duration::from_secs(7),
             group_text_bytes_max: 65_536,
             event_bytes_max: 4_096,

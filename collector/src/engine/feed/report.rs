@@ -8,7 +8,7 @@ use super::Feeder;
 use crate::alarm::Alarm;
 use crate::engine::status::Trouble;
 use crate::metrics::Counter;
-use crate::pipeline::Parse;
+use crate::pipeline::{Parse, Unmatched};
 
 /// Bytes of an event that a message shows.
 const SAMPLE_BYTES_MAX: usize = 200;
@@ -30,6 +30,26 @@ pub(super) struct Tally {
     pub(super) nul_bytes: u64,
     pub(super) unmatched_sample: Option<String>,
     pub(super) bad_time_sample: Option<String>,
+}
+
+impl Tally {
+    /// What happened in the part that follows is added.
+    pub(super) fn absorb(&mut self, next: Self) {
+        let Self { events, unmatched, bad_times, cut, strays, filtered, .. } = next;
+        let Self { old, outdated, damaged, nul_bytes, unmatched_sample, bad_time_sample, .. } = next;
+        self.events += events;
+        self.unmatched += unmatched;
+        self.bad_times += bad_times;
+        self.cut += cut;
+        self.strays += strays;
+        self.filtered += filtered;
+        self.old += old;
+        self.outdated += outdated;
+        self.damaged += damaged;
+        self.nul_bytes += nul_bytes;
+        self.unmatched_sample = self.unmatched_sample.take().or(unmatched_sample);
+        self.bad_time_sample = self.bad_time_sample.take().or(bad_time_sample);
+    }
 }
 
 impl Feeder<'_> {
@@ -141,9 +161,9 @@ impl Feeder<'_> {
     fn unmatched_text(&self) -> Option<String> {
         let sample = self.tally.unmatched_sample.as_ref()?;
         let path = self.file.at.shown.display();
-        let fate = match self.running.keeps_raw {
-            true => "sent in __raw_log__",
-            false => "dropped, because discardUnmatch is true",
+        let fate = match self.running.config.unmatched {
+            Unmatched::KeepRaw => "sent in __raw_log__",
+            _ => "dropped, because discardUnmatch is true",
         };
         let parser = match self.running.config.parse {
             Parse::Simple { .. } | Parse::Regex { .. } => "the regex does not match lines",
