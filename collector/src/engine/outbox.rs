@@ -398,6 +398,13 @@ impl Outbox {
         self.posted.append(&mut self.held);
     }
 
+    /// Hands over what was posted, if there is enough for all threads: so it is on its way while more is parsed.
+    pub fn hand_over_full_shares(&mut self) {
+        if self.packing.is_shared() && self.posted.len() >= self.packing.threads() {
+            self.hand_over();
+        }
+    }
+
     /// Hands over what was posted: the end of a turn.
     pub fn hand_over(&mut self) {
         if self.packing.is_shared() {

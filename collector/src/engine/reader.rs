@@ -33,8 +33,8 @@ use crate::tags::Host;
 use crate::tail::{Block, FileIdentity};
 use crate::watch::{Change, Watcher};
 
-/// Bytes read in one turn, as blocks, so that acknowledgements and commands are not kept waiting.
-const BLOCKS_PER_TURN_MAX: usize = 16;
+/// Bytes read in one turn, so that acknowledgements and commands are not kept waiting.
+const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What a read counts as in addition, in bytes: about what could be read while a file is turned to. Source: measured, 10 µs.
 const READ_COST_BYTES: usize = 16 * 1024;
 /// Memory is given back after this time without reading, or without a change of the configs.
@@ -125,6 +125,7 @@ pub struct Reader {
     pub(super) save_at: Option<Instant>,
     release_at: Option<Instant>,
     resident: Resident,
+    work: u64,
     pub(super) store_failing: bool,
 }
 
@@ -169,8 +170,14 @@ impl Reader {
             save_at: None,
             release_at: None,
             resident: Resident::default(),
+            work: 0,
             store_failing: false,
         }
+    }
+
+    /// What was done so far, as bytes read.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     /// What becomes readable when files change; poll it between turns.
@@ -297,7 +304,7 @@ impl Reader {
         }
         self.run_timers(now);
         let mut blocks = 0;
-        let mut budget = BLOCKS_PER_TURN_MAX * self.settings.limits.block_bytes;
+        let mut budget = TURN_BYTES_MAX;
         while budget > 0
             && self.pace.wait().is_none()
             && let Some(key) = self.ready.pop_front()
@@ -306,7 +313,10 @@ impl Reader {
             if let Some(file) = self.files.get_mut(&key) {
                 file.in_ready_queue = false;
             }
-            budget = budget.saturating_sub(READ_COST_BYTES + self.feed(key, now));
+            let cost = READ_COST_BYTES + self.feed(key, now);
+            budget = budget.saturating_sub(cost);
+            self.work += cost as u64;
+            self.outbox.hand_over_full_shares();
             while self.outbox.is_overfull()
                 && let Some(waiting) = self.outbox.longest_waiting()
             {

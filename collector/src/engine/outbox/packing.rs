@@ -31,6 +31,11 @@ impl Packing {
         Self { compressors, packed: Vec::new(), shared: BytesMut::new() }
     }
 
+    /// How many compress, at least one.
+    pub fn threads(&self) -> usize {
+        self.compressors.len()
+    }
+
     /// Groups are compressed by [`Self::pack_together`].
     pub fn is_shared(&self) -> bool {
         self.compressors.len() > 1
