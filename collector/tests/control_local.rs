@@ -82,6 +82,8 @@ fn local_configs_alone_are_collected_changed_without_loss_and_removed() {
 
     fs::remove_file(container.path(&format!("{HOME}/user_local_config.json"))).unwrap();
     collector.wait_for_log("config ##1.0##demo$lines: removed with");
+    // Said first, and done a moment later.
+    collector.wait_for_log("collection ends");
     append(&container.path("/var/log/a.log"), "not collected\n");
     stop(collector);
     assert_eq!(both().len(), all);

@@ -208,13 +208,7 @@ impl Feeder<'_> {
         };
         let Some(maker) = makers.first_mut() else { return };
         let made = maker.make(&around, event, tally, |stamp, shaped| {
-            let group = match &mut file.open {
-                Some(group) => group,
-                None => {
-                    outbox.opened(file.lane, file.key, now.mono);
-                    file.open.insert(Group::in_buffer(outbox.buffer()))
-                }
-            };
+            let group = open_group(file, outbox, *now);
             let before = group.encoded_bytes();
             group.push(stamp, shaped.pairs());
             outbox.grew(group.encoded_bytes() - before);
@@ -244,6 +238,18 @@ impl Feeder<'_> {
     fn seal_at(&mut self, next: usize) {
         let end = self.file.tail.bookmark_in(self.block, next);
         self.file.seal(self.outbox, end, self.now.mono);
+    }
+}
+
+/// The logs of the file that are in no request yet.
+#[inline]
+fn open_group<'f>(file: &'f mut Tracked, outbox: &mut Outbox, now: Now) -> &'f mut Group {
+    match &mut file.open {
+        Some(group) => group,
+        none => {
+            outbox.opened(file.lane, file.key, now.mono);
+            none.insert(Group::in_buffer(outbox.buffer()))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod packing;
 mod parcel;
 mod rate;
 mod sending;
+mod spare;
 
 pub use parcel::{Carrier, Outcome, PackedGroup, Parcel, Route};
 pub use rate::Limit;
@@ -21,19 +22,15 @@ use sls_api::codec::Compression;
 
 use self::packing::{Packing, expected_bytes};
 use self::rate::Rates;
+use self::spare::Spare;
 use super::Limits;
 use super::profile::Sending;
 use super::tracked::FileKey;
 use crate::checkpoint::ParcelId;
 use crate::pipeline::Destination;
 
-/// Buffers kept for the next groups, each up to the size of a full group …
-const SPARE_BUFFERS_MAX: usize = 2;
-/// … and small ones, for many files that each have a line now and then: with [`SMALL_BUFFER_BYTES_MAX`] a MiB.
-const SMALL_BUFFERS_MAX: usize = 256;
-const SMALL_BUFFER_BYTES_MAX: usize = 4 * 1024;
-/// What a new buffer has room for: a line and what a group says of its file.
-const NEW_BUFFER_BYTES: usize = 1024;
+/// A buffer is kept if it is at most that many times as long as the texts of a full group.
+const SPARE_BYTES_PER_TEXT_MAX: usize = 4;
 
 /// Names a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,8 +102,7 @@ pub struct Outbox {
     /// Parcels that are sent at the end of the turn.
     posted: Vec<Parcel>,
     packing: Packing,
-    spare: Vec<Vec<u8>>,
-    spare_small: Vec<Vec<u8>>,
+    spare: Spare,
 }
 
 impl Outbox {
@@ -125,8 +121,7 @@ impl Outbox {
             next_parcel: 0,
             held: Vec::new(),
             posted: Vec::new(),
-            spare: Vec::new(),
-            spare_small: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
@@ -358,7 +353,7 @@ impl Outbox {
             (group.into(), Compression::None)
         } else {
             let packed = self.packing.pack(&group, wanted);
-            self.keep_spare(group);
+            self.spare.keep(group, SPARE_BYTES_PER_TEXT_MAX * self.limits.group_text_bytes_max);
             packed
         };
         PackedGroup { file, body, digest: None, compression, raw_bytes, source_bytes: 0, logs }
@@ -469,25 +464,12 @@ impl Outbox {
 
     /// A buffer for the next group.
     pub fn buffer(&mut self) -> Vec<u8> {
-        let spare = self.spare.pop().or_else(|| self.spare_small.pop());
-        spare.unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER_BYTES))
-    }
-
-    fn keep_spare(&mut self, buffer: Vec<u8>) {
-        let bytes = buffer.capacity();
-        if bytes <= SMALL_BUFFER_BYTES_MAX {
-            if self.spare_small.len() < SMALL_BUFFERS_MAX {
-                self.spare_small.push(buffer);
-            }
-        } else if self.spare.len() < SPARE_BUFFERS_MAX && bytes <= 4 * self.limits.group_text_bytes_max {
-            self.spare.push(buffer);
-        }
+        self.spare.take()
     }
 
     /// Gives back memory that is only of use under load.
     pub fn release_memory(&mut self) {
         self.packing.release_memory();
-        self.spare = Vec::new();
-        self.spare_small = Vec::new();
+        self.spare = Spare::default();
     }
 }

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::maker::{Around, Maker};
 use super::report::Tally;
-use super::{ENCODED_PER_TEXT_MAX, Feeder, collected};
+use super::{ENCODED_PER_TEXT_MAX, Feeder, collected, open_group};
 use crate::engine::books::Held;
 use crate::engine::tracked::Running;
 use crate::events::Event;
@@ -165,14 +165,7 @@ impl Feeder<'_> {
             file.books.hold(held, bytes, lines);
         }
         if part.group.logs() > 0 {
-            let group = match &mut file.open {
-                Some(group) => group,
-                None => {
-                    outbox.opened(file.lane, file.key, now.mono);
-                    file.open.insert(Group::in_buffer(outbox.buffer()))
-                }
-            };
-            group.append(&part.group);
+            open_group(file, outbox, *now).append(&part.group);
             outbox.grew(part.group.encoded_bytes());
         }
         self.tally.absorb(std::mem::take(&mut part.tally));
