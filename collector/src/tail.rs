@@ -267,13 +267,14 @@ impl Tail {
     fn has_same_head(&mut self) -> io::Result<bool> {
         let mut head = [0; SIGNATURE_BYTES_MAX];
         let Some(known) = head.get_mut(..self.signature.len()) else { return Ok(false) };
-        let n = read_full_at(&self.file, known, 0)?;
-        let head = known.get(..n).unwrap_or_default();
-        let sum = Some((n, Sum::of(head)));
+        if read_full_at(&self.file, known, 0)? < known.len() {
+            return Ok(false); // shorter than what is known of it
+        }
+        let sum = Some((known.len(), Sum::of(known)));
         if self.head_sum == sum {
             return Ok(true);
         }
-        let is_same = self.signature.fits(head);
+        let is_same = self.signature.fits(known);
         if is_same {
             self.head_sum = sum;
         }

@@ -258,6 +258,26 @@ fn a_copy_that_is_made_slowly_is_known_for_one_at_every_moment() {
     }
 }
 
+/// Nothing tells of the truncation but that there is less than was known of the file's beginning.
+#[test]
+fn what_was_copied_and_truncated_while_reading_was_held_up_is_read_though_nothing_follows() {
+    for polls in [false, true] {
+        let mut rig = Rig::new();
+        (rig.polls, rig.limits.lane_parcels_max) = (polls, 1);
+        rig.append("a.log", "");
+        rig.start(vec![simple_on(|input| input.file_pattern = "*.log".to_owned())]);
+        rig.wait_ms(1_500); // seen while it is empty
+        rig.append("b.log", "under way\n");
+        rig.wait_ms(1_500);
+        rig.append("a.log", "1\n");
+        rig.wait_ms(1_500);
+        fs::copy(rig.path("a.log"), rig.path("a.log.1")).expect("copy");
+        rig.wait_ms(1_500);
+        empty(&rig);
+        assert_eq!(sorted(rig.values()), ["1", "under way"], "polls: {polls}");
+    }
+}
+
 #[test]
 fn a_copy_of_what_was_not_read_yet_is_kept_in_mind_while_reading_is_held_up() {
     for (polls, pattern) in [(false, "*.log"), (true, "*.log"), (false, "*.log*"), (true, "*.log*")] {
