@@ -13,7 +13,7 @@ use super::reader::{Now, Reader};
 use super::tracked::{FileKey, Place, Running, Tracked};
 use crate::alarm::Alarms;
 use crate::events::Event;
-use crate::pack::{Group, Stamp};
+use crate::pack::Group;
 use crate::tail::{Block, Care, ReadOutcome};
 use maker::Around;
 pub(super) use maker::Maker;
@@ -197,15 +197,8 @@ impl Feeder<'_> {
     fn event(&mut self, data: &[u8], skipped: usize, event: Event) {
         let Self { running, file, outbox, tally, now, .. } = self;
         let Running { config, makers, splitter, .. } = &mut **running;
-        let around = Around {
-            config,
-            limits: self.limits,
-            discards_strays: splitter.discards_strays,
-            second: self.second,
-            collected: collected(config.collected_nanos, *now, self.second),
-            data,
-            offset: file.tail.position() + skipped as u64,
-        };
+        let offset = file.tail.position() + skipped as u64;
+        let around = Around::new(config, splitter, self.limits, (*now, self.second), (data, offset));
         let Some(maker) = makers.first_mut() else { return };
         let made = maker.make(&around, event, tally, |stamp, shaped| {
             let group = open_group(file, outbox, *now);
@@ -251,9 +244,4 @@ fn open_group<'f>(file: &'f mut Tracked, outbox: &mut Outbox, now: Now) -> &'f m
             none.insert(Group::in_buffer(outbox.buffer()))
         }
     }
-}
-
-/// When events that are read now were collected.
-fn collected(with_nanos: bool, now: Now, second: u64) -> Stamp {
-    Stamp { seconds: second as u32, nanos: with_nanos.then(|| now.nanos()) }
 }

@@ -125,7 +125,6 @@ pub struct Reader {
     pub(super) save_at: Option<Instant>,
     release_at: Option<Instant>,
     resident: Resident,
-    work: u64,
     pub(super) store_failing: bool,
 }
 
@@ -170,14 +169,13 @@ impl Reader {
             save_at: None,
             release_at: None,
             resident: Resident::default(),
-            work: 0,
             store_failing: false,
         }
     }
 
-    /// What was done so far, as bytes read.
-    pub fn work(&self) -> u64 {
-        self.work
+    /// Reads of files so far.
+    pub fn reads(&self) -> u64 {
+        self.board.gauges.blocks_read.load(Ordering::Relaxed)
     }
 
     /// What becomes readable when files change; poll it between turns.
@@ -313,9 +311,7 @@ impl Reader {
             if let Some(file) = self.files.get_mut(&key) {
                 file.in_ready_queue = false;
             }
-            let cost = READ_COST_BYTES + self.feed(key, now);
-            budget = budget.saturating_sub(cost);
-            self.work += cost as u64;
+            budget = budget.saturating_sub(READ_COST_BYTES + self.feed(key, now));
             self.outbox.hand_over_full_shares();
             while self.outbox.is_overfull()
                 && let Some(waiting) = self.outbox.longest_waiting()

@@ -1,6 +1,6 @@
 //! Event → fields: spans of the event, copies only of texts that must be changed.
 //!
-//! Pure; called by `engine::feed` for every event. One [`Parser`] belongs to one pipeline and keeps
+//! Pure; called by `engine::feed` for every event. One [`Parser`] belongs to one thread of a pipeline and keeps
 //! the scratch memory that it needs, so that parsing allocates nothing.
 
 mod apsara;

@@ -1,6 +1,6 @@
 //! Fields → what of them is sent: filters, masks, the text as it was, and where it stood.
 //!
-//! Pure; called by `engine::feed` for every event. One [`Shaper`] belongs to one pipeline. Values stay
+//! Pure; called by `engine::feed` for every event. One [`Shaper`] belongs to one thread of a pipeline. Values stay
 //! where they are; only one that is changed is written, to a buffer that is used again and again.
 
 use std::fmt::Write;

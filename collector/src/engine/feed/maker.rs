@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use super::report::{Tally, sample};
 use crate::engine::Limits;
 use crate::engine::books::Held;
-use crate::events::Event;
+use crate::engine::reader::Now;
+use crate::events::{Event, Splitter};
 use crate::pack::Stamp;
 use crate::parse::Parser;
 use crate::parse::time::{Clock, TimeFormatError};
@@ -25,15 +26,32 @@ pub struct Maker {
 /// What is the same for all events of a block.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
-    pub(super) config: &'a Pipeline,
-    pub(super) limits: &'a Limits,
-    pub(super) discards_strays: bool,
+    config: &'a Pipeline,
+    limits: &'a Limits,
+    discards_strays: bool,
     /// Unix seconds of now.
-    pub(super) second: u64,
-    pub(super) collected: Stamp,
-    pub(super) data: &'a [u8],
+    second: u64,
+    /// When events that are read now were collected.
+    collected: Stamp,
+    data: &'a [u8],
     /// Where `data` begins in the file.
-    pub(super) offset: u64,
+    offset: u64,
+}
+
+impl<'a> Around<'a> {
+    /// `second` is the one of `now` in Unix time, `offset` where `data` begins in the file.
+    #[inline]
+    pub(super) fn new(
+        config: &'a Pipeline,
+        splitter: &Splitter,
+        limits: &'a Limits,
+        (now, second): (Now, u64),
+        (data, offset): (&'a [u8], u64),
+    ) -> Self {
+        let nanos = config.collected_nanos.then(|| now.nanos());
+        let collected = Stamp { seconds: second as u32, nanos };
+        Self { config, limits, discards_strays: splitter.discards_strays, second, collected, data, offset }
+    }
 }
 
 impl Maker {

@@ -163,7 +163,7 @@ impl Feeder<'_> {
         let path = self.file.at.shown.display();
         let fate = match self.running.config.unmatched {
             Unmatched::KeepRaw => "sent in __raw_log__",
-            _ => "dropped, because discardUnmatch is true",
+            Unmatched::Discard => "dropped, because discardUnmatch is true",
         };
         let parser = match self.running.config.parse {
             Parse::Simple { .. } | Parse::Regex { .. } => "the regex does not match lines",

@@ -6,15 +6,15 @@ use tracing::warn;
 
 use super::maker::{Around, Maker};
 use super::report::Tally;
-use super::{ENCODED_PER_TEXT_MAX, Feeder, collected, open_group};
+use super::{ENCODED_PER_TEXT_MAX, Feeder, open_group};
 use crate::engine::books::Held;
 use crate::engine::tracked::Running;
 use crate::events::Event;
 use crate::pack::Group;
 use crate::pipeline::Parse;
 
-/// Where lines are only copied, a block must be so many times as large to be worth it. Source: measured, a row of
-/// classes takes four times as long as a copy, other parsers more.
+/// Where lines are only copied, a block must be so many times as large to be worth it. Source: guess; copying 1 MiB takes
+/// a quarter of a millisecond, about as long as the threads take to begin and to be waited for.
 const COPIES_PER_PARSE: usize = 16;
 
 /// Memory for that of one pipeline, used again for each block.
@@ -104,15 +104,8 @@ impl Feeder<'_> {
     /// As [`Self::event`] for each of `events` of `data`, which begins `skipped` bytes into the block.
     pub(super) fn share(&mut self, data: &[u8], skipped: usize, events: Vec<Event>) {
         let Running { config, makers, splitter, share, .. } = &mut *self.running;
-        let around = Around {
-            config,
-            limits: self.limits,
-            discards_strays: splitter.discards_strays,
-            second: self.second,
-            collected: collected(config.collected_nanos, self.now, self.second),
-            data,
-            offset: self.file.tail.position() + skipped as u64,
-        };
+        let offset = self.file.tail.position() + skipped as u64;
+        let around = Around::new(config, splitter, self.limits, (self.now, self.second), (data, offset));
         let bytes = data.len().div_ceil(makers.len()).min(self.limits.group_text_bytes_max);
         let count = share.divide(&events, bytes, self.limits.group_logs_max as usize);
         let mut parts = std::mem::take(&mut share.parts);
@@ -139,10 +132,10 @@ impl Feeder<'_> {
             let left = used.iter_mut().filter(|part| !part.is_done);
             left.for_each(|part| part.make(maker, &around, &events));
         }
-        let place = |event: Option<&Event>| event.map(|event| skipped + event.next);
         let mut begin = skipped;
         for part in used {
-            let end = place(events.get(part.events.end - 1)).unwrap_or(begin);
+            let last = events.get(part.events.clone()).and_then(<[Event]>::last);
+            let end = last.map_or(begin, |event| skipped + event.next);
             self.take_in(part, begin, end);
             begin = end;
         }

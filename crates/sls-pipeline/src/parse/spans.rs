@@ -29,6 +29,20 @@ pub enum Answer {
     Unsure,
 }
 
+#[cfg(test)]
+impl Answer {
+    /// The texts of the groups with bars between them, or the name of the answer.
+    pub fn show(self, text: &str, spans: &[Span]) -> String {
+        match self {
+            Self::Match => {
+                let texts = spans.iter().map(|(start, end)| &text[*start as usize..*end as usize]);
+                texts.collect::<Vec<_>>().join("|")
+            }
+            other => format!("{other:?}"),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Open(usize),
@@ -234,14 +248,7 @@ mod tests {
             None => "not a row".to_owned(),
             Some(program) => {
                 let mut spans = vec![(0, 0); regex.captures_len() - 1];
-                match program.run(text.as_bytes(), &mut spans) {
-                    Answer::Match => {
-                        let texts: Vec<&str> =
-                            spans.iter().map(|(a, b)| &text[*a as usize..*b as usize]).collect();
-                        texts.join("|")
-                    }
-                    other => format!("{other:?}"),
-                }
+                program.run(text.as_bytes(), &mut spans).show(text, &spans)
             }
         };
         assert_eq!(got, expected, "{pattern:?} on {text:?}");
