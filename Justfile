@@ -123,9 +123,12 @@ test-apiserver *args:
 record-apiserver:
     SLS_TEST_APISERVER=kubeconfig SLS_TEST_RECORD=1 cargo test --package e2e --package operator --test session
 
-# Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
-images:
+# The four programs as they are released.
+programs:
     cargo build --release --package mock-sls --package operator --package collector --package fixtures --bins
+
+# Container images of the four programs; settings: deploy/images/build.sh, deploy/README.md.
+images: programs
     deploy/images/build.sh
 
 # Are the images small, reproducible and what the document's manifests expect? (needs docker)

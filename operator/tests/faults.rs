@@ -65,8 +65,8 @@ async fn a_config_that_somebody_deletes_or_changes_is_put_right_at_the_next_resy
     sls.delete_config("project-a", "config").await;
     bed.event("config", "DriftCorrected").await;
     assert_eq!(sls.bound("project-a", "config").await, ["group-a"]);
-    let status = bed.ready("config").await;
-    assert!(is(&status, "ConfigReady", "True", "DriftCorrected"), "{status:?}");
+    bed.status("config", "the correction", |status| is(status, "ConfigReady", "True", "DriftCorrected"))
+        .await;
 
     let change = |config: &mut sls_api::ops::logtail_configs::LogtailConfig| {
         config.input_detail.insert("filePattern".into(), json!("edited.log"));
@@ -78,7 +78,11 @@ async fn a_config_that_somebody_deletes_or_changes_is_put_right_at_the_next_resy
         (pattern == Some(json!("a.log"))).then_some(()).ok_or_else(|| format!("{pattern:?}"))
     })
     .await;
-    assert!(bed.metric("sls_operator_drift_corrected_total") >= 3);
+    eventually("the corrections counted", || async {
+        let corrected = bed.metric("sls_operator_drift_corrected_total");
+        (corrected >= 3).then_some(()).ok_or_else(|| corrected.to_string())
+    })
+    .await;
 }
 
 #[tokio::test]
