@@ -35,6 +35,28 @@ async fn lines_written_before_and_after_the_start_arrive_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_file_that_grows_all_the_time_is_read_once_in_a_pause_whatever_is_acknowledged_meanwhile() {
+    use std::sync::atomic::Ordering;
+    let bench = Bench::new().await;
+    let engine = bench.start(vec![simple()]);
+    engine.ready().await;
+    bench.append("a.log", "begin\n");
+    bench.sink.wait_for(1).await;
+    let board = engine.board();
+    let reads = || board.gauges.blocks_read.load(Ordering::Relaxed);
+    let (begun, reads_before, requests_before) = (Instant::now(), reads(), bench.sink.requests());
+    for line in 0..300 {
+        bench.append("a.log", &format!("line {line}\n"));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    bench.sink.wait_for(301).await;
+    let (reads, requests) = (reads() - reads_before, bench.sink.requests() - requests_before);
+    let pauses = begun.elapsed().as_millis() as u64 / 80;
+    assert!(reads <= pauses + 3, "{reads} reads in {pauses} pauses");
+    assert!(requests > 1, "nothing was acknowledged meanwhile");
+}
+
+#[tokio::test]
 async fn a_group_says_where_its_logs_come_from() {
     let bench = Bench::new().await;
     let pipeline = collector::pipeline::Pipeline {

@@ -255,6 +255,15 @@ impl Outbox {
         files
     }
 
+    /// Something may be read or sent as soon as a parcel is settled.
+    pub fn waits_for_room(&self) -> bool {
+        let is_waiting = |lane: &Lane| {
+            !lane.blocked.is_empty()
+                || (!lane.open.is_empty() && !lane.has_room(&self.limits, self.under_way_bytes))
+        };
+        self.lanes.values().any(is_waiting)
+    }
+
     /// `file` has logs that are not in a parcel yet.
     pub fn opened(&mut self, lane: LaneId, file: FileKey, now: Instant) {
         if let Some(lane) = self.lanes.get_mut(&lane) {

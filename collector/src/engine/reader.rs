@@ -178,6 +178,11 @@ impl Reader {
         self.board.gauges.blocks_read.load(Ordering::Relaxed)
     }
 
+    /// What is settled lets it go on at once.
+    pub fn waits_for_room(&self) -> bool {
+        self.outbox.waits_for_room()
+    }
+
     /// What becomes readable when files change; poll it between turns.
     pub fn descriptor(&self) -> Option<&std::os::fd::OwnedFd> {
         self.watcher.descriptor()
@@ -292,9 +297,14 @@ impl Reader {
         }
     }
 
-    /// Does what there is to do; says how long the next turn may wait (`None`: for a change).
+    /// Takes in changes and does what there is to do; says how long the next turn may wait (`None`: for a change).
     pub fn turn(&mut self, now: Now) -> Option<Duration> {
         self.take_in_changes(now);
+        self.step(now)
+    }
+
+    /// As [`Self::turn`], but for changes of files: they wait for [`Self::take_in_changes`].
+    pub fn step(&mut self, now: Now) -> Option<Duration> {
         self.pace.advance(now.mono);
         self.outbox.advance(now.mono);
         if self.pace.wait().is_none() {
@@ -339,7 +349,8 @@ impl Reader {
         self.wait(now)
     }
 
-    fn take_in_changes(&mut self, now: Now) {
+    /// Learns what happened to files since the last time; says whether anything did.
+    pub fn take_in_changes(&mut self, now: Now) -> bool {
         let mut changes = std::mem::take(&mut self.changes);
         self.seen_until = now.wall;
         self.watcher.read(&mut changes);
@@ -349,8 +360,10 @@ impl Reader {
             gauges.last_file_event.store(now.unix_seconds(), Ordering::Relaxed);
         }
         self.take_in(&changes, now);
+        let has_changes = !changes.is_empty();
         changes.clear();
         self.changes = changes;
+        has_changes
     }
 
     fn show_state(&self) {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -59,29 +59,51 @@ pub struct Mailbox {
 }
 
 struct Shared {
-    commands: Mutex<Vec<Command>>,
+    inbox: Mutex<Inbox>,
     wake: File,
+}
+
+#[derive(Default)]
+struct Inbox {
+    commands: Vec<Command>,
+    /// A wake-up is on its way.
+    is_woken: bool,
+    /// The reader looks soon by itself, and what was acknowledged can wait until then.
+    can_wait: bool,
 }
 
 impl Mailbox {
     /// A mailbox and the descriptor that becomes readable when there is mail.
     pub fn new() -> io::Result<(Self, File)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        let shared = Shared { commands: Mutex::new(Vec::new()), wake: File::from(write) };
+        let shared = Shared { inbox: Mutex::default(), wake: File::from(write) };
         Ok((Self { shared: Arc::new(shared) }, File::from(read)))
     }
 
     pub fn send(&self, command: Command) {
-        let mut commands = self.shared.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands.push(command);
-        if commands.len() == 1 {
+        let mut inbox = self.inbox();
+        let can_wait = inbox.can_wait && matches!(command, Command::News(News::Settled(..)));
+        inbox.commands.push(command);
+        if !can_wait && !inbox.is_woken {
+            inbox.is_woken = true;
             // A full pipe means that a wake-up is on its way already.
             let _ = (&self.shared.wake).write(&[1]);
         }
     }
 
     fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.shared.commands.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut inbox = self.inbox();
+        (inbox.is_woken, inbox.can_wait) = (false, false);
+        std::mem::take(&mut inbox.commands)
+    }
+
+    /// Until the next [`Self::take`], which comes soon in any case, acknowledgements wake nobody.
+    fn let_acknowledgements_wait(&self) {
+        self.inbox().can_wait = true;
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +114,9 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
     let mut last_change: Option<Taken> = None;
     loop {
         let now = Now::real();
+        let mut is_news_only = true;
         for command in mailbox.take() {
+            is_news_only &= matches!(command, Command::News(_));
             match command {
                 Command::Apply(pipelines) => reader.apply(pipelines, now),
                 Command::FileTags(tags) => reader.set_file_tags(tags),
@@ -117,7 +141,14 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
                 Command::Stop => return reader.save(now),
             }
         }
-        let wait = reader.turn(now);
+        // News of what was sent do not end the pause. Nothing is concluded from what files did that was not looked at.
+        let is_concluding = waiting.is_some() || waiting_for_idle.is_some();
+        let must_look = !is_news_only || is_concluding;
+        let pause = last_change.map_or(Duration::ZERO, |taken| taken.pause(now.mono, reader.reads()));
+        if (must_look || pause.is_zero()) && reader.take_in_changes(now) {
+            last_change = Some(Taken { at: now.mono, reads: reader.reads() });
+        }
+        let wait = reader.step(now);
         if let Some(report) = reader.drained()
             && let Some(done) = waiting.take()
         {
@@ -129,7 +160,11 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
         {
             let _ = done.send(()); // nobody may listen any more
         }
-        if let Err(e) = wait_for_news(&reader, &mut wake, wait, &mut last_change) {
+        let pause = last_change.map_or(Duration::ZERO, |taken| taken.pause(Now::real().mono, reader.reads()));
+        if !pause.is_zero() && !is_concluding && !reader.waits_for_room() {
+            mailbox.let_acknowledgements_wait();
+        }
+        if let Err(e) = wait_for_news(&reader, &mut wake, wait, pause) {
             error!(error = %e, "waiting for changes failed; collection goes on by polling");
             std::thread::sleep(COALESCE);
         }
@@ -145,36 +180,30 @@ struct Taken {
 
 impl Taken {
     /// How long files are left alone from `now` on, when so many reads have been made.
-    fn hold_off(self, now: Instant, reads: u64) -> Duration {
-        let wait = if reads - self.reads < MANY_READS { COALESCE } else { COALESCE_MANY };
-        wait.saturating_sub(now.saturating_duration_since(self.at))
+    fn pause(self, now: Instant, reads: u64) -> Duration {
+        let pause = if reads - self.reads < MANY_READS { COALESCE } else { COALESCE_MANY };
+        pause.saturating_sub(now.saturating_duration_since(self.at))
     }
 }
 
+/// Waits for mail, for so long at most, and after the `pause` for changes of files.
 fn wait_for_news(
     reader: &Reader,
     wake: &mut File,
     wait: Option<Duration>,
-    last_change: &mut Option<Taken>,
+    pause: Duration,
 ) -> io::Result<()> {
-    let reads = reader.reads();
-    let hold_off = last_change.map_or(Duration::ZERO, |taken| taken.hold_off(Now::real().mono, reads));
     let files = reader.descriptor().map(|fd| fd.as_fd());
-    let ready = if hold_off > Duration::ZERO && wait != Some(Duration::ZERO) {
-        // Files changed a moment ago: only mail is listened to for a while.
-        let short = wait.map_or(hold_off, |w| w.min(hold_off));
-        wait_on(&[wake.as_fd()], Some(short))?
-    } else {
+    let ready = if pause.is_zero() || wait == Some(Duration::ZERO) {
         let mut both = vec![wake.as_fd()];
         both.extend(files);
         wait_on(&both, wait)?
+    } else {
+        wait_on(&[wake.as_fd()], Some(wait.map_or(pause, |wait| wait.min(pause))))?
     };
     if ready.first() == Some(&true) {
         let mut buffer = [0; 64];
         while wake.read(&mut buffer).is_ok_and(|n| n == buffer.len()) {}
-    }
-    if ready.get(1) == Some(&true) {
-        *last_change = Some(Taken { at: Now::real().mono, reads });
     }
     Ok(())
 }
