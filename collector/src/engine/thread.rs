@@ -23,8 +23,7 @@ use crate::ship::News;
 /// wait for its request, which keeps the same distance. A change after a pause is taken in at once.
 const COALESCE: Duration = SEND_SPACING;
 /// The same after changes for which so many reads were made: turning to many files for little each costs most when caches
-/// are cold, and waking up half as often is a quarter less. Source: measured with 1,000 files; one file at 10 MB/s, whose
-/// requests are full anyway, gains nothing.
+/// are cold. Source: measured with 1,000 files; one file at 10 MB/s, whose requests are full anyway, gains nothing.
 const COALESCE_MANY: Duration = Duration::from_millis(160);
 const MANY_READS: u64 = 32;
 
