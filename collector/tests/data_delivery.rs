@@ -57,6 +57,25 @@ async fn a_file_that_grows_all_the_time_is_read_once_in_a_pause_whatever_is_ackn
 }
 
 #[tokio::test]
+async fn a_file_that_appears_in_a_pause_is_read_though_the_end_comes_at_once() {
+    for round in 0..10 {
+        let bench = Bench::new().await;
+        let mut pipeline = simple();
+        pipeline.input.file_pattern = "*.log".to_owned();
+        let engine = bench.start(vec![pipeline]);
+        engine.ready().await;
+        bench.append("a.log", "begin\n");
+        bench.sink.wait_for(1).await;
+        bench.append("a.log", "a change, after which there is a pause\n");
+        tokio::time::sleep(Duration::from_millis(3 * round)).await;
+        bench.append("b.log", "in the pause\n");
+        let report = engine.stop(far()).await;
+        assert!(report.is_complete, "{report}");
+        assert_eq!(report.account.lines.sent, 3, "after {} ms", 3 * round);
+    }
+}
+
+#[tokio::test]
 async fn a_group_says_where_its_logs_come_from() {
     let bench = Bench::new().await;
     let pipeline = collector::pipeline::Pipeline {
