@@ -97,8 +97,8 @@ pub struct Limits {
     pub shared_bytes_min: usize,
     /// Requests of one destination under way at the same time; those of one file go one by one.
     pub lane_concurrency: usize,
-    /// Acknowledged positions are on disk so long after they are known. Source: collector.md §3.4 rule 2, a second
-    /// after they are acknowledged.
+    /// Acknowledged positions are on disk so long after the reader knows of them. Source: collector.md §3.4 rule 2: a
+    /// second after they are acknowledged, which the reader may learn a pause later.
     pub checkpoint_interval: Duration,
     /// Time until a failed save is tried again.
     pub checkpoint_retry: Duration,
@@ -139,7 +139,7 @@ impl Default for Limits {
             threads: 1,
             shared_bytes_min: 128 * 1024,
             lane_concurrency: 4,
-            checkpoint_interval: Duration::from_millis(800), // before that, 160 ms until they are known
+            checkpoint_interval: Duration::from_secs(1).saturating_sub(thread::COALESCE_MANY),
             checkpoint_retry: Duration::from_secs(10),
             poll_interval: Duration::from_secs(1),
             safety_poll_interval: Duration::from_secs(60),

@@ -65,8 +65,11 @@ async fn a_config_that_somebody_deletes_or_changes_is_put_right_at_the_next_resy
     sls.delete_config("project-a", "config").await;
     bed.event("config", "DriftCorrected").await;
     assert_eq!(sls.bound("project-a", "config").await, ["group-a"]);
-    bed.status("config", "the correction", |status| is(status, "ConfigReady", "True", "DriftCorrected"))
+    // The event comes before the status that tells of the same look.
+    let status = bed
+        .status("config", "the correction", |status| is(status, "ConfigReady", "True", "DriftCorrected"))
         .await;
+    assert!(is(&status, "Ready", "True", "Synced"), "{status:?}");
 
     let change = |config: &mut sls_api::ops::logtail_configs::LogtailConfig| {
         config.input_detail.insert("filePattern".into(), json!("edited.log"));

@@ -90,9 +90,11 @@ async fn an_existing_logstore_is_changed_only_if_the_object_says_so() {
     let logstore = bed.sls().logstore("project-a", "store").await.unwrap();
     assert_eq!((logstore.ttl, logstore.shard_count), (30, 1));
     // The event comes before the status that tells of the same look.
-    bed.status("config", "only shards differ", |status| {
-        let told = &condition(status, "LogstoreReady").unwrap().message;
-        told.contains("shardCount: wanted 4, is 1") && !told.contains("lifeCycle")
-    })
-    .await;
+    let status = bed
+        .status("config", "only shards differ", |status| {
+            let told = &condition(status, "LogstoreReady").unwrap().message;
+            told.contains("shardCount: wanted 4, is 1") && !told.contains("lifeCycle")
+        })
+        .await;
+    assert!(is(&status, "Ready", "True", "Synced"), "{status:?}");
 }

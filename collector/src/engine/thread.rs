@@ -24,7 +24,7 @@ use crate::ship::News;
 const COALESCE: Duration = SEND_SPACING;
 /// The same after changes for which so many reads were made: turning to many files for little each costs most when caches
 /// are cold. Source: measured with 1,000 files; one file at 10 MB/s, whose requests are full anyway, gains nothing.
-const COALESCE_MANY: Duration = Duration::from_millis(160);
+pub const COALESCE_MANY: Duration = Duration::from_millis(160);
 const MANY_READS: u64 = 32;
 
 /// What the reader is told from outside.
@@ -143,7 +143,7 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
         // News of what was sent do not end the pause. Nothing is concluded from what files did that was not looked at.
         let is_concluding = waiting.is_some() || waiting_for_idle.is_some();
         let must_look = !is_news_only || is_concluding;
-        let pause = last_change.map_or(Duration::ZERO, |taken| taken.pause(now.mono, reader.reads()));
+        let pause = Taken::pause(last_change, now.mono, reader.reads());
         if (must_look || pause.is_zero()) && reader.take_in_changes(now) {
             last_change = Some(Taken { at: now.mono, reads: reader.reads() });
         }
@@ -159,7 +159,7 @@ pub fn run(mut reader: Reader, mailbox: &Mailbox, mut wake: File) {
         {
             let _ = done.send(()); // nobody may listen any more
         }
-        let pause = last_change.map_or(Duration::ZERO, |taken| taken.pause(Now::real().mono, reader.reads()));
+        let pause = Taken::pause(last_change, Now::real().mono, reader.reads());
         if !pause.is_zero() && !is_concluding && !reader.waits_for_room() {
             mailbox.let_acknowledgements_wait();
         }
@@ -178,10 +178,11 @@ struct Taken {
 }
 
 impl Taken {
-    /// How long files are left alone from `now` on, when so many reads have been made.
-    fn pause(self, now: Instant, reads: u64) -> Duration {
-        let pause = if reads - self.reads < MANY_READS { COALESCE } else { COALESCE_MANY };
-        pause.saturating_sub(now.saturating_duration_since(self.at))
+    /// How long files are left alone from `now` on, after the last of these, when so many reads have been made.
+    fn pause(last: Option<Self>, now: Instant, reads: u64) -> Duration {
+        let Some(last) = last else { return Duration::ZERO };
+        let pause = if reads - last.reads < MANY_READS { COALESCE } else { COALESCE_MANY };
+        pause.saturating_sub(now.saturating_duration_since(last.at))
     }
 }
 

@@ -143,11 +143,19 @@ impl Scenario {
         }
     }
 
-    /// Nothing may run beside it: it disturbs everybody, or its figures would be wrong.
+    /// Nothing may run beside it: it disturbs everybody, or its figures would be wrong, or (for a sidecar that was
+    /// added) a node that is busy with the others' pods takes the seconds in which its Job has to complete.
     pub const fn alone(self) -> bool {
         matches!(
             self,
-            Self::SlsRestart | Self::OperatorRestart | Self::Memory | Self::Latency | Self::Density
+            Self::InjectedJob
+                | Self::InjectedWebhook
+                | Self::InjectedPolicy
+                | Self::SlsRestart
+                | Self::OperatorRestart
+                | Self::Memory
+                | Self::Latency
+                | Self::Density
         )
     }
 
