@@ -21,6 +21,12 @@ use election::{Election, Timing, Turn};
 /// keep meeting.
 const JITTER_PERCENT: f64 = 20.0;
 
+/// Longest time for giving the Lease back. With the 20 s for looks that are under way it is less than the 30 s that a
+/// Pod has to end (`terminationGracePeriodSeconds`, Kubernetes' default).
+const RELEASE_MAX: Duration = Duration::from_secs(5);
+/// Time between two tries to give it back.
+const RELEASE_PAUSE: Duration = Duration::from_millis(200);
+
 /// Which Lease, and as whom.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -166,20 +172,34 @@ impl Leadership {
         if !was_open {
             return;
         }
-        let result = tokio::time::timeout(self.settings.timing.retry_period, async {
-            let found = self.leases.get_opt(&self.settings.name).await?;
-            match found.and_then(|found| self.election.released(&found, Timestamp::now())) {
-                Some(lease) => {
-                    self.leases.replace(&self.settings.name, &PostParams::default(), &lease).await.map(drop)
-                }
-                None => Ok(()),
+        let mut why = "no answer".to_owned();
+        let released = tokio::time::timeout(RELEASE_MAX, async {
+            while let Err(error) = self.try_release().await {
+                why = innermost(&error);
+                tokio::time::sleep(RELEASE_PAUSE).await;
             }
         });
-        match result.await {
-            Ok(Ok(())) => tracing::info!(lease = self.lease(), "released"),
-            Ok(Err(error)) => tracing::warn!(lease = self.lease(), "not released: {}", innermost(&error)),
-            Err(_) => tracing::warn!(lease = self.lease(), "not released in time"),
+        match released.await {
+            Ok(()) => tracing::info!(lease = self.lease(), "released"),
+            Err(_) => {
+                tracing::warn!(
+                    lease = self.lease(),
+                    "not released within {} s: {why}; the next leads when it runs out, in {} s",
+                    RELEASE_MAX.as_secs(),
+                    self.settings.timing.lease_duration.as_secs()
+                );
+            }
         }
+    }
+
+    /// Reads the Lease, and gives it back if it is ours. A renewal that was given up may still arrive in between, which
+    /// is a conflict: it is read again then.
+    async fn try_release(&self) -> Result<(), kube::Error> {
+        let found = self.leases.get_opt(&self.settings.name).await?;
+        if let Some(lease) = found.and_then(|found| self.election.released(&found, Timestamp::now())) {
+            self.leases.replace(&self.settings.name, &PostParams::default(), &lease).await?;
+        }
+        Ok(())
     }
 
     /// Reads the Lease, and takes or renews it if that is right. Whether it is held now.

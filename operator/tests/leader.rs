@@ -3,12 +3,14 @@
 
 mod support;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, PostParams};
+use kube_sim::{Effect, Fault};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sls_expect::journal::Filter;
@@ -109,6 +111,27 @@ async fn a_leader_that_is_told_to_end_hands_over_at_once() {
     bed.apply_value(object("config", with_pattern("b.log"))).await;
     bed.ready("config").await;
     assert_eq!(writers(&bed).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_leader_hands_over_though_kubernetes_is_slow_or_the_lease_has_changed_meanwhile() {
+    // No renewal takes the refusals that are meant for the end.
+    let renews_rarely =
+        ["--leader-elect", "--lease-duration=600s", "--renew-deadline=300s", "--retry-period=100s"];
+    let refused = Effect::Fail { code: 409, retry_after_seconds: None };
+    let slow = Effect::Delay(Duration::from_secs(1));
+    for (timing, effect, times) in [(renews_rarely, refused, 3), (LONG, slow, u32::MAX)] {
+        let bed = Bed::with(Options { operator: false, simulated: true, ..Options::default() }).await;
+        let one = start(&bed, "one", timing).await;
+        leads(&bed, "one").await;
+        let path_contains = "/leases/sls-operator".to_owned();
+        bed.sim().inject(Fault { method: Some(Method::PUT), path_contains, times, effect });
+        one.signal(Signal::TERM);
+        let (status, log) = one.ended().await;
+        assert_eq!(status.code(), Some(0), "{log}");
+        let _two = start(&bed, "two", LONG).await;
+        leads(&bed, "two").await;
+    }
 }
 
 #[tokio::test]
