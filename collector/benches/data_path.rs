@@ -72,7 +72,15 @@ fn main() -> ExitCode {
 
 fn all(megabytes: usize) {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let forms = [Form::Access, Form::Json, Form::EscapedJson, Form::Columns, Form::Apsara, Form::Stacks];
+    let forms = [
+        Form::Access,
+        Form::ForeignAccess,
+        Form::Json,
+        Form::EscapedJson,
+        Form::Columns,
+        Form::Apsara,
+        Form::Stacks,
+    ];
     let sizes = forms.map(|form| {
         let bytes = megabytes as u64 * 1_000_000;
         let size = lines::generate(&dir.path().join(form.file_name()), form, bytes).expect("the lines");
@@ -98,7 +106,7 @@ fn all(megabytes: usize) {
     run_self(&["idle", &dir.path().join("quiet").display().to_string()], |line| println!("{line}"));
 }
 
-fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 8] {
+fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 10] {
     let regex = |expression: &str| Parse::Regex {
         regex: full_match(expression).expect("the expression"),
         keys: KEYS.iter().map(|k| (*k).to_owned()).collect(),
@@ -117,6 +125,8 @@ fn modes(root: &Path) -> [(&'static str, Form, Pipeline); 8] {
         of("simple", Form::Access, Parse::Simple { key: "content".to_owned() }),
         of("regex", Form::Access, regex(ACCESS)),
         of("branching regex", Form::Access, regex(ACCESS_BRANCHING)),
+        of("looping regex", Form::Access, regex(&format!("{ACCESS}(?:x?)*"))),
+        of("character regex", Form::ForeignAccess, regex(&format!("(?u:{ACCESS})"))),
         of("json", Form::Json, Parse::Json),
         of("escaped json", Form::EscapedJson, Parse::Json),
         of("delimiter", Form::Columns, columns),

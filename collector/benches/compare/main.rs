@@ -244,7 +244,7 @@ fn delay(plan: &Plan, subjects: &[Box<dyn Subject>], report: &mut Report) {
 }
 
 fn threads(plan: &Plan, ours: &dyn Subject, report: &mut Report) {
-    let modes = [Mode::Simple, Mode::EngineRegex];
+    let modes = [Mode::Simple, Mode::BranchingRegex];
     let files = Files::generate(&modes, plan.bytes);
     for mode in modes {
         for threads in &plan.threads {

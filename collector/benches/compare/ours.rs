@@ -76,8 +76,8 @@ fn pipeline(job: &Job<'_>) -> Value {
         Mode::Simple | Mode::MultiLine => json!([]),
         Mode::Regex => regex(ACCESS),
         Mode::BranchingRegex => regex(ACCESS_BRANCHING),
-        // What may be empty, any number of times, which neither the spans nor the matcher of our own take.
-        Mode::EngineRegex => regex(&format!("{ACCESS}(?:x?)*")),
+        Mode::LoopingRegex => regex(&format!("{ACCESS}(?:x?)*")),
+        Mode::CharacterRegex => regex(&format!("(?u:{ACCESS})")),
         Mode::Json | Mode::EscapedJson => {
             json!([{"Type": "processor_parse_json_native", "SourceKey": "content"}])
         }

@@ -37,8 +37,10 @@ pub enum Mode {
     Regex,
     /// By an expression that is no row of classes.
     BranchingRegex,
-    /// By the regex engine alone, as an expression that no matcher of ours takes.
-    EngineRegex,
+    /// By an expression with something that may be empty, any number of times.
+    LoopingRegex,
+    /// By an expression about characters, of lines with such as are not of ASCII.
+    CharacterRegex,
     Json,
     EscapedJson,
     Delimiter,
@@ -47,11 +49,12 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Simple,
         Self::Regex,
         Self::BranchingRegex,
-        Self::EngineRegex,
+        Self::LoopingRegex,
+        Self::CharacterRegex,
         Self::Json,
         Self::EscapedJson,
         Self::Delimiter,
@@ -64,7 +67,8 @@ impl Mode {
             Self::Simple => "simple",
             Self::Regex => "regex",
             Self::BranchingRegex => "branching regex",
-            Self::EngineRegex => "engine regex",
+            Self::LoopingRegex => "looping regex",
+            Self::CharacterRegex => "character regex",
             Self::Json => "json",
             Self::EscapedJson => "escaped json",
             Self::Delimiter => "delimiter",
@@ -75,7 +79,8 @@ impl Mode {
 
     pub fn form(self) -> Form {
         match self {
-            Self::Simple | Self::Regex | Self::BranchingRegex | Self::EngineRegex => Form::Access,
+            Self::Simple | Self::Regex | Self::BranchingRegex | Self::LoopingRegex => Form::Access,
+            Self::CharacterRegex => Form::ForeignAccess,
             Self::Json => Form::Json,
             Self::EscapedJson => Form::EscapedJson,
             Self::Delimiter => Form::Columns,

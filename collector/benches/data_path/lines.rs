@@ -12,6 +12,8 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     Access,
+    /// Access lines with letters beyond ASCII in the path and the agent.
+    ForeignAccess,
     Json,
     /// One value in eleven has escapes, as paths and quotes have in logs of programs.
     EscapedJson,
@@ -26,6 +28,7 @@ impl Form {
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Access => "access.log",
+            Self::ForeignAccess => "foreign.log",
             Self::Json => "json.log",
             Self::EscapedJson => "escaped.log",
             Self::Columns => "columns.log",
@@ -51,6 +54,13 @@ const PAGES: [&str; 7] = [
     "/health/ready",
     "/shop/catalogue/items/details",
     "/img/banners/summer/large.webp",
+];
+const FOREIGN_PAGES: [&str; 4] =
+    ["/搜索/订单", "/商店/目录/商品/详情", "/магазин/каталог/товары", "/boutique/été/promotions"];
+const FOREIGN_AGENTS: [&str; 3] = [
+    "Mozilla/5.0 (Linux; Android 14; 微信浏览器) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Mobile Safari/537.36",
+    "Яндекс.Браузер/24.6 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0",
+    "购物助手/4.12.0",
 ];
 const REFERRERS: [&str; 4] = [
     "https://www.example.com/shop/entrance",
@@ -94,7 +104,9 @@ impl Lines {
         let clock = format_args!("{hour:02}:{minute:02}:{second:02}.{milli:03}");
         let [a, b, c, d] = [random.u8(1..224), random.u8(..), random.u8(..), random.u8(..)];
         let method = random.choice(METHODS).unwrap_or("GET");
-        let page = random.choice(PAGES).unwrap_or("/");
+        let is_foreign = self.form == Form::ForeignAccess;
+        let pages: &[&str] = if is_foreign { &FOREIGN_PAGES } else { &PAGES };
+        let page = random.choice(pages).unwrap_or(&"/");
         let token = random.u64(..);
         let url = format_args!("{page}?seq={number:010}&sid={token:016x}");
         let latency = random.u16(..3_000);
@@ -102,10 +114,11 @@ impl Lines {
         let status = random.choice(STATUSES).unwrap_or(200);
         let size = random.u32(..900_000);
         let referrer = random.choice(REFERRERS).unwrap_or("-");
-        let agent = random.choice(AGENTS).unwrap_or("-");
+        let agents: &[&str] = if is_foreign { &FOREIGN_AGENTS } else { &AGENTS };
+        let agent = random.choice(agents).unwrap_or(&"-");
         let upstream = random.u16(..1_000);
         let written = match self.form {
-            Form::Access => writeln!(
+            Form::Access | Form::ForeignAccess => writeln!(
                 out,
                 "2026-08-22T{clock}+08:00 {a}.{b}.{c}.{d} - - \"{method} {url} HTTP/1.1\" 0.{latency:04} {payload} \
                  {status} {size} {referrer} \"{agent}\" \"-\" rt=0.{upstream:03}"

@@ -3,281 +3,116 @@
 //!
 //! The engine's answer is the first way in the order of preference that leads to the end of the text
 //! (leftmost-first), which is what trying in this order finds. Ways are few in expressions for logs, since
-//! what may follow a repetition mostly says where it ends; where they are many, the number of steps is
-//! bounded and the engine is asked instead ([`Answer::Unsure`]). Pure; called by `parse::regex`, which
-//! tests that both give the same on random expressions and texts.
+//! what may follow a repetition mostly says where it ends. Where they are many, what was tried at which place is
+//! marked and not tried again, so that there are no more of them than places times choices.
+//!
+//! Marks also decide what an expression means that may be empty any number of times (`(a*)*`): as in the engine a
+//! way ends that comes to a choice for the second time at the same place. Pure; called by `parse::regex`, which tests
+//! that both give the same on random expressions and texts.
 
 mod compile;
+mod look;
+mod marks;
+mod ops;
+mod run;
+mod set;
 
-use regex_syntax::hir::Look;
+use regex_syntax::hir::Hir;
 
+use self::compile::{Marking, parse};
+use self::ops::Code;
+use self::run::Memory;
+use self::set::Reading;
 use super::Span;
-use super::spans::{Answer, ByteSet};
+use super::spans::Answer;
 
-/// Steps for each byte of the text, and for any text: a guard against the many ways through some expressions.
-/// Source: guess; access logs take less than one for a byte.
-const STEPS_PER_BYTE: usize = 16;
-const STEPS_MIN: usize = 1_024;
-
-/// The bytes that may come next; `None` if they are not known, or the text may end.
-type Next = Option<ByteSet>;
-
-#[derive(Debug, Clone)]
-enum Op {
-    Literal(Box<[u8]>),
-    One(ByteSet),
-    /// As many bytes of the set as there are, within the bounds, and then fewer.
-    Greedy(Many),
-    /// As few bytes, and then more.
-    Lazy(Many),
-    Open(usize),
-    Close(usize),
-    /// Goes on with the next operation, or else at the place.
-    Try {
-        next: Next,
-        or_else: usize,
-        next_there: Next,
-    },
-    /// The other way round.
-    TryLast {
-        next: Next,
-        or_else: usize,
-        next_there: Next,
-    },
-    Jump(usize),
-    /// Nothing of the text, but something about the place.
-    Look(Look),
-    Match,
-}
-
-/// A repetition of one set.
-#[derive(Debug, Clone)]
-struct Many {
-    set: ByteSet,
-    min: usize,
-    max: usize,
-    next: Next,
-    /// What follows may begin inside of the repetition.
-    gives_back: bool,
-}
-
-impl Many {
-    fn may_end_before(&self, text: &[u8], at: usize) -> bool {
-        self.next.as_ref().is_none_or(|next| text.get(at).is_some_and(|byte| next.contains(*byte)))
-    }
-
-    /// The last place from `low` to `high` that what follows may begin at.
-    fn last_end(&self, text: &[u8], low: usize, high: usize) -> Option<usize> {
-        (low..=high).rev().find(|at| self.may_end_before(text, *at))
-    }
-}
-
-/// What is tried when a way ends.
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    Again {
-        op: usize,
-        at: usize,
-    },
-    /// The greedy repetition may end at any place from `low` to `high`.
-    Fewer {
-        op: usize,
-        low: usize,
-        high: usize,
-    },
-    /// The lazy one may end at `at` or later, up to `high`.
-    Longer {
-        op: usize,
-        at: usize,
-        high: usize,
-    },
-    /// The group was here before.
-    Group {
-        group: usize,
-        was: Span,
-    },
-}
+/// What a text that takes too many steps without marks counts, of which each that does not makes up for one.
+const LOST: u32 = 16;
+/// Where it has come to this they are all tried with marks from then on: more than one in seventeen is worth it, since marks cost
+/// some 40 % more and each of these was tried in vain.
+const LOST_MAX: u32 = 1_024;
 
 /// A compiled expression, with the memory for what is to be tried.
 #[derive(Debug, Clone)]
 pub struct Ways {
-    ops: Vec<Op>,
-    /// Something in it knows of characters beyond ASCII, and was compiled without them.
-    is_for_ascii: bool,
-    frames: Vec<Frame>,
+    hir: Hir,
+    /// For texts that are ASCII, and for all if the expression does not ask for characters.
+    by_bytes: Matcher,
+    /// For the others; made when the first comes.
+    by_characters: Option<Matcher>,
+    memory: Memory,
+}
+
+/// An expression for one reading of its text.
+#[derive(Debug, Clone)]
+struct Matcher {
+    quick: Code,
+    /// With all marks; made when the first text needs it.
+    careful: Option<Code>,
+    lost: u32,
 }
 
 impl Ways {
-    /// Runs over the whole of `text`; group n + 1 goes into `spans[n]`.
+    /// Compiles an expression made by [`crate::pipeline::full_match`]; `None` if it is too long.
+    pub fn new(full_match: &str) -> Option<Self> {
+        let hir = parse(full_match)?;
+        let by_bytes = Matcher::new(&hir, Reading::Bytes)?;
+        Some(Self { hir, by_bytes, by_characters: None, memory: Memory::default() })
+    }
+
+    /// All choices are marked from the beginning.
+    #[cfg(test)]
+    pub fn marked(full_match: &str) -> Option<Self> {
+        let mut ways = Self::new(full_match)?;
+        ways.by_bytes.lost = LOST_MAX;
+        ways.by_characters = Matcher::new(&ways.hir, Reading::Characters);
+        ways.by_characters.as_mut()?.lost = LOST_MAX;
+        Some(ways)
+    }
+
+    /// Runs over the whole of `text`; group n + 1 goes into `spans[n]`. Unsure of texts that are too long, and of
+    /// what is no text where the expression asks for characters.
+    #[inline]
     pub fn run(&mut self, text: &[u8], spans: &mut [Span]) -> Answer {
-        let Self { ops, is_for_ascii, frames } = self;
-        if *is_for_ascii && !text.is_ascii() {
+        let Self { hir, by_bytes, by_characters, memory } = self;
+        if !by_bytes.quick.asks_for_characters || text.is_ascii() {
+            return by_bytes.run(hir, text, spans, memory);
+        }
+        if std::str::from_utf8(text).is_err() {
             return Answer::Unsure;
         }
-        frames.clear();
-        spans.fill((0, 0));
-        let mut steps = STEPS_MIN + STEPS_PER_BYTE * text.len();
-        let (mut op, mut at) = (0, 0);
-        loop {
-            let Some(left) = steps.checked_sub(1) else { return Answer::Unsure };
-            steps = left;
-            let next = match ops.get(op) {
-                Some(Op::Match) => return Answer::Match,
-                Some(this) => step(this, op, text, at, spans, frames),
-                None => return Answer::Unsure,
-            };
-            (op, at) = match next.or_else(|| retry(ops, text, spans, frames, &mut steps)) {
-                Some(next) => next,
-                None if steps == 0 => return Answer::Unsure,
-                None => return Answer::No,
-            };
+        if by_characters.is_none() {
+            *by_characters = Matcher::new(hir, Reading::Characters);
         }
+        by_characters.as_mut().map_or(Answer::Unsure, |matcher| matcher.run(hir, text, spans, memory))
     }
 }
 
-/// Where to go on after `this`, which is number `op`; `None` if the way ends here.
-#[inline]
-fn step(
-    this: &Op,
-    op: usize,
-    text: &[u8],
-    at: usize,
-    spans: &mut [Span],
-    frames: &mut Vec<Frame>,
-) -> Option<(usize, usize)> {
-    let may_begin =
-        |next: &Next| next.as_ref().is_none_or(|next| text.get(at).is_some_and(|b| next.contains(*b)));
-    match this {
-        Op::Literal(bytes) => text.get(at..)?.starts_with(bytes).then(|| (op + 1, at + bytes.len())),
-        Op::One(set) => set.contains(*text.get(at)?).then_some((op + 1, at + 1)),
-        Op::Greedy(many) => {
-            let run = many.set.run(text.get(at..)?).min(many.max);
-            let (low, high) = (at + many.min, at + run);
-            if run < many.min {
-                return None;
-            }
-            if !many.gives_back {
-                return many.may_end_before(text, high).then_some((op + 1, high));
-            }
-            let end = many.last_end(text, low, high)?;
-            if end > low {
-                frames.push(Frame::Fewer { op, low, high: end - 1 });
-            }
-            Some((op + 1, end))
-        }
-        Op::Lazy(many) => {
-            let run = many.set.run(text.get(at..)?).min(many.max);
-            let high = at + run;
-            let end = (at + many.min..=high).find(|at| many.may_end_before(text, *at))?;
-            if end < high {
-                frames.push(Frame::Longer { op, at: end + 1, high });
-            }
-            Some((op + 1, end))
-        }
-        Op::Open(group) | Op::Close(group) => {
-            let span = spans.get_mut(*group)?;
-            if !frames.is_empty() {
-                frames.push(Frame::Group { group: *group, was: *span });
-            }
-            match this {
-                Op::Open(_) => span.0 = at as u32,
-                _ => span.1 = at as u32,
-            }
-            Some((op + 1, at))
-        }
-        Op::Try { next, or_else, next_there } => match (may_begin(next), may_begin(next_there)) {
-            (true, true) => {
-                frames.push(Frame::Again { op: *or_else, at });
-                Some((op + 1, at))
-            }
-            (true, false) => Some((op + 1, at)),
-            (false, true) => Some((*or_else, at)),
-            (false, false) => None,
-        },
-        Op::TryLast { next, or_else, next_there } => match (may_begin(next), may_begin(next_there)) {
-            (true, true) => {
-                frames.push(Frame::Again { op: op + 1, at });
-                Some((*or_else, at))
-            }
-            (true, false) => Some((op + 1, at)),
-            (false, true) => Some((*or_else, at)),
-            (false, false) => None,
-        },
-        Op::Jump(to) => Some((*to, at)),
-        Op::Look(look) => sees(*look, text, at).then_some((op + 1, at)),
-        Op::Match => None,
+impl Matcher {
+    fn new(hir: &Hir, reading: Reading) -> Option<Self> {
+        Some(Self { quick: Code::new(hir, reading, Marking::Needed)?, careful: None, lost: 0 })
     }
-}
 
-/// Whether `look` holds at the place. Words are of ASCII: of others `is_for_ascii` knows.
-fn sees(look: Look, text: &[u8], at: usize) -> bool {
-    let before = || at.checked_sub(1).and_then(|at| text.get(at)).copied();
-    let after = || text.get(at).copied();
-    let is_word = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    match look {
-        Look::Start => at == 0,
-        Look::End => at == text.len(),
-        Look::StartLF => before().is_none_or(|b| b == b'\n'),
-        Look::EndLF => after().is_none_or(|b| b == b'\n'),
-        Look::StartCRLF => match before() {
-            Some(b'\r') => after() != Some(b'\n'),
-            before => before.is_none_or(|b| b == b'\n'),
-        },
-        Look::EndCRLF => match after() {
-            Some(b'\n') => before() != Some(b'\r'),
-            after => after.is_none_or(|b| b == b'\r'),
-        },
-        Look::WordAscii | Look::WordUnicode => is_word(before()) != is_word(after()),
-        Look::WordAsciiNegate | Look::WordUnicodeNegate => is_word(before()) == is_word(after()),
-        Look::WordStartAscii | Look::WordStartUnicode => !is_word(before()) && is_word(after()),
-        Look::WordEndAscii | Look::WordEndUnicode => is_word(before()) && !is_word(after()),
-        Look::WordStartHalfAscii | Look::WordStartHalfUnicode => !is_word(before()),
-        Look::WordEndHalfAscii | Look::WordEndHalfUnicode => !is_word(after()),
-    }
-}
-
-/// The next way; `None` if there is none, or no step is left.
-fn retry(
-    ops: &[Op],
-    text: &[u8],
-    spans: &mut [Span],
-    frames: &mut Vec<Frame>,
-    steps: &mut usize,
-) -> Option<(usize, usize)> {
-    while let Some(frame) = frames.pop() {
-        *steps = steps.checked_sub(1)?;
-        match frame {
-            Frame::Again { op, at } => return Some((op, at)),
-            Frame::Group { group, was } => {
-                if let Some(span) = spans.get_mut(group) {
-                    *span = was;
-                }
+    #[inline]
+    fn run(&mut self, hir: &Hir, text: &[u8], spans: &mut [Span], memory: &mut Memory) -> Answer {
+        if self.lost < LOST_MAX {
+            if let Some(answer) = self.quick.run(text, spans, memory) {
+                self.lost = self.lost.saturating_sub(1);
+                return answer;
             }
-            Frame::Fewer { op, low, high } => {
-                let Some(Op::Greedy(many)) = ops.get(op) else { continue };
-                let Some(end) = many.last_end(text, low, high) else { continue };
-                if end > low {
-                    frames.push(Frame::Fewer { op, low, high: end - 1 });
-                }
-                *steps = steps.saturating_sub((high - end) / STEPS_PER_BYTE);
-                return Some((op + 1, end));
-            }
-            Frame::Longer { op, at, high } => {
-                let Some(Op::Lazy(many)) = ops.get(op) else { continue };
-                let Some(end) = (at..=high).find(|at| many.may_end_before(text, *at)) else { continue };
-                if end < high {
-                    frames.push(Frame::Longer { op, at: end + 1, high });
-                }
-                *steps = steps.saturating_sub((end - at) / STEPS_PER_BYTE);
-                return Some((op + 1, end));
-            }
+            self.lost += LOST;
         }
+        if self.careful.is_none() {
+            self.careful = Code::new(hir, self.quick.reading, Marking::All);
+        }
+        let careful = self.careful.as_ref();
+        careful.and_then(|code| code.run(text, spans, memory)).unwrap_or(Answer::Unsure)
     }
-    None
 }
 
 #[cfg(test)]
 mod tests {
+    use super::run::FRAMES_MAX;
     use super::*;
     use crate::pipeline::full_match;
 
@@ -315,10 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_repeated_and_may_be_empty_is_not_taken() {
-        check(r"(a*)*", "a", "not taken");
-        check(r"(?:a?b?)+", "a", "not taken");
+    fn what_may_be_empty_comes_again_as_in_the_engine() {
+        check(r"(a*)*", "aa", "aa");
+        check(r"(a*)*(.*)", "b", "|b");
+        check(r"(?:a?b?)+(c)", "abbac", "c");
+        check(r"(?:a?(?:|b))*(b?)", "ab", "b");
+        check(r"(?:(a|b??)+?c)*", "abc", "b");
+        check(r"(?:(a| *?))+", "  ", "  ");
         check(r"(a?){2}", "aa", "a");
+        check(r"(a?){2,}(.*)", "aab", "a|b");
     }
 
     #[test]
@@ -332,18 +172,55 @@ mod tests {
     }
 
     #[test]
-    fn characters_beyond_ascii_are_left_to_the_engine() {
+    fn characters_beyond_ascii_are_matched() {
         check(r"(\p{L}+) (.*)", "ab 1", "ab|1");
-        check(r"(\p{L}+) (.*)", "ab é", "Unsure");
-        check(r"(\p{Han}*)(.*)", "ab", "|ab");
+        check(r"(\p{L}+) (.*)", "aé中 é", "aé中|é");
+        check(r"(\p{L}*)(\p{L}{2})(.?)", "é中é中", "é中|é中|");
+        check(r"(\p{L}*?)(中|$)(.*)", "é中é中", "é|中|é中");
+        check(r"(\p{Han}*)(.*)", "中ab", "中|ab");
+        check(r"(?u:\b)(?u:(\w+))(?u:\B)(.*)", "été", "ét|é");
         check(r"(é|a)", "a", "a");
+        // Nothing of a character may be taken where another has only a part of it.
+        check(r"(?:[^a](?u:\w)*)+", "中", "");
+        check(r"(?:[^a](?u:\w)*?)+?", "中", "");
     }
 
     #[test]
-    fn too_many_ways_are_left_to_the_engine() {
+    fn what_is_no_text_is_left_to_the_engine_where_characters_are_asked_for() {
+        let mut ways = Ways::new(r"\A(?:(?u:\w)+.)\z").expect("short");
+        assert_eq!(ways.run(b"a\xff", &mut []), Answer::Unsure);
+        assert_eq!(ways.run("aé".as_bytes(), &mut []), Answer::No);
+        assert_eq!(ways.run("éa".as_bytes(), &mut []), Answer::Match);
+    }
+
+    #[test]
+    fn of_many_ways_each_is_tried_once() {
         let text = "a".repeat(2_000);
-        check(r"(?:a|a)*(?:a|a)*b", &text, "No");
-        check(r"(?:a?a?)+?c*a*a*a*a*a*[ab]*d", &format!("{text}d."), "not taken");
-        check(r"(.*)(.*)(.*)(.*)x\d", &format!("{text}x"), "Unsure");
+        check(r"(?:aa|a)*(?:aa|a)*b", &text, "No");
+        check(r"(?:a?a?)+?c*a*a*a*a*a*[ab]*d", &format!("{text}d."), "No");
+        check(r"(.*)(.*)(.*)(.*)x\d", &format!("{text}x"), "No");
+        check(r"(.*)(.*)(a)(.*)x(\d)", &format!("{text}x1"), &format!("{}||a||1", "a".repeat(1_999)));
+    }
+
+    #[test]
+    fn all_choices_are_marked_only_if_many_texts_need_it() {
+        let mut ways = Ways::new(r"\A(?:ab|a|b)*c\z").expect("short");
+        let many = "ab".repeat(100);
+        let run = |ways: &mut Ways, text: &str| {
+            ways.run(text.as_bytes(), &mut []);
+            ways.by_bytes.lost
+        };
+        assert_eq!(run(&mut ways, &many), LOST);
+        assert_eq!((0..LOST).map(|_| run(&mut ways, "abc")).last(), Some(0));
+        assert_eq!((0..LOST_MAX / LOST + 5).map(|_| run(&mut ways, &many)).last(), Some(LOST_MAX));
+        assert_eq!(run(&mut ways, "abc"), LOST_MAX);
+    }
+
+    #[test]
+    fn what_would_take_too_much_memory_is_left_to_the_engine() {
+        let text = "a".repeat(512 * 1024);
+        check(r"(?:aa|a)*(?:aa|a)*(?:aa|a)*(?:aa|a)*b", &text, "Unsure");
+        let text = "ab".repeat(FRAMES_MAX);
+        check(r"(?:(a)|b)*(?:c|d)?", &text, "Unsure");
     }
 }

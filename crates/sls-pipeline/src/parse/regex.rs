@@ -9,86 +9,72 @@ use super::Span;
 use super::backtrack::Ways;
 use super::spans::{Answer, Program};
 
-/// Of so many events the matcher may be unsure of a quarter before it is given up: each of these is paid for twice.
-const TRIAL_EVENTS: u32 = 64;
-
-/// What is asked before the engine.
-#[derive(Debug)]
-enum Fast {
-    Program(Program),
-    Ways {
-        ways: Ways,
-        /// Events since the last look, and those of them that it was unsure of.
-        asked: u32,
-        unsure: u32,
-    },
-    Nothing,
-}
-
-impl Fast {
-    fn new(full_match: &str) -> Self {
-        match Program::new(full_match) {
-            Some(program) => Self::Program(program),
-            None => Self::ways(full_match),
-        }
-    }
-
-    fn ways(full_match: &str) -> Self {
-        Ways::new(full_match).map_or(Self::Nothing, |ways| Self::Ways { ways, asked: 0, unsure: 0 })
-    }
-
-    #[inline]
-    fn run(&mut self, event: &[u8], spans: &mut [Span]) -> Answer {
-        match self {
-            Self::Program(program) => program.run(event, spans),
-            Self::Nothing => Answer::Unsure,
-            Self::Ways { ways, asked, unsure } => {
-                let answer = ways.run(event, spans);
-                *asked += 1;
-                *unsure += u32::from(answer == Answer::Unsure);
-                if *asked == TRIAL_EVENTS {
-                    let is_of_use = *unsure < TRIAL_EVENTS / 4;
-                    (*asked, *unsure) = (0, 0);
-                    if !is_of_use {
-                        *self = Self::Nothing;
-                    }
-                }
-                answer
-            }
-        }
-    }
-}
-
 /// A regex with the scratch memory for its groups.
 #[derive(Debug)]
 pub struct Captures {
-    fast: Fast,
+    /// Asked first.
+    program: Option<Program>,
+    /// Asked next.
+    ways: Asked,
     regex: Regex,
     groups: CaptureLocations,
+}
+
+/// A matcher that is made when it is first asked.
+#[derive(Debug)]
+enum Asked {
+    NotYet,
+    /// The expression is too long for it.
+    Never,
+    Ways(Box<Ways>),
 }
 
 impl Captures {
     /// `regex` comes from [`crate::pipeline::full_match`].
     pub fn new(regex: &Regex) -> Self {
-        Self { fast: Fast::new(regex.as_str()), regex: regex.clone(), groups: regex.capture_locations() }
+        let program = Program::new(regex.as_str());
+        Self { program, ways: Asked::NotYet, regex: regex.clone(), groups: regex.capture_locations() }
     }
 
     /// Leaves everything to the engine.
     #[cfg(test)]
     fn by_engine_alone(regex: &Regex) -> Self {
-        Self { fast: Fast::Nothing, ..Self::new(regex) }
+        Self { program: None, ways: Asked::Never, ..Self::new(regex) }
     }
 
     /// Leaves nothing to a row of classes.
     #[cfg(test)]
     fn by_ways(regex: &Regex) -> Self {
-        Self { fast: Fast::ways(regex.as_str()), ..Self::new(regex) }
+        Self { program: None, ..Self::new(regex) }
+    }
+
+    /// As `by_ways`, with every choice marked from the beginning.
+    #[cfg(test)]
+    fn by_marked_ways(regex: &Regex) -> Self {
+        let ways = Ways::marked(regex.as_str()).expect("a short expression");
+        Self { program: None, ways: Asked::Ways(Box::new(ways)), ..Self::new(regex) }
     }
 
     /// Reads group n + 1 into `spans[n]`; false if the event does not match as a whole.
     #[inline]
     pub fn read(&mut self, event: &[u8], spans: &mut [Span]) -> bool {
-        match self.fast.run(event, spans) {
+        match self.program.as_ref().map(|program| program.run(event, spans)) {
+            Some(Answer::Match) => true,
+            Some(Answer::No) => false,
+            Some(Answer::Unsure) | None => self.read_by_ways(event, spans),
+        }
+    }
+
+    fn read_by_ways(&mut self, event: &[u8], spans: &mut [Span]) -> bool {
+        if let Asked::NotYet = self.ways {
+            let ways = Ways::new(self.regex.as_str());
+            self.ways = ways.map_or(Asked::Never, |ways| Asked::Ways(Box::new(ways)));
+        }
+        let answer = match &mut self.ways {
+            Asked::Ways(ways) => ways.run(event, spans),
+            Asked::NotYet | Asked::Never => Answer::Unsure,
+        };
+        match answer {
             Answer::Match => true,
             Answer::No => false,
             Answer::Unsure => self.read_by_engine(event, spans),
@@ -119,7 +105,10 @@ mod tests {
         let mut fast = vec![(0, 0); regex.captures_len() - 1];
         let mut slow = fast.clone();
         let by_engine = Captures::by_engine_alone(&regex).read(text, &mut slow);
-        for (name, mut captures) in [("new", Captures::new(&regex)), ("ways", Captures::by_ways(&regex))] {
+        let (new, ways) = (Captures::new(&regex), Captures::by_ways(&regex));
+        for (name, mut captures) in
+            [("new", new), ("ways", ways), ("marked", Captures::by_marked_ways(&regex))]
+        {
             let by_it = captures.read(text, &mut fast);
             assert_eq!(by_it, by_engine, "{name}: {pattern:?} on {text:?}");
             if by_engine {
@@ -141,6 +130,7 @@ mod tests {
             "[ab]",
             ".",
             "ab",
+            "é",
             "",
             r"\b",
             r"\B",
@@ -149,6 +139,14 @@ mod tests {
             r"(?u:\b)",
             r"(?u:\w)",
             r"(?u:[^a])",
+            "(?u:.)",
+            "(?u:[1é])",
+            "(?u:[^é])",
+            r"(?u:\B)",
+            r"(?u:\b{start})",
+            r"(?u:\b{end})",
+            r"(?u:\b{start-half})",
+            r"(?u:\b{end-half})",
             r"\p{Alphabetic}",
             r"\b{start}",
             r"\b{end}",
@@ -159,8 +157,9 @@ mod tests {
             "\n",
             "\r",
         ]);
-        let times =
-            prop::sample::select(vec!["", "", "", "+", "*", "?", "{2}", "{1,2}", "+?", "*?", "??", "{0,2}?"]);
+        let times = prop::sample::select(vec![
+            "", "", "", "+", "*", "?", "{2}", "{1,2}", "+?", "*?", "??", "{0,2}?", "{2,}", "{2,}?",
+        ]);
         let leaf = (leaf, times.clone()).prop_map(|(leaf, times)| match leaf {
             "" | r"\b" | r"\B" | "^" | "$" => leaf.to_owned(),
             leaf if leaf.starts_with("(?") || leaf.starts_with(r"\b{") => leaf.to_owned(),
@@ -191,10 +190,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_ways_say_what_the_engine_says(pattern in any_branching_pattern(), texts in prop::collection::vec("[ab1 \r\né]{0,8}", 1..20)) {
+        fn the_ways_say_what_the_engine_says(pattern in any_branching_pattern(), texts in prop::collection::vec("[ab1 \r\né中😀]{0,8}", 1..20)) {
             for text in texts {
                 same(&pattern, text.as_bytes());
             }
+        }
+
+        #[test]
+        fn they_do_on_what_is_no_text(pattern in any_branching_pattern(), text in prop::collection::vec(prop::sample::select(b"ab \xc3\xa9\xff".to_vec()), 0..8)) {
+            same(&pattern, &text);
         }
 
         #[test]

@@ -4,7 +4,7 @@
 //! choice is that every greedy repetition takes all it can, and every lazy one stops at the first
 //! byte that may follow. If that one way through leads to the end of the text it *is* the engine's
 //! answer (leftmost-first), and costs a few scans. If it does not, the program knows whether another
-//! way could exist ([`Answer::No`]) or not ([`Answer::Unsure`]: ask the engine). Pure; called by
+//! way could exist ([`Answer::No`]) or not ([`Answer::Unsure`]: try all ways). Pure; called by
 //! `parse::regex`, which tests that both give the same on random expressions and texts.
 
 mod class;
@@ -15,7 +15,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 pub use self::class::ByteSet;
 use super::Span;
 
-/// Longer expressions than this are left to the engine; a guard, far above real ones.
+/// Longer expressions than this are left to others; a guard, far above real ones.
 const STEPS_MAX: usize = 500;
 
 /// What one run says.

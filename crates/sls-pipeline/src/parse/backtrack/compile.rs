@@ -1,39 +1,64 @@
 //! Expressions → operations.
 
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
-use super::{ByteSet, Many, Next, Op, Ways};
+use super::super::spans::ByteSet;
+use super::look::is_of_characters;
+use super::ops::{Choice, Code, Many, Next, Op};
+use super::set::{Reading, Set, first_bytes};
 
 /// Longer programs than this are left to the engine; a guard, far above real ones.
 const OPS_MAX: usize = 2_000;
 
-impl Ways {
-    /// Compiles an expression made by [`crate::pipeline::full_match`]; `None` if it is too long, or has
-    /// something that only the engine knows.
-    pub fn new(full_match: &str) -> Option<Self> {
-        let parse = |unicode| {
-            let mut parser = ParserBuilder::new();
-            parser.unicode(unicode).utf8(false).dot_matches_new_line(true).build().parse(full_match).ok()
+/// Which choices are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    /// Those within what may be empty any number of times.
+    Needed,
+    All,
+}
+
+/// Reads an expression as [`crate::pipeline::full_match`] does, which made it.
+pub fn parse(full_match: &str) -> Option<Hir> {
+    let parse = |unicode| {
+        let mut parser = ParserBuilder::new();
+        parser.unicode(unicode).utf8(false).dot_matches_new_line(true).build().parse(full_match).ok()
+    };
+    parse(false).or_else(|| parse(true))
+}
+
+impl Code {
+    /// `None` if it is too long.
+    pub fn new(hir: &Hir, reading: Reading, marking: Marking) -> Option<Self> {
+        let is_careful = marking == Marking::All;
+        let mut compiler = Compiler {
+            ops: Vec::new(),
+            reading,
+            is_marking: is_careful,
+            marks: 0,
+            asks_for_characters: false,
         };
-        // As `full_match` does.
-        let hir = parse(false).or_else(|| parse(true))?;
-        let mut compiler = Compiler::default();
-        compiler.compile(&hir, &None)?;
-        compiler.ops.push(Op::Match);
-        let Compiler { ops, is_for_ascii } = compiler;
-        Some(Self { ops, is_for_ascii, frames: Vec::new() })
+        compiler.compile(hir, &None)?;
+        let Compiler { mut ops, marks, asks_for_characters, .. } = compiler;
+        ops.push(Op::Match);
+        Some(Self { ops: ops.into(), reading, marks, is_careful, asks_for_characters })
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Compiler {
     ops: Vec<Op>,
-    is_for_ascii: bool,
+    reading: Reading,
+    /// Whether the next choice gets marks.
+    is_marking: bool,
+    /// How many have.
+    marks: usize,
+    asks_for_characters: bool,
 }
 
 impl Compiler {
-    /// Appends what `hir` does; `follow` is what may come behind it. `None` if only the engine knows it.
+    /// Appends what `hir` does; `follow` is what may come behind it. `None` if it is too long.
     fn compile(&mut self, hir: &Hir, follow: &Next) -> Option<()> {
         if self.ops.len() > OPS_MAX {
             return None;
@@ -46,7 +71,7 @@ impl Compiler {
                 self.ops.push(Op::One(set));
             }
             HirKind::Look(look) => {
-                self.is_for_ascii |= is_of_characters(*look);
+                self.asks_for_characters |= is_of_characters(*look);
                 self.ops.push(Op::Look(*look));
             }
             HirKind::Capture(capture) => {
@@ -58,7 +83,7 @@ impl Compiler {
             HirKind::Concat(parts) => {
                 for (index, part) in parts.iter().enumerate() {
                     let rest = parts.get(index + 1..).unwrap_or_default();
-                    let follow = rest.iter().rfold(follow.clone(), |follow, part| first(part, &follow));
+                    let follow = rest.iter().rfold(follow.clone(), |follow, part| self.first(part, &follow));
                     self.compile(part, &follow)?;
                 }
             }
@@ -74,8 +99,10 @@ impl Compiler {
             let others = ways.get(index + 1..).unwrap_or_default();
             let choice = self.ops.len();
             if !others.is_empty() {
-                let next_there = others.iter().map(|way| first(way, follow)).reduce(union).flatten();
-                self.ops.push(Op::Try { next: first(way, follow), or_else: 0, next_there });
+                let next_there = others.iter().map(|way| self.first(way, follow)).reduce(union).flatten();
+                let next = self.first(way, follow);
+                let mark = self.mark();
+                self.ops.push(Op::Try(Choice { next, or_else: 0, next_there, mark }));
             }
             self.compile(way, follow)?;
             if !others.is_empty() {
@@ -91,110 +118,122 @@ impl Compiler {
     /// Has the operation at `place` go on at the end of what there is.
     fn aim(&mut self, place: usize) {
         let end = self.ops.len();
-        if let Some(Op::Try { or_else: to, .. } | Op::TryLast { or_else: to, .. } | Op::Jump(to)) =
-            self.ops.get_mut(place)
+        if let Some(
+            Op::Try(Choice { or_else: to, .. }) | Op::TryLast(Choice { or_else: to, .. }) | Op::Jump(to),
+        ) = self.ops.get_mut(place)
         {
             *to = end;
         }
     }
 
     fn repeat(&mut self, repetition: &Repetition, follow: &Next) -> Option<()> {
-        let (min, max) = (repetition.min as usize, repetition.max.map(|max| max as usize));
-        let set = match repetition.sub.kind() {
-            HirKind::Class(class) => Some(self.set(class)),
-            HirKind::Literal(literal) => match *literal.0 {
-                [byte] => Some(ByteSet::new(&[(byte, byte)])),
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some(set) = set {
-            let gives_back = Some(min) != max && follow.as_ref().is_none_or(|follow| set.intersects(follow));
-            let many = Many { set, min, max: max.unwrap_or(usize::MAX), next: follow.clone(), gives_back };
+        if let Some(many) = self.many(repetition, follow) {
             self.ops.push(if repetition.greedy { Op::Greedy(many) } else { Op::Lazy(many) });
             return Some(());
         }
-        // The engine has rules of its own for what comes again and may be empty.
-        let may_be_empty = repetition.sub.properties().minimum_len().is_none_or(|length| length == 0);
-        if may_be_empty && max.is_none() {
-            return None;
-        }
-        let again = union(first(&repetition.sub, follow), follow.clone());
-        let choice = || {
-            let (next, next_there, or_else) = (first(&repetition.sub, &again), follow.clone(), 0);
-            match repetition.greedy {
-                true => Op::Try { next, or_else, next_there },
-                false => Op::TryLast { next, or_else, next_there },
-            }
-        };
-        for _ in 0..min {
-            self.compile(&repetition.sub, &again)?;
-        }
+        let Repetition { min, max, sub, .. } = repetition;
+        let may_be_empty = sub.properties().minimum_len().is_none_or(|length| length == 0);
+        let again = union(self.first(sub, follow), follow.clone());
         match max {
+            None if may_be_empty => self.repeat_what_may_be_empty(repetition, follow, &again),
             None => {
-                let begin = self.ops.len();
-                self.ops.push(choice());
-                self.compile(&repetition.sub, &again)?;
+                for _ in 0..*min {
+                    self.compile(sub, &again)?;
+                }
+                let begin = self.choice(repetition, follow, &again);
+                self.compile(sub, &again)?;
                 self.ops.push(Op::Jump(begin));
                 self.aim(begin);
+                Some(())
             }
             Some(max) => {
+                for _ in 0..*min {
+                    self.compile(sub, &again)?;
+                }
                 let mut choices = Vec::new();
-                for _ in min..max {
-                    choices.push(self.ops.len());
-                    self.ops.push(choice());
-                    self.compile(&repetition.sub, &again)?;
+                for _ in *min..*max {
+                    choices.push(self.choice(repetition, follow, &again));
+                    self.compile(sub, &again)?;
                 }
                 choices.into_iter().for_each(|choice| self.aim(choice));
+                Some(())
             }
         }
+    }
+
+    /// A repetition of one set; `None` if it is one of something else.
+    fn many(&mut self, repetition: &Repetition, follow: &Next) -> Option<Many> {
+        let (set, first) = match repetition.sub.kind() {
+            HirKind::Class(class) => (self.set(class), first_bytes(class, self.reading)),
+            HirKind::Literal(literal) => match *literal.0 {
+                [byte] => (Set::of_byte(byte), ByteSet::new(&[(byte, byte)])),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let gives_back = Some(repetition.min) != repetition.max
+            && follow.as_ref().is_none_or(|follow| first.intersects(follow));
+        let (min, max) = (repetition.min as usize, repetition.max.map_or(usize::MAX, |max| max as usize));
+        Some(Many { set, min, max, next: follow.clone(), gives_back, mark: self.mark() })
+    }
+
+    /// The engine takes `x*` for `(x+)?` if x may be empty, and the choice of another x is behind x.
+    fn repeat_what_may_be_empty(
+        &mut self,
+        repetition: &Repetition,
+        follow: &Next,
+        again: &Next,
+    ) -> Option<()> {
+        let is_marking = std::mem::replace(&mut self.is_marking, true);
+        let none = (repetition.min == 0).then(|| self.choice(repetition, follow, again));
+        for _ in 1..repetition.min {
+            self.compile(&repetition.sub, again)?;
+        }
+        let begin = self.ops.len();
+        self.compile(&repetition.sub, again)?;
+        let choice = self.choice(repetition, follow, again);
+        self.ops.push(Op::Jump(begin));
+        [Some(choice), none].into_iter().flatten().for_each(|choice| self.aim(choice));
+        self.is_marking = is_marking;
         Some(())
     }
 
-    fn set(&mut self, class: &Class) -> ByteSet {
-        self.is_for_ascii |= matches!(class, Class::Unicode(characters) if !characters.is_ascii());
-        ascii(class)
+    /// Appends the choice whether the repeated comes now; what it is otherwise is aimed at later. Its place.
+    fn choice(&mut self, repetition: &Repetition, follow: &Next, again: &Next) -> usize {
+        let (next, next_there) = (self.first(&repetition.sub, again), follow.clone());
+        let choice = Choice { next, or_else: 0, next_there, mark: self.mark() };
+        self.ops.push(if repetition.greedy { Op::Try(choice) } else { Op::TryLast(choice) });
+        self.ops.len() - 1
     }
-}
 
-/// The bytes of a class; of one of characters those of ASCII.
-fn ascii(class: &Class) -> ByteSet {
-    let ranges: Vec<(u8, u8)> = match class {
-        Class::Bytes(bytes) => bytes.ranges().iter().map(|r| (r.start(), r.end())).collect(),
-        Class::Unicode(characters) => {
-            let last = |end: char| if end.is_ascii() { end as u8 } else { 0x7f };
-            let low = characters.iter().filter(|range| range.start().is_ascii());
-            low.map(|range| (range.start() as u8, last(range.end()))).collect()
-        }
-    };
-    ByteSet::new(&ranges)
-}
+    fn mark(&mut self) -> Option<usize> {
+        let mark = self.is_marking.then_some(self.marks)?;
+        self.marks += 1;
+        Some(mark)
+    }
 
-/// Whether it asks for words that are not of ASCII.
-fn is_of_characters(look: Look) -> bool {
-    matches!(
-        look,
-        Look::WordUnicode
-            | Look::WordUnicodeNegate
-            | Look::WordStartUnicode
-            | Look::WordEndUnicode
-            | Look::WordStartHalfUnicode
-            | Look::WordEndHalfUnicode
-    )
-}
+    fn set(&mut self, class: &Class) -> Set {
+        self.asks_for_characters |= matches!(class, Class::Unicode(characters) if !characters.is_ascii());
+        Set::new(class, self.reading)
+    }
 
-/// What `hir` and what follows it may begin with.
-fn first(hir: &Hir, follow: &Next) -> Next {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => follow.clone(),
-        HirKind::Literal(literal) => literal.0.first().map(|byte| ByteSet::new(&[(*byte, *byte)])),
-        HirKind::Class(class) => Some(ascii(class)),
-        HirKind::Capture(capture) => first(&capture.sub, follow),
-        HirKind::Concat(parts) => parts.iter().rfold(follow.clone(), |follow, part| first(part, &follow)),
-        HirKind::Alternation(ways) => ways.iter().map(|way| first(way, follow)).reduce(union).flatten(),
-        HirKind::Repetition(repetition) => {
-            let sub = first(&repetition.sub, follow);
-            if repetition.min == 0 { union(sub, follow.clone()) } else { sub }
+    /// What `hir` and what follows it may begin with.
+    fn first(&self, hir: &Hir, follow: &Next) -> Next {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => follow.clone(),
+            HirKind::Literal(literal) => literal.0.first().map(|byte| ByteSet::new(&[(*byte, *byte)])),
+            HirKind::Class(class) => Some(first_bytes(class, self.reading)),
+            HirKind::Capture(capture) => self.first(&capture.sub, follow),
+            HirKind::Concat(parts) => {
+                parts.iter().rfold(follow.clone(), |follow, part| self.first(part, &follow))
+            }
+            HirKind::Alternation(ways) => {
+                ways.iter().map(|way| self.first(way, follow)).reduce(union).flatten()
+            }
+            HirKind::Repetition(repetition) => {
+                let sub = self.first(&repetition.sub, follow);
+                if repetition.min == 0 { union(sub, follow.clone()) } else { sub }
+            }
         }
     }
 }
