@@ -206,8 +206,8 @@ impl Compiler {
         self.ops.len() - 1
     }
 
-    fn mark(&mut self) -> Option<usize> {
-        let mark = self.is_marking.then_some(self.marks)?;
+    fn mark(&mut self) -> Option<u32> {
+        let mark = self.is_marking.then_some(self.marks as u32)?;
         self.marks += 1;
         Some(mark)
     }

@@ -26,8 +26,8 @@ impl Marks {
 
     /// Marks the place; false if it was.
     #[inline]
-    pub fn visit(&mut self, number: usize, at: usize) -> bool {
-        let bit = number * self.places + at;
+    pub fn visit(&mut self, number: u32, at: usize) -> bool {
+        let bit = number as usize * self.places + at;
         let Some(word) = self.bits.get_mut(bit / 64) else { return false };
         let mask = 1 << (bit % 64);
         let is_new = *word & mask == 0;

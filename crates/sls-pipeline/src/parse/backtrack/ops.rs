@@ -48,7 +48,7 @@ pub struct Choice {
     pub or_else: usize,
     pub next_there: Next,
     /// Number of its marks, if it has them.
-    pub mark: Option<usize>,
+    pub mark: Option<u32>,
 }
 
 /// A repetition of one set.
@@ -62,7 +62,7 @@ pub struct Many {
     pub gives_back: bool,
     /// Number of its marks, if it has them: of all places where it may end, or, if it has a bound, of those where it
     /// begins.
-    pub mark: Option<usize>,
+    pub mark: Option<u32>,
 }
 
 impl Many {
@@ -72,7 +72,7 @@ impl Many {
     }
 
     /// Number of the marks of its ends.
-    pub fn mark_of_ends(&self) -> Option<usize> {
+    pub fn mark_of_ends(&self) -> Option<u32> {
         self.mark.filter(|_| self.max == usize::MAX)
     }
 
@@ -86,7 +86,7 @@ impl Many {
     }
 
     /// The same for one without a bound whose ends are marked: as far as they are new.
-    pub fn new_reach(&self, text: &[u8], at: usize, mark: usize, marks: &mut Marks) -> Option<Reach> {
+    pub fn new_reach(&self, text: &[u8], at: usize, mark: u32, marks: &mut Marks) -> Option<Reach> {
         let Reach { low, .. } = self.set.reach(text, at, self.min, self.min)?;
         marks.visit(mark, low).then_some(())?;
         let mut high = low;

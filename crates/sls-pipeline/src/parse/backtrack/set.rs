@@ -21,7 +21,7 @@ pub enum Reading {
 #[derive(Debug, Clone)]
 pub enum Set {
     Bytes(ByteSet),
-    Characters(CharSet),
+    Characters(Box<CharSet>),
 }
 
 /// Where a repetition that takes as much as there is may end.
@@ -38,7 +38,7 @@ impl Set {
     pub fn new(class: &Class, reading: Reading) -> Self {
         match class {
             Class::Unicode(characters) if reading == Reading::Characters && !characters.is_ascii() => {
-                Self::Characters(CharSet::new(characters))
+                Self::Characters(Box::new(CharSet::new(characters)))
             }
             class => Self::Bytes(first_bytes(class, Reading::Bytes)),
         }
