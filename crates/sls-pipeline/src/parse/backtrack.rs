@@ -19,8 +19,8 @@ mod set;
 
 use regex_syntax::hir::Hir;
 
-use self::compile::{Marking, parse};
-use self::ops::Code;
+use self::compile::parse;
+use self::ops::{Code, Marking};
 use self::run::Memory;
 use self::set::Reading;
 use super::Span;

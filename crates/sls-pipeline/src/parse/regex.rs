@@ -1,7 +1,7 @@
 //! Capture groups of a full match, read into spans without allocation.
 //!
-//! Expressions that are a row of classes run as a [`Program`], those with alternatives and the like as
-//! [`Ways`]; the engine answers for the others, and where these are unsure.
+//! Expressions that are a row of classes run as a [`Program`]; all others, and what that is unsure of, as [`Ways`].
+//! The engine answers where these are unsure, and for expressions that are too long for them.
 
 use regex::bytes::{CaptureLocations, Regex};
 

@@ -184,10 +184,7 @@ fn repeat(repetition: &Repetition) -> Option<Step> {
 /// The bytes of a class; `None` if it has others than bytes.
 fn set_of(class: &Class) -> Option<ByteSet> {
     match class {
-        Class::Bytes(bytes) => {
-            let ranges: Vec<(u8, u8)> = bytes.ranges().iter().map(|r| (r.start(), r.end())).collect();
-            Some(ByteSet::new(&ranges))
-        }
+        Class::Bytes(bytes) => Some(ByteSet::of_class(bytes)),
         Class::Unicode(_) => None,
     }
 }

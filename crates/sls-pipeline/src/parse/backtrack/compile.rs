@@ -5,19 +5,11 @@ use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 use super::super::spans::ByteSet;
 use super::look::is_of_characters;
-use super::ops::{Choice, Code, Many, Next, Op};
+use super::ops::{Choice, Code, Many, Marking, Next, Op};
 use super::set::{Reading, Set, first_bytes};
 
 /// Longer programs than this are left to the engine; a guard, far above real ones.
 const OPS_MAX: usize = 2_000;
-
-/// Which choices are marked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marking {
-    /// Those within what may be empty any number of times.
-    Needed,
-    All,
-}
 
 /// Reads an expression as [`crate::pipeline::full_match`] does, which made it.
 pub fn parse(full_match: &str) -> Option<Hir> {
@@ -31,18 +23,17 @@ pub fn parse(full_match: &str) -> Option<Hir> {
 impl Code {
     /// `None` if it is too long.
     pub fn new(hir: &Hir, reading: Reading, marking: Marking) -> Option<Self> {
-        let is_careful = marking == Marking::All;
         let mut compiler = Compiler {
             ops: Vec::new(),
             reading,
-            is_marking: is_careful,
+            is_marking: marking == Marking::All,
             marks: 0,
             asks_for_characters: false,
         };
         compiler.compile(hir, &None)?;
         let Compiler { mut ops, marks, asks_for_characters, .. } = compiler;
         ops.push(Op::Match);
-        Some(Self { ops: ops.into(), reading, marks, is_careful, asks_for_characters })
+        Some(Self { ops: ops.into(), reading, marking, marks, asks_for_characters })
     }
 }
 

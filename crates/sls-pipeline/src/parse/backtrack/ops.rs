@@ -11,12 +11,19 @@ use super::set::{Reach, Reading, Set};
 pub struct Code {
     pub ops: Box<[Op]>,
     pub reading: Reading,
+    pub marking: Marking,
     /// How many of the operations have marks.
     pub marks: usize,
-    /// Whether all choices have.
-    pub is_careful: bool,
     /// Something in it asks for characters beyond ASCII.
     pub asks_for_characters: bool,
+}
+
+/// Which choices are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    /// Those within what may be empty any number of times.
+    Needed,
+    All,
 }
 
 /// The bytes that may come next; `None` if they are not known, or the text may end.

@@ -4,7 +4,7 @@ use super::super::Span;
 use super::super::spans::Answer;
 use super::look;
 use super::marks::Marks;
-use super::ops::{Choice, Code, Many, Op, may_begin};
+use super::ops::{Choice, Code, Many, Marking, Op, may_begin};
 use super::set::{Reach, Reading};
 
 /// Steps for each byte of the text, and for any text: where it takes more, all choices are marked.
@@ -61,9 +61,9 @@ impl Code {
         }
         frames.clear();
         spans.fill((0, 0));
-        let steps = match self.is_careful {
-            true => STEPS_PER_MARK * self.ops.len() * text.len(),
-            false => STEPS_PER_BYTE * text.len(),
+        let steps = match self.marking {
+            Marking::All => STEPS_PER_MARK * self.ops.len() * text.len(),
+            Marking::Needed => STEPS_PER_BYTE * text.len(),
         };
         let steps = STEPS_MIN + steps;
         Run { ops: &self.ops, text, reading: self.reading, spans, frames, marks, steps }.answer()

@@ -120,9 +120,7 @@ impl CharSet {
 /// The bytes that something of the class begins with.
 pub fn first_bytes(class: &Class, reading: Reading) -> ByteSet {
     match class {
-        Class::Bytes(bytes) => {
-            ByteSet::new(&bytes.ranges().iter().map(|r| (r.start(), r.end())).collect::<Vec<_>>())
-        }
+        Class::Bytes(bytes) => ByteSet::of_class(bytes),
         Class::Unicode(characters) if reading == Reading::Bytes => ascii(characters),
         Class::Unicode(characters) => {
             // The order of characters is that of their bytes.

@@ -1,5 +1,7 @@
 //! Sets of bytes, and how far a text stays within one.
 
+use regex_syntax::hir::ClassBytes;
+
 /// A set of bytes with the fastest known way to scan for its end.
 #[derive(Debug, Clone)]
 pub struct ByteSet {
@@ -28,6 +30,11 @@ impl ByteSet {
             members[usize::from(*start)..=usize::from(*end)].fill(true);
         }
         Self::from_members(members)
+    }
+
+    /// The bytes of a class.
+    pub fn of_class(class: &ClassBytes) -> Self {
+        Self::new(&class.ranges().iter().map(|r| (r.start(), r.end())).collect::<Vec<_>>())
     }
 
     fn from_members(members: Box<[bool; 256]>) -> Self {
